@@ -1,0 +1,24 @@
+//! Elastic embedding (EE) and NeuralEE for single-cell data.
+//!
+//! Data flow through the modules in this order: [`io`] reads counts, [`preprocess`]
+//! turns them into points, [`neighbors`] finds each point's nearest points,
+//! [`affinity`] gives the attractive weights W+, [`objective`] evaluates E(X) and its
+//! gradient, [`optimize`] moves X, and [`quality`] judges the map.
+//!
+//! Conventions: cells are rows; point sets are row-major `f64`; every parallel
+//! reduction runs over chunks of a fixed size, so that results do not depend on the
+//! number of threads. Work runs in the current rayon pool (see [`threads`]).
+
+pub mod affinity;
+pub mod error;
+pub mod io;
+pub mod monitor;
+pub mod neighbors;
+pub mod objective;
+pub mod optimize;
+pub mod preprocess;
+pub mod quality;
+pub mod random;
+pub mod threads;
+
+pub use error::{Error, Result};

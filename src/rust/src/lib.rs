@@ -1,0 +1,1 @@
+//! R bindings of neuralee.

@@ -1,0 +1,114 @@
+#!/bin/sh
+# Installs what the package needs and is not there yet: R, the R packages it
+# imports (and, for "test", those that its checks use), the HDF5 library and Rust.
+#   tools/setup.sh demo | test
+# Debian and Ubuntu are served by apt, macOS by brew; elsewhere the list is printed.
+set -eu
+
+purpose=${1:-demo}
+case $purpose in demo | test) ;; *)
+  echo "usage: tools/setup.sh demo|test" >&2
+  exit 2
+  ;;
+esac
+
+# R packages, spelled as on CRAN and Bioconductor.
+r_packages="Matrix rlang cli ggplot2 BiocGenerics S4Vectors SummarizedExperiment SingleCellExperiment DelayedArray"
+if [ "$purpose" = test ]; then
+  r_packages="$r_packages testthat knitr rmarkdown HDF5Array BiocParallel ggrastr"
+fi
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+missing_r_packages() {
+  have Rscript || {
+    echo "$r_packages"
+    return
+  }
+  Rscript -e 'p <- commandArgs(TRUE); cat(p[!p %in% rownames(installed.packages())])' $r_packages
+}
+
+have_hdf5() {
+  have h5cc || pkg-config --exists hdf5 2>/dev/null || pkg-config --exists hdf5-serial 2>/dev/null
+}
+
+missing_r=$(missing_r_packages)
+system=""
+have Rscript || system="$system R"
+have cargo || system="$system cargo"
+have_hdf5 || system="$system hdf5"
+if [ "$purpose" = test ]; then
+  have pandoc || system="$system pandoc"
+fi
+if [ -z "$missing_r$system" ]; then
+  exit 0
+fi
+echo "neuralee set-up: installing${system:+$system}${missing_r:+ and the R packages $missing_r}"
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo; then sudo "$@"; else
+    echo "neuralee set-up: this needs root; run as root: $*" >&2
+    exit 1
+  fi
+}
+
+# CRAN's and Bioconductor's packages carry lower-case names in Debian; which of
+# the two houses a package comes from is asked of apt rather than listed here.
+debian_r_names() {
+  for package in $missing_r; do
+    lower=$(printf '%s' "$package" | tr '[:upper:]' '[:lower:]')
+    for name in "r-cran-$lower" "r-bioc-$lower"; do
+      if apt-cache show "$name" >/dev/null 2>&1; then
+        echo "$name"
+        break
+      fi
+    done
+  done
+}
+
+if have apt-get; then
+  export DEBIAN_FRONTEND=noninteractive
+  as_root apt-get update -qq
+  wanted=$(debian_r_names)
+  for tool in $system; do
+    case $tool in
+      R) wanted="$wanted r-base-core" ;;
+      hdf5) wanted="$wanted libhdf5-dev pkg-config" ;;
+      pandoc) wanted="$wanted pandoc" ;;
+    esac
+  done
+  have cc || wanted="$wanted gcc libc6-dev"
+  as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+elif have brew; then
+  for tool in $system; do
+    case $tool in
+      R) brew install r ;;
+      hdf5) brew install hdf5 pkg-config ;;
+      pandoc) brew install pandoc ;;
+    esac
+  done
+else
+  cat >&2 <<LIST
+neuralee set-up: neither apt-get nor brew was found. Please install, then run this again:
+  R >= 4.2            https://cran.r-project.org
+  Rust >= 1.85        https://rustup.rs
+  HDF5 with headers   (libhdf5-dev, hdf5-devel or hdf5; pkg-config must find it)
+  R packages          $missing_r
+LIST
+  exit 1
+fi
+
+# Whatever the system's packages did not bring comes from CRAN and Bioconductor.
+missing_r=$(missing_r_packages)
+if [ -n "$missing_r" ]; then
+  Rscript -e '
+    options(repos = c(CRAN = "https://cloud.r-project.org"))
+    if (!requireNamespace("BiocManager", quietly = TRUE)) install.packages("BiocManager")
+    BiocManager::install(commandArgs(TRUE), update = FALSE, ask = FALSE)' $missing_r
+fi
+
+# Distributions often carry a Rust that is too old, so rustup serves all systems.
+if ! have cargo; then
+  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
+  echo "neuralee set-up: Rust is in ~/.cargo/bin; open a new shell or run: . ~/.cargo/env"
+fi
