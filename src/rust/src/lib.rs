@@ -1,1 +1,27 @@
-//! R bindings of neuralee.
+//! R bindings of neuralee: convert, check and report; the mathematics is in
+//! `neuralee-core`.
+//!
+//! A function that R calls is named `rs_<verb>`, takes plain vectors, matrices and
+//! lists, and returns `Result<_, `[`convert::Failure`]`>`, which reaches R as
+//! `list(ok =, err =)` and is unpacked there by `rust_call()`. Whatever can take long
+//! goes through [`job::run`].
+
+// extendr's wrappers are documented by the functions that they wrap.
+#![allow(missing_docs)]
+
+use extendr_api::prelude::*;
+
+pub mod convert;
+pub mod embed;
+pub mod io;
+pub mod job;
+pub mod preprocess;
+pub mod system;
+
+extendr_module! {
+    mod neuralee;
+    use system;
+    use io;
+    use preprocess;
+    use embed;
+}

@@ -22,7 +22,9 @@ fn mix(mut z: u64) -> u64 {
 impl Stream {
     /// Stream number `stream` of `seed`.
     pub fn new(seed: u64, stream: u64) -> Self {
-        Stream { key: mix(mix(seed.wrapping_add(WEYL)) ^ stream.wrapping_mul(WEYL)) }
+        Stream {
+            key: mix(mix(seed.wrapping_add(WEYL)) ^ stream.wrapping_mul(WEYL)),
+        }
     }
 
     /// The 64 random bits at position `i`.

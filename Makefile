@@ -1,0 +1,36 @@
+# make demo | test | document | install, and what they do: README.md.
+
+# cargo's build folder: outlives the builds of the package, shared by all of them.
+export NEURALEE_TARGET_DIR ?= $(or $(TMPDIR),/tmp)/neuralee-target
+# rustup's folder, where a first set-up puts Rust.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+LIBRARY = .Rlib
+
+.PHONY: demo test document install clean
+
+# A private library, so that nothing of the user's is touched.
+demo:
+	sh tools/setup.sh demo
+	mkdir -p $(LIBRARY)
+	R CMD INSTALL --no-docs --no-test-load --library=$(LIBRARY) .
+	R_LIBS="$(CURDIR)/$(LIBRARY)" Rscript tools/demo.R demo
+
+test:
+	sh tools/setup.sh test
+	sh tools/check.sh
+
+# R/extendr-wrappers.R from the Rust functions; NAMESPACE and man/ by roxygen2.
+document:
+	R_INCLUDE_DIR="`Rscript -e 'cat(R.home("include"))'`" R_HOME="`R RHOME`" \
+	  LD_LIBRARY_PATH="`R RHOME`/lib" CARGO_TARGET_DIR="$(NEURALEE_TARGET_DIR)" \
+	  cargo run --release --manifest-path src/rust/Cargo.toml --features hdf5 -- R/extendr-wrappers.R
+	mkdir -p $(LIBRARY)
+	Rscript tools/document.R $(LIBRARY)
+
+install:
+	R CMD INSTALL .
+
+clean:
+	rm -rf $(LIBRARY) demo neuralee.Rcheck neuralee_*.tar.gz
+	sh cleanup

@@ -1,0 +1,171 @@
+# A value as it appears in an error message.
+describe <- function(x) {
+  if (is.null(x)) {
+    "NULL"
+  } else if (is.atomic(x) && length(x) == 1L && !is.object(x)) {
+    if (is.character(x) && !is.na(x)) dQuote(x, FALSE) else format(x, digits = 15)
+  } else if (is.atomic(x) && !is.object(x) && is.null(dim(x))) {
+    sprintf("a vector of %d values of type %s", length(x), typeof(x))
+  } else {
+    sprintf("an object of class %s", paste(class(x), collapse = "/"))
+  }
+}
+
+refuse_argument <- function(x, name, wanted, call) {
+  abort_neuralee(
+    "input", sprintf("`%s` is %s.", name, describe(x)), sprintf("Give %s.", wanted),
+    call = call
+  )
+}
+
+in_range <- function(min, max) {
+  if (is.finite(min) && is.finite(max)) {
+    sprintf(" from %s to %s", format(min), format(max))
+  } else if (is.finite(min)) {
+    sprintf(" of at least %s", format(min))
+  } else if (is.finite(max)) {
+    sprintf(" of at most %s", format(max))
+  } else {
+    ""
+  }
+}
+
+is_number <- function(x) is.numeric(x) && !is.object(x) && length(x) == 1L && is.finite(x)
+
+# One whole number, returned as an integer.
+check_count <- function(x, name, min = 0, max = .Machine$integer.max, call = caller_env()) {
+  if (!is_number(x) || x != floor(x) || x < min || x > max) {
+    refuse_argument(x, name, paste0("one whole number", in_range(min, max)), call)
+  }
+  as.integer(x)
+}
+
+# One finite number, returned as a double; `above` is a bound that it must exceed.
+check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf, call = caller_env()) {
+  if (!is_number(x) || x < min || x > max || x <= above) {
+    bound <- if (is.finite(above)) sprintf(" greater than %s", format(above)) else ""
+    refuse_argument(x, name, paste0("one number", bound, in_range(min, max)), call)
+  }
+  as.numeric(x)
+}
+
+check_flag <- function(x, name, call = caller_env()) {
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
+    refuse_argument(x, name, "TRUE or FALSE", call)
+  }
+  as.logical(x)
+}
+
+# A double matrix or a dgCMatrix of finite numbers, with its dimnames: what Rust takes.
+# `cells` says whether cells are the rows (matrix level) or the columns (containers).
+check_cells <- function(x, name = "x", cells = c("rows", "columns"), call = caller_env()) {
+  cells <- match.arg(cells)
+  x <- as_number_matrix(x, name, call)
+  n_cells <- if (cells == "rows") nrow(x) else ncol(x)
+  n_genes <- if (cells == "rows") ncol(x) else nrow(x)
+  if (n_cells < 2L || n_genes < 1L) {
+    abort_neuralee(
+      "input",
+      sprintf("`%s` has %d cells (%s) and %d genes.", name, n_cells, cells, n_genes),
+      if (n_genes > 1L && n_cells < 2L) {
+        "At least 2 cells are needed; is the matrix transposed?"
+      } else {
+        "At least 2 cells and 1 gene are needed."
+      },
+      call = call
+    )
+  }
+  check_finite(x, name, cells, call)
+  x
+}
+
+as_number_matrix <- function(x, name, call) {
+  if (is.data.frame(x)) {
+    text <- names(x)[!vapply(x, function(v) is.numeric(v) || is.logical(v), NA)]
+    if (length(text)) {
+      abort_neuralee(
+        "input",
+        sprintf(
+          "`%s` is a data frame with columns that hold no numbers: %s.", name,
+          list_some(text)
+        ),
+        "Drop or convert these columns.",
+        call = call
+      )
+    }
+    x <- as.matrix(x)
+  }
+  if (inherits(x, "DelayedMatrix")) {
+    rlang::inform(
+      sprintf("`%s` is a %s and is read into memory as a whole.", name, class(x)[[1]]),
+      class = "neuralee_message_realised"
+    )
+    x <- if (DelayedArray::is_sparse(x)) methods::as(x, "dgCMatrix") else as.matrix(x)
+  }
+  if (inherits(x, "sparseMatrix")) {
+    return(as_sparse_columns(x))
+  }
+  if (inherits(x, "denseMatrix")) {
+    x <- as.matrix(x)
+  }
+  if (!is.matrix(x) || !(is.numeric(x) || is.logical(x))) {
+    what <- if (is.matrix(x)) sprintf("a %s matrix", typeof(x)) else describe(x)
+    abort_neuralee(
+      "input", sprintf("`%s` is %s.", name, what),
+      "Give a numeric matrix, a sparse matrix (dgCMatrix), a DelayedMatrix or a data frame of numbers.",
+      call = call
+    )
+  }
+  if (!is.double(x)) {
+    storage.mode(x) <- "double"
+  }
+  x
+}
+
+as_sparse_columns <- function(x) {
+  if (inherits(x, "dgCMatrix")) {
+    return(x)
+  }
+  x <- methods::as(x, "dMatrix")
+  x <- methods::as(x, "generalMatrix")
+  methods::as(x, "CsparseMatrix")
+}
+
+check_finite <- function(x, name, cells, call) {
+  values <- if (is.matrix(x)) x else x@x
+  at <- rs_first_not_finite(values)
+  if (at == 0) {
+    return(invisible())
+  }
+  if (is.matrix(x)) {
+    row <- (at - 1) %% nrow(x) + 1
+    column <- (at - 1) %/% nrow(x) + 1
+  } else {
+    row <- x@i[[at]] + 1
+    column <- findInterval(at - 1, x@p, left.open = FALSE)
+  }
+  place <- c(
+    describe_place(row, rownames(x), if (cells == "rows") "cell" else "gene"),
+    describe_place(column, colnames(x), if (cells == "rows") "gene" else "cell")
+  )
+  abort_neuralee(
+    "not_finite",
+    sprintf(
+      "`%s` has the value %s in row %d (%s), column %d (%s).", name,
+      format(values[[at]]), as.integer(row), place[[1]], as.integer(column), place[[2]]
+    ),
+    "All values must be finite: remove or impute these cells or genes first.",
+    call = call, row = row, column = column
+  )
+}
+
+describe_place <- function(index, names, what) {
+  if (is.null(names)) what else sprintf("%s %s", what, dQuote(names[[index]], FALSE))
+}
+
+# At most five names for a message.
+list_some <- function(names, most = 5L) {
+  shown <- paste(dQuote(utils::head(names, most), FALSE), collapse = ", ")
+  rest <- length(names) - most
+  if (rest > 0L) paste0(shown, sprintf(" and %d more", rest)) else shown
+}

@@ -1,0 +1,17 @@
+error_kinds <- c(
+  "input", "file_format", "not_finite", "perplexity", "dimension", "memory", "device",
+  "model_version", "interrupted", "internal"
+)
+
+# The one place where the package raises errors. `kind` is one of error_kinds; `remedy`
+# says what to do; further named values become fields of the condition.
+abort_neuralee <- function(kind, message, remedy = NULL, call = caller_env(), ...) {
+  stopifnot(kind %in% error_kinds)
+  remedy <- remedy[nzchar(remedy)]
+  rlang::abort(
+    c(message, if (length(remedy)) rlang::set_names(remedy, "i")),
+    class = c(paste0("neuralee_error_", kind), "neuralee_error"),
+    call = call,
+    ...
+  )
+}

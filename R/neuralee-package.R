@@ -1,0 +1,37 @@
+#' neuralee: elastic embedding for single-cell data
+#'
+#' Elastic embedding (EE) places cells in a few dimensions by minimising
+#' \deqn{E(X; \lambda) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
+#'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2),}{
+#'   E(X; lambda) = sum w+_nm |x_n - x_m|^2 + lambda sum w-_nm exp(-|x_n - x_m|^2),}
+#' where the attraction \eqn{w^+}{w+} comes from the entropic affinities of nearest neighbours
+#' and the repulsion \eqn{w^-}{w-} grows with the squared distance of two cells in the
+#' input. Both sums are evaluated in time and memory linear in the number of cells.
+#'
+#' @section Options:
+#' * `neuralee.threads`: how many threads to use where `threads = NULL`. Without it, half
+#'   of the cores that the process may use, at least 1 and at most 8, and at most 2 under
+#'   `R CMD check`. The environment variable `OMP_THREAD_LIMIT` is an upper bound for both
+#'   and for `threads`. Results do not depend on the number of threads.
+#'
+#' @section Random numbers:
+#' R's random number generator is neither read nor moved: `set.seed()` has no effect on
+#' this package. Give `seed` instead.
+#'
+#' @section Errors:
+#' Every error has the class `neuralee_error` and one that names its kind:
+#' `neuralee_error_` followed by `input`, `file_format`, `not_finite`, `perplexity`,
+#' `dimension`, `memory`, `device`, `model_version`, `interrupted` or `internal`.
+#'
+#' @references
+#' Carreira-Perpinan MA (2010). The elastic embedding algorithm for dimensionality
+#' reduction. *Proceedings of the 27th International Conference on Machine Learning*,
+#' 167-174.
+#'
+#' Vladymyrov M, Carreira-Perpinan MA (2013). Entropic affinities: properties and
+#' efficient numerical computation. *Proceedings of the 30th International Conference on
+#' Machine Learning*, 477-485.
+#'
+#' @keywords internal
+#' @importFrom rlang caller_env
+"_PACKAGE"

@@ -1,0 +1,7 @@
+//! Reading files.
+
+use extendr_api::prelude::*;
+
+extendr_module! {
+    mod io;
+}

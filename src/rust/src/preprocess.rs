@@ -1,0 +1,7 @@
+//! Preprocessing and quality measures.
+
+use extendr_api::prelude::*;
+
+extendr_module! {
+    mod preprocess;
+}

@@ -1,0 +1,4 @@
+library(testthat)
+library(neuralee)
+
+test_check("neuralee")

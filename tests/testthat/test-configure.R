@@ -1,0 +1,79 @@
+# The source folder, when the tests run inside it; an installed package has none.
+source_folder <- function() {
+  folder <- normalizePath(test_path("../.."))
+  if (file.exists(file.path(folder, "configure"))) folder else NULL
+}
+
+run_configure <- function(path, ...) {
+  folder <- source_folder()
+  skip_if(is.null(folder), "the package's sources are not here")
+  skip_on_os("windows")
+  copy <- tempfile("neuralee-configure")
+  dir.create(file.path(copy, "src"), recursive = TRUE)
+  on.exit(unlink(copy, recursive = TRUE))
+  file.copy(file.path(folder, c("configure", "DESCRIPTION")), copy)
+  file.copy(file.path(folder, "src", "Makevars.in"), file.path(copy, "src"))
+  tools <- file.path(copy, "bin")
+  dir.create(tools)
+  for (tool in c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm")) {
+    file.symlink(Sys.which(tool), file.path(tools, tool))
+  }
+  for (name in names(path)) {
+    writeLines(c("#!/bin/sh", path[[name]]), file.path(tools, name))
+    Sys.chmod(file.path(tools, name), "755")
+  }
+  output <- suppressWarnings(system(
+    sprintf(
+      "cd %s && env -i PATH=%s HOME=%s %s sh ./configure 2>&1",
+      shQuote(copy), shQuote(tools), shQuote(copy), paste0(..., "")
+    ),
+    intern = TRUE
+  ))
+  makevars <- file.path(copy, "src", "Makevars")
+  list(
+    output = paste(output, collapse = "\n"),
+    status = attr(output, "status") %||% 0L,
+    makevars = if (file.exists(makevars)) paste(readLines(makevars), collapse = "\n")
+  )
+}
+
+`%||%` <- rlang::`%||%`
+rust <- c(cargo = "exit 0", rustc = "echo 'rustc 1.95.0 (abc 2026-01-01)'")
+
+test_that("without cargo the message says how to get it", {
+  result <- run_configure(character())
+  expect_equal(result$status, 1L)
+  expect_match(result$output, "no cargo was found")
+  expect_match(result$output, "curl .*sh.rustup.rs \\| sh")
+  expect_null(result$makevars)
+})
+
+test_that("a compiler that is too old is named with what is needed", {
+  old <- replace(rust, "rustc", "echo 'rustc 1.63.0'")
+  result <- run_configure(old)
+  expect_equal(result$status, 1L)
+  expect_match(result$output, "needs Rust 1\\.[0-9]+ or later, and the rustc found here is 1.63.0")
+  expect_match(result$output, "rustup update stable")
+})
+
+test_that("without HDF5 the package is built all the same, and the message says how to have it", {
+  result <- run_configure(rust)
+  expect_equal(result$status, 0L)
+  expect_match(result$output, "apt-get install libhdf5-dev")
+  expect_false(grepl("--features", result$makevars))
+  expect_false(grepl("@", gsub("$@", "", result$makevars, fixed = TRUE), fixed = TRUE))
+})
+
+test_that("HDF5 is built in where CMake is new enough, and never when that is refused", {
+  cmake <- c(rust, cmake = "echo 'cmake version 3.31.2'")
+  expect_match(run_configure(cmake)$makevars, "--features hdf5-static")
+  expect_false(grepl("--features", run_configure(cmake, "NEURALEE_HDF5=no")$makevars))
+  older <- c(rust, cmake = "echo 'cmake version 3.25.1'")
+  expect_false(grepl("--features", run_configure(older)$makevars))
+})
+
+test_that("the build folder and R CMD check's limit reach cargo", {
+  result <- run_configure(rust, "NEURALEE_TARGET_DIR=/elsewhere _R_CHECK_PACKAGE_NAME_=neuralee")
+  expect_match(result$makevars, "TARGET_DIR = /elsewhere\n")
+  expect_match(result$makevars, "-j 2")
+})
