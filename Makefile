@@ -2,8 +2,8 @@
 
 # cargo's build folder: outlives the builds of the package, shared by all of them.
 export NEURALEE_TARGET_DIR ?= $(or $(TMPDIR),/tmp)/neuralee-target
-# rustup's folder, where a first set-up puts Rust.
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# rustup's folder, where a first set-up puts Rust, before a distribution's older Rust.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 LIBRARY = .Rlib
 

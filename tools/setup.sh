@@ -28,6 +28,13 @@ missing_r_packages() {
   Rscript -e 'p <- commandArgs(TRUE); cat(p[!p %in% rownames(installed.packages())])' $r_packages
 }
 
+msrv=$(sed -n 's|^Config/neuralee/MSRV: *||p' DESCRIPTION)
+have_rust() {
+  have cargo && have rustc || return 1
+  version=$(rustc --version | sed -n 's/^rustc \([0-9.]*\).*/\1/p')
+  [ "$(printf '%s\n%s\n' "$msrv" "$version" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)" = "$msrv" ]
+}
+
 have_hdf5() {
   have h5cc || pkg-config --exists hdf5 2>/dev/null || pkg-config --exists hdf5-serial 2>/dev/null
 }
@@ -35,10 +42,13 @@ have_hdf5() {
 missing_r=$(missing_r_packages)
 system=""
 have Rscript || system="$system R"
-have cargo || system="$system cargo"
+have_rust || system="$system Rust"
+have cc && have make || system="$system compiler"
 have_hdf5 || system="$system hdf5"
 if [ "$purpose" = test ]; then
   have pandoc || system="$system pandoc"
+  # The checks format and lint the Rust code; a minimal Rust has neither.
+  cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || system="$system rustfmt-clippy"
 fi
 if [ -z "$missing_r$system" ]; then
   exit 0
@@ -74,16 +84,20 @@ if have apt-get; then
     case $tool in
       R) wanted="$wanted r-base-core" ;;
       hdf5) wanted="$wanted libhdf5-dev pkg-config" ;;
+      compiler) wanted="$wanted gcc libc6-dev make" ;;
       pandoc) wanted="$wanted pandoc" ;;
+      Rust) have curl || wanted="$wanted curl ca-certificates" ;;
     esac
   done
-  have cc || wanted="$wanted gcc libc6-dev"
-  as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+  if [ -n "$wanted" ]; then
+    as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+  fi
 elif have brew; then
   for tool in $system; do
     case $tool in
       R) brew install r ;;
       hdf5) brew install hdf5 pkg-config ;;
+      compiler) xcode-select --install ;;
       pandoc) brew install pandoc ;;
     esac
   done
@@ -91,7 +105,7 @@ else
   cat >&2 <<LIST
 neuralee set-up: neither apt-get nor brew was found. Please install, then run this again:
   R >= 4.2            https://cran.r-project.org
-  Rust >= 1.85        https://rustup.rs
+  Rust >= $msrv        https://rustup.rs
   HDF5 with headers   (libhdf5-dev, hdf5-devel or hdf5; pkg-config must find it)
   R packages          $missing_r
 LIST
@@ -108,7 +122,14 @@ if [ -n "$missing_r" ]; then
 fi
 
 # Distributions often carry a Rust that is too old, so rustup serves all systems.
-if ! have cargo; then
-  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
-  echo "neuralee set-up: Rust is in ~/.cargo/bin; open a new shell or run: . ~/.cargo/env"
+if ! have_rust; then
+  if have rustup; then
+    rustup update stable
+  else
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
+  fi
+  PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 fi
+case $system in *rustfmt-clippy* | *Rust*)
+  if [ "$purpose" = test ] && have rustup; then rustup component add rustfmt clippy; fi ;;
+esac

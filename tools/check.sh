@@ -1,0 +1,114 @@
+#!/bin/sh
+# Every check of the project; make test calls it. Prints what it does, and at the end one
+# line that counts: N passed, N failed. Fails when anything failed.
+#   NEURALEE_TARGET_DIR  cargo's build folder, shared by all steps
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+library=$work/library
+mkdir "$library"
+passed=0
+failed=0
+
+# One build of the dependencies serves all: the same profile, features and R.
+export CARGO_TARGET_DIR="${NEURALEE_TARGET_DIR:?set by the Makefile}"
+export R_INCLUDE_DIR="$(Rscript -e 'cat(R.home("include"))')"
+export R_HOME="$(R RHOME)"
+export LC_ALL=C.UTF-8
+cargo_in="--manifest-path src/rust/Cargo.toml"
+
+# count NAME STATUS: one more check.
+count() {
+  if [ "$2" = 0 ]; then passed=$((passed + 1)); else
+    failed=$((failed + 1))
+    echo "FAILED: $1"
+  fi
+}
+
+# step NAME COMMAND...: a check that passes as a whole.
+step() {
+  name=$1
+  shift
+  echo "== $name"
+  "$@"
+  count "$name" $?
+}
+
+# add_counts NAME STATUS FILE: the numbers of passed and failed tests that FILE holds as
+# two words; a run that stopped before it could count is a failure.
+add_counts() {
+  if read -r good bad <"$3" 2>/dev/null && [ -n "$bad" ]; then
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    [ "$bad" = 0 ] && [ "$2" = 0 ] && return
+    [ "$bad" = 0 ] || echo "FAILED: $bad of $1"
+    [ "$bad" != 0 ] || count "$1 (exit status $2)" 1
+  else
+    count "$1 (no result)" 1
+  fi
+}
+
+# Sums the counts of cargo test ("1 passed; 0 failed") and nextest ("1 passed, 0 failed").
+rust_counts() {
+  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    /^test result:|^ *Summary / {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^passed/) good += $(i - 1)
+        if ($i ~ /^failed/ || $i ~ /^timed/) bad += $(i - 1)
+      }
+      seen = 1
+    }
+    END { if (seen) print good + 0, bad + 0 }'
+}
+
+# rust_tests NAME COMMAND...
+rust_tests() {
+  name=$1
+  shift
+  echo "== $name"
+  { "$@" 2>&1; echo $? >"$work/status"; } | tee "$work/log"
+  rust_counts "$work/log" >"$work/counts"
+  add_counts "$name" "$(cat "$work/status")" "$work/counts"
+}
+
+step "rustfmt" cargo fmt $cargo_in --all --check
+step "clippy" cargo clippy -q $cargo_in --release --workspace --all-targets --features hdf5 -- -D warnings
+step "clippy without HDF5" cargo clippy -q $cargo_in --release --workspace --all-targets -- -D warnings
+
+if cargo nextest --version >/dev/null 2>&1; then
+  rust_tests "Rust tests" cargo nextest run $cargo_in --release -p neuralee-core --features hdf5
+else
+  rust_tests "Rust tests" cargo test $cargo_in --release -p neuralee-core --features hdf5 --lib --tests
+fi
+rust_tests "Rust examples in the documentation" cargo test -q $cargo_in --release -p neuralee-core --features hdf5 --doc
+
+echo "== R CMD INSTALL"
+R CMD INSTALL --library="$library" . >"$work/install.log" 2>&1
+status=$?
+[ $status = 0 ] || cat "$work/install.log"
+count "R CMD INSTALL from the source folder" $status
+
+echo "== R tests"
+R_LIBS="$library" Rscript tools/test.R "$work/r-counts"
+add_counts "R tests" $? "$work/r-counts"
+
+echo "== R CMD build and check"
+source=$(pwd)
+(cd "$work" && R CMD build "$source") >"$work/build.log" 2>&1
+status=$?
+[ $status = 0 ] || cat "$work/build.log"
+count "R CMD build" $status
+if [ $status = 0 ]; then
+  # Suggested packages that are not there are skipped; the set-up brings those in use.
+  (cd "$work" && _R_CHECK_FORCE_SUGGESTS_=false R CMD check --no-manual neuralee_*.tar.gz) | tee "$work/check.log"
+  grep '^Status: ' "$work/check.log" | grep -qv 'ERROR\|WARNING'
+  count "R CMD check (0 errors, 0 warnings)" $?
+  for log in "$work"/neuralee.Rcheck/00install.out "$work"/neuralee.Rcheck/tests/*.fail; do
+    [ "$failed" = 0 ] || { [ -f "$log" ] && tail -n 50 "$log"; }
+  done
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
