@@ -1,0 +1,17 @@
+//! From counts to points: log1p, ranking of genes by variance, scaling and principal
+//! components. Sparse counts are never made dense where the result is not.
+
+mod krylov;
+mod log;
+mod matrix;
+mod operator;
+mod pca;
+mod scale;
+mod variance;
+
+pub use log::log1p;
+pub use matrix::{Cells, Matrix};
+pub use pca::{pca, Pca};
+pub use scale::{standard_scale, Standardization};
+pub use variance::Moments;
+pub use variance::{column_moments, column_variances, row_moments, row_variances, top_variable};

@@ -1,0 +1,109 @@
+//! Genes to mean 0 and standard deviation 1.
+
+use ndarray::Axis;
+use rayon::prelude::*;
+
+use super::matrix::{Cells, Matrix};
+use super::variance::{column_moments, row_moments, Moments};
+use crate::{Error, Result};
+
+/// What was subtracted from each gene, and what it was divided by afterwards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standardization {
+    /// Mean of each gene.
+    pub centre: Vec<f64>,
+    /// Population standard deviation of each gene; 1 for a constant gene.
+    pub scale: Vec<f64>,
+}
+
+impl Standardization {
+    /// Means and standard deviations (divisor n) of the genes over the cells.
+    ///
+    /// A gene counts as constant where its variance is within the rounding of its sums,
+    /// var <= n eps var + (n mean eps)^2 (scikit-learn's StandardScaler), and becomes 0.
+    pub fn of(matrix: &Matrix<'_>, cells: Cells) -> Self {
+        let n = matrix.cells_and_genes(cells).0 as f64;
+        let Moments { mean, variance } = match cells {
+            Cells::Rows => column_moments(matrix),
+            Cells::Columns => row_moments(matrix),
+        };
+        let scale = mean
+            .iter()
+            .zip(&variance)
+            .map(|(mean, &variance)| {
+                let rounding = n * mean * f64::EPSILON;
+                if variance <= n * f64::EPSILON * variance + rounding * rounding {
+                    1.0
+                } else {
+                    variance.sqrt()
+                }
+            })
+            .collect();
+        Standardization {
+            centre: mean,
+            scale,
+        }
+    }
+
+    /// Writes (x - centre) / scale to `out`, column-major, in the shape of `matrix`.
+    pub fn apply(&self, matrix: &Matrix<'_>, cells: Cells, out: &mut [f64]) -> Result<()> {
+        let genes = matrix.cells_and_genes(cells).1;
+        let (rows, columns) = matrix.dim();
+        if out.len() != rows * columns || self.centre.len() != genes || self.scale.len() != genes {
+            return Err(Error::internal(
+                format!(
+                    "{rows} x {columns} values and {} genes do not fit into {} values.",
+                    self.centre.len(),
+                    out.len()
+                ),
+                "",
+            ));
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        out.par_chunks_mut(rows)
+            .enumerate()
+            .for_each(|(column, to)| {
+                match *matrix {
+                    Matrix::Dense(values) => {
+                        for (to, value) in to.iter_mut().zip(values.index_axis(Axis(1), column)) {
+                            *to = *value;
+                        }
+                    }
+                    Matrix::SparseColumns {
+                        indptr,
+                        indices,
+                        values,
+                        ..
+                    } => {
+                        to.fill(0.0);
+                        for at in indptr[column] as usize..indptr[column + 1] as usize {
+                            to[indices[at] as usize] = values[at];
+                        }
+                    }
+                }
+                for (row, value) in to.iter_mut().enumerate() {
+                    let gene = match cells {
+                        Cells::Rows => column,
+                        Cells::Columns => row,
+                    };
+                    *value = (*value - self.centre[gene]) / self.scale[gene];
+                }
+            });
+        Ok(())
+    }
+}
+
+/// Standardises every gene into `out` (column-major) and says by what. The result is dense, because a
+/// zero count no longer is zero.
+pub fn standard_scale(
+    matrix: &Matrix<'_>,
+    cells: Cells,
+    out: &mut [f64],
+) -> Result<Standardization> {
+    matrix.check()?;
+    let standardization = Standardization::of(matrix, cells);
+    standardization.apply(matrix, cells, out)?;
+    Ok(standardization)
+}
