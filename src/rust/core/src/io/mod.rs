@@ -1,1 +1,148 @@
-//! To be written.
+//! Reading counts, names and labels from files.
+//!
+//! Nothing that a file says is believed: sizes are compared with the file and with the
+//! machine's memory before anything is allocated, indices are checked before they are
+//! used, and nothing outside the named file or folder is opened.
+//!
+//! Every reader returns genes in rows and cells in columns, stored by columns, which is
+//! the orientation of a `SingleCellExperiment`.
+
+mod gather;
+pub mod h5ad;
+mod limits;
+mod matrix_market;
+pub mod tenx;
+
+pub use gather::SparseColumns;
+
+/// The values of a matrix of genes by cells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Compressed columns.
+    Sparse(SparseColumns),
+    /// Column-major, one column a cell.
+    Dense(Vec<f64>),
+}
+
+/// A matrix of genes (rows) by cells (columns).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counts {
+    /// Number of rows.
+    pub genes: usize,
+    /// Number of columns.
+    pub cells: usize,
+    /// All finite.
+    pub values: Values,
+    /// True if every value is a whole number and none is negative.
+    pub whole: bool,
+}
+
+impl Counts {
+    fn stored(&self) -> &[f64] {
+        match &self.values {
+            Values::Sparse(sparse) => &sparse.values,
+            Values::Dense(values) => values,
+        }
+    }
+
+    /// Row and column of the first value, cell by cell, that is NaN or infinite.
+    fn first_not_finite(&self) -> Option<(usize, usize)> {
+        let at = self.stored().iter().position(|v| !v.is_finite())?;
+        Some(match &self.values {
+            Values::Sparse(sparse) => {
+                let cell = sparse.indptr.partition_point(|&start| start as usize <= at) - 1;
+                (sparse.indices[at] as usize, cell)
+            }
+            Values::Dense(_) => (at % self.genes, at / self.genes),
+        })
+    }
+
+    /// Checks the values and sets `whole`; cells and genes are named in the error.
+    fn checked(mut self, cell_names: &[String], gene_names: &[String]) -> crate::Result<Self> {
+        if let Some((gene, cell)) = self.first_not_finite() {
+            let name = |names: &[String], i: usize| match names.get(i) {
+                Some(name) => format!("{} ('{name}')", i + 1),
+                None => (i + 1).to_string(),
+            };
+            return Err(crate::Error::not_finite(
+                format!(
+                    "The matrix holds NA, NaN or an infinite value, first at cell {}, gene {}.",
+                    name(cell_names, cell),
+                    name(gene_names, gene)
+                ),
+                "Replace or remove such values where the file was written, or read another layer.",
+            ));
+        }
+        self.whole = self.stored().iter().all(|&v| v >= 0.0 && v.fract() == 0.0);
+        Ok(self)
+    }
+}
+
+/// One column of a table of annotations; missing values are `None`, or NaN for numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Real numbers, and integers too large for 32 bits.
+    Number(Vec<f64>),
+    /// Integers.
+    Integer(Vec<Option<i32>>),
+    /// True or false.
+    Logical(Vec<Option<bool>>),
+    /// Text.
+    Text(Vec<Option<String>>),
+    /// Categories, as positions in `levels`.
+    Factor {
+        /// Position of each entry's category.
+        codes: Vec<Option<u32>>,
+        /// Names of the categories.
+        levels: Vec<String>,
+        /// True if the categories have an order.
+        ordered: bool,
+    },
+}
+
+impl Column {
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        match self {
+            Column::Number(x) => x.len(),
+            Column::Integer(x) => x.len(),
+            Column::Logical(x) => x.len(),
+            Column::Text(x) => x.len(),
+            Column::Factor { codes, .. } => codes.len(),
+        }
+    }
+
+    /// True if there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries as text; missing ones become `NA`.
+    pub fn into_text(self) -> Vec<String> {
+        fn show<T: ToString>(values: Vec<Option<T>>) -> Vec<String> {
+            let text = |v: Option<T>| v.map_or_else(|| "NA".to_owned(), |v| v.to_string());
+            values.into_iter().map(text).collect()
+        }
+        match self {
+            Column::Number(x) => x.iter().map(f64::to_string).collect(),
+            Column::Integer(x) => show(x),
+            Column::Logical(x) => show(x),
+            Column::Text(x) => show(x),
+            Column::Factor { codes, levels, .. } => show(
+                codes
+                    .iter()
+                    .map(|c| c.map(|c| &levels[c as usize]))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// Annotations of cells or of genes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// Names of the rows as the file has them; they may repeat.
+    pub names: Vec<String>,
+    /// Named columns, each as long as `names`.
+    pub columns: Vec<(String, Column)>,
+}

@@ -1,0 +1,608 @@
+//! AnnData files, well-formed and hostile.
+#![cfg(feature = "hdf5")]
+
+use hdf5_metno::types::{FixedAscii, VarLenAscii, VarLenUnicode};
+use hdf5_metno::{Dataset, File, Group, H5Type, Location};
+use ndarray::{arr2, Array2};
+use neuralee_core::io::h5ad::{self, AnnData, Options};
+use neuralee_core::io::{Column, SparseColumns, Values};
+use neuralee_core::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// 4 cells x 3 genes.
+fn counts() -> Array2<f64> {
+    arr2(&[
+        [0.0, 2.0, 0.0],
+        [1.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0],
+        [5.0, 0.0, 7.0],
+    ])
+}
+
+fn unicode(text: &str) -> VarLenUnicode {
+    text.parse().expect("no NUL in test text")
+}
+
+fn texts<T: AsRef<str>>(values: &[T]) -> Vec<VarLenUnicode> {
+    values.iter().map(|t| unicode(t.as_ref())).collect()
+}
+
+fn put<T: H5Type>(group: &Group, name: &str, values: &[T]) -> Dataset {
+    group
+        .new_dataset_builder()
+        .with_data(values)
+        .create(name)
+        .expect("dataset")
+}
+
+fn put_matrix<T: H5Type>(group: &Group, name: &str, values: &Array2<T>) -> Dataset {
+    group
+        .new_dataset_builder()
+        .with_data(values)
+        .create(name)
+        .expect("dataset")
+}
+
+fn group(parent: &Group, name: &str) -> Group {
+    parent.create_group(name).expect("group")
+}
+
+fn mark(at: &Location, name: &str, value: &str) {
+    let attribute = at
+        .new_attr::<VarLenUnicode>()
+        .create(name)
+        .expect("attribute");
+    attribute.write_scalar(&unicode(value)).expect("written");
+}
+
+fn table<T: AsRef<str>>(file: &Group, name: &str, index: &[T], columns: &[&str]) -> Group {
+    let table = group(file, name);
+    mark(&table, "_index", "_index");
+    put(&table, "_index", &texts(index));
+    table
+        .new_attr_builder()
+        .with_data(&texts(columns))
+        .create("column-order")
+        .expect("attribute");
+    table
+}
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Fixture {
+    /// A file with obs and var for `counts()`, and what `fill` adds.
+    fn new(fill: impl FnOnce(&File)) -> Self {
+        Self::bare(|file| {
+            table(file, "obs", &["c0", "c1", "c2", "c3"], &[]);
+            table(file, "var", &["g0", "g1", "g2"], &[]);
+            fill(file);
+        })
+    }
+
+    fn bare(fill: impl FnOnce(&File)) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("test.h5ad");
+        let file = File::create(&path).expect("file");
+        fill(&file);
+        file.close().expect("closed");
+        Fixture {
+            _folder: folder,
+            path,
+        }
+    }
+
+    fn read(&self) -> Result<AnnData> {
+        read(&self.path)
+    }
+
+    fn layer(&self, layer: &str) -> Result<AnnData> {
+        h5ad::read(
+            &self.path,
+            &Options {
+                layer: layer.into(),
+                reductions: true,
+            },
+            &(),
+        )
+    }
+}
+
+fn read(path: &Path) -> Result<AnnData> {
+    h5ad::read(path, &Options::default(), &())
+}
+
+/// Genes by cells, by columns.
+fn dense(data: &AnnData) -> Vec<f64> {
+    match &data.counts.values {
+        Values::Dense(values) => values.clone(),
+        Values::Sparse(s) => {
+            let mut out = vec![0.0; s.nrows * s.ncols];
+            for c in 0..s.ncols {
+                for i in s.indptr[c] as usize..s.indptr[c + 1] as usize {
+                    out[c * s.nrows + s.indices[i] as usize] = s.values[i];
+                }
+            }
+            out
+        }
+    }
+}
+
+fn expected() -> Vec<f64> {
+    counts().iter().copied().collect()
+}
+
+fn sparse_group<D: H5Type, I: H5Type, P: H5Type>(
+    file: &Group,
+    format: &str,
+    (data, indices, indptr): (&[D], &[I], &[P]),
+    shape: [i64; 2],
+) {
+    let x = group(file, "X");
+    mark(&x, "encoding-type", format);
+    x.new_attr_builder()
+        .with_data(&shape)
+        .create("shape")
+        .expect("shape");
+    put(&x, "data", data);
+    put(&x, "indices", indices);
+    put(&x, "indptr", indptr);
+}
+
+fn csr(file: &File) {
+    let parts = (
+        &[2f32, 1.0, 5.0, 7.0][..],
+        &[1i32, 0, 0, 2][..],
+        &[0i64, 1, 2, 2, 4][..],
+    );
+    sparse_group(file, "csr_matrix", parts, [4, 3]);
+}
+
+fn assert_refused(result: Result<AnnData>, words: &str) {
+    match result {
+        Err(Error::FileFormat(report)) => {
+            assert!(
+                report.message.contains(words),
+                "'{words}' is not in: {}",
+                report.message
+            );
+            assert!(!report.remedy.is_empty());
+        }
+        other => panic!("not refused as a file format: {other:?}"),
+    }
+}
+
+#[test]
+fn csr_becomes_genes_by_cells() {
+    let data = Fixture::new(csr).read().expect("readable");
+    assert_eq!(
+        (data.counts.genes, data.counts.cells, data.counts.whole),
+        (3, 4, true)
+    );
+    let columns = SparseColumns {
+        nrows: 3,
+        ncols: 4,
+        indptr: vec![0, 1, 2, 2, 4],
+        indices: vec![1, 0, 0, 2],
+        values: vec![2.0, 1.0, 5.0, 7.0],
+    };
+    assert_eq!(data.counts.values, Values::Sparse(columns));
+    assert_eq!(data.cells.names, ["c0", "c1", "c2", "c3"]);
+    assert_eq!(data.genes.names, ["g0", "g1", "g2"]);
+}
+
+#[test]
+fn csc_equals_csr() {
+    let by_genes = Fixture::new(|f| {
+        let parts = (
+            &[1u16, 5, 2, 7][..],
+            &[1i64, 3, 0, 3][..],
+            &[0u32, 2, 3, 4][..],
+        );
+        sparse_group(f, "csc_matrix", parts, [4, 3]);
+    });
+    let by_cells = Fixture::new(csr).read().expect("csr");
+    assert_eq!(by_genes.read().expect("csc").counts, by_cells.counts);
+}
+
+#[test]
+fn rows_are_sorted_and_repeated_places_added_up() {
+    let data = Fixture::new(|f| {
+        let parts = (
+            &[7i8, 2, 3, 1][..],
+            &[2i32, 0, 0, 0][..],
+            &[0i32, 0, 0, 0, 4][..],
+        );
+        sparse_group(f, "csr_matrix", parts, [4, 3]);
+    });
+    let data = data.read().expect("readable");
+    let Values::Sparse(sparse) = &data.counts.values else {
+        panic!("not sparse")
+    };
+    assert_eq!(sparse.indices, [0, 2]);
+    assert_eq!(sparse.values, [6.0, 7.0]);
+    assert_eq!(sparse.indptr, [0, 0, 0, 0, 2]);
+}
+
+#[test]
+fn every_width_of_number_reads_the_same() {
+    fn reads<T: H5Type>(convert: impl Fn(f64) -> T) {
+        let fixture = Fixture::new(|f| drop(put_matrix(f, "X", &counts().mapv(convert))));
+        assert_eq!(dense(&fixture.read().expect("readable")), expected());
+    }
+    reads(|v| v as u8);
+    reads(|v| v as i8);
+    reads(|v| v as u16);
+    reads(|v| v as i16);
+    reads(|v| v as u32);
+    reads(|v| v as i32);
+    reads(|v| v as u64);
+    reads(|v| v as i64);
+    reads(|v| v as f32);
+    reads(|v| v);
+}
+
+#[test]
+fn dense_input_is_sparse_below_a_third_and_blocks_do_not_show() {
+    // Enough places for three blocks; the switch to dense comes in the second of them.
+    let (cells, genes) = (5000, 1000);
+    let names = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>();
+    for (full_from, sparse) in [(cells, true), (2500, false)] {
+        let x = Array2::from_shape_fn((cells, genes), |(c, g)| {
+            let filled = c >= full_from || (c * 31 + g * 7) % 5 == 0;
+            if filled {
+                ((c + g) % 9 + 1) as u8
+            } else {
+                0
+            }
+        });
+        let fixture = Fixture::bare(|f| {
+            table(f, "obs", &names(cells), &[]);
+            table(f, "var", &names(genes), &[]);
+            let built = f.new_dataset_builder().chunk((777, 100)).deflate(1);
+            built.with_data(&x).create("X").expect("X");
+        });
+        let data = fixture.read().expect("readable");
+        assert_eq!(matches!(data.counts.values, Values::Sparse(_)), sparse);
+        assert!(dense(&data)
+            .iter()
+            .zip(&x)
+            .all(|(&a, &b)| a == f64::from(b)));
+    }
+}
+
+#[test]
+fn raw_and_layers_are_chosen_by_name() {
+    let fixture = Fixture::new(|f| {
+        put_matrix(f, "X", &(counts() * 0.5));
+        put_matrix(&group(f, "layers"), "spliced", &counts());
+        let raw = group(f, "raw");
+        put_matrix(&raw, "X", &arr2(&[[1u8], [2], [3], [4]]));
+        table(&raw, "var", &["only"], &[]);
+    });
+    assert!(!fixture.read().expect("X").counts.whole);
+    assert_eq!(dense(&fixture.layer("spliced").expect("layer")), expected());
+    let raw = fixture.layer("raw").expect("raw");
+    assert_eq!(dense(&raw), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(raw.genes.names, ["only"]);
+    match fixture.layer("unspliced") {
+        Err(Error::Input(report)) => assert!(report.remedy.contains("X, raw, spliced")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[derive(H5Type, Clone, Copy)]
+#[repr(C)]
+struct Record {
+    a: i32,
+    b: f64,
+}
+
+#[test]
+fn columns_keep_their_types() {
+    let ascii = |t: &str| VarLenAscii::from_ascii(t).expect("ascii");
+    let fixed = |t: &str| FixedAscii::<4>::from_ascii(t).expect("ascii");
+    let fixture = Fixture::bare(|f| {
+        let names = [
+            "factor", "nullable", "flag", "wide", "real", "ascii", "fixed", "records",
+        ];
+        let obs = table(f, "obs", &["a", "b"], &names);
+        let factor = group(&obs, "factor");
+        mark(&factor, "encoding-type", "categorical");
+        let ordered = factor
+            .new_attr::<bool>()
+            .create("ordered")
+            .expect("attribute");
+        ordered.write_scalar(&true).expect("written");
+        put(&factor, "codes", &[1i8, -1]);
+        put(&factor, "categories", &texts(&["low", "hoch ü"]));
+        let nullable = group(&obs, "nullable");
+        mark(&nullable, "encoding-type", "nullable-integer");
+        put(&nullable, "values", &[4i64, 5]);
+        put(&nullable, "mask", &[false, true]);
+        put(&obs, "flag", &[true, false]);
+        put(&obs, "wide", &[1i64 << 40, 1]);
+        put(&obs, "real", &[0.5f32, f32::NAN]);
+        put(&obs, "ascii", &[ascii("x"), ascii("")]);
+        put(&obs, "fixed", &[fixed("ab"), fixed("abcd")]);
+        put(
+            &obs,
+            "records",
+            &[Record { a: 1, b: 2.0 }, Record { a: 3, b: 4.0 }],
+        );
+        table(f, "var", &["g"], &[]);
+        put_matrix(f, "X", &arr2(&[[1], [0]]));
+    });
+    let data = fixture.read().expect("readable");
+    let column = |name: &str| {
+        data.cells
+            .columns
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, c)| c)
+    };
+    let text = |a: &str, b: &str| Column::Text(vec![Some(a.into()), Some(b.into())]);
+    let levels = vec!["low".into(), "hoch ü".into()];
+    let factor = Column::Factor {
+        codes: vec![Some(1), None],
+        levels,
+        ordered: true,
+    };
+    assert_eq!(column("factor"), Some(&factor));
+    assert_eq!(
+        column("nullable"),
+        Some(&Column::Integer(vec![Some(4), None]))
+    );
+    assert_eq!(
+        column("flag"),
+        Some(&Column::Logical(vec![Some(true), Some(false)]))
+    );
+    assert_eq!(
+        column("wide"),
+        Some(&Column::Number(vec![(1u64 << 40) as f64, 1.0]))
+    );
+    assert!(matches!(column("real"), Some(Column::Number(x)) if x[0] == 0.5 && x[1].is_nan()));
+    assert_eq!(column("ascii"), Some(&text("x", "")));
+    assert_eq!(column("fixed"), Some(&text("ab", "abcd")));
+    assert_eq!(column("records"), None);
+    assert_eq!(data.notes.len(), 1);
+    assert!(data.notes[0].contains("/obs/records"));
+}
+
+#[derive(H5Type, Clone)]
+#[repr(C)]
+struct OldCell {
+    index: FixedAscii<8>,
+    n_genes: i64,
+    louvain: i32,
+}
+
+#[derive(H5Type, Clone)]
+#[repr(C)]
+struct OldGene {
+    index: VarLenUnicode,
+}
+
+#[derive(H5Type, Clone, Copy)]
+#[repr(C)]
+struct OldReductions {
+    pca: [f32; 2],
+    one: f64,
+}
+
+#[test]
+fn the_layout_before_anndata_0_7_is_read() {
+    let fixture = Fixture::bare(|f| {
+        let cell = |name: &str, n_genes, louvain| {
+            let index = FixedAscii::from_ascii(name).expect("ascii");
+            OldCell {
+                index,
+                n_genes,
+                louvain,
+            }
+        };
+        put(f, "obs", &[cell("c0", 10, 1), cell("c1", 20, -1)]);
+        put(
+            f,
+            "var",
+            &["g0", "g1", "g2"].map(|g| OldGene { index: unicode(g) }),
+        );
+        put(&group(f, "uns"), "louvain_categories", &texts(&["T", "B"]));
+        let row = |pca, one| OldReductions { pca, one };
+        put(f, "obsm", &[row([1.0, 2.0], 5.0), row([3.0, 4.0], 6.0)]);
+        let x = group(f, "X");
+        mark(&x, "h5sparse_format", "csr");
+        x.new_attr_builder()
+            .with_data(&[2i64, 3])
+            .create("h5sparse_shape")
+            .expect("shape");
+        put(&x, "data", &[3f32, 4.0]);
+        put(&x, "indices", &[2i32, 0]);
+        put(&x, "indptr", &[0i32, 1, 2]);
+    });
+    let data = fixture.read().expect("readable");
+    assert_eq!(dense(&data), [0.0, 0.0, 3.0, 4.0, 0.0, 0.0]);
+    assert_eq!(data.cells.names, ["c0", "c1"]);
+    assert_eq!(data.genes.names, ["g0", "g1", "g2"]);
+    let levels = vec!["T".into(), "B".into()];
+    let louvain = Column::Factor {
+        codes: vec![Some(1), None],
+        levels,
+        ordered: false,
+    };
+    let n_genes = Column::Integer(vec![Some(10), Some(20)]);
+    let columns = [
+        ("n_genes".to_owned(), n_genes),
+        ("louvain".to_owned(), louvain),
+    ];
+    assert_eq!(data.cells.columns, columns);
+    let (pca, one) = (arr2(&[[1.0, 2.0], [3.0, 4.0]]), arr2(&[[5.0], [6.0]]));
+    assert_eq!(
+        data.reductions,
+        [("pca".to_owned(), pca), ("one".to_owned(), one)]
+    );
+}
+
+#[test]
+fn reductions_keep_rows_and_skip_what_is_not_dense() {
+    let fixture = Fixture::new(|f| {
+        csr(f);
+        let obsm = group(f, "obsm");
+        let umap = Array2::from_shape_fn((4, 2), |(i, j)| (10 * i + j) as f32);
+        put_matrix(&obsm, "X_umap", &umap);
+        group(&obsm, "table");
+    });
+    let data = fixture.read().expect("readable");
+    assert_eq!(data.reductions.len(), 1);
+    assert_eq!(data.reductions[0].1[[3, 1]], 31.0);
+    assert!(data.notes[0].contains("obsm/table"));
+}
+
+#[test]
+fn values_that_are_not_finite_are_named() {
+    let mut x = counts();
+    x[[3, 1]] = f64::NAN;
+    match Fixture::new(|f| drop(put_matrix(f, "X", &x))).read() {
+        Err(Error::NotFinite(report)) => {
+            let place = "cell 4 ('c3'), gene 2 ('g1')";
+            assert!(report.message.contains(place), "{}", report.message);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn files_that_are_no_h5ad_are_refused() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        path
+    };
+    assert_refused(read(&folder.path().join("none.h5ad")), "no such file");
+    assert_refused(read(folder.path()), "folder");
+    assert_refused(read(&at("empty", b"")), "not an HDF5 file");
+    assert_refused(read(&at("text", b"cell,gene\n")), "not an HDF5 file");
+    assert_refused(read(&at("gz", &[0x1f, 0x8b, 8, 0])), "gzip");
+    assert_refused(
+        read(&at("head", b"\x89HDF\r\n\x1a\n")),
+        "HDF5 could not read",
+    );
+    assert_refused(Fixture::bare(|_| ()).read(), "no X");
+    assert_refused(Fixture::new(|_| ()).read(), "no X");
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error() {
+    let whole = Fixture::new(csr);
+    let bytes = std::fs::read(&whole.path).expect("bytes");
+    for tenth in 0..10 {
+        std::fs::write(&whole.path, &bytes[..bytes.len() * tenth / 10]).expect("written");
+        assert!(
+            matches!(whole.read(), Err(Error::FileFormat(_))),
+            "cut at {tenth}/10"
+        );
+    }
+}
+
+#[test]
+fn sparse_parts_that_contradict_each_other_are_refused() {
+    let refused = |indices: &[i64], indptr: &[i64], shape: [i64; 2], words: &str| {
+        let parts = (&[1f32, 2.0][..], indices, indptr);
+        assert_refused(
+            Fixture::new(|f| sparse_group(f, "csr_matrix", parts, shape)).read(),
+            words,
+        );
+    };
+    refused(&[0, 3], &[0, 1, 2, 2, 2], [4, 3], "outside of 0 to 2");
+    refused(&[0, -1], &[0, 1, 2, 2, 2], [4, 3], "outside of 0 to 2");
+    refused(&[0, 1 << 40], &[0, 1, 2, 2, 2], [4, 3], "outside of 0 to 2");
+    refused(&[0, 1], &[0, 2, 1, 2, 2], [4, 3], "does not ascend");
+    refused(&[0, 1], &[1, 1, 2, 2, 2], [4, 3], "does not ascend");
+    refused(&[0, 1], &[0, 1, 2, 2, 9], [4, 3], "does not ascend");
+    refused(&[0, 1], &[0, 1, 2], [4, 3], "not equally long");
+    refused(&[0], &[0, 1, 2, 2, 2], [4, 3], "not equally long");
+    refused(&[0, 1], &[0, 1, 2, 2, 2], [4, 2], "4 x 2");
+    refused(&[0, 1], &[0, 1, 2, 2, 2], [-4, 3], "no shape");
+}
+
+#[test]
+fn codes_without_a_category_are_refused() {
+    let fixture = Fixture::bare(|f| {
+        let label = group(&table(f, "obs", &["a", "b"], &["label"]), "label");
+        mark(&label, "encoding-type", "categorical");
+        put(&label, "codes", &[0i8, 2]);
+        put(&label, "categories", &texts(&["x", "y"]));
+        table(f, "var", &["g"], &[]);
+        put_matrix(f, "X", &arr2(&[[1], [0]]));
+    });
+    assert_refused(fixture.read(), "Code 2 of /obs/label");
+}
+
+#[test]
+fn a_claim_beyond_the_file_allocates_nothing() {
+    let huge = 1usize << 50;
+    let fixture = Fixture::new(|f| {
+        let x = group(f, "X");
+        mark(&x, "encoding-type", "csr_matrix");
+        x.new_attr_builder()
+            .with_data(&[4i64, 3])
+            .create("shape")
+            .expect("shape");
+        x.new_dataset::<f64>()
+            .chunk(1024)
+            .shape(huge)
+            .create("data")
+            .expect("data");
+        x.new_dataset::<i32>()
+            .chunk(1024)
+            .shape(huge)
+            .create("indices")
+            .expect("indices");
+        put(&x, "indptr", &[0i64, 0, 0, 0, huge as i64]);
+    });
+    assert_refused(fixture.read(), "the file holds only 0 bytes");
+}
+
+#[test]
+fn links_lead_nowhere_else() {
+    let other = Fixture::new(csr);
+    let other = other.path.to_string_lossy();
+    let external = Fixture::new(|f| f.link_external(&other, "/X", "X").expect("link"));
+    assert_refused(external.read(), "link to another file");
+    let through_soft = Fixture::new(|f| {
+        f.link_external(&other, "/", "away").expect("link");
+        f.link_soft("/away/X", "X").expect("link");
+    });
+    assert_refused(through_soft.read(), "link to another file");
+    let circle = Fixture::new(|f| {
+        f.link_soft("/Y", "X").expect("link");
+        f.link_soft("/X", "Y").expect("link");
+    });
+    assert_refused(circle.read(), "circles");
+    let dangling = Fixture::new(|f| f.link_soft("/nothing", "X").expect("link"));
+    assert_refused(dangling.read(), "no X");
+    let inside = Fixture::new(|f| {
+        csr(f);
+        f.relink("X", "elsewhere").expect("moved");
+        f.link_soft("elsewhere", "X").expect("link");
+    });
+    assert_eq!(
+        dense(&inside.read().expect("a soft link within the file")),
+        expected()
+    );
+}
+
+#[test]
+fn data_outside_of_the_file_are_refused() {
+    let external = Fixture::new(|f| {
+        let built = f
+            .new_dataset::<f64>()
+            .external("/etc/hostname", 0, 96)
+            .shape((4, 3));
+        built.create("X").expect("X");
+    });
+    assert_refused(external.read(), "other files");
+}
