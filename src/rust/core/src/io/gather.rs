@@ -51,6 +51,7 @@ impl SparseColumns {
     }
 
     /// The same matrix with rows and columns exchanged, in time linear in its size.
+    #[cfg(feature = "hdf5")]
     pub(crate) fn transposed(&self) -> Self {
         let columns = (0..self.ncols)
             .flat_map(|c| (self.indptr[c]..self.indptr[c + 1]).map(move |_| c as i32));
