@@ -48,7 +48,7 @@ fn check_size(n: usize, k: usize) -> crate::Result<()> {
 
 /// Squared Euclidean distance from the differences of the coordinates, which is exact to
 /// rounding however far both points lie from the origin.
-fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     // Four partial sums let the compiler use vector registers without reordering a sum.
     let mut sums = [0.0; 4];
     let (a_blocks, b_blocks) = (a.chunks_exact(4), b.chunks_exact(4));
