@@ -10,3 +10,5 @@ rs_build_info <- function() .Call(wrap__rs_build_info)
 rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
 rs_wait <- function(seconds, panics, threads, progress) .Call(wrap__rs_wait, seconds, panics, threads, progress)
+
+rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)

@@ -16,6 +16,7 @@ pub mod embed;
 pub mod io;
 pub mod job;
 pub mod preprocess;
+pub mod sample;
 pub mod system;
 
 extendr_module! {
@@ -23,5 +24,6 @@ extendr_module! {
     use system;
     use io;
     use preprocess;
+    use sample;
     use embed;
 }

@@ -1,0 +1,247 @@
+#' Elastic embedding of a matrix or a SingleCellExperiment
+#'
+#' Computes an elastic embedding from an assay or from an existing dimension reduction,
+#' with the arguments of scater's `calculateUMAP()`. [runEE()] stores the result in the
+#' object.
+#'
+#' A matrix has features in rows and cells in columns, unless `transposed`. Without
+#' `subset_row` the `ntop` rows of largest variance are used. `dimred` takes the cells'
+#' coordinates from a reduction instead, such as `"PCA"`; features are then not selected
+#' or scaled.
+#'
+#' @param x A numeric matrix (dense, `dgCMatrix` or DelayedMatrix), a SummarizedExperiment
+#'   or a SingleCellExperiment.
+#' @param ncomponents Number of dimensions, 1 to 50.
+#' @param ntop Number of features of largest variance to use.
+#' @param subset_row Features to use instead: names, numbers or a logical vector.
+#' @param scale Bring the features to unit variance?
+#' @param transposed Does `x` have cells in rows?
+#' @param exprs_values,assay.type Name or number of the assay.
+#' @param dimred Name or number of the reduction to start from, or `NULL` for an assay.
+#' @param n_dimred How many of its dimensions, or which ones; `NULL` for all.
+#' @param altexp Name or number of the alternative experiment to use instead of the main one.
+#' @param BNPARAM `NULL`. The search for neighbours is exact here; give neighbours found
+#'   otherwise as `neighbors = BiocNeighbors::findKNN(...)`.
+#' @param threads Number of threads, as in [ee()].
+#' @param BPPARAM A BiocParallelParam whose number of workers sets the number of threads
+#'   instead, or `NULL`.
+#' @param ... For the container methods, arguments of the matrix method; for that,
+#'   arguments of [ee()] such as `lambda`, `perplexity`, `seed` or `verbose` (not `size`:
+#'   subset the object instead).
+#' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `EE1`, `EE2`,
+#'   …; its attributes `loss`, `trace`, `timing` and `params` are those of [ee()]. They
+#'   survive subsetting. On `cbind` of two objects they survive where they are identical;
+#'   otherwise SingleCellExperiment drops them with a warning.
+#' @section Errors:
+#' Those of [ee()]; `neuralee_error_input` for an assay, reduction, alternative experiment or
+#' row that is not there (the message lists those there are).
+#' @inherit ee references
+#' @examples
+#' counts <- t(as.matrix(iris[, 1:4]))
+#' map <- calculateEE(counts, perplexity = 20, maxit = 30, verbose = FALSE)
+#' head(map)
+#' @name calculateEE
+#' @importFrom methods setGeneric setMethod
+#' @importClassesFrom SummarizedExperiment SummarizedExperiment
+#' @importClassesFrom SingleCellExperiment SingleCellExperiment
+#' @importClassesFrom Matrix dgCMatrix
+#' @export
+setGeneric("calculateEE", function(x, ...) standardGeneric("calculateEE"))
+
+calculate_ee_matrix <- function(x, ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
+                                transposed = FALSE, ..., threads = NULL, BNPARAM = NULL,
+                                BPPARAM = NULL) {
+  call <- quote(calculateEE())
+  d <- check_dimension(ncomponents, "ncomponents", call = call)
+  check_flag(scale, "scale", call = call)
+  check_flag(transposed, "transposed", call = call)
+  if (!is.null(BNPARAM)) {
+    abort_neuralee(
+      "input", "`BNPARAM` is not supported: neighbours are searched exactly here.",
+      "Leave it NULL, or give neighbors = BiocNeighbors::findKNN(...) from your search.",
+      call = call
+    )
+  }
+  if ("size" %in% ...names()) {
+    abort_neuralee(
+      "input", "`size` would embed only some of the cells.", "Subset the object first.", call = call
+    )
+  }
+  threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
+  if (!transposed) {
+    x <- select_features(x, ntop, subset_row, scale, call = call)
+  }
+  fit <- ee(x, d = d, threads = threads, ...)
+  SingleCellExperiment::reduced.dim.matrix(
+    fit$embedding,
+    loss = fit$loss, trace = fit$trace, timing = fit$timing, params = fit$params
+  )
+}
+
+# The chosen and scaled features as a dense matrix, cells in rows. Only the chosen rows of
+# a file-backed matrix are read into memory as a whole.
+select_features <- function(x, ntop, subset_row, scale, call = caller_env()) {
+  if (!methods::is(x, "DelayedMatrix")) {
+    x <- check_cells(x, cells = "columns", call = call)
+  }
+  rows <- if (is.null(subset_row)) {
+    top_rows(x, check_count(ntop, "ntop", min = 1, call = call), call = call)
+  } else {
+    find_rows(x, subset_row, call = call)
+  }
+  x <- x[rows, , drop = FALSE]
+  if (methods::is(x, "DelayedMatrix")) x <- as.matrix(x)
+  x <- dense_cells(Matrix::t(x), call = call)
+  if (scale) {
+    deviation <- sqrt(colMeans(sweep(x, 2L, colMeans(x))^2))
+    x <- sweep(x, 2L, ifelse(deviation > 0, deviation, 1), "/")
+  }
+  x
+}
+
+top_rows <- function(x, ntop, call = caller_env()) {
+  if (nrow(x) <= ntop) {
+    return(seq_len(nrow(x)))
+  }
+  variances <- row_variances(x)
+  bad <- which(!is.finite(variances))
+  if (length(bad)) {
+    abort_neuralee(
+      "not_finite",
+      sprintf(
+        "`x` has values that are not finite in row %d (%s).", bad[1L],
+        describe_place(bad[1L], rownames(x), "gene")
+      ),
+      "All values must be finite: remove or impute these genes first.", call = call
+    )
+  }
+  utils::head(order(variances, decreasing = TRUE), ntop)
+}
+
+find_rows <- function(x, subset_row, call = caller_env()) {
+  n <- nrow(x)
+  if (is.character(subset_row)) {
+    rows <- match(subset_row, rownames(x))
+    if (anyNA(rows)) {
+      abort_neuralee(
+        "input", sprintf("`subset_row` names rows that are not there: %s.", list_some(subset_row[is.na(rows)])),
+        sprintf("There are: %s.", list_some(rownames(x))), call = call
+      )
+    }
+  } else if (is.logical(subset_row) && length(subset_row) == n && !anyNA(subset_row)) {
+    rows <- which(subset_row)
+  } else {
+    rows <- subset_row
+  }
+  if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n)) {
+    abort_neuralee(
+      "input", sprintf("`subset_row` must name rows, number them from 1 to %d or be logical of that length.", n),
+      call = call
+    )
+  }
+  rows
+}
+
+row_variances <- function(x) {
+  n <- ncol(x)
+  if (methods::is(x, "dgCMatrix")) {
+    means <- Matrix::rowSums(x) / n
+    row <- x@i + 1L
+    stored <- tabulate(row, nrow(x))
+    squares <- x
+    squares@x <- (x@x - means[row])^2
+    # The zeros that are not stored each deviate by the mean.
+    return(as.vector((Matrix::rowSums(squares) + (n - stored) * means^2) / n))
+  }
+  per_block <- max(1, floor(1e7 / n))
+  blocks <- split(seq_len(nrow(x)), (seq_len(nrow(x)) - 1) %/% per_block)
+  unlist(lapply(blocks, function(rows) {
+    block <- as.matrix(x[rows, , drop = FALSE])
+    rowMeans((block - rowMeans(block))^2)
+  }), use.names = FALSE)
+}
+
+#' @rdname calculateEE
+#' @export
+setMethod("calculateEE", "ANY", calculate_ee_matrix)
+
+#' @rdname calculateEE
+#' @export
+setMethod(
+  "calculateEE", "SummarizedExperiment",
+  function(x, ..., exprs_values = "logcounts", assay.type = exprs_values) {
+    values <- assay_of(x, assay.type, call = quote(calculateEE()))
+    calculate_ee_matrix(values, ...)
+  }
+)
+
+#' @rdname calculateEE
+#' @export
+setMethod(
+  "calculateEE", "SingleCellExperiment",
+  function(x, ..., exprs_values = "logcounts", assay.type = exprs_values, dimred = NULL, n_dimred = NULL,
+           altexp = NULL) {
+    call <- quote(calculateEE())
+    x <- experiment_of(x, altexp, call = call)
+    if (is.null(dimred)) {
+      values <- assay_of(x, assay.type, call = call)
+      return(calculate_ee_matrix(values, ...))
+    }
+    values <- reduction_of(x, dimred, n_dimred, call = call)
+    calculate_ee_matrix(values, transposed = TRUE, ...)
+  }
+)
+
+assay_of <- function(x, assay.type, call = caller_env()) {
+  names <- SummarizedExperiment::assayNames(x)
+  if (!is_entry(assay.type, names, length(SummarizedExperiment::assays(x, withDimnames = FALSE)))) {
+    abort_neuralee(
+      "input", sprintf("There is no assay %s.", entry(assay.type)),
+      sprintf("Set assay.type; there are: %s.", list_some(names)), call = call
+    )
+  }
+  SummarizedExperiment::assay(x, assay.type)
+}
+
+reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
+  names <- SingleCellExperiment::reducedDimNames(x)
+  if (!is_entry(dimred, names, length(names))) {
+    abort_neuralee(
+      "input", sprintf("There is no reducedDim %s.", entry(dimred)),
+      sprintf("Set dimred; there are: %s.", list_some(names)), call = call
+    )
+  }
+  y <- SingleCellExperiment::reducedDim(x, dimred)
+  if (is.null(n_dimred)) {
+    return(as.matrix(y))
+  }
+  chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1, call = call)) else n_dimred
+  if (!is.numeric(chosen) || anyNA(chosen) || any(chosen < 1 | chosen > ncol(y))) {
+    abort_neuralee(
+      "input", sprintf("`n_dimred` asks for more than the %d dimensions of %s.", ncol(y), entry(dimred)),
+      call = call
+    )
+  }
+  as.matrix(y[, chosen, drop = FALSE])
+}
+
+experiment_of <- function(x, altexp, call = caller_env()) {
+  if (is.null(altexp)) {
+    return(x)
+  }
+  names <- SingleCellExperiment::altExpNames(x)
+  if (!is_entry(altexp, names, length(names))) {
+    abort_neuralee(
+      "input", sprintf("There is no alternative experiment %s.", entry(altexp)),
+      sprintf("Set altexp; there are: %s.", list_some(names)), call = call
+    )
+  }
+  SingleCellExperiment::altExp(x, altexp)
+}
+
+is_entry <- function(which, names, count) {
+  length(which) == 1L && !is.na(which) &&
+    ((is.character(which) && which %in% names) || (is.numeric(which) && which %in% seq_len(count)))
+}
+
+entry <- function(which) if (is.character(which)) paste0("\"", which, "\"", collapse = ", ") else toString(which)

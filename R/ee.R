@@ -1,0 +1,244 @@
+#' Elastic embedding
+#'
+#' Embeds cells in a few dimensions by elastic embedding (EE): neighbours attract each
+#' other, all pairs repel each other the more the further apart they are in the data.
+#'
+#' The embedding X minimises
+#' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
+#'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2)}
+#' over all ordered pairs, with W+ from [entropic_affinity()] and
+#' \eqn{w^-_{nm} \propto \|y_n - y_m\|^2}, both summing to 1. No N x N matrix is formed
+#' for the repulsion: for `d` up to 3 it is summed over a grid in time and memory linear in N.
+#'
+#' @section Reproducibility:
+#' One `seed` gives one result, the same for any number of threads and for a run that was
+#' stopped and resumed. R's own random number generator is neither read nor moved, so
+#' `set.seed()` has no effect.
+#'
+#' @section Interrupting and resuming:
+#' Ctrl-C stops the run within about a second with a condition of class
+#' `neuralee_error_interrupted`. With `checkpoint`, the iterations done so far are in that
+#' file, and the same call with `resume =` that file goes on from there: give it the same
+#' data and settings, `maxit` included. A fit that a `callback` stopped can be resumed
+#' too (`resume = fit`), also after `saveRDS()` and `readRDS()`.
+#'
+#' @inheritParams entropic_affinity
+#' @param x Cells in rows and features (genes or principal components) in columns: a
+#'   numeric matrix, a sparse `dgCMatrix` (made dense after a size check) or a data frame
+#'   of numbers. Elastic embedding uses the distances as they are, so bring genes to a
+#'   common scale first (see [standard_scale()]).
+#' @param d Number of dimensions of the embedding, 1 to 50.
+#' @param lambda Weight of the repulsion, 0 or more. Larger values spread the map; 1 to 100
+#'   are usual.
+#' @param affinity `"entropic"`, `"gaussian"` or an object that [entropic_affinity()] or
+#'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k` and `neighbors`
+#'   are not used).
+#' @param method How the repulsion is summed: `"grid"` (linear time, `d` up to 3; relative
+#'   error about 1e-5), `"exact"` (all pairs) or `"auto"`, the cheaper of the two.
+#' @param init Start: `"pca"`, `"spectral"`, `"random"`, or an N x d matrix.
+#' @param size Embed a random subset: a fraction in (0, 1] or a whole number of cells from 2
+#'   on. Affinities are computed within the subset, whose row numbers are returned as
+#'   `subset`.
+#' @param maxit Largest number of iterations.
+#' @param tol The run has converged when an iteration moves the embedding by less than `tol`
+#'   times its norm.
+#' @param every Report, call `callback` and write `checkpoint` each time this many
+#'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
+#' @param seed A whole number, 0 or more, for the random start and the subset.
+#' @param device Where to compute; this version has `"cpu"` only.
+#' @param checkpoint A file that is rewritten (in one move, so that it is never half
+#'   written) every `every` iterations, at the end and on interrupt.
+#' @param resume A checkpoint file, a fit that a callback stopped, or the raw bytes of its
+#'   `state`.
+#' @param callback A function of `iteration`, `loss` and `embedding` (N x d). If it returns
+#'   `FALSE`, the run stops there.
+#' @param verbose Show progress and the number of threads?
+#' @return An object of class `ee_fit`, a list:
+#'   \describe{
+#'     \item{`embedding`}{N x d matrix with the row names of `x` and column names `EE1`, …}
+#'     \item{`loss`}{E over all cells at the end.}
+#'     \item{`trace`}{data frame with a row per iteration: `iteration`, `loss`,
+#'       `gradient_norm` (Euclidean) and `seconds` since the start.}
+#'     \item{`timing`}{seconds for `affinity`, `optimize` and in `total`.}
+#'     \item{`params`}{list of all settings, with `iterations`, `converged`, `reason` and the
+#'       `method` that was chosen.}
+#'     \item{`subset`}{row numbers of the embedded cells where `size` was used, else `NULL`.}
+#'     \item{`state`}{raw bytes to resume from, where a callback stopped the run.}
+#'   }
+#'   It has methods for `print`, `summary`, `plot`, `as.matrix` and `dim`.
+#' @section Errors:
+#' Classed conditions `neuralee_error_<kind>`: `perplexity` (not above 1, or more than the
+#' neighbours can give), `dimension` (`d` not 1 to 50), `not_finite` (NA, NaN or Inf; names
+#' the first cell and feature), `device`, `memory`, `file_format` and `model_version`
+#' (`resume`), `interrupted`, and `input` for any other argument of the wrong kind.
+#' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for
+#'   dimensionality reduction", ICML. Vladymyrov and Carreira-Perpinan (2012),
+#'   "Partial-Hessian strategies for fast learning of nonlinear embeddings", ICML (the
+#'   spectral direction). Xiong et al. (2020), "NeuralEE: a GPU-accelerated elastic embedding
+#'   dimensionality reduction method for visualizing large-scale scRNA-seq data", Frontiers
+#'   in Genetics 11.
+#' @seealso [runEE()] for a SingleCellExperiment, [plot_embedding()], [plot_trace()],
+#'   [embedding_quality()].
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' fit <- ee(x, lambda = 10, perplexity = 20, maxit = 50, verbose = FALSE)
+#' fit
+#' plot(fit, colour_by = iris$Species)
+#' @export
+ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL,
+               affinity = c("entropic", "gaussian"), method = c("auto", "grid", "exact"),
+               init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = 1e-5, every = 0,
+               seed = 42L, threads = NULL, device = "cpu", checkpoint = NULL, resume = NULL,
+               callback = NULL, verbose = interactive()) {
+  begin <- seconds_now()
+  check_flag(verbose, "verbose")
+  check_device(device)
+  d <- check_dimension(d)
+  lambda <- check_number(lambda, "lambda", min = 0)
+  maxit <- check_count(maxit, "maxit", min = 1)
+  tol <- check_number(tol, "tol", min = 0)
+  every <- check_count(every, "every", min = 0)
+  seed <- check_seed(seed)
+  method <- match_choice(method, "method", c("auto", "grid", "exact"))
+  if (method == "grid" && d > 3L) {
+    abort_neuralee(
+      "dimension", sprintf("`method = \"grid\"` serves d = 1, 2 or 3, not %d.", d),
+      "Use method = \"auto\" or \"exact\"."
+    )
+  }
+  callback <- check_callback(callback)
+  checkpoint <- check_checkpoint(checkpoint)
+  resumed <- read_resume(resume)
+  threads <- resolve_threads(threads)
+
+  x <- check_cells(x)
+  n <- nrow(x)
+  subset <- choose_subset(n, size, seed)
+  start <- check_init(init, n, subset, d)
+  if (!is.null(subset)) {
+    if (!is.null(neighbors) || inherits(affinity, "neuralee_affinity")) {
+      abort_neuralee(
+        "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
+        "Take the subset of `x` first and compute them on it."
+      )
+    }
+    x <- x[subset, , drop = FALSE]
+  }
+  x <- dense_cells(x)
+  if (verbose) {
+    cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
+  }
+  weights <- ee_weights(x, affinity, perplexity, k, neighbors, threads, verbose)
+  after_affinity <- seconds_now()
+
+  session <- rust_call(rs_ee_open(
+    x, weights$matrix@p, weights$matrix@i, weights$matrix@x, lambda, d, method, start$name,
+    start$matrix, maxit, tol, seed, threads, progress_reporter(verbose, "Start"), resumed$state
+  ))
+  run <- run_ee(session, resumed$trace, maxit, every, checkpoint, callback, verbose)
+  summary <- rust_call(rs_ee_summary(session))
+  end <- seconds_now()
+
+  structure(
+    list(
+      embedding = run$embedding(rownames(x)),
+      loss = summary$loss,
+      trace = run$trace,
+      timing = c(
+        affinity = after_affinity - begin, optimize = end - after_affinity, total = end - begin
+      ),
+      params = c(
+        list(d = d, lambda = lambda),
+        weights$params,
+        list(
+          method = summary$method, init = start$name, size = size, maxit = maxit, tol = tol,
+          seed = seed, threads = threads, device = device, n = nrow(x), features = ncol(x),
+          iterations = run$iteration, converged = run$converged, reason = run$reason
+        )
+      ),
+      subset = subset,
+      state = run$state
+    ),
+    class = "ee_fit"
+  )
+}
+
+seconds_now <- function() proc.time()[["elapsed"]]
+
+ee_weights <- function(x, affinity, perplexity, k, neighbors, threads, verbose,
+                       call = caller_env()) {
+  if (!inherits(affinity, "neuralee_affinity")) {
+    affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
+    search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
+    affinity <- compute_affinity(
+      x, search, perplexity, k, neighbors, threads, verbose, call = call
+    )
+    weights <- affinity$weights
+  } else {
+    weights <- check_affinity(affinity, nrow(x), call = call)
+  }
+  list(matrix = weights, params = affinity$params[c("affinity", "perplexity", "k")])
+}
+
+# Runs the session in steps that end at multiples of `every`, so that a resumed run stops
+# at the same iterations as a straight one.
+run_ee <- function(session, trace, maxit, every, checkpoint, callback, verbose,
+                   call = caller_env()) {
+  step <- if (every > 0) every else if (is.null(checkpoint) && is.null(callback)) maxit else 25
+  progress <- progress_reporter(verbose, "Elastic embedding")
+  embedding <- function(names = NULL) {
+    x <- rust_call(rs_ee_embedding(session), call = call)
+    dimnames(x) <- list(names, paste0("EE", seq_len(ncol(x))))
+    x
+  }
+  save_state <- function() pack_checkpoint(trace, rust_call(rs_ee_state(session), call = call))
+  iteration <- if (nrow(trace)) trace$iteration[nrow(trace)] else 0L
+  repeat {
+    result <- rust_call(
+      rs_ee_run(session, as.integer(step - iteration %% step), progress), call = call
+    )
+    trace <- rbind(trace, as_trace(result$trace))
+    moved <- result$iteration > iteration
+    iteration <- result$iteration
+    finished <- result$converged || iteration >= maxit
+    if (!is.null(checkpoint)) {
+      write_checkpoint(checkpoint, save_state(), call = call)
+    }
+    stopped <- FALSE
+    interrupted <- result$interrupted
+    if (moved && !interrupted) {
+      loss <- trace$loss[nrow(trace)]
+      if (verbose && every > 0) {
+        cli::cli_inform("iteration {iteration}: E = {format(loss, digits = 6)}")
+      }
+      if (!is.null(callback)) {
+        answer <- tryCatch(
+          callback(iteration, loss, embedding()),
+          interrupt = function(condition) "interrupted"
+        )
+        interrupted <- identical(answer, "interrupted")
+        stopped <- isFALSE(answer)
+      }
+    }
+    if (interrupted) {
+      abort_neuralee(
+        "interrupted", sprintf("The embedding was interrupted after %d iterations.", iteration),
+        if (is.null(checkpoint)) {
+          "With checkpoint = \"a file\" the iterations done would have been kept."
+        } else {
+          sprintf("Go on with the same call and resume = \"%s\".", checkpoint)
+        },
+        call = call
+      )
+    }
+    if (finished || stopped || !moved) {
+      break
+    }
+  }
+  unfinished <- stopped && !finished
+  list(
+    embedding = embedding, trace = trace, iteration = iteration, converged = result$converged,
+    reason = if (unfinished) "stopped by the callback" else result$reason,
+    state = if (unfinished) save_state()
+  )
+}

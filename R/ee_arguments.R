@@ -1,0 +1,137 @@
+# Checks of the arguments that ee() and the functions around it share.
+
+match_choice <- function(x, name, choices, call = caller_env()) {
+  if (identical(x, choices)) {
+    return(choices[1L])
+  }
+  if (!is.character(x) || length(x) != 1L || is.na(x) || !x %in% choices) {
+    abort_neuralee(
+      "input",
+      sprintf("`%s` is %s.", name, describe(x)),
+      sprintf("Give one of %s.", list_some(choices)),
+      call = call
+    )
+  }
+  x
+}
+
+check_dimension <- function(d, name = "d", call = caller_env()) {
+  ok <- is.numeric(d) && length(d) == 1L && is.finite(d) && d == trunc(d) && d >= 1 && d <= 50
+  if (!ok) {
+    abort_neuralee(
+      "dimension",
+      sprintf("`%s` is %s.", name, describe(d)),
+      "Give one whole number from 1 to 50: 2 for a map on paper, 3 for one in space.",
+      call = call
+    )
+  }
+  as.integer(d)
+}
+
+check_device <- function(device, call = caller_env()) {
+  if (!identical(device, "cpu")) {
+    abort_neuralee(
+      "device",
+      sprintf("`device` is %s, but this version computes on \"cpu\" only.", describe(device)),
+      "Use device = \"cpu\".",
+      call = call
+    )
+  }
+  invisible(device)
+}
+
+# Elastic embedding repels cells by their distance in all features, so that a sparse
+# matrix has to be made dense. The limit keeps a whole transcriptome of a million cells
+# from taking the machine down before a gene selection was made.
+dense_cells <- function(x, name = "x", call = caller_env()) {
+  x <- check_cells(x, name, call = call)
+  if (is.matrix(x)) {
+    return(x)
+  }
+  gigabytes <- prod(as.numeric(dim(x))) * 8 / 1024^3
+  limit <- getOption("neuralee.max_dense_gb", 8)
+  if (gigabytes > limit) {
+    abort_neuralee(
+      "memory",
+      sprintf(
+        "`%s` (%s x %s, sparse) would take %.1f GB as a dense matrix; the limit is %s GB.",
+        name, format(nrow(x), big.mark = ","), format(ncol(x), big.mark = ","), gigabytes,
+        format(limit)
+      ),
+      paste(
+        "Select variable genes with subsample_genes() or give principal components,",
+        "or raise options(neuralee.max_dense_gb = )."
+      ),
+      call = call
+    )
+  }
+  as.matrix(x)
+}
+
+# A number in (0, 1] is a fraction of the cells, a whole number from 2 on is a count.
+choose_subset <- function(n, size, seed, call = caller_env()) {
+  ok <- is.numeric(size) && length(size) == 1L && is.finite(size) && size > 0 &&
+    (size <= 1 || (size == trunc(size) && size <= n))
+  if (!ok) {
+    abort_neuralee(
+      "input",
+      sprintf("`size` is %s.", describe(size)),
+      sprintf("Give a fraction in (0, 1] or a whole number of cells from 2 to %d.", n),
+      call = call
+    )
+  }
+  count <- if (size <= 1) floor(size * n) else size
+  if (count == n) {
+    return(NULL)
+  }
+  if (count < 3) {
+    abort_neuralee(
+      "input", sprintf("`size` leaves %d of the %d cells; at least 3 are needed.", as.integer(count), n),
+      "Raise `size`.", call = call
+    )
+  }
+  rust_call(rs_sample(as.double(n), as.double(count), seed), call = call)
+}
+
+check_init <- function(init, n, subset, d, call = caller_env()) {
+  if (is.character(init)) {
+    return(list(name = match_choice(init, "init", c("pca", "spectral", "random"), call = call), matrix = NULL))
+  }
+  if (!is.matrix(init) || !is.numeric(init)) {
+    abort_neuralee(
+      "input", sprintf("`init` is %s.", describe(init)),
+      "Give \"pca\", \"spectral\", \"random\" or a numeric matrix with a row per cell.", call = call
+    )
+  }
+  wanted <- c(n, length(subset))
+  if (!nrow(init) %in% wanted || ncol(init) != d) {
+    abort_neuralee(
+      "input",
+      sprintf("`init` is %d x %d, but %d cells and d = %d need %d x %d.", nrow(init), ncol(init), n, d, n, d),
+      call = call
+    )
+  }
+  bad <- which(!is.finite(init))
+  if (length(bad)) {
+    abort_neuralee(
+      "not_finite",
+      sprintf("`init` has a value that is not finite in row %d, column %d.", row(init)[bad[1L]], col(init)[bad[1L]]),
+      call = call
+    )
+  }
+  if (!is.null(subset) && nrow(init) == n) {
+    init <- init[subset, , drop = FALSE]
+  }
+  storage.mode(init) <- "double"
+  list(name = "matrix", matrix = unname(init))
+}
+
+check_callback <- function(callback, call = caller_env()) {
+  if (!is.null(callback) && !is.function(callback)) {
+    abort_neuralee(
+      "input", sprintf("`callback` is %s.", describe(callback)),
+      "Give NULL or a function of iteration, loss and embedding.", call = call
+    )
+  }
+  callback
+}

@@ -1,0 +1,88 @@
+#' @export
+print.ee_fit <- function(x, ...) {
+  p <- x$params
+  cat(sprintf(
+    "Elastic embedding of %s cells (%d features) in %d dimension%s\n",
+    format(p$n, big.mark = ","), p$features, p$d, if (p$d == 1L) "" else "s"
+  ))
+  cat(sprintf(
+    "E = %s at lambda = %s; %s affinities, perplexity %s, k = %d\n",
+    format(x$loss, digits = 6), format(p$lambda), p$affinity, format(p$perplexity), p$k
+  ))
+  cat(sprintf(
+    "%d iterations (%s), method \"%s\", %s s\n",
+    p$iterations, p$reason, p$method, format(x$timing[["total"]], digits = 3)
+  ))
+  if (!is.null(x$subset)) {
+    cat("A random subset; its row numbers are in $subset\n")
+  }
+  invisible(x)
+}
+
+#' Summarise an elastic embedding
+#'
+#' @param object A fit that [ee()] returned.
+#' @param ... Not used.
+#' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (after the
+#'   first iteration), `iterations`, `converged`, `reason`, `gradient_norm`, `timing`
+#'   (seconds), `extent` (range of each dimension) and `params`; it prints as a short table.
+#' @examples
+#' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 30, verbose = FALSE)
+#' summary(fit)
+#' @export
+summary.ee_fit <- function(object, ...) {
+  last <- nrow(object$trace)
+  structure(
+    list(
+      loss = object$loss,
+      first_loss = object$trace$loss[1L],
+      iterations = object$params$iterations,
+      converged = object$params$converged,
+      reason = object$params$reason,
+      gradient_norm = object$trace$gradient_norm[last],
+      timing = object$timing,
+      extent = apply(object$embedding, 2L, range),
+      params = object$params
+    ),
+    class = "summary.ee_fit"
+  )
+}
+
+#' @export
+print.summary.ee_fit <- function(x, ...) {
+  lines <- c(
+    "E" = sprintf("%s (after the first iteration %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)),
+    "gradient norm" = format(x$gradient_norm, digits = 3),
+    "iterations" = sprintf("%d of at most %d (%s)", x$iterations, x$params$maxit, x$reason),
+    "cells, features" = sprintf("%s, %d", format(x$params$n, big.mark = ","), x$params$features),
+    "lambda" = format(x$params$lambda),
+    "affinities" = sprintf("%s, perplexity %s, k = %d", x$params$affinity, format(x$params$perplexity), x$params$k),
+    "repulsion" = x$params$method,
+    "start, seed" = sprintf("%s, %s", x$params$init, format(x$params$seed)),
+    "seconds" = paste(names(x$timing), format(x$timing, digits = 3, trim = TRUE), collapse = ", "),
+    "extent" = paste(
+      sprintf("%s to %s", format(x$extent[1L, ], digits = 3), format(x$extent[2L, ], digits = 3)),
+      collapse = "; "
+    )
+  )
+  cat("Elastic embedding\n")
+  cat(sprintf("  %-16s %s\n", names(lines), lines), sep = "")
+  invisible(x)
+}
+
+#' Plot an elastic embedding
+#'
+#' @param x A fit that [ee()] returned.
+#' @param ... Passed to [plot_embedding()], such as `colour_by`.
+#' @return A ggplot object.
+#' @examples
+#' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 30, verbose = FALSE)
+#' plot(fit, colour_by = iris$Species)
+#' @export
+plot.ee_fit <- function(x, ...) plot_embedding(x, ...)
+
+#' @export
+as.matrix.ee_fit <- function(x, ...) x$embedding
+
+#' @export
+dim.ee_fit <- function(x) dim(x$embedding)

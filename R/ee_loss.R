@@ -1,0 +1,120 @@
+#' Loss and gradient of elastic embedding
+#'
+#' `ee_loss()` evaluates the objective of [ee()] for a given embedding, `ee_gradient()` its
+#' gradient.
+#'
+#' With \eqn{L^+ = \mathrm{diag}(W^+ 1) - W^+},
+#' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
+#'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2),}
+#' \deqn{\nabla E = 4 (L^+ + M - \mathrm{diag}(M 1)) X, \quad
+#'   m_{nm} = \lambda w^-_{nm} \exp(-\|x_n - x_m\|^2).}
+#' Sums run over ordered pairs. Where all points coincide, E is `lambda`.
+#'
+#' @param embedding N x d numeric matrix, a position per cell, or a fit of [ee()].
+#' @param x N x D data, cells in rows, from which the repulsive weights come:
+#'   \eqn{w^-_{nm} = \|y_n - y_m\|^2 / \sum \|y_n - y_m\|^2}. `NULL` where `affinity` gives
+#'   both weights.
+#' @param affinity An object of [entropic_affinity()] or [gaussian_affinity()] for the same
+#'   cells; or explicit weights, `list(w_plus = , w_minus = )`, two dense symmetric N x N
+#'   matrices that are used as they are.
+#' @param lambda Weight of the repulsion, 0 or more.
+#' @param method `"exact"` (all pairs) or `"grid"` (linear time, `d` up to 3, relative error
+#'   about 1e-5 in E and 1e-3 in the gradient).
+#' @param threads Number of threads, as in [ee()].
+#' @return `ee_loss()`: one number, E. `ee_gradient()`: an N x d matrix.
+#' @section Errors:
+#' `neuralee_error_input` where the numbers of cells differ or an argument is of the wrong
+#' kind, `neuralee_error_not_finite` for NA, NaN or Inf, `neuralee_error_dimension` for the
+#' grid with `d` above 3.
+#' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
+#'   reduction", ICML, equations 1 and 2.
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' affinity <- entropic_affinity(x, perplexity = 20)
+#' start <- prcomp(x)$x[, 1:2]
+#' ee_loss(start, x, affinity, lambda = 10)
+#' gradient <- ee_gradient(start, x, affinity, lambda = 10)
+#' colSums(gradient) # zero: a shift changes nothing
+#' @export
+ee_loss <- function(embedding, x, affinity, lambda = 1, method = c("exact", "grid"),
+                    threads = NULL) {
+  evaluate_ee(embedding, x, affinity, lambda, method, threads, want_gradient = FALSE)$loss
+}
+
+#' @rdname ee_loss
+#' @export
+ee_gradient <- function(embedding, x, affinity, lambda = 1, method = c("exact", "grid"),
+                        threads = NULL) {
+  result <- evaluate_ee(embedding, x, affinity, lambda, method, threads, want_gradient = TRUE)
+  gradient <- result$gradient
+  dimnames(gradient) <- dimnames(as.matrix(embedding))
+  gradient
+}
+
+evaluate_ee <- function(embedding, x, affinity, lambda, method, threads, want_gradient,
+                        call = caller_env()) {
+  lambda <- check_number(lambda, "lambda", min = 0, call = call)
+  method <- match_choice(method, "method", c("exact", "grid"), call = call)
+  threads <- resolve_threads(threads, call = call)
+  if (inherits(embedding, "ee_fit")) {
+    embedding <- as.matrix(embedding)
+  }
+  embedding <- unname(dense_cells(embedding, "embedding", call = call))
+  check_dimension(ncol(embedding), "ncol(embedding)", call = call)
+  if (method == "grid" && ncol(embedding) > 3L) {
+    abort_neuralee(
+      "dimension",
+      sprintf("`method = \"grid\"` serves 1, 2 or 3 dimensions, not %d.", ncol(embedding)),
+      "Use method = \"exact\".", call = call
+    )
+  }
+  n <- nrow(embedding)
+  if (is_explicit_weights(affinity)) {
+    return(rust_call(
+      rs_ee_loss_gradient_dense(
+        embedding,
+        check_dense_weights(affinity$w_plus, "w_plus", n, call = call),
+        check_dense_weights(affinity$w_minus, "w_minus", n, call = call),
+        lambda, want_gradient
+      ),
+      call = call
+    ))
+  }
+  x <- dense_cells(x, call = call)
+  if (nrow(x) != n) {
+    abort_neuralee(
+      "input", sprintf("`embedding` has %d rows, but `x` has %d; both need a row per cell.", n, nrow(x)),
+      call = call
+    )
+  }
+  weights <- check_affinity(affinity, n, call = call)
+  rust_call(
+    rs_ee_loss_gradient(
+      x, embedding, weights@p, weights@i, weights@x, lambda, method, want_gradient, threads, NULL
+    ),
+    call = call
+  )
+}
+
+is_explicit_weights <- function(affinity) {
+  !inherits(affinity, "neuralee_affinity") && is.list(affinity) &&
+    all(c("w_plus", "w_minus") %in% names(affinity))
+}
+
+check_dense_weights <- function(weights, name, n, call = caller_env()) {
+  where <- sprintf("affinity$%s", name)
+  if (inherits(weights, "Matrix")) {
+    weights <- as.matrix(weights)
+  }
+  if (!is.matrix(weights) || !is.numeric(weights) || !identical(dim(weights), c(n, n))) {
+    abort_neuralee(
+      "input", sprintf("`%s` must be a numeric %d x %d matrix, as `embedding` has %d rows.", where, n, n, n),
+      call = call
+    )
+  }
+  if (!all(is.finite(weights))) {
+    abort_neuralee("not_finite", sprintf("`%s` has values that are not finite.", where), call = call)
+  }
+  storage.mode(weights) <- "double"
+  unname(weights)
+}

@@ -1,0 +1,24 @@
+#' Gaussian affinities by bisection
+#'
+#' The affinities of t-SNE ("x2p"): the same Gaussian neighbourhoods as
+#' [entropic_affinity()], with each cell's width found by doubling and bisection until the
+#' entropy is within 1e-3 of `log(perplexity)`, instead of to machine accuracy.
+#'
+#' Use it to reproduce work that was done with these affinities. [entropic_affinity()] is
+#' more accurate and the default of [ee()].
+#'
+#' @inheritParams entropic_affinity
+#' @return An object of class `neuralee_affinity`, as [entropic_affinity()] describes it.
+#' @inheritSection entropic_affinity Errors
+#' @references van der Maaten and Hinton (2008), "Visualizing data using t-SNE", Journal of
+#'   Machine Learning Research 9, section 2.
+#' @seealso [entropic_affinity()].
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' affinity <- gaussian_affinity(x, perplexity = 20)
+#' range(affinity$perplexity)
+#' @export
+gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL, threads = NULL) {
+  x <- dense_cells(x)
+  compute_affinity(x, "bisection", perplexity, k, neighbors, resolve_threads(threads))
+}

@@ -1,0 +1,59 @@
+#' Plot how an embedding converged
+#'
+#' Draws the loss E, and below it the norm of its gradient on a logarithmic scale, against the iterations
+#' or the seconds.
+#'
+#' @param object A fit of [ee()], a reduction that [calculateEE()] returned, a
+#'   SingleCellExperiment with one, or a trace: a data frame with the columns `iteration`,
+#'   `loss`, `gradient_norm` and `seconds`.
+#' @param dimred Name or number of the reduction of a SingleCellExperiment.
+#' @param against `"iteration"` or `"seconds"`.
+#' @return A ggplot object.
+#' @section Errors:
+#' `neuralee_error_input` where `object` carries no trace.
+#' @examples
+#' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 50, verbose = FALSE)
+#' plot_trace(fit)
+#' @export
+plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds")) {
+  against <- match_choice(against, "against", c("iteration", "seconds"))
+  trace <- trace_of(object, dimred)
+  panels <- c(loss = "E", gradient_norm = "log10 of the gradient norm")
+  long <- data.frame(
+    at = rep(trace[[against]], 2L),
+    value = c(trace$loss, log10(pmax(trace$gradient_norm, .Machine$double.xmin))),
+    panel = factor(rep(panels, each = nrow(trace)), levels = panels)
+  )
+  ggplot2::ggplot(long, ggplot2::aes(x = .data$at, y = .data$value)) +
+    ggplot2::geom_line(colour = "#0072B2", linewidth = 0.6) +
+    ggplot2::geom_point(data = long[long$at == max(long$at), ], colour = "#0072B2", size = 1.4) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1L, scales = "free_y", strip.position = "left") +
+    ggplot2::labs(x = if (against == "iteration") "Iteration" else "Seconds", y = NULL) +
+    ggplot2::theme_classic(base_size = 11) +
+    ggplot2::theme(
+      strip.background = ggplot2::element_blank(), strip.placement = "outside",
+      axis.line = ggplot2::element_line(colour = "grey60", linewidth = 0.3),
+      panel.grid.major.y = ggplot2::element_line(colour = "grey92", linewidth = 0.3)
+    )
+}
+
+trace_of <- function(object, dimred, call = caller_env()) {
+  trace <- if (methods::is(object, "SingleCellExperiment")) {
+    # The attribute sits on the stored matrix, not on a plain copy of it.
+    reduction_of(object, dimred, call = call)
+    attr(SingleCellExperiment::reducedDim(object, dimred), "trace")
+  } else if (is.data.frame(object)) {
+    object
+  } else if (inherits(object, "ee_fit")) {
+    object$trace
+  } else {
+    attr(object, "trace")
+  }
+  if (!is.data.frame(trace) || !all(trace_columns %in% names(trace)) || !nrow(trace)) {
+    abort_neuralee(
+      "input", "`object` carries no trace of an optimisation.",
+      "Give a fit of ee(), or a reduction that runEE() or calculateEE() made.", call = call
+    )
+  }
+  trace
+}

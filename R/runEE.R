@@ -1,0 +1,41 @@
+#' Embed a SingleCellExperiment and keep the map in it
+#'
+#' Calls [calculateEE()] and stores the result in `reducedDim(x, name)`.
+#'
+#' @param x A SingleCellExperiment.
+#' @param ... Arguments of [calculateEE()] and [ee()]: for example `dimred = "PCA"`,
+#'   `lambda = 10`, `perplexity = 30`, `seed = 1`.
+#' @param altexp Name or number of an alternative experiment to compute from; the map is
+#'   stored in the main experiment.
+#' @param name Name of the new reduction.
+#' @return `x` with the map in `reducedDim(x, name)`: a `reduced.dim.matrix`, cells in rows,
+#'   whose attributes `loss`, `trace`, `timing` and `params` survive subsetting.
+#' @inheritSection calculateEE Errors
+#' @inherit ee references
+#' @seealso [plot_embedding()], [plot_trace()].
+#' @examples
+#' sce <- SingleCellExperiment::SingleCellExperiment(
+#'   list(logcounts = t(as.matrix(iris[, 1:4]))),
+#'   colData = S4Vectors::DataFrame(species = iris$Species)
+#' )
+#' sce <- runEE(sce, perplexity = 20, maxit = 30, verbose = FALSE)
+#' plot_embedding(sce, colour_by = "species")
+#' @export
+runEE <- function(x, ..., altexp = NULL, name = "EE") {
+  if (!methods::is(x, "SingleCellExperiment")) {
+    abort_neuralee(
+      "input", sprintf("`x` must be a SingleCellExperiment, not a %s.", class(x)[1L]),
+      if (methods::is(x, "SummarizedExperiment")) {
+        "Turn it into one with as(x, \"SingleCellExperiment\")."
+      } else {
+        "For a matrix use calculateEE() or ee()."
+      }
+    )
+  }
+  if (!is.character(name) || length(name) != 1L || is.na(name) || !nzchar(name)) {
+    abort_neuralee("input", "`name` must be one name for the new reduction.")
+  }
+  source <- experiment_of(x, altexp)
+  SingleCellExperiment::reducedDim(x, name) <- calculateEE(source, ...)
+  x
+}
