@@ -124,7 +124,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
     }
     x <- x[subset, , drop = FALSE]
   }
-  x <- dense_cells(x)
+  x <- densify(x)
   if (verbose) {
     cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
   }

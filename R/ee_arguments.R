@@ -44,7 +44,10 @@ check_device <- function(device, call = caller_env()) {
 # matrix has to be made dense. The limit keeps a whole transcriptome of a million cells
 # from taking the machine down before a gene selection was made.
 dense_cells <- function(x, name = "x", call = caller_env()) {
-  x <- check_cells(x, name, call = call)
+  densify(check_cells(x, name, call = call), name, call = call)
+}
+
+densify <- function(x, name = "x", call = caller_env()) {
   if (is.matrix(x)) {
     return(x)
   }

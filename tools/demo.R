@@ -29,7 +29,7 @@ table <- data.frame(cell = colnames(cells), label = cells$label, fit$embedding)
 names(table)[3:4] <- c("EE1", "EE2")
 utils::write.csv(table, file.path(folder, "cortex_ee.csv"), row.names = FALSE)
 ggplot2::ggsave(
-  file.path(folder, "cortex_ee.png"), plot_embedding(fit$embedding, colour = cells$label),
+  file.path(folder, "cortex_ee.png"), plot_embedding(fit, colour_by = cells$label),
   width = 7, height = 5, dpi = 150
 )
 cat("written     ", file.path(folder, "cortex_ee.csv"), ", ", file.path(folder, "cortex_ee.png"), "\n", sep = "")
