@@ -7,7 +7,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 LIBRARY = .Rlib
 
-.PHONY: demo test document install clean
+.PHONY: demo test document authors install clean
 
 # A private library, so that nothing of the user's is touched.
 demo:
@@ -27,6 +27,10 @@ document:
 	  cargo run --release --manifest-path src/rust/Cargo.toml --features hdf5 -- R/extendr-wrappers.R
 	mkdir -p $(LIBRARY)
 	Rscript tools/document.R $(LIBRARY)
+
+# LICENSE.note and inst/AUTHORS, after a change of the Rust dependencies.
+authors:
+	Rscript tools/authors.R
 
 install:
 	R CMD INSTALL .
