@@ -39,7 +39,7 @@ step() {
 # add_counts NAME STATUS FILE: the numbers of passed and failed tests that FILE holds as
 # two words; a run that stopped before it could count is a failure.
 add_counts() {
-  if read -r good bad <"$3" 2>/dev/null && [ -n "$bad" ]; then
+  if [ -s "$3" ] && read -r good bad <"$3"; then
     passed=$((passed + good))
     failed=$((failed + bad))
     [ "$bad" = 0 ] && [ "$2" = 0 ] && return
@@ -93,6 +93,11 @@ count "R CMD INSTALL from the source folder" $status
 echo "== R tests"
 R_LIBS="$library" Rscript tools/test.R "$work/r-counts"
 add_counts "R tests" $? "$work/r-counts"
+
+demonstration() {
+  R_LIBS="$library" Rscript tools/demo.R "$work/demo" && [ -s "$work/demo/cortex_ee.csv" ] && [ -s "$work/demo/cortex_ee.png" ]
+}
+step "demonstration" demonstration
 
 echo "== R CMD build and check"
 source=$(pwd)

@@ -77,3 +77,14 @@ test_that("the build folder and R CMD check's limit reach cargo", {
   expect_match(result$makevars, "TARGET_DIR = /elsewhere\n")
   expect_match(result$makevars, "-j 2")
 })
+
+test_that("the oldest Rust is the same in DESCRIPTION, Cargo.toml and the README", {
+  folder <- source_folder()
+  skip_if(is.null(folder), "the package's sources are not here")
+  description <- read.dcf(file.path(folder, "DESCRIPTION"))
+  msrv <- description[, "Config/neuralee/MSRV"]
+  cargo <- readLines(file.path(folder, "src/rust/Cargo.toml"))
+  expect_true(sprintf('rust-version = "%s"', msrv) %in% cargo)
+  expect_match(description[, "SystemRequirements"], paste("rustc >=", msrv), fixed = TRUE)
+  expect_match(readLines(file.path(folder, "README.md")), paste("Rust", msrv), fixed = TRUE, all = FALSE)
+})
