@@ -72,6 +72,15 @@ test_that("HDF5 is built in where CMake is new enough, and never when that is re
   expect_false(grepl("--features", run_configure(older)$makevars))
 })
 
+test_that("an HDF5 library that is asked for must be there, and a choice must be one", {
+  for (choice in c("system", "sometimes")) {
+    result <- run_configure(rust, "NEURALEE_HDF5=", choice)
+    expect_equal(result$status, 1L)
+    expect_match(result$output, paste0("NEURALEE_HDF5.*", choice))
+    expect_null(result$makevars)
+  }
+})
+
 test_that("the build folder and R CMD check's limit reach cargo", {
   result <- run_configure(rust, "NEURALEE_TARGET_DIR=/elsewhere _R_CHECK_PACKAGE_NAME_=neuralee")
   expect_match(result$makevars, "TARGET_DIR = /elsewhere\n")
