@@ -11,4 +11,8 @@ rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
 rs_wait <- function(seconds, panics, threads, progress) .Call(wrap__rs_wait, seconds, panics, threads, progress)
 
+rs_read_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_read_h5ad, file, layer, reductions, progress)
+
+rs_read_10x <- function(folder, progress) .Call(wrap__rs_read_10x, folder, progress)
+
 rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)

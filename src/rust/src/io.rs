@@ -1,7 +1,119 @@
 //! Reading files.
 
 use extendr_api::prelude::*;
+use ndarray::Array2;
+use neuralee_core::io::{h5ad, tenx, Column, Counts, Table, Values};
+use std::path::Path;
+
+use crate::convert::{to_r_matrix, Outcome};
+use crate::job;
+
+/// Genes by cells: a matrix, or the slots of a `dgCMatrix`.
+fn counts_to_r(counts: Counts) -> List {
+    let dim = [counts.genes as i32, counts.cells as i32];
+    match counts.values {
+        Values::Sparse(sparse) => list!(
+            whole = counts.whole,
+            dim = dim,
+            p = sparse.indptr,
+            i = sparse.indices,
+            x = sparse.values
+        ),
+        Values::Dense(values) => list!(whole = counts.whole, dim = dim, dense = values),
+    }
+}
+
+fn texts_to_r<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>) -> Robj {
+    let text = |t: Option<&str>| t.map_or_else(Rstr::na, Rstr::from);
+    Strings::from_values(texts.map(text)).into()
+}
+
+fn column_to_r(column: &Column) -> Outcome<Robj> {
+    Ok(match column {
+        Column::Number(x) => x.as_slice().into(),
+        Column::Integer(x) => Integers::from_values(x.iter().map(|v| Rint::from(*v))).into(),
+        Column::Logical(x) => Logicals::from_values(x.iter().map(|v| Rbool::from(*v))).into(),
+        Column::Text(x) => texts_to_r(x.iter().map(Option::as_deref)),
+        Column::Factor {
+            codes,
+            levels,
+            ordered,
+        } => {
+            let code = |c: &Option<u32>| Rint::from(c.map(|c| c as i32 + 1));
+            let mut factor: Robj = Integers::from_values(codes.iter().map(code)).into();
+            factor.set_attrib(
+                "levels",
+                texts_to_r(levels.iter().map(|l| Some(l.as_str()))),
+            )?;
+            if *ordered {
+                factor.set_class(["ordered", "factor"])?;
+            } else {
+                factor.set_class(["factor"])?;
+            }
+            factor
+        }
+    })
+}
+
+/// `list(names =, columns = list(...))`.
+fn table_to_r(table: &Table) -> Outcome<List> {
+    let columns = table
+        .columns
+        .iter()
+        .map(|(name, column)| Ok((name.as_str(), column_to_r(column)?)))
+        .collect::<Outcome<Vec<_>>>()?;
+    Ok(list!(
+        names = texts_to_r(table.names.iter().map(|n| Some(n.as_str()))),
+        columns = List::from_pairs(columns)
+    ))
+}
+
+fn reductions_to_r(reductions: &[(String, Array2<f64>)]) -> List {
+    let matrix = |values: &Array2<f64>| Robj::from(to_r_matrix(values.view()));
+    List::from_pairs(
+        reductions
+            .iter()
+            .map(|(name, values)| (name.as_str(), matrix(values))),
+    )
+}
+
+/// The matrix that `layer` names, with annotations, as `read_h5ad()` documents.
+#[extendr]
+fn rs_read_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) -> Outcome<List> {
+    let options = h5ad::Options {
+        layer: layer.to_owned(),
+        reductions,
+    };
+    let data = job::run(1, &progress, |monitor| {
+        h5ad::read(Path::new(file), &options, monitor)
+    })?;
+    Ok(list!(
+        counts = counts_to_r(data.counts),
+        cells = table_to_r(&data.cells)?,
+        genes = table_to_r(&data.genes)?,
+        reductions = reductions_to_r(&data.reductions),
+        notes = data.notes
+    ))
+}
+
+/// A folder as `read_10x()` documents it.
+#[extendr]
+fn rs_read_10x(folder: &str, progress: Robj) -> Outcome<List> {
+    let data = job::run(1, &progress, |monitor| {
+        tenx::read(Path::new(folder), monitor)
+    })?;
+    let texts = |texts: &[String]| texts_to_r(texts.iter().map(|t| Some(t.as_str())));
+    Ok(list!(
+        counts = counts_to_r(data.counts),
+        barcodes = texts(&data.barcodes),
+        ids = texts(&data.ids),
+        symbols = texts(&data.symbols),
+        types = data.types.as_deref().map_or_else(|| ().into(), texts)
+    ))
+}
 
 extendr_module! {
     mod io;
+    fn rs_read_h5ad;
+    fn rs_read_10x;
 }

@@ -1,0 +1,120 @@
+#' Read an AnnData file
+#'
+#' Reads one matrix of an `.h5ad` file, as anndata and scanpy write it, with the
+#' annotations of its cells and genes. Files of anndata 0.7 and later and files of earlier
+#' versions are read; the matrix may be dense, CSR or CSC, of any type of number.
+#'
+#' The matrix is never expanded: a sparse one stays sparse, and a dense one becomes a
+#' `dgCMatrix` if less than a third of its values differ from zero. Values stored twice for
+#' one place of a sparse matrix are added up, as scipy does.
+#'
+#' The file is not trusted. Sizes it claims are held against its length and the free memory
+#' before anything is allocated, and links to other files, external and virtual datasets
+#' and filter plugins are refused. gzip is the compression to use.
+#'
+#' Names of cells and genes are kept as they are, also when they repeat; see
+#' [base::make.unique()].
+#'
+#' @param file Path of the file.
+#' @param layer Which matrix: `"X"`, `"raw"` (`raw/X`, with the genes of `raw/var`), or the
+#'   name of a layer.
+#' @param obsm Whether to read the dense matrices of `obsm` as reduced dimensions. `X_pca`,
+#'   `X_tsne`, `X_umap`, `X_mds` and `X_nmf` are named as scater names them (`PCA`, `TSNE` and
+#'   so on), others lose the leading `X_`.
+#' @param assay Name of the assay. `NULL` stands for `"counts"` if all values are whole and
+#'   none is negative, else for `layer`.
+#' @param verbose Whether to show progress.
+#'
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, with one
+#'   assay (a `dgCMatrix` or a matrix), `obs` as `colData`, `var` as `rowData`, and `obsm` as
+#'   `reducedDims`. Categories become factors, in the file's order. Parts without a
+#'   counterpart are left out with a message.
+#'
+#' @section Errors:
+#' `neuralee_error_file_format` where the file is missing, damaged, has no `X` or is not
+#' what its name says, and where neuralee was installed without HDF5;
+#' `neuralee_error_input` for a layer that is not there (those there are, are listed);
+#' `neuralee_error_not_finite` for NA, NaN or an infinite value, naming the first cell and
+#' gene; `neuralee_error_memory` where the matrix would not fit.
+#'
+#' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
+#'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is
+#'   described at <https://anndata.readthedocs.io/en/stable/fileformat-prose.html>.
+#' @seealso [read_10x()]
+#' @importFrom rlang %||%
+#' @export
+#' @examples
+#' file <- system.file("extdata", "cortex.h5ad", package = "neuralee")
+#' cells <- read_h5ad(file)
+#' cells
+#' table(cells$label)
+read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, verbose = interactive()) {
+  check_string(file, "file", "the path of one file")
+  check_string(layer, "layer", "\"X\", \"raw\" or the name of a layer")
+  check_flag(obsm, "obsm")
+  check_flag(verbose, "verbose")
+  if (!is.null(assay)) {
+    check_string(assay, "assay", "the name of an assay, or NULL")
+  }
+
+  progress <- progress_reporter(verbose, "read_h5ad")
+  data <- rust_call(rs_read_h5ad(path_for_rust(file), enc2utf8(layer), obsm, progress))
+  if (length(data$notes)) {
+    rlang::inform(data$notes, class = "neuralee_message_left_out")
+  }
+  assay <- assay %||% if (data$counts$whole) "counts" else layer
+  reduced <- data$reductions
+  names(reduced) <- reduced_dim_names(names(reduced))
+  as_experiment(
+    data$counts, assay,
+    genes = as_data_frame(data$genes), cells = as_data_frame(data$cells), reduced = reduced
+  )
+}
+
+check_string <- function(x, name, wanted, call = caller_env()) {
+  if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
+    refuse_argument(x, name, wanted, call)
+  }
+  invisible(x)
+}
+
+# Rust takes UTF-8 and does not know what ~ means.
+path_for_rust <- function(path) enc2utf8(path.expand(path))
+
+as_data_frame <- function(table) {
+  frame <- S4Vectors::make_zero_col_DFrame(length(table$names))
+  for (name in names(table$columns)) {
+    frame[[name]] <- table$columns[[name]]
+  }
+  rownames(frame) <- table$names
+  frame
+}
+
+as_experiment <- function(counts, assay, genes, cells, reduced = list()) {
+  dimnames <- list(rownames(genes), rownames(cells))
+  if (is.null(counts$dense)) {
+    matrix <- methods::new(
+      "dgCMatrix", i = counts$i, p = counts$p, x = counts$x, Dim = counts$dim,
+      Dimnames = dimnames
+    )
+  } else {
+    matrix <- counts$dense
+    dim(matrix) <- counts$dim
+    dimnames(matrix) <- dimnames
+  }
+  assays <- stats::setNames(list(matrix), assay)
+  SingleCellExperiment::SingleCellExperiment(
+    assays, rowData = genes, colData = cells, reducedDims = reduced
+  )
+}
+
+# scater's names for the reductions that scanpy has as well; where two would be called
+# the same, both keep the file's name.
+reduced_dim_names <- function(names) {
+  bare <- sub("^X_", "", names)
+  known <- bare %in% c("pca", "tsne", "umap", "mds", "nmf")
+  bare[known] <- toupper(bare[known])
+  repeated <- bare %in% bare[duplicated(bare)] | !nzchar(bare)
+  bare[repeated] <- names[repeated]
+  bare
+}

@@ -1,0 +1,136 @@
+fixture <- function(name) test_path("fixtures", name)
+bundled <- function(name) system.file("extdata", name, package = "neuralee", mustWork = TRUE)
+
+expect_refused <- function(object, regexp, class = "neuralee_error_file_format") {
+  expect_error(object, regexp, class = class)
+}
+
+skip_without_hdf5 <- function() {
+  skip_if(is.null(rs_build_info()$hdf5), "neuralee was built without HDF5")
+}
+
+# What data-raw/make_fixtures.py writes: genes by cells.
+expected_counts <- function() {
+  counts <- outer(0:3, 0:4, function(j, i) ifelse((i + j) %% 2 == 0, i * j, 0))
+  dimnames(counts) <- list(paste0("gene", 0:3), paste0("cell", 0:4))
+  counts
+}
+
+test_that("a file of anndata keeps matrix, annotations, reductions and layers", {
+  skip_without_hdf5()
+  expect_message(
+    cells <- read_h5ad(fixture("new.h5ad"), verbose = FALSE),
+    "obsm/frame was left out",
+    class = "neuralee_message_left_out"
+  )
+  expect_s4_class(cells, "SingleCellExperiment")
+  expect_equal(SummarizedExperiment::assayNames(cells), "counts")
+  counts <- SummarizedExperiment::assay(cells)
+  expect_s4_class(counts, "dgCMatrix")
+  expect_equal(as.matrix(counts), expected_counts())
+
+  expect_equal(cells$type, factor(c("B", "T", NA, "T", "B"), c("T", "B")))
+  expect_equal(cells$stage, factor(c("l", "h", "l", "h", "l"), c("l", "h"), ordered = TRUE))
+  expect_identical(cells$depth, 0:4 * 0.5)
+  expect_identical(cells$batch, 0:4)
+  expect_identical(cells$kept, c(TRUE, FALSE, TRUE, TRUE, FALSE))
+  expect_identical(cells$age, c(1L, NA, 3L, 4L, 5L))
+  expect_identical(cells$doublet, c(TRUE, NA, FALSE, FALSE, TRUE))
+  expect_identical(cells$note, c("a", "b", "", "\u00fc", "e"))
+
+  genes <- SummarizedExperiment::rowData(cells)
+  expect_equal(genes$start, c(0L, 100L, 200L, 300L))
+  expect_equal(as.character(genes$strand), c("+", "-", "+", "-"))
+
+  expect_equal(SingleCellExperiment::reducedDimNames(cells), "PCA")
+  pca <- SingleCellExperiment::reducedDim(cells, "PCA")
+  expect_equal(unname(pca), matrix(0:9, 5, byrow = TRUE))
+  expect_equal(rownames(pca), colnames(cells))
+})
+
+test_that("layers and raw are read by name", {
+  skip_without_hdf5()
+  read <- function(layer, ...) {
+    suppressMessages(read_h5ad(fixture("new.h5ad"), layer, ..., verbose = FALSE))
+  }
+  halves <- read("columns", obsm = FALSE)
+  expect_equal(SummarizedExperiment::assayNames(halves), "columns")
+  expect_length(SingleCellExperiment::reducedDims(halves), 0)
+  expect_equal(as.matrix(SummarizedExperiment::assay(halves)), expected_counts() / 2)
+  expect_equal(as.matrix(SummarizedExperiment::assay(read("dense"))), expected_counts())
+  expect_equal(SummarizedExperiment::assayNames(read("raw", assay = "umi")), "umi")
+  expect_refused(read("nothing"), "no layer 'nothing'.*X, raw, columns, dense", "neuralee_error_input")
+})
+
+test_that("a file of anndata 0.6 is read", {
+  skip_without_hdf5()
+  cells <- read_h5ad(fixture("old.h5ad"), verbose = FALSE)
+  expect_equal(as.matrix(SummarizedExperiment::assay(cells, "counts")), expected_counts())
+  expect_equal(cells$louvain, factor(c("B", "T", NA, "T", "B"), c("T", "B")))
+  expect_equal(SummarizedExperiment::rowData(cells)$n_cells, 0:3)
+  expect_equal(SingleCellExperiment::reducedDimNames(cells), "PCA")
+})
+
+test_that("the bundled cells are complete", {
+  skip_without_hdf5()
+  cortex <- read_h5ad(bundled("cortex.h5ad"), verbose = FALSE)
+  expect_equal(dim(cortex), c(1000L, 3005L))
+  expect_equal(SummarizedExperiment::assayNames(cortex), "counts")
+  expect_equal(nlevels(cortex$label), 7L)
+  expect_equal(nlevels(cortex$subclass), 48L)
+  expect_equal(sum(cortex$label == "microglia"), 98L)
+
+  pbmc <- read_h5ad(bundled("pbmc3k.h5ad"), verbose = FALSE)
+  expect_equal(dim(pbmc), c(2001L, 2700L))
+  expect_s4_class(SummarizedExperiment::assay(pbmc), "dgCMatrix")
+  expect_true(all(c("CD3E", "CD14", "MS4A1", "NKG7", "PPBP") %in% rownames(pbmc)))
+})
+
+test_that("reductions get scater's names, and none is lost", {
+  expect_equal(
+    reduced_dim_names(c("X_pca", "X_umap", "X_scVI", "spatial", "X_")),
+    c("PCA", "UMAP", "scVI", "spatial", "X_")
+  )
+  expect_equal(reduced_dim_names(c("X_pca", "pca")), c("X_pca", "pca"))
+})
+
+test_that("rhdf5 reads the same file in the same session, before and after", {
+  skip_without_hdf5()
+  skip_if_not_installed("rhdf5")
+  skip_if_not_installed("HDF5Array")
+  file <- bundled("cortex.h5ad")
+  whole <- function() rhdf5::h5read(file, "X")
+  before <- whole()
+  ours <- SummarizedExperiment::assay(read_h5ad(file, verbose = FALSE))
+  expect_equal(unname(as.matrix(ours)), matrix(as.numeric(before), nrow(before)))
+  expect_identical(whole(), before)
+  delayed <- HDF5Array::HDF5Array(file, "X")
+  expect_equal(sum(delayed), sum(ours))
+  expect_equal(dim(read_h5ad(file, verbose = FALSE)), dim(ours))
+})
+
+test_that("files that are no h5ad are refused with what to do", {
+  skip_without_hdf5()
+  read <- function(file) read_h5ad(file, verbose = FALSE)
+  expect_refused(read(tempfile()), "no such file")
+  expect_refused(read(tempdir()), "folder.*read_10x")
+  file <- tempfile(fileext = ".h5ad")
+  on.exit(unlink(file))
+  writeLines("cell,gene", file)
+  expect_refused(read(file), "not an HDF5 file")
+  bytes <- readBin(bundled("pbmc3k.h5ad"), "raw", 2e6)
+  for (tenth in 1:9) {
+    writeBin(utils::head(bytes, length(bytes) * tenth / 10), file)
+    expect_refused(read(file), "damaged or incomplete")
+  }
+})
+
+test_that("arguments of the wrong kind are refused", {
+  refused <- function(...) expect_refused(read_h5ad(...), "Give", "neuralee_error_input")
+  refused(1)
+  refused(c("a", "b"))
+  refused(fixture("new.h5ad"), layer = NA_character_)
+  refused(fixture("new.h5ad"), obsm = "yes")
+  refused(fixture("new.h5ad"), assay = "")
+  refused(fixture("new.h5ad"), verbose = NULL)
+})
