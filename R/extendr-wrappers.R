@@ -11,8 +11,24 @@ rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
 rs_wait <- function(seconds, panics, threads, progress) .Call(wrap__rs_wait, seconds, panics, threads, progress)
 
-rs_read_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_read_h5ad, file, layer, reductions, progress)
-
-rs_read_10x <- function(folder, progress) .Call(wrap__rs_read_10x, folder, progress)
-
 rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)
+
+rs_affinity <- function(x, indices, distances, perplexity, k, search, threads, progress) .Call(wrap__rs_affinity, x, indices, distances, perplexity, k, search, threads, progress)
+
+rs_ee_loss_gradient <- function(x, embedding, weight_p, weight_i, weight_x, lambda, method, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weight_p, weight_i, weight_x, lambda, method, want_gradient, threads, progress)
+
+rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, lambda, want_gradient) .Call(wrap__rs_ee_loss_gradient_dense, embedding, w_plus, w_minus, lambda, want_gradient)
+
+rs_ee_defaults <- function() .Call(wrap__rs_ee_defaults)
+
+rs_ee_open <- function(x, weight_p, weight_i, weight_x, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state) .Call(wrap__rs_ee_open, x, weight_p, weight_i, weight_x, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state)
+
+rs_ee_run <- function(session, iterations, progress) .Call(wrap__rs_ee_run, session, iterations, progress)
+
+rs_ee_trace <- function(session) .Call(wrap__rs_ee_trace, session)
+
+rs_ee_embedding <- function(session) .Call(wrap__rs_ee_embedding, session)
+
+rs_ee_state <- function(session) .Call(wrap__rs_ee_state, session)
+
+rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)

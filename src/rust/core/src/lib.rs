@@ -11,6 +11,7 @@
 
 pub mod affinity;
 pub mod error;
+mod exponential;
 pub mod io;
 pub mod monitor;
 pub mod neighbors;

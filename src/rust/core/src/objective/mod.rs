@@ -1,1 +1,289 @@
-//! To be written.
+//! The elastic embedding objective and its gradient.
+//!
+//!     E(X) = sum_nm w+_nm |x_n - x_m|^2 + lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
+//!     grad_n = 4 (L+ X)_n - 4 lambda sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m)
+//!
+//! over ordered pairs, W+ sparse, w-_nm = |y_n - y_m|^2 / S (Carreira-Perpinan 2010,
+//! "The elastic embedding algorithm for dimensionality reduction", equations 1 and 2).
+
+mod attraction;
+pub mod dense;
+mod exact;
+mod fields;
+mod grid;
+mod kernel;
+mod spline;
+
+use ndarray::ArrayView2;
+
+use crate::affinity::Weights;
+use crate::{Error, Result};
+
+pub use fields::Fields;
+
+/// How the repulsion is summed.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum Repulsion {
+    /// Over all pairs, in O(N^2 D).
+    Exact,
+    /// On a grid of spacing `h`, in O(N D).
+    Grid {
+        /// Distance between nodes, in units of the embedding.
+        h: f64,
+    },
+}
+
+/// What the caller asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Method {
+    /// Whichever costs less.
+    Auto,
+    /// Always over all pairs.
+    Exact,
+    /// Always on a grid; needs at most three dimensions.
+    Grid,
+}
+
+/// The two parts of E(X).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Energy {
+    /// sum_nm w+_nm |x_n - x_m|^2
+    pub attraction: f64,
+    /// lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
+    pub repulsion: f64,
+}
+
+impl Energy {
+    /// E(X).
+    pub fn total(&self) -> f64 {
+        self.attraction + self.repulsion
+    }
+}
+
+/// Widest spacing of the grid: keeps the gradient of E- to 6e-4.
+const WIDEST_SPACING: f64 = 0.2;
+
+/// Nodes per standard deviation of the embedding: where all points lie within a few
+/// nodes of each other the spacing follows their spread, or the gradient, which
+/// vanishes with the spread, would drown in the error of the grid.
+const NODES_PER_DEVIATION: f64 = 2.0;
+
+/// Largest grid that is planned, in bytes.
+const GRID_BYTES: f64 = 1e9;
+
+/// A step of the optimiser at most doubles the embedding, which makes a grid in three
+/// dimensions this much larger before the next plan.
+const GROWTH: f64 = 8.0;
+
+/// The objective of one data set. Reuses its buffers between evaluations.
+#[derive(Debug)]
+pub struct Objective {
+    weights: Weights,
+    fields: Fields,
+    lambda: f64,
+    d: usize,
+    workspace: grid::Workspace,
+}
+
+impl Objective {
+    /// `y`: N x D inputs; `weights`: W+ of the same N points; d: columns of X.
+    pub fn new(y: ArrayView2<f64>, weights: Weights, lambda: f64, d: usize) -> Result<Self> {
+        if weights.n() != y.nrows() {
+            return Err(Error::input(
+                format!(
+                    "There are weights for {} cells but inputs for {}.",
+                    weights.n(),
+                    y.nrows()
+                ),
+                "Compute the affinities from the same cells.",
+            ));
+        }
+        if !(lambda >= 0.0 && lambda.is_finite()) {
+            return Err(Error::input(
+                format!("`lambda` is {lambda}."),
+                "Give a finite number that is not negative; 1 to 100 are usual.",
+            ));
+        }
+        if d == 0 || d > 50 {
+            return Err(Error::dimension(
+                format!("The embedding would have {d} dimensions."),
+                "Give 1 to 50 dimensions; 2 is usual.",
+            ));
+        }
+        let fields = Fields::new(y)?;
+        Ok(Objective {
+            weights,
+            fields,
+            lambda,
+            d,
+            workspace: grid::Workspace::default(),
+        })
+    }
+
+    /// Number of cells.
+    pub fn n(&self) -> usize {
+        self.fields.n
+    }
+
+    /// Dimensions of the embedding.
+    pub fn d(&self) -> usize {
+        self.d
+    }
+
+    /// lambda.
+    pub fn lambda(&self) -> f64 {
+        self.lambda
+    }
+
+    /// W+.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The inputs as factors of W-.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// A number that identifies inputs, weights and lambda.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        let mut feed = |values: &[f64]| values.iter().for_each(|v| hash.update(&v.to_le_bytes()));
+        feed(&self.fields.rows);
+        feed(&self.weights.values);
+        feed(&[self.lambda]);
+        for &column in &self.weights.columns {
+            hash.update(&column.to_le_bytes());
+        }
+        hash.digest()
+    }
+
+    /// Chooses the way to sum the repulsion at X.
+    pub fn plan(&self, x: &[f64], method: Method) -> Result<Repulsion> {
+        let grid = Repulsion::Grid { h: self.spacing(x) };
+        let cost = self.grid_cost(x, grid);
+        match method {
+            Method::Exact => Ok(Repulsion::Exact),
+            Method::Grid if self.d > 3 => Err(Error::dimension(
+                format!("`method = \"grid\"` cannot embed in {} dimensions.", self.d),
+                "Use at most 3 dimensions, or `method = \"exact\"`.",
+            )),
+            Method::Grid => match cost {
+                Some(_) => Ok(grid),
+                None => Err(Error::memory(
+                    format!(
+                        "The embedding is so wide that its grid would take more than {:.1} GB.",
+                        GRID_BYTES / 1e9
+                    ),
+                    "Use `method = \"auto\"`, which sums far-apart points directly.",
+                )),
+            },
+            Method::Auto => match cost {
+                Some(flops) if flops < self.exact_cost() => Ok(grid),
+                _ => Ok(Repulsion::Exact),
+            },
+        }
+    }
+
+    /// Keeps `current` while it is accurate at X and costs less than twice the best
+    /// plan, so that small changes of X do not change the approximated energy.
+    pub fn replan(&self, x: &[f64], method: Method, current: Repulsion) -> Result<Repulsion> {
+        let fresh = self.plan(x, method)?;
+        let cost = |how| match how {
+            Repulsion::Exact => Some(self.exact_cost()),
+            Repulsion::Grid { .. } => self.grid_cost(x, how),
+        };
+        let accurate = match current {
+            Repulsion::Exact => true,
+            Repulsion::Grid { h } => h <= self.spacing(x),
+        };
+        match (cost(current), cost(fresh)) {
+            (Some(now), Some(then)) if accurate && now < 2.0 * then => Ok(current),
+            _ => Ok(fresh),
+        }
+    }
+
+    /// Multiplications and additions of a grid at X, `None` where it would be too large.
+    fn grid_cost(&self, x: &[f64], how: Repulsion) -> Option<f64> {
+        let Repulsion::Grid { h } = how else {
+            return None;
+        };
+        if self.d > 3 {
+            return None;
+        }
+        grid::Extent::covering(x, self.d, h)
+            .filter(|extent| extent.bytes(self.fields.width) <= GRID_BYTES)
+            .map(|extent| extent.flops(self.n(), self.fields.width, h))
+    }
+
+    /// Multiplications and additions of the exact sum; the constant is what a pair
+    /// costs beside its weight, the exponential included, measured in such units.
+    fn exact_cost(&self) -> f64 {
+        (self.n() as f64).powi(2) * (2 * self.fields.inputs + 60) as f64
+    }
+
+    /// Grid spacing for the spread of X, a power of two times the widest.
+    fn spacing(&self, x: &[f64]) -> f64 {
+        let deviation = spread(x, self.d);
+        let wanted = (deviation / NODES_PER_DEVIATION)
+            .min(WIDEST_SPACING)
+            .max(1e-150);
+        WIDEST_SPACING * (wanted / WIDEST_SPACING).log2().floor().exp2()
+    }
+
+    /// E(X); its gradient replaces `gradient`. X by rows, N x d.
+    pub fn evaluate(&mut self, x: &[f64], how: Repulsion, gradient: &mut [f64]) -> Result<Energy> {
+        let attraction = attraction::evaluate(&self.weights, x, self.d, gradient);
+        let repulsion = self.lambda * self.repulsion(x, how, self.lambda, gradient)?;
+        Ok(Energy {
+            attraction,
+            repulsion,
+        })
+    }
+
+    /// sum_nm w-_nm exp(-|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
+    pub fn repulsion(
+        &mut self,
+        x: &[f64],
+        how: Repulsion,
+        scale: f64,
+        gradient: &mut [f64],
+    ) -> Result<f64> {
+        match how {
+            Repulsion::Exact => Ok(exact::evaluate(&self.fields, x, self.d, scale, gradient)),
+            Repulsion::Grid { h } => {
+                let extent = grid::Extent::covering(x, self.d, h)
+                    .filter(|extent| extent.bytes(self.fields.width) <= GROWTH * GRID_BYTES)
+                    .ok_or_else(|| {
+                        Error::memory("The embedding has become too wide for a grid.", "")
+                    })?;
+                let Objective {
+                    fields,
+                    workspace,
+                    d,
+                    ..
+                } = self;
+                Ok(grid::evaluate(
+                    fields, x, *d, h, &extent, workspace, scale, gradient,
+                ))
+            }
+        }
+    }
+}
+
+/// Standard deviation of X about its mean: the root of the mean over the dimensions.
+fn spread(x: &[f64], d: usize) -> f64 {
+    let n = (x.len() / d) as f64;
+    let variances: f64 = (0..d)
+        .map(|a| {
+            let mean = x.iter().skip(a).step_by(d).sum::<f64>() / n;
+            x.iter()
+                .skip(a)
+                .step_by(d)
+                .map(|v| (v - mean).powi(2))
+                .sum::<f64>()
+                / n
+        })
+        .sum();
+    (variances / d as f64).sqrt()
+}

@@ -1,1 +1,365 @@
-//! To be written.
+//! Minimises E(X): L-BFGS upon the spectral direction, as a state that is held rather
+//! than a loop that is waited for.
+
+pub mod direction;
+mod line_search;
+mod spectral;
+mod start;
+mod state;
+mod vector;
+
+use std::time::Instant;
+
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+use crate::monitor::Monitor;
+use crate::objective::{Method, Objective, Repulsion};
+use crate::{Error, Result};
+
+pub use start::Start;
+pub use state::{State, TraceRow};
+
+use direction::{Memory, Preconditioner};
+use vector::{centre, norm};
+
+/// Steps that L-BFGS remembers.
+const DEPTH: usize = 8;
+
+/// Points up to which 4 L+ is factorised: beyond, its triangular solves cost more than
+/// the evaluations they save.
+const MOST_FACTORISED: usize = 2000;
+
+/// mu, as a fraction of the mean diagonal of 4 L+: makes it positive definite along the
+/// translations, of the whole and of components that no weight connects.
+const RIDGE: f64 = 1e-6;
+
+/// mu of the diagonal preconditioner: cells with weak ties must not leap.
+const DIAGONAL_RIDGE: f64 = 0.1;
+
+/// Iterations over which the relative decrease of E is judged.
+const WINDOW: usize = 10;
+
+/// A relative step above this says that the embedding is still unfolding, however flat
+/// E is there.
+const UNFOLDING: f64 = 0.1;
+
+/// What determines a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Params {
+    /// How the repulsion is summed.
+    pub method: Method,
+    /// Most iterations of the run, over all its continuations.
+    pub maxit: u64,
+    /// The run has converged once ten iterations lower E by less than this fraction, or
+    /// one moves X by less than this fraction of its length.
+    pub tol: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params {
+            method: Method::Auto,
+            maxit: 200,
+            tol: 1e-5,
+        }
+    }
+}
+
+/// lambda where the caller names none.
+pub const DEFAULT_LAMBDA: f64 = 1.0;
+/// Dimensions of the embedding where the caller names none.
+pub const DEFAULT_DIMENSIONS: usize = 2;
+/// Seed where the caller names none.
+pub const DEFAULT_SEED: u64 = 42;
+
+impl Params {
+    /// Refuses what no run can use.
+    pub fn check(self) -> Result<Self> {
+        if !(self.tol >= 0.0) {
+            return Err(Error::input(
+                format!("`tol` is {}.", self.tol),
+                "Give a number that is not negative; 1e-5 is the default.",
+            ));
+        }
+        if self.maxit == 0 {
+            return Err(Error::input("`maxit` is 0.", "Give at least 1 iteration."));
+        }
+        Ok(self)
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// E or X no longer changes by more than `tol`.
+    Converged,
+    /// `maxit` iterations are done.
+    Iterations,
+    /// No step along the search direction lowers E: rounding is reached.
+    Precision,
+}
+
+impl Reason {
+    /// In words, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Reason::Converged => "converged",
+            Reason::Iterations => "reached maxit",
+            Reason::Precision => "reached the precision of the arithmetic",
+        }
+    }
+}
+
+/// A run of the optimiser on one objective.
+pub struct Run {
+    objective: Objective,
+    preconditioner: Preconditioner,
+    state: State,
+}
+
+impl Run {
+    /// A run from the start `kind`. `y` are the inputs of the objective.
+    pub fn new(
+        objective: Objective,
+        y: ArrayView2<f64>,
+        kind: Start,
+        seed: u64,
+        params: Params,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
+        let x = start::start(kind, y, objective.weights(), objective.d(), seed, monitor)?;
+        Run::from_points(objective, x, params)
+    }
+
+    /// A run from the caller's X, N x d.
+    pub fn from_embedding(
+        objective: Objective,
+        x: ArrayView2<f64>,
+        params: Params,
+    ) -> Result<Self> {
+        let x = start::given(x, objective.n(), objective.d())?;
+        Run::from_points(objective, x, params)
+    }
+
+    fn from_points(mut objective: Objective, x: Vec<f64>, params: Params) -> Result<Self> {
+        let params = params.check()?;
+        let preconditioner = precondition(&objective)?;
+        let how = objective.plan(&x, params.method)?;
+        let mut gradient = vec![0.0; x.len()];
+        let started = Instant::now();
+        let loss = objective.evaluate(&x, how, &mut gradient)?.total();
+        if !loss.is_finite() {
+            return Err(Error::input(
+                "The loss of the starting embedding is not finite.",
+                "Scale `init` down.",
+            ));
+        }
+        let first = TraceRow {
+            iteration: 0,
+            loss,
+            gradient_norm: norm(&gradient),
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        let state = State {
+            params,
+            fingerprint: objective.fingerprint(),
+            iteration: 0,
+            x,
+            gradient,
+            loss,
+            how,
+            memory: Memory::default(),
+            trace: vec![first],
+            stopped: None,
+        };
+        Ok(Run {
+            objective,
+            preconditioner,
+            state,
+        })
+    }
+
+    /// Takes up a run where `state` left it. The objective must be the one it was
+    /// written for.
+    pub fn resume(objective: Objective, state: State) -> Result<Self> {
+        if state.fingerprint != objective.fingerprint()
+            || state.x.len() != objective.n() * objective.d()
+            || state.gradient.len() != state.x.len()
+        {
+            return Err(Error::input(
+                "The saved state belongs to other data, affinities, `lambda` or `d`.",
+                "Call with the same arguments as the run that wrote it.",
+            ));
+        }
+        let preconditioner = precondition(&objective)?;
+        Ok(Run {
+            objective,
+            preconditioner,
+            state,
+        })
+    }
+
+    /// Runs until `iterations` more are done, the run ends, or the monitor cancels it.
+    /// Whatever the reason, the run is whole afterwards and can go on.
+    pub fn advance(&mut self, iterations: u64, monitor: &dyn Monitor) -> Result<()> {
+        let remaining = self.state.params.maxit.saturating_sub(self.state.iteration);
+        let iterations = iterations.min(remaining);
+        monitor.stage("embedding", iterations as usize);
+        for _ in 0..iterations {
+            if self.state.stopped.is_some() || monitor.cancelled() {
+                return Ok(());
+            }
+            self.iterate()?;
+            monitor.advance(1);
+        }
+        if self.state.stopped.is_none() && self.state.iteration >= self.state.params.maxit {
+            self.state.stopped = Some(Reason::Iterations);
+        }
+        Ok(())
+    }
+
+    fn iterate(&mut self) -> Result<()> {
+        let started = Instant::now();
+        let Run {
+            objective,
+            preconditioner,
+            state,
+        } = self;
+        let d = objective.d();
+
+        let how = objective.replan(&state.x, state.params.method, state.how)?;
+        if how != state.how {
+            // Another approximation of E: what was learned of the old one does not fit.
+            state.how = how;
+            state.memory = Memory::default();
+            state.loss = objective
+                .evaluate(&state.x, how, &mut state.gradient)?
+                .total();
+        }
+        // E does not change under translation; centred points keep their digits.
+        let search_direction = |memory: &Memory, gradient: &[f64]| {
+            let mut direction = memory.direction(gradient, d, preconditioner);
+            centre(&mut direction, d);
+            let slope = vector::dot(&direction, gradient);
+            (direction, slope)
+        };
+        let (mut direction, mut slope) = search_direction(&state.memory, &state.gradient);
+        if !(slope < 0.0) {
+            state.memory = Memory::default();
+            (direction, slope) = search_direction(&state.memory, &state.gradient);
+        }
+        // A step at most doubles the embedding: the quadratic model knows the plateau
+        // around a narrow start badly, and a grid must not outgrow memory on a trial.
+        let longest = largest(&state.x) / largest(&direction);
+        let accepted = if slope < 0.0 && longest > 0.0 {
+            line_search::search(
+                |x, gradient| Ok(objective.evaluate(x, how, gradient)?.total()),
+                &state.x,
+                state.loss,
+                &direction,
+                slope,
+                longest,
+            )?
+        } else {
+            None
+        };
+        let Some(accepted) = accepted else {
+            state.stopped = Some(Reason::Precision);
+            return Ok(());
+        };
+        let step = difference(&accepted.x, &state.x);
+        let change = difference(&accepted.gradient, &state.gradient);
+        let moved = norm(&step) / norm(&accepted.x);
+        state.memory.push(step, change, DEPTH);
+        state.x = accepted.x;
+        state.gradient = accepted.gradient;
+        state.loss = accepted.energy;
+        state.iteration += 1;
+        let last = state.trace.last().map_or(0.0, |row| row.seconds);
+        state.trace.push(TraceRow {
+            iteration: state.iteration,
+            loss: state.loss,
+            gradient_norm: norm(&state.gradient),
+            seconds: last + started.elapsed().as_secs_f64(),
+        });
+        if converged(&state.trace, moved, state.params.tol) {
+            state.stopped = Some(Reason::Converged);
+        }
+        Ok(())
+    }
+
+    /// X by rows, N x d, its mean at the origin.
+    pub fn embedding(&self) -> &[f64] {
+        &self.state.x
+    }
+
+    /// E(X).
+    pub fn loss(&self) -> f64 {
+        self.state.loss
+    }
+
+    /// Iterations done.
+    pub fn iteration(&self) -> u64 {
+        self.state.iteration
+    }
+
+    /// The history, the start included.
+    pub fn trace(&self) -> &[TraceRow] {
+        &self.state.trace
+    }
+
+    /// Why the run ended, if it has.
+    pub fn stopped(&self) -> Option<Reason> {
+        self.state.stopped
+    }
+
+    /// How the repulsion is summed at present.
+    pub fn repulsion(&self) -> Repulsion {
+        self.state.how
+    }
+
+    /// What to save in order to resume.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+fn precondition(objective: &Objective) -> Result<Preconditioner> {
+    let weights = objective.weights();
+    let degrees = weights.degrees();
+    let mean = 4.0 * degrees.iter().sum::<f64>() / degrees.len() as f64;
+    if !(mean > 0.0) {
+        return Err(Error::input(
+            "All attractive weights are zero.",
+            "Compute them with `entropic_affinity()`.",
+        ));
+    }
+    if weights.n() <= MOST_FACTORISED {
+        Preconditioner::cholesky(weights, RIDGE * mean)
+    } else {
+        Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))
+    }
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, v| largest.max(v.abs()))
+}
+
+fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+fn converged(trace: &[TraceRow], moved: f64, tol: f64) -> bool {
+    if moved <= tol {
+        return true;
+    }
+    if trace.len() <= WINDOW || moved > UNFOLDING {
+        return false;
+    }
+    let (now, before) = (
+        trace[trace.len() - 1].loss,
+        trace[trace.len() - 1 - WINDOW].loss,
+    );
+    before - now <= tol * now.abs()
+}

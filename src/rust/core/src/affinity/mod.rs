@@ -1,0 +1,139 @@
+//! Attractive weights: from each point's neighbours to row-stochastic P at a given
+//! perplexity, and from P to the symmetric W+.
+
+mod search;
+mod weights;
+
+use rayon::prelude::*;
+
+use crate::monitor::Monitor;
+use crate::neighbors::NeighborGraph;
+use crate::{Error, Result};
+
+pub use search::Search;
+pub use weights::Weights;
+
+/// Rows solved between two looks at the monitor.
+const ROWS_PER_TASK: usize = 256;
+
+/// What determines the affinities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Params {
+    /// Effective number of neighbours: exp of each row's entropy in nats.
+    pub perplexity: f64,
+    /// How the row's bandwidth is found.
+    pub search: Search,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params {
+            perplexity: 30.0,
+            search: Search::Entropic,
+        }
+    }
+}
+
+/// [`Params`] that fit a number of cells and neighbours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValidParams(Params);
+
+impl Params {
+    /// Neighbours to look for where the caller names no number: three perplexities.
+    pub fn default_neighbors(&self, n: usize) -> usize {
+        ((3.0 * self.perplexity).ceil() as usize).clamp(1, n.saturating_sub(1).max(1))
+    }
+
+    /// Checks the perplexity against `n` cells with `k` neighbours each.
+    pub fn check(self, n: usize, k: usize) -> Result<ValidParams> {
+        let perplexity = self.perplexity;
+        let advice = || {
+            let most = (n.saturating_sub(1)) as f64 / 3.0;
+            if most > 1.0 {
+                format!("For {n} cells a perplexity of at most {most:.4} = (N - 1) / 3 works well.")
+            } else {
+                format!("{n} cells are too few for entropic affinities; use at least 5.")
+            }
+        };
+        if !(perplexity > 1.0) {
+            return Err(Error::perplexity(
+                format!("`perplexity` is {perplexity}; it must be larger than 1."),
+                "It is the effective number of neighbours of a cell; 30 is usual.",
+            ));
+        }
+        if perplexity >= n as f64 {
+            return Err(Error::perplexity(
+                format!("`perplexity` is {perplexity} but there are only {n} cells."),
+                advice(),
+            ));
+        }
+        if perplexity >= k as f64 {
+            let remedy = if k + 1 < n {
+                format!(
+                    "Raise `k` above {perplexity}, or lower `perplexity`. {}",
+                    advice()
+                )
+            } else {
+                advice()
+            };
+            return Err(Error::perplexity(
+                format!("`perplexity` is {perplexity} but each cell has only {k} neighbours."),
+                remedy,
+            ));
+        }
+        Ok(ValidParams(self))
+    }
+}
+
+/// Affinities of n points with k neighbours each, before they are made symmetric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowAffinities {
+    /// n x k by rows, in the order of the neighbour graph; each row sums to 1.
+    pub p: Vec<f64>,
+    /// Logarithm of each row's precision beta in p ~ exp(-beta d^2); `+inf` where more
+    /// nearest neighbours are tied than the perplexity asks for, `-inf` where all
+    /// neighbours are equally far.
+    pub log_beta: Vec<f64>,
+    /// Perplexity reached by each row.
+    pub perplexity: Vec<f64>,
+}
+
+impl ValidParams {
+    /// P of every row: p_nm ~ exp(-beta_n d^2_nm) with entropy log(perplexity).
+    ///
+    /// Entropic affinities: Hinton and Roweis 2003; Vladymyrov and Carreira-Perpinan
+    /// 2013, "Entropic affinities: properties and efficient numerical computation".
+    pub fn rows(&self, graph: &NeighborGraph, monitor: &dyn Monitor) -> Result<RowAffinities> {
+        let (n, k) = (graph.n, graph.k);
+        monitor.stage("affinities", n);
+        let mut p = vec![0.0; n * k];
+        let mut log_beta = vec![0.0; n];
+        let mut perplexity = vec![0.0; n];
+        p.par_chunks_mut(ROWS_PER_TASK * k)
+            .zip(graph.squared_distances.par_chunks(ROWS_PER_TASK * k))
+            .zip(log_beta.par_chunks_mut(ROWS_PER_TASK))
+            .zip(perplexity.par_chunks_mut(ROWS_PER_TASK))
+            .try_for_each(|(((p, distances), log_beta), perplexity)| {
+                monitor.check()?;
+                let rows = p.chunks_exact_mut(k).zip(distances.chunks_exact(k));
+                for ((p, distances), (log_beta, reached)) in
+                    rows.zip(log_beta.iter_mut().zip(perplexity))
+                {
+                    (*log_beta, *reached) =
+                        search::solve_row(distances, self.0.perplexity, self.0.search, p);
+                }
+                monitor.advance(log_beta.len());
+                Ok(())
+            })?;
+        Ok(RowAffinities {
+            p,
+            log_beta,
+            perplexity,
+        })
+    }
+}
+
+/// W+ = (P + P') / (2N) on a neighbour graph.
+pub fn symmetrize(graph: &NeighborGraph, rows: &RowAffinities) -> Weights {
+    Weights::symmetrized(graph.n, graph.k, &graph.ids, &rows.p)
+}

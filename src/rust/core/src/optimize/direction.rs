@@ -1,0 +1,132 @@
+//! Search directions: the spectral direction, and L-BFGS built upon it.
+
+use faer::linalg::solvers::{Llt, Solve};
+use faer::{Mat, MatMut, Side};
+use serde::{Deserialize, Serialize};
+
+use super::vector::{add_scaled, dot};
+use crate::affinity::Weights;
+use crate::{Error, Result};
+
+/// B, the part of the Hessian of E that never changes: 4 L+ + mu I, or its diagonal.
+pub enum Preconditioner {
+    /// Dense Cholesky factor of 4 L+ + mu I.
+    Cholesky(Box<Llt<f64>>),
+    /// Diagonal of 4 L+ + mu I.
+    Diagonal(Vec<f64>),
+}
+
+impl Preconditioner {
+    /// Factorises 4 L+ + mu I, mu = `ridge`.
+    pub fn cholesky(weights: &Weights, ridge: f64) -> Result<Self> {
+        let n = weights.n();
+        let mut matrix = Mat::<f64>::zeros(n, n);
+        for (row, degree) in weights.degrees().into_iter().enumerate() {
+            matrix[(row, row)] = 4.0 * degree + ridge;
+            let (columns, values) = weights.row(row);
+            for (&column, &value) in columns.iter().zip(values) {
+                matrix[(row, column as usize)] -= 4.0 * value;
+            }
+        }
+        let factor = Llt::new(matrix.as_ref(), Side::Lower).map_err(|_| {
+            Error::internal(
+                "The Laplacian of the attractive weights is not positive.",
+                "",
+            )
+        })?;
+        Ok(Preconditioner::Cholesky(Box::new(factor)))
+    }
+
+    /// Diagonal of 4 L+ + mu I, mu = `ridge`.
+    pub fn diagonal(weights: &Weights, ridge: f64) -> Self {
+        Preconditioner::Diagonal(weights.degrees().iter().map(|w| 4.0 * w + ridge).collect())
+    }
+
+    /// v <- B^-1 v for each of the d columns of v (N x d by rows).
+    pub fn solve(&self, v: &mut [f64], d: usize) {
+        match self {
+            Preconditioner::Cholesky(factor) => {
+                let n = v.len() / d;
+                // faer solves column-major right-hand sides.
+                let mut columns = Mat::<f64>::from_fn(n, d, |i, a| v[i * d + a]);
+                factor.solve_in_place(columns.as_mut());
+                MatMut::from_row_major_slice_mut(v, n, d).copy_from(&columns);
+            }
+            Preconditioner::Diagonal(diagonal) => {
+                for (row, b) in v.chunks_exact_mut(d).zip(diagonal) {
+                    row.iter_mut().for_each(|v| *v /= b);
+                }
+            }
+        }
+    }
+}
+
+/// The last few steps and the changes of the gradient along them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Memory {
+    pairs: Vec<Pair>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Pair {
+    step: Vec<f64>,
+    change: Vec<f64>,
+    /// 1 / (step . change)
+    inverse: f64,
+}
+
+impl Memory {
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.pairs.clear();
+    }
+
+    /// Remembers a step if the energy curves upwards along it, and at most `depth`.
+    pub fn push(&mut self, step: Vec<f64>, change: Vec<f64>, depth: usize) {
+        let curvature = dot(&step, &change);
+        if depth == 0
+            || !(curvature > 1e-12 * dot(&step, &step).sqrt() * dot(&change, &change).sqrt())
+        {
+            return;
+        }
+        if self.pairs.len() == depth {
+            self.pairs.remove(0);
+        }
+        self.pairs.push(Pair {
+            step,
+            change,
+            inverse: 1.0 / curvature,
+        });
+    }
+
+    /// -H g: Nocedal's two loops (1980) around B^-1; with no memory the spectral
+    /// direction -B^-1 g (Vladymyrov and Carreira-Perpinan 2012).
+    pub fn direction(
+        &self,
+        gradient: &[f64],
+        d: usize,
+        preconditioner: &Preconditioner,
+    ) -> Vec<f64> {
+        let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
+        let mut factors = Vec::with_capacity(self.pairs.len());
+        for pair in self.pairs.iter().rev() {
+            let factor = pair.inverse * dot(&pair.step, &direction);
+            add_scaled(&mut direction, -factor, &pair.change);
+            factors.push(factor);
+        }
+        preconditioner.solve(&mut direction, d);
+        if let (Some(last), Preconditioner::Diagonal(_)) = (self.pairs.last(), preconditioner) {
+            // The diagonal sized to the curvature met along the last step; the full
+            // matrix has the right size already.
+            let mut solved = last.change.clone();
+            preconditioner.solve(&mut solved, d);
+            let size = 1.0 / (last.inverse * dot(&last.change, &solved));
+            direction.iter_mut().for_each(|v| *v *= size);
+        }
+        for (pair, factor) in self.pairs.iter().zip(factors.into_iter().rev()) {
+            let back = pair.inverse * dot(&pair.change, &direction);
+            add_scaled(&mut direction, factor - back, &pair.step);
+        }
+        direction
+    }
+}

@@ -1,0 +1,116 @@
+//! Where the embedding starts.
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use super::spectral;
+use super::vector::centre;
+use crate::affinity::Weights;
+use crate::monitor::Monitor;
+use crate::preprocess::{pca, Cells, Matrix};
+use crate::random::Stream;
+use crate::{Error, Result};
+
+/// Kinds of start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Start {
+    /// The leading principal components of the inputs.
+    Pca,
+    /// The leading eigenvectors of the normalised attractive weights (Belkin and Niyogi
+    /// 2003).
+    Spectral,
+    /// Normal random numbers close to the origin, where E is flat and the leading
+    /// directions of the Hessian unfold first.
+    Random,
+}
+
+/// Root mean square of a PCA or spectral start over its d columns. Wide starts end
+/// lower: on 10,000 PBMC the final E falls by 1 % from 0.01 to 2 and not beyond.
+const WIDE: f64 = 2.0;
+
+/// Standard deviation of a random start, the original's.
+const NARROW: f64 = 1e-5;
+
+/// Stream of the random start; PCA uses streams of its own.
+const START_STREAM: u64 = 0x57a7;
+
+/// X by rows, N x d, centred.
+pub fn start(
+    kind: Start,
+    y: ArrayView2<f64>,
+    weights: &Weights,
+    d: usize,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<Vec<f64>> {
+    let n = weights.n();
+    let stream = Stream::new(seed, START_STREAM);
+    let noise = |scale: f64| {
+        (0..n * d)
+            .map(|i| scale * stream.normal(i as u64))
+            .collect()
+    };
+    let mut x: Vec<f64> = match kind {
+        Start::Random => noise(NARROW),
+        Start::Pca => {
+            let components = d.min(y.ncols()).min(n - 1);
+            let found = pca(
+                &Matrix::Dense(y),
+                Cells::Rows,
+                components,
+                false,
+                seed,
+                monitor,
+            )?;
+            widened(found.scores, d, noise(NARROW))
+        }
+        Start::Spectral => widened(
+            spectral::eigenvectors(weights, d, seed, monitor)?,
+            d,
+            noise(NARROW),
+        ),
+    };
+    centre(&mut x, d);
+    Ok(x)
+}
+
+/// Scales the given columns to `WIDE`; dimensions beyond them keep the noise.
+fn widened(columns: Array2<f64>, d: usize, noise: Vec<f64>) -> Vec<f64> {
+    let mut x = noise;
+    let given = columns.ncols();
+    let square: f64 = columns.iter().map(|v| v * v).sum();
+    let scale = WIDE * ((columns.nrows() * given) as f64 / square).sqrt();
+    for (row, columns) in x.chunks_exact_mut(d).zip(columns.rows()) {
+        for (x, v) in row.iter_mut().zip(columns) {
+            *x += scale * v;
+        }
+    }
+    x
+}
+
+/// A start given by the caller: checked and centred.
+pub fn given(x: ArrayView2<f64>, n: usize, d: usize) -> Result<Vec<f64>> {
+    if x.dim() != (n, d) {
+        return Err(Error::input(
+            format!(
+                "`init` is {} x {} but the embedding is {n} x {d}.",
+                x.nrows(),
+                x.ncols()
+            ),
+            "Give a matrix with a row for every cell and a column for every dimension.",
+        ));
+    }
+    if let Some(((row, column), value)) = x.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        return Err(Error::not_finite(
+            format!(
+                "`init` holds {value} at row {}, column {}.",
+                row + 1,
+                column + 1
+            ),
+            "Give finite numbers.",
+        ));
+    }
+    let mut x: Vec<f64> = x.iter().copied().collect();
+    centre(&mut x, d);
+    Ok(x)
+}
