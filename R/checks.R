@@ -56,11 +56,24 @@ check_flag <- function(x, name, call = caller_env()) {
   as.logical(x)
 }
 
+check_name <- function(x, name, call = caller_env()) {
+  if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
+    refuse_argument(x, name, "one name", call)
+  }
+  x
+}
+
 # A double matrix or a dgCMatrix of finite numbers, with its dimnames: what Rust takes.
 # `cells` says whether cells are the rows (matrix level) or the columns (containers).
 check_cells <- function(x, name = "x", cells = c("rows", "columns"), call = caller_env()) {
   cells <- match.arg(cells)
   x <- as_number_matrix(x, name, call)
+  check_extent(x, name, cells, call)
+  check_finite(x, name, cells, call)
+  x
+}
+
+check_extent <- function(x, name, cells, call) {
   n_cells <- if (cells == "rows") nrow(x) else ncol(x)
   n_genes <- if (cells == "rows") ncol(x) else nrow(x)
   if (n_cells < 2L || n_genes < 1L) {
@@ -75,8 +88,6 @@ check_cells <- function(x, name = "x", cells = c("rows", "columns"), call = call
       call = call
     )
   }
-  check_finite(x, name, cells, call)
-  x
 }
 
 as_number_matrix <- function(x, name, call) {
@@ -131,12 +142,26 @@ as_sparse_columns <- function(x) {
   methods::as(x, "CsparseMatrix")
 }
 
-check_finite <- function(x, name, cells, call) {
-  values <- if (is.matrix(x)) x else x@x
+# `offset` is where `x` starts, less 1, within a larger matrix that is read in blocks.
+check_finite <- function(x, name, cells, call, offset = c(0, 0)) {
+  values <- stored_values(x)
   at <- rs_first_not_finite(values)
   if (at == 0) {
     return(invisible())
   }
+  place <- locate_value(x, at, cells, offset)
+  abort_neuralee(
+    "not_finite",
+    sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), place$text),
+    "All values must be finite: remove or impute these cells or genes first.",
+    call = call, row = place$row, column = place$column
+  )
+}
+
+stored_values <- function(x) if (is.matrix(x)) x else x@x
+
+# Row and column of a stored value, counted in the whole matrix, and both in words.
+locate_value <- function(x, at, cells, offset = c(0, 0)) {
   if (is.matrix(x)) {
     row <- (at - 1) %% nrow(x) + 1
     column <- (at - 1) %/% nrow(x) + 1
@@ -144,18 +169,15 @@ check_finite <- function(x, name, cells, call) {
     row <- x@i[[at]] + 1
     column <- findInterval(at - 1, x@p, left.open = FALSE)
   }
-  place <- c(
+  words <- c(
     describe_place(row, rownames(x), if (cells == "rows") "cell" else "gene"),
     describe_place(column, colnames(x), if (cells == "rows") "gene" else "cell")
   )
-  abort_neuralee(
-    "not_finite",
-    sprintf(
-      "`%s` has the value %s in row %d (%s), column %d (%s).", name,
-      format(values[[at]]), as.integer(row), place[[1]], as.integer(column), place[[2]]
-    ),
-    "All values must be finite: remove or impute these cells or genes first.",
-    call = call, row = row, column = column
+  row <- row + offset[[1L]]
+  column <- column + offset[[2L]]
+  list(
+    row = row, column = column,
+    text = sprintf("row %.0f (%s), column %.0f (%s)", row, words[[1L]], column, words[[2L]])
   )
 }
 

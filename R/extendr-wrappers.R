@@ -11,6 +11,18 @@ rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
 rs_wait <- function(seconds, panics, threads, progress) .Call(wrap__rs_wait, seconds, panics, threads, progress)
 
+rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)
+
+rs_gene_moments <- function(x, cells_in_rows, threads) .Call(wrap__rs_gene_moments, x, cells_in_rows, threads)
+
+rs_top_variable <- function(variances, n) .Call(wrap__rs_top_variable, variances, n)
+
+rs_standard_scale <- function(x, cells_in_rows, threads) .Call(wrap__rs_standard_scale, x, cells_in_rows, threads)
+
+rs_embedding_quality <- function(embedding, data, k, cells, pairs, seed, threads, progress) .Call(wrap__rs_embedding_quality, embedding, data, k, cells, pairs, seed, threads, progress)
+
+rs_label_accuracy <- function(embedding, labels, k, threads, progress) .Call(wrap__rs_label_accuracy, embedding, labels, k, threads, progress)
+
 rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)
 
 rs_affinity <- function(x, indices, distances, perplexity, k, search, threads, progress) .Call(wrap__rs_affinity, x, indices, distances, perplexity, k, search, threads, progress)

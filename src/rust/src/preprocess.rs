@@ -1,7 +1,158 @@
 //! Preprocessing and quality measures.
 
 use extendr_api::prelude::*;
+use neuralee_core::preprocess::{self, Cells, Matrix};
+use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking};
+use neuralee_core::Error as CoreError;
+
+use crate::convert::{matrix_view, Outcome, SparseSlots};
+use crate::job;
+
+/// A double matrix or a dgCMatrix, held while it is borrowed.
+enum Held {
+    Dense(RMatrix<f64>),
+    Sparse(SparseSlots),
+}
+
+impl Held {
+    fn new(x: &Robj) -> Outcome<Self> {
+        if x.is_matrix() {
+            let matrix = RMatrix::try_from(x)?;
+            return Ok(Held::Dense(matrix));
+        }
+        Ok(Held::Sparse(SparseSlots::new(x)?))
+    }
+
+    fn matrix(&self) -> Outcome<Matrix<'_>> {
+        Ok(match self {
+            Held::Dense(matrix) => Matrix::Dense(matrix_view(matrix)?),
+            Held::Sparse(slots) => Matrix::sparse_columns(
+                slots.nrow,
+                slots.ncol,
+                slots.indptr()?,
+                slots.indices()?,
+                slots.values()?,
+            )?,
+        })
+    }
+}
+
+fn cells(in_rows: bool) -> Cells {
+    if in_rows {
+        Cells::Rows
+    } else {
+        Cells::Columns
+    }
+}
+
+/// log(1 + x) of each value, and as `refused` the place, counted from 1, of the first
+/// value that has none; 0 if all have.
+#[extendr]
+fn rs_log1p(values: &[f64], threads: i32) -> Outcome<List> {
+    let mut logs = Doubles::new(values.len());
+    let out = logs
+        .as_robj_mut()
+        .as_real_slice_mut()
+        .ok_or_else(|| CoreError::internal("A new vector has no values.", ""))?;
+    let refused = job::run(threads, &().into(), |_| preprocess::log1p(values, out))?;
+    Ok(list!(
+        values = logs,
+        refused = refused.map_or(0.0, |at| (at + 1) as f64)
+    ))
+}
+
+/// Mean, population variance and divisor (as `rs_standard_scale`) of each gene.
+#[extendr]
+fn rs_gene_moments(x: Robj, cells_in_rows: bool, threads: i32) -> Outcome<List> {
+    let held = Held::new(&x)?;
+    let matrix = held.matrix()?;
+    let (moments, by) = job::run(threads, &().into(), |_| {
+        let cells = cells(cells_in_rows);
+        let moments = match cells {
+            Cells::Rows => preprocess::column_moments(&matrix),
+            Cells::Columns => preprocess::row_moments(&matrix),
+        };
+        Ok((moments, preprocess::Standardization::of(&matrix, cells)))
+    })?;
+    Ok(list!(
+        mean = moments.mean,
+        variance = moments.variance,
+        scale = by.scale
+    ))
+}
+
+/// The genes, counted from 1, of the `n` largest variances, descending.
+#[extendr]
+fn rs_top_variable(variances: &[f64], n: i32) -> Vec<i32> {
+    let top = preprocess::top_variable(variances, usize::try_from(n).unwrap_or(0));
+    top.into_iter().map(|gene| gene as i32 + 1).collect()
+}
+
+/// Every gene less its mean, divided by its standard deviation, with both.
+#[extendr]
+fn rs_standard_scale(x: Robj, cells_in_rows: bool, threads: i32) -> Outcome<List> {
+    let held = Held::new(&x)?;
+    let matrix = held.matrix()?;
+    let (rows, columns) = matrix.dim();
+    let mut scaled = RMatrix::<f64>::new(rows, columns);
+    let out = scaled.data_mut();
+    let by = job::run(threads, &().into(), |_| {
+        preprocess::standard_scale(&matrix, cells(cells_in_rows), out)
+    })?;
+    Ok(list!(values = scaled, centre = by.centre, scale = by.scale))
+}
+
+/// The measures of `embedding_quality()` that need the data.
+#[extendr]
+fn rs_embedding_quality(
+    embedding: RMatrix<f64>,
+    data: RMatrix<f64>,
+    k: i32,
+    cells: i32,
+    pairs: i32,
+    seed: f64,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<List> {
+    let (map, points) = (matrix_view(&embedding)?, matrix_view(&data)?);
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let (k, cells, pairs, seed) = (count(k), count(cells), count(pairs), seed as u64);
+    let (ranks, correlation) = job::run(threads, &progress, |monitor| {
+        let ranks = CoRanking::of(points, map, k, cells, seed, monitor)?;
+        let correlation = distance_correlation(points, map, pairs, seed, monitor)?;
+        Ok((ranks, correlation))
+    })?;
+    Ok(list!(
+        compared = ranks.anchors() as i32,
+        neighborhood_preservation = ranks.neighborhood_preservation(),
+        trustworthiness = ranks.trustworthiness(),
+        auc_rnx = ranks.auc_rnx(),
+        distance_correlation = correlation
+    ))
+}
+
+/// Leave-one-out accuracy of the labels (whole numbers) of the k nearest cells.
+#[extendr]
+fn rs_label_accuracy(
+    embedding: RMatrix<f64>,
+    labels: &[i32],
+    k: i32,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<f64> {
+    let map = matrix_view(&embedding)?;
+    let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
+    job::run(threads, &progress, |monitor| {
+        label_accuracy(map, &labels, usize::try_from(k).unwrap_or(0), monitor)
+    })
+}
 
 extendr_module! {
     mod preprocess;
+    fn rs_log1p;
+    fn rs_gene_moments;
+    fn rs_top_variable;
+    fn rs_standard_scale;
+    fn rs_embedding_quality;
+    fn rs_label_accuracy;
 }

@@ -1,0 +1,229 @@
+#' How much of the data an embedding keeps
+#'
+#' Measures of an embedding against the data that it was made from, all from Euclidean
+#' distances:
+#'
+#' * `neighborhood_preservation`: mean share of the `k` nearest cells in the data that are
+#'   among the `k` nearest in the embedding, Q_NX(k) of Lee and Verleysen (2009). 1 is
+#'   perfect, k / (N - 1) is chance.
+#' * `trustworthiness` of the `k` nearest cells in the embedding (Venna and Kaski 2001):
+#'   1 is perfect, about 0.5 is chance.
+#' * `auc_rnx`: area under R_NX(K), the preservation of K neighbours rescaled so that
+#'   chance gives 0 and 1 is perfect, over a logarithmic scale of K = 1, ..., N - 2 (Lee et
+#'   al. 2015). It weighs all sizes of neighbourhoods.
+#' * `distance_correlation`: Spearman's correlation of the distances between cells in data
+#'   and embedding, which speaks of the global arrangement (as in Kobak and Berens 2019).
+#'   `NA` where all distances are equal.
+#' * `label_accuracy`: share of cells whose label is that of the majority of their `k`
+#'   nearest other cells in the embedding (leave-one-out classification by k nearest
+#'   neighbours, Cover and Hart 1967). Tied labels go to the one whose cells have the smaller
+#'   sum of ranks. `NA` without labels.
+#'
+#' Cells at equal distance are ranked by their position. The first three measures are means
+#' over `cells` cells, each compared with all N; the fourth is taken over `pairs` pairs of cells.
+#' Both are drawn with `seed` where there are more. Time grows as cells x N x columns of `x`,
+#' and for the labels as N^2.
+#'
+#' @param embedding The embedding: a numeric matrix with cells in rows, a fit of [ee()], or
+#'   a SingleCellExperiment that holds it.
+#' @param x The data: a numeric matrix, sparse matrix or data frame of numbers with the same
+#'   cells in rows (at least 3). It is made dense. For a SingleCellExperiment also the name
+#'   or number of a reducedDim.
+#' @param labels One label per cell (factor, character or whole numbers), or `NULL`. Cells whose
+#'   label is `NA` are left out of the label accuracy. For a SingleCellExperiment also the name
+#'   of a column of `colData`.
+#' @param k Number of neighbours, less than half of the number of cells.
+#' @param cells How many cells to compare at most.
+#' @param pairs How many pairs of cells to compare at most.
+#' @param seed A whole number, 0 or more, for the choice of cells and pairs. R's generator is
+#'   not used.
+#' @param threads Number of threads; `NULL` for the default (see [neuralee-package]). The
+#'   result does not depend on it.
+#' @param verbose Show progress?
+#' @param ... Arguments of the matrix method.
+#' @return A data frame of class `neuralee_quality` with one row and the columns `n` (number of
+#'   cells), `k`, `compared` (cells whose neighbours were compared) and the five measures
+#'   above. Bind the rows of several to compare embeddings.
+#' @section Errors:
+#' `neuralee_error_input` for `k` out of range, for different numbers or names of cells in
+#' `embedding`, `x` and `labels`, and for a reducedDim or column that is not there (the message lists
+#' those there are); `neuralee_error_not_finite` for `NA`, `NaN` and infinite values.
+#' @references
+#' Cover T, Hart P (1967). Nearest neighbor pattern classification. *IEEE Transactions on
+#' Information Theory* 13, 21-27.
+#'
+#' Kobak D, Berens P (2019). The art of using t-SNE for single-cell transcriptomics. *Nature
+#' Communications* 10, 5416.
+#'
+#' Lee JA, Verleysen M (2009). Quality assessment of dimensionality reduction: rank-based
+#' criteria. *Neurocomputing* 72, 1431-1443.
+#'
+#' Lee JA, Peluffo-Ordonez DH, Verleysen M (2015). Multi-scale similarities in stochastic
+#' neighbour embedding. *Neurocomputing* 169, 246-261.
+#'
+#' Venna J, Kaski S (2001). Neighborhood preservation in nonlinear projection methods: an
+#' experimental study. *ICANN 2001*, 485-491.
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' embedding_quality(prcomp(x)$x[, 1:2], x, labels = iris$Species)
+#' @export
+embedding_quality <- function(embedding, x, ...) UseMethod("embedding_quality")
+
+#' @rdname embedding_quality
+#' @export
+embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., cells = 2000,
+                                      pairs = 100000, seed = 42L, threads = NULL,
+                                      verbose = FALSE) {
+  rlang::check_dots_empty()
+  call <- environment()
+  embedding <- dense_cells(embedding, "embedding", call)
+  x <- dense_cells(x, "x", call)
+  check_same_cells(embedding, x, call)
+  n <- nrow(x)
+  if (n < 3L) {
+    abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.", call = call)
+  }
+  k <- check_count(k, "k", min = 1, max = (n - 1) %/% 2, call = call)
+  cells <- check_count(cells, "cells", min = 1, call = call)
+  pairs <- check_count(pairs, "pairs", min = 2, call = call)
+  seed <- check_seed(seed, call = call)
+  threads <- resolve_threads(threads, call = call)
+  progress <- progress_reporter(check_flag(verbose, "verbose", call = call), "quality")
+  codes <- if (!is.null(labels)) label_codes(labels, n, k, call)
+
+  found <- rust_call(
+    rs_embedding_quality(embedding, x, k, cells, pairs, seed, threads, progress),
+    call = call
+  )
+  accuracy <- NA_real_
+  if (!is.null(codes)) {
+    labelled <- !is.na(codes)
+    accuracy <- rust_call(
+      rs_label_accuracy(embedding[labelled, , drop = FALSE], codes[labelled], k, threads, progress),
+      call = call
+    )
+  }
+  structure(
+    data.frame(
+      n = n, k = k, compared = found$compared,
+      neighborhood_preservation = found$neighborhood_preservation,
+      trustworthiness = found$trustworthiness, auc_rnx = found$auc_rnx,
+      distance_correlation = if (is.null(found$distance_correlation)) NA_real_ else found$distance_correlation,
+      label_accuracy = accuracy
+    ),
+    class = c("neuralee_quality", "data.frame")
+  )
+}
+
+#' @rdname embedding_quality
+#' @export
+embedding_quality.ee_fit <- function(embedding, x, labels = NULL, ...) {
+  chosen <- embedding$subset
+  if (!is.null(chosen) && NROW(x) > length(chosen)) {
+    x <- x[chosen, , drop = FALSE]
+    labels <- labels[chosen]
+  }
+  embedding_quality(embedding$embedding, x, labels = labels, ...)
+}
+
+#' @rdname embedding_quality
+#' @param dimred Name or number of the reducedDim to judge.
+#' @export
+embedding_quality.SingleCellExperiment <- function(embedding, x = "PCA", labels = NULL, ...,
+                                                   dimred = "EE") {
+  sce <- embedding
+  embedding <- reduction_of(sce, dimred)
+  if (is.character(x) || (is.numeric(x) && is.null(dim(x)))) {
+    x <- reduction_of(sce, x)
+  }
+  if (is.character(labels) && length(labels) == 1L) {
+    columns <- names(SummarizedExperiment::colData(sce))
+    if (!labels %in% columns) {
+      abort_neuralee(
+        "input", sprintf("`colData` has no column %s.", dQuote(labels, FALSE)),
+        sprintf("There are: %s.", list_some(columns))
+      )
+    }
+    labels <- SummarizedExperiment::colData(sce)[[labels]]
+  }
+  embedding_quality(embedding, x, labels = labels, ...)
+}
+
+#' @export
+print.neuralee_quality <- function(x, ...) {
+  measures <- c(
+    neighborhood_preservation = "neighbourhood preservation",
+    trustworthiness = "trustworthiness",
+    auc_rnx = "area under R_NX",
+    distance_correlation = "distance correlation",
+    label_accuracy = "label accuracy"
+  )
+  if (!all(c("n", "k", "compared", names(measures)) %in% names(x))) {
+    return(NextMethod())
+  }
+  for (row in seq_len(nrow(x))) {
+    one <- x[row, ]
+    cat(sprintf(
+      "Embedding of %s cells, k = %d%s\n", format(one$n, big.mark = ","), one$k,
+      if (one$compared < one$n) sprintf(" (from %s cells)", format(one$compared, big.mark = ",")) else ""
+    ))
+    for (measure in names(measures)) {
+      if (!is.na(one[[measure]])) {
+        cat(sprintf("  %-27s %.4f\n", measures[[measure]], one[[measure]]))
+      }
+    }
+  }
+  invisible(x)
+}
+
+dense_cells <- function(x, name, call) {
+  x <- check_cells(x, name, call = call)
+  if (is.matrix(x)) x else as.matrix(x)
+}
+
+check_same_cells <- function(embedding, x, call) {
+  if (nrow(embedding) != nrow(x)) {
+    abort_neuralee(
+      "input",
+      sprintf("`embedding` has %d cells, but `x` has %d.", nrow(embedding), nrow(x)),
+      "Give the same cells in the rows of both.",
+      call = call
+    )
+  }
+  if (is.null(rownames(embedding)) || is.null(rownames(x))) {
+    return(invisible())
+  }
+  other <- which(rownames(embedding) != rownames(x))
+  if (length(other)) {
+    at <- other[[1L]]
+    abort_neuralee(
+      "input",
+      sprintf(
+        "Row %d is cell %s in `embedding`, but %s in `x`.", at,
+        dQuote(rownames(embedding)[[at]], FALSE), dQuote(rownames(x)[[at]], FALSE)
+      ),
+      "Give the same cells in the same order.",
+      call = call
+    )
+  }
+}
+
+# Whole numbers for labels, NA where there is none.
+label_codes <- function(labels, n, k, call) {
+  if (!is.atomic(labels) || !is.null(dim(labels)) || length(labels) != n) {
+    abort_neuralee(
+      "input", sprintf("`labels` is %s, but there are %d cells.", describe(labels), n),
+      "Give a vector or factor with one label per cell.",
+      call = call
+    )
+  }
+  codes <- match(labels, unique(labels[!is.na(labels)]))
+  if (sum(!is.na(codes)) <= k) {
+    abort_neuralee(
+      "input", sprintf("Only %d cells have a label, but `k` is %d.", sum(!is.na(codes)), k),
+      "Label more cells or lower `k`.",
+      call = call
+    )
+  }
+  codes
+}

@@ -1,0 +1,122 @@
+measures <- c("neighborhood_preservation", "trustworthiness", "auc_rnx", "distance_correlation")
+
+test_that("the data themselves are a perfect embedding", {
+  found <- embedding_quality(iris_x, iris_x)
+  expect_s3_class(found, "neuralee_quality")
+  expect_equal(unlist(unclass(found)[measures]), setNames(rep(1, 4), measures))
+  expect_identical(found$label_accuracy, NA_real_)
+  expect_identical(c(found$n, found$k, found$compared), c(150L, 10L, 150L))
+})
+
+# The definitions, written out over all cells.
+by_definition <- function(embedding, x, labels, k) {
+  n <- nrow(x)
+  ranks <- function(points) {
+    d <- as.matrix(stats::dist(points))^2
+    diag(d) <- -1
+    t(apply(d, 1L, rank, ties.method = "first")) - 1
+  }
+  high <- ranks(x)
+  low <- ranks(embedding)
+  others <- row(high) != col(high)
+  q <- vapply(seq_len(n - 2), function(K) sum(others & high <= K & low <= K) / (K * n), 0)
+  K <- seq_len(n - 2)
+  r <- ((n - 1) * q - K) / (n - 1 - K)
+  intruders <- others & low <= k & high > k
+  majority <- vapply(seq_len(n), function(i) {
+    near <- labels[order(low[i, ])[seq_len(k) + 1]]
+    votes <- sort(table(near), decreasing = TRUE)
+    if (length(votes) > 1 && votes[[1]] == votes[[2]]) NA_character_ else names(votes)[[1]]
+  }, "")
+  list(
+    neighborhood_preservation = q[[k]],
+    trustworthiness = 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * sum(high[intruders] - k),
+    auc_rnx = sum(r / K) / sum(1 / K),
+    distance_correlation = stats::cor(as.vector(stats::dist(x)), as.vector(stats::dist(embedding)), method = "spearman"),
+    label_accuracy = mean(majority == labels)
+  )
+}
+
+test_that("the measures are what their definitions say", {
+  # Points without ties in distance.
+  x <- vapply(1:5, function(j) sin(seq_len(60)^1.3 * j), numeric(60))
+  embedding <- x[, 1:2] + 0.3 * x[, 3:4]
+  labels <- ifelse(x[, 1] > 0, "up", "down")
+  found <- embedding_quality(embedding, x, labels = labels, k = 7)
+  expected <- by_definition(embedding, x, labels, 7)
+  expect_equal(unclass(found)[names(expected)], expected)
+})
+
+test_that("a part of the cells estimates the whole, and only the seed decides which", {
+  x <- log_shift(golden_counts())
+  embedding <- stats::prcomp(x)$x[, 1:2]
+  of <- function(...) embedding_quality(embedding, x, cells = 120, pairs = 5000, ...)
+  set.seed(1)
+  before <- .Random.seed
+  found <- of()
+  expect_identical(.Random.seed, before)
+  expect_identical(found$compared, 120L)
+  expect_identical(of(threads = 2), found)
+  expect_false(identical(of(seed = 7), found))
+  whole <- embedding_quality(embedding, x)
+  expect_lt(max(abs(unlist(unclass(whole)[measures]) - unlist(unclass(found)[measures]))), 0.1)
+})
+
+test_that("labels may be factors, text or numbers, and some may be missing", {
+  of <- function(labels) embedding_quality(iris_x, iris_x, labels = labels)$label_accuracy
+  accuracy <- of(iris$Species)
+  expect_gt(accuracy, 0.9)
+  expect_identical(of(as.character(iris$Species)), accuracy)
+  expect_identical(of(as.integer(iris$Species)), accuracy)
+  some <- replace(iris$Species, 51:150, NA)
+  expect_identical(of(some), 1)
+})
+
+test_that("sparse data, data frames and fits are taken", {
+  x <- iris_x
+  map <- x[, 1:2]
+  expected <- embedding_quality(map, x)
+  expect_identical(embedding_quality(map, sparse(x)), expected)
+  expect_identical(embedding_quality(as.data.frame(map), as.data.frame(x)), expected)
+  fit <- structure(list(embedding = map[11:60, ], subset = 11:60), class = "ee_fit")
+  found <- embedding_quality(fit, x, labels = iris$Species)
+  expect_equal(found, embedding_quality(map[11:60, ], x[11:60, ], labels = iris$Species[11:60]))
+})
+
+test_that("a container names embedding, data and labels", {
+  sce <- iris_sce()
+  SingleCellExperiment::reducedDim(sce, "EE") <- SingleCellExperiment::reducedDim(sce, "PCA")[, 1:2]
+  found <- embedding_quality(sce, labels = "species")
+  expected <- embedding_quality(stats::prcomp(iris_x)$x[, 1:2], stats::prcomp(iris_x)$x, labels = iris$Species)
+  expect_equal(found, expected)
+  expect_equal(embedding_quality(sce, "PCA", dimred = "PCA")$auc_rnx, 1)
+  expect_refused(embedding_quality(sce, dimred = "TSNE"), "input", "\"PCA\"")
+  expect_refused(embedding_quality(sce, "UMAP"), "input", "\"PCA\"")
+  expect_refused(embedding_quality(sce, labels = "type"), "input", "\"species\"")
+})
+
+test_that("rows bind, and print as a report", {
+  both <- rbind(embedding_quality(iris_x[, 1:2], iris_x), embedding_quality(iris_x[, 3:4], iris_x))
+  expect_identical(nrow(both), 2L)
+  shown <- capture.output(print(both))
+  expect_identical(sum(grepl("Embedding of 150 cells, k = 10", shown)), 2L)
+  expect_true(any(grepl("trustworthiness +0\\.9", shown)))
+  expect_false(any(grepl("label", shown)))
+  expect_match(capture.output(print(both["k"])), "10", all = FALSE)
+})
+
+test_that("bad input is refused", {
+  map <- iris_x[, 1:2]
+  for (k in list(0, 75, 1.5, NA)) {
+    expect_refused(embedding_quality(map, iris_x, k = k), "input", "`k`.*from 1 to 74")
+  }
+  expect_refused(embedding_quality(map[-1, ], iris_x), "input", "149 cells.*150")
+  named <- iris_x
+  rownames(named) <- sprintf("cell%d", 1:150)
+  expect_refused(embedding_quality(named[150:1, 1:2], named), "input", "Row 1 is cell \"cell150\"")
+  expect_refused(embedding_quality(map, iris_x, labels = 1:3), "input", "150 cells")
+  expect_refused(embedding_quality(map, iris_x, labels = rep(NA, 150)), "input", "0 cells have a label")
+  expect_refused(embedding_quality(replace(map, 3, NA), iris_x), "not_finite", "`embedding`")
+  expect_refused(embedding_quality(map, iris_x, seed = 1.5), "input", "`seed`")
+  expect_refused(embedding_quality(map[1:2, ], iris_x[1:2, ]), "input", "at least 3")
+})

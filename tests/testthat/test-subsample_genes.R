@@ -1,0 +1,58 @@
+population_variances <- function(x) colMeans(sweep(x, 2L, colMeans(x))^2)
+
+test_that("the order is that of the golden variances", {
+  x <- log_shift(golden_counts())
+  colnames(x) <- seq_len(ncol(x))
+  variances <- golden("prep_log_var.npy")
+  chosen <- as.integer(colnames(subsample_genes(x, 119)))
+  expect_equal(variances[chosen], sort(variances, decreasing = TRUE)[1:119], tolerance = 1e-6)
+})
+
+test_that("columns come by descending variance, and every cell stays", {
+  x <- golden_counts()
+  dimnames(x) <- list(sprintf("c%d", 1:200), sprintf("g%d", 1:120))
+  scaled <- standard_scale(log_shift(x))
+  found <- subsample_genes(scaled - 5, 8)
+  expect_identical(rownames(found), rownames(x))
+  order <- order(population_variances(x), decreasing = TRUE)[1:8]
+  expect_identical(subsample_genes(x, 8), x[, order])
+  expect_identical(subsample_genes(sparse(x), 8), sparse(x)[, order])
+  expect_identical(subsample_genes(as.data.frame(x), 8), as.data.frame(x)[, order])
+  found <- with_small_blocks(subsample_genes(delayed(x), 8))
+  expect_s4_class(found, "DelayedMatrix")
+  expect_identical(as.matrix(found), x[, order])
+  expect_identical(dim(subsample_genes(x, 1)), c(200L, 1L))
+})
+
+test_that("genes of equal variance keep their order", {
+  x <- cbind(a = c(0, 1), b = c(0, 3), c = c(1, 0), d = c(3, 0))
+  expect_identical(colnames(subsample_genes(x, 3)), c("b", "d", "a"))
+})
+
+test_that("nothing changes where n is not less than the number of genes", {
+  x <- golden_counts()
+  expect_identical(subsample_genes(x, 120), x)
+  expect_identical(subsample_genes(x, 500), x)
+  sce <- log_shift(counts_sce())
+  expect_identical(subsample_genes(sce, 120), sce)
+})
+
+test_that("a container keeps its genes in order of variance", {
+  sce <- log_shift(counts_sce())
+  variances <- population_variances(t(SummarizedExperiment::assay(sce, "logcounts")))
+  expected <- rownames(sce)[order(variances, decreasing = TRUE)[1:10]]
+  found <- subsample_genes(sce, 10)
+  expect_identical(rownames(found), expected)
+  expect_identical(ncol(found), ncol(sce))
+  expect_identical(SummarizedExperiment::assayNames(found), c("counts", "logcounts"))
+})
+
+test_that("bad input is refused", {
+  x <- golden_counts()
+  for (n in list(0, 1.5, NA, "3", NULL, c(1, 2))) {
+    expect_refused(subsample_genes(x, n), "input", "`n`")
+  }
+  expect_refused(subsample_genes(x[1, , drop = FALSE], 3), "input", "transposed")
+  expect_refused(subsample_genes(matrix(c(1, Inf, 1, 2), 2), 1), "not_finite", "row 2 .*column 1")
+  expect_refused(subsample_genes(counts_sce(), 3), "input", "\"counts\"")
+})
