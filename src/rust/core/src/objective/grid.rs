@@ -4,8 +4,10 @@
 //! The q_m are spread onto nodes with cubic B-splines B, convolved with a kernel k on
 //! the nodes, and gathered with the same splines, so that what is computed is exactly
 //!
-//!     E- = sum_nm w-_nm K(x_n, x_m),
-//!     K(x, y) = sum_gg' B(x - g) k(g - g') B(y - g'),  close to exp(-|x - y|^2),
+//! ```text
+//! E- = sum_nm w-_nm K(x_n, x_m),
+//! K(x, y) = sum_gg' B(x - g) k(g - g') B(y - g'),  close to exp(-|x - y|^2),
+//! ```
 //!
 //! and, K being symmetric, the gradient of that E- is the gather with the splines'
 //! derivative at fixed fields, twice. Every field sees the same K, so its error is not

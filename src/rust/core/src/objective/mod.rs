@@ -1,7 +1,9 @@
 //! The elastic embedding objective and its gradient.
 //!
-//!     E(X) = sum_nm w+_nm |x_n - x_m|^2 + lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
-//!     grad_n = 4 (L+ X)_n - 4 lambda sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m)
+//! ```text
+//! E(X) = sum_nm w+_nm |x_n - x_m|^2 + lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
+//! grad_n = 4 (L+ X)_n - 4 lambda sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m)
+//! ```
 //!
 //! over ordered pairs, W+ sparse, w-_nm = |y_n - y_m|^2 / S (Carreira-Perpinan 2010,
 //! "The elastic embedding algorithm for dimensionality reduction", equations 1 and 2).

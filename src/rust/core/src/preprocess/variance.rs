@@ -119,7 +119,9 @@ fn dense_moments(values: ArrayView1<'_, f64>, n: usize) -> (f64, f64) {
 
 /// Mean and variance from a rounded mean m, sum (x - m) and sum (x - m)^2:
 ///
-///     m + sum (x - m) / n    and    (sum (x - m)^2 - (sum (x - m))^2 / n) / n
+/// ```text
+/// m + sum (x - m) / n    and    (sum (x - m)^2 - (sum (x - m))^2 / n) / n
+/// ```
 ///
 /// which removes what the rounding of m added (Chan, Golub and LeVeque 1983).
 fn corrected(mean: f64, sum: f64, squares: f64, n: usize) -> (f64, f64) {

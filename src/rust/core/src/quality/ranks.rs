@@ -124,7 +124,9 @@ impl CoRanking {
 
     /// Area under R_NX(K) over a logarithmic scale of K,
     ///
-    ///     sum_K R_NX(K) / K  /  sum_K 1 / K,    K = 1 .. N - 2
+    /// ```text
+    /// sum_K R_NX(K) / K  /  sum_K 1 / K,    K = 1 .. N - 2
+    /// ```
     ///
     /// (Lee, Peluffo-Ordonez and Verleysen 2015, "Multi-scale similarities in stochastic
     /// neighbour embedding"): 1 is perfect, 0 is random.
@@ -140,7 +142,9 @@ impl CoRanking {
     /// Trustworthiness (Venna and Kaski 2001, "Neighborhood preservation in nonlinear
     /// projection methods"), U being the k nearest in the map, r the rank in the data:
     ///
-    ///     1 - 2 / (n k (2N - 3k - 1)) sum_i sum_{j in U_i, r_ij > k} (r_ij - k)
+    /// ```text
+    /// 1 - 2 / (n k (2N - 3k - 1)) sum_i sum_{j in U_i, r_ij > k} (r_ij - k)
+    /// ```
     ///
     /// over n anchors; 1 where no cell is a neighbour in the map alone.
     pub fn trustworthiness(&self) -> f64 {
