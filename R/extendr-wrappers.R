@@ -11,6 +11,10 @@ rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
 rs_wait <- function(seconds, panics, threads, progress) .Call(wrap__rs_wait, seconds, panics, threads, progress)
 
+rs_read_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_read_h5ad, file, layer, reductions, progress)
+
+rs_read_10x <- function(folder, progress) .Call(wrap__rs_read_10x, folder, progress)
+
 rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)
 
 rs_gene_moments <- function(x, cells_in_rows, threads) .Call(wrap__rs_gene_moments, x, cells_in_rows, threads)
