@@ -138,10 +138,10 @@ check_affinity <- function(affinity, n, call = caller_env()) {
       call = call
     )
   }
-  weights <- affinity$weights
-  if (!inherits(affinity, "neuralee_affinity") || !inherits(weights, "Matrix")) {
-    refuse("`affinity` must be a neuralee_affinity object.")
+  if (!inherits(affinity, "neuralee_affinity") || !inherits(affinity$weights, "Matrix")) {
+    refuse(sprintf("`affinity` is %s.", describe(affinity)))
   }
+  weights <- affinity$weights
   if (!identical(dim(weights), c(n, n))) {
     refuse(sprintf(
       "`affinity` is for %d cells, but there are %d here.", nrow(weights), n

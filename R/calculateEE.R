@@ -69,7 +69,7 @@ calculate_ee_matrix <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
   }
   threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
   if (!transposed) {
-    x <- select_features(x, ntop, subset_row, scale, call = call)
+    x <- select_features(x, ntop, subset_row, scale, threads, call = call)
   }
   fit <- ee(x, d = d, threads = threads, ...)
   SingleCellExperiment::reduced.dim.matrix(
@@ -80,42 +80,24 @@ calculate_ee_matrix <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
 
 # The chosen and scaled features as a dense matrix, cells in rows. Only the chosen rows of
 # a file-backed matrix are read into memory as a whole.
-select_features <- function(x, ntop, subset_row, scale, call = caller_env()) {
+select_features <- function(x, ntop, subset_row, scale, threads, call = caller_env()) {
   if (!methods::is(x, "DelayedMatrix")) {
-    x <- check_cells(x, cells = "columns", call = call)
+    x <- as_number_matrix(x, "x", call)
   }
   rows <- if (is.null(subset_row)) {
-    top_rows(x, check_count(ntop, "ntop", min = 1, call = call), call = call)
+    variable_genes(x, check_count(ntop, "ntop", min = 1, call = call), "columns", threads, call)
   } else {
     find_rows(x, subset_row, call = call)
   }
-  x <- x[rows, , drop = FALSE]
+  if (!is.null(rows)) {
+    x <- x[rows, , drop = FALSE]
+  }
   if (methods::is(x, "DelayedMatrix")) x <- as.matrix(x)
   x <- dense_cells(Matrix::t(x), call = call)
   if (scale) {
-    deviation <- sqrt(colMeans(sweep(x, 2L, colMeans(x))^2))
-    x <- sweep(x, 2L, ifelse(deviation > 0, deviation, 1), "/")
+    x <- sweep(x, 2L, gene_moments(x, "rows", threads, call)$scale, "/")
   }
   x
-}
-
-top_rows <- function(x, ntop, call = caller_env()) {
-  if (nrow(x) <= ntop) {
-    return(seq_len(nrow(x)))
-  }
-  variances <- row_variances(x)
-  bad <- which(!is.finite(variances))
-  if (length(bad)) {
-    abort_neuralee(
-      "not_finite",
-      sprintf(
-        "`x` has values that are not finite in row %d (%s).", bad[1L],
-        describe_place(bad[1L], rownames(x), "gene")
-      ),
-      "All values must be finite: remove or impute these genes first.", call = call
-    )
-  }
-  utils::head(order(variances, decreasing = TRUE), ntop)
 }
 
 find_rows <- function(x, subset_row, call = caller_env()) {
@@ -140,25 +122,6 @@ find_rows <- function(x, subset_row, call = caller_env()) {
     )
   }
   rows
-}
-
-row_variances <- function(x) {
-  n <- ncol(x)
-  if (methods::is(x, "dgCMatrix")) {
-    means <- Matrix::rowSums(x) / n
-    row <- x@i + 1L
-    stored <- tabulate(row, nrow(x))
-    squares <- x
-    squares@x <- (x@x - means[row])^2
-    # The zeros that are not stored each deviate by the mean.
-    return(as.vector((Matrix::rowSums(squares) + (n - stored) * means^2) / n))
-  }
-  per_block <- max(1, floor(1e7 / n))
-  blocks <- split(seq_len(nrow(x)), (seq_len(nrow(x)) - 1) %/% per_block)
-  unlist(lapply(blocks, function(rows) {
-    block <- as.matrix(x[rows, , drop = FALSE])
-    rowMeans((block - rowMeans(block))^2)
-  }), use.names = FALSE)
 }
 
 #' @rdname calculateEE

@@ -19,7 +19,7 @@
 #' Ctrl-C stops the run within about a second with a condition of class
 #' `neuralee_error_interrupted`. With `checkpoint`, the iterations done so far are in that
 #' file, and the same call with `resume =` that file goes on from there: give it the same
-#' data and settings, `maxit` included. A fit that a `callback` stopped can be resumed
+#' data and settings (`method`, `maxit` and `tol` are those of the interrupted run). A fit that a `callback` stopped can be resumed
 #' too (`resume = fit`), also after `saveRDS()` and `readRDS()`.
 #'
 #' @inheritParams entropic_affinity
@@ -40,8 +40,8 @@
 #'   on. Affinities are computed within the subset, whose row numbers are returned as
 #'   `subset`.
 #' @param maxit Largest number of iterations.
-#' @param tol The run has converged when an iteration moves the embedding by less than `tol`
-#'   times its norm.
+#' @param tol The run has converged when ten iterations lower E by less than this fraction, or
+#'   one moves the embedding by less than this fraction of its norm.
 #' @param every Report, call `callback` and write `checkpoint` each time this many
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
 #' @param seed A whole number, 0 or more, for the random start and the subset.
@@ -57,8 +57,8 @@
 #'   \describe{
 #'     \item{`embedding`}{N x d matrix with the row names of `x` and column names `EE1`, …}
 #'     \item{`loss`}{E over all cells at the end.}
-#'     \item{`trace`}{data frame with a row per iteration: `iteration`, `loss`,
-#'       `gradient_norm` (Euclidean) and `seconds` since the start.}
+#'     \item{`trace`}{data frame with a row for the start (iteration 0) and one per iteration:
+#'       `iteration`, `loss`, `gradient_norm` (Frobenius) and `seconds` of optimisation so far.}
 #'     \item{`timing`}{seconds for `affinity`, `optimize` and in `total`.}
 #'     \item{`params`}{list of all settings, with `iterations`, `converged`, `reason` and the
 #'       `method` that was chosen.}
@@ -108,7 +108,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
   }
   callback <- check_callback(callback)
   checkpoint <- check_checkpoint(checkpoint)
-  resumed <- read_resume(resume)
+  state <- read_resume(resume)
   threads <- resolve_threads(threads)
 
   x <- check_cells(x)
@@ -133,17 +133,17 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
 
   session <- rust_call(rs_ee_open(
     x, weights$matrix@p, weights$matrix@i, weights$matrix@x, lambda, d, method, start$name,
-    start$matrix, maxit, tol, seed, threads, progress_reporter(verbose, "Start"), resumed$state
+    start$matrix, as.double(maxit), tol, seed, threads, progress_reporter(verbose, "Start"), state
   ))
-  run <- run_ee(session, resumed$trace, maxit, every, checkpoint, callback, verbose)
+  run <- run_ee(session, every, checkpoint, callback, verbose)
   summary <- rust_call(rs_ee_summary(session))
   end <- seconds_now()
 
   structure(
     list(
-      embedding = run$embedding(rownames(x)),
+      embedding = name_embedding(rust_call(rs_ee_embedding(session)), rownames(x)),
       loss = summary$loss,
-      trace = run$trace,
+      trace = trace_frame(rust_call(rs_ee_trace(session))),
       timing = c(
         affinity = after_affinity - begin, optimize = end - after_affinity, total = end - begin
       ),
@@ -151,10 +151,11 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
         list(d = d, lambda = lambda),
         weights$params,
         list(
-          method = summary$method, init = start$name, size = size, maxit = maxit, tol = tol,
-          seed = seed, threads = threads, device = device, n = nrow(x), features = ncol(x),
-          iterations = run$iteration, converged = run$converged, reason = run$reason
-        )
+          method = summary$method, init = start$name, size = size, maxit = as.integer(summary$maxit),
+          tol = summary$tol, seed = seed, threads = threads, device = device, n = nrow(x),
+          features = ncol(x), iterations = as.integer(summary$iteration)
+        ),
+        run[c("converged", "reason")]
       ),
       subset = subset,
       state = run$state
@@ -165,80 +166,91 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
 
 seconds_now <- function() proc.time()[["elapsed"]]
 
+name_embedding <- function(x, cells = NULL) {
+  dimnames(x) <- list(cells, paste0("EE", seq_len(ncol(x))))
+  x
+}
+
 ee_weights <- function(x, affinity, perplexity, k, neighbors, threads, verbose,
                        call = caller_env()) {
-  if (!inherits(affinity, "neuralee_affinity")) {
+  if (inherits(affinity, "neuralee_affinity")) {
+    weights <- check_affinity(affinity, nrow(x), call = call)
+  } else {
     affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
     search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
     affinity <- compute_affinity(
-      x, search, perplexity, k, neighbors, threads, verbose, call = call
+      x, search, perplexity, k, neighbors, threads, verbose,
+      call = call
     )
     weights <- affinity$weights
-  } else {
-    weights <- check_affinity(affinity, nrow(x), call = call)
   }
   list(matrix = weights, params = affinity$params[c("affinity", "perplexity", "k")])
 }
 
-# Runs the session in steps that end at multiples of `every`, so that a resumed run stops
-# at the same iterations as a straight one.
-run_ee <- function(session, trace, maxit, every, checkpoint, callback, verbose,
-                   call = caller_env()) {
-  step <- if (every > 0) every else if (is.null(checkpoint) && is.null(callback)) maxit else 25
+# Iterations between two looks at a run that saves its state or calls back, where the
+# caller names no number.
+default_every <- 25
+
+# Runs the session to its end in steps that end at multiples of `every`, so that a
+# resumed run stops at the same iterations as a straight one.
+run_ee <- function(session, every, checkpoint, callback, verbose, call = caller_env()) {
+  step <- if (every > 0) every else if (is.null(checkpoint) && is.null(callback)) Inf else default_every
   progress <- progress_reporter(verbose, "Elastic embedding")
-  embedding <- function(names = NULL) {
-    x <- rust_call(rs_ee_embedding(session), call = call)
-    dimnames(x) <- list(names, paste0("EE", seq_len(ncol(x))))
-    x
-  }
-  save_state <- function() pack_checkpoint(trace, rust_call(rs_ee_state(session), call = call))
-  iteration <- if (nrow(trace)) trace$iteration[nrow(trace)] else 0L
+  iteration <- rust_call(rs_ee_summary(session), call = call)$iteration
   repeat {
-    result <- rust_call(
-      rs_ee_run(session, as.integer(step - iteration %% step), progress), call = call
-    )
-    trace <- rbind(trace, as_trace(result$trace))
+    steps <- if (is.finite(step)) step - iteration %% step else .Machine$integer.max
+    result <- rust_call(rs_ee_run(session, steps, progress), call = call)
     moved <- result$iteration > iteration
     iteration <- result$iteration
-    finished <- result$converged || iteration >= maxit
+    finished <- result$reason != "unfinished"
     if (!is.null(checkpoint)) {
-      write_checkpoint(checkpoint, save_state(), call = call)
+      write_checkpoint(checkpoint, rust_call(rs_ee_state(session), call = call), call = call)
     }
-    stopped <- FALSE
-    interrupted <- result$interrupted
-    if (moved && !interrupted) {
-      loss <- trace$loss[nrow(trace)]
-      if (verbose && every > 0) {
-        cli::cli_inform("iteration {iteration}: E = {format(loss, digits = 6)}")
-      }
-      if (!is.null(callback)) {
-        answer <- tryCatch(
-          callback(iteration, loss, embedding()),
-          interrupt = function(condition) "interrupted"
-        )
-        interrupted <- identical(answer, "interrupted")
-        stopped <- isFALSE(answer)
-      }
+    answer <- if (result$interrupted) {
+      "interrupt"
+    } else if (moved) {
+      report_step(session, iteration, result, every, callback, verbose, call)
+    } else {
+      "go on"
     }
-    if (interrupted) {
-      abort_neuralee(
-        "interrupted", sprintf("The embedding was interrupted after %d iterations.", iteration),
-        if (is.null(checkpoint)) {
-          "With checkpoint = \"a file\" the iterations done would have been kept."
-        } else {
-          sprintf("Go on with the same call and resume = \"%s\".", checkpoint)
-        },
-        call = call
-      )
+    if (answer == "interrupt") {
+      refuse_interrupted(iteration, checkpoint, call)
     }
-    if (finished || stopped || !moved) {
+    if (finished || answer == "stop") {
       break
     }
   }
-  unfinished <- stopped && !finished
   list(
-    embedding = embedding, trace = trace, iteration = iteration, converged = result$converged,
-    reason = if (unfinished) "stopped by the callback" else result$reason,
-    state = if (unfinished) save_state()
+    converged = result$converged,
+    reason = if (finished) result$reason else "stopped by the callback",
+    state = if (!finished) rust_call(rs_ee_state(session), call = call)
+  )
+}
+
+# Says how far the run is and asks the callback: "go on", "stop" or "interrupt".
+report_step <- function(session, iteration, result, every, callback, verbose, call) {
+  loss <- result$trace$loss[length(result$trace$loss)]
+  if (verbose && every > 0) {
+    cli::cli_inform("iteration {iteration}: E = {format(loss, digits = 6)}")
+  }
+  if (is.null(callback)) {
+    return("go on")
+  }
+  embedding <- name_embedding(rust_call(rs_ee_embedding(session), call = call))
+  tryCatch(
+    if (isFALSE(callback(as.integer(iteration), loss, embedding))) "stop" else "go on",
+    interrupt = function(condition) "interrupt"
+  )
+}
+
+refuse_interrupted <- function(iteration, checkpoint, call) {
+  abort_neuralee(
+    "interrupted", sprintf("The embedding was interrupted after %d iterations.", as.integer(iteration)),
+    if (is.null(checkpoint)) {
+      "With checkpoint = \"a file\" the iterations done would have been kept."
+    } else {
+      sprintf("Go on with the same call and resume = \"%s\".", checkpoint)
+    },
+    call = call
   )
 }

@@ -57,7 +57,7 @@ densify <- function(x, name = "x", call = caller_env()) {
     abort_neuralee(
       "memory",
       sprintf(
-        "`%s` (%s x %s, sparse) would take %.1f GB as a dense matrix; the limit is %s GB.",
+        "`%s` (%s x %s, sparse) would take %.3g GB as a dense matrix; the limit is %s GB.",
         name, format(nrow(x), big.mark = ","), format(ncol(x), big.mark = ","), gigabytes,
         format(limit)
       ),

@@ -23,8 +23,8 @@ print.ee_fit <- function(x, ...) {
 #'
 #' @param object A fit that [ee()] returned.
 #' @param ... Not used.
-#' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (after the
-#'   first iteration), `iterations`, `converged`, `reason`, `gradient_norm`, `timing`
+#' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (of the
+#'   start), `iterations`, `converged`, `reason`, `gradient_norm`, `timing`
 #'   (seconds), `extent` (range of each dimension) and `params`; it prints as a short table.
 #' @examples
 #' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 30, verbose = FALSE)
@@ -51,7 +51,7 @@ summary.ee_fit <- function(object, ...) {
 #' @export
 print.summary.ee_fit <- function(x, ...) {
   lines <- c(
-    "E" = sprintf("%s (after the first iteration %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)),
+    "E" = sprintf("%s (at the start %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)),
     "gradient norm" = format(x$gradient_norm, digits = 3),
     "iterations" = sprintf("%d of at most %d (%s)", x$iterations, x$params$maxit, x$reason),
     "cells, features" = sprintf("%s, %d", format(x$params$n, big.mark = ","), x$params$features),

@@ -176,11 +176,6 @@ print.neuralee_quality <- function(x, ...) {
   invisible(x)
 }
 
-dense_cells <- function(x, name, call) {
-  x <- check_cells(x, name, call = call)
-  if (is.matrix(x)) x else as.matrix(x)
-}
-
 check_same_cells <- function(embedding, x, call) {
   if (nrow(embedding) != nrow(x)) {
     abort_neuralee(

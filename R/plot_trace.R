@@ -37,6 +37,8 @@ plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds"
     )
 }
 
+trace_columns <- c("iteration", "loss", "gradient_norm", "seconds")
+
 trace_of <- function(object, dimred, call = caller_env()) {
   trace <- if (methods::is(object, "SingleCellExperiment")) {
     # The attribute sits on the stored matrix, not on a plain copy of it.

@@ -323,7 +323,7 @@ fn rs_ee_state(session: ExternalPtr<Session>) -> Outcome<Raw> {
     Ok(Raw::from_bytes(&session.run.state().to_bytes()?))
 }
 
-/// Loss, iterations and the method that is in use.
+/// Loss, iterations, the method that is in use and the settings of the run.
 #[extendr]
 fn rs_ee_summary(session: ExternalPtr<Session>) -> List {
     let (method, spacing) = match session.run.repulsion() {
@@ -334,7 +334,9 @@ fn rs_ee_summary(session: ExternalPtr<Session>) -> List {
         loss = session.run.loss(),
         iteration = session.run.iteration() as f64,
         method = method,
-        spacing = spacing
+        spacing = spacing,
+        maxit = session.run.params().maxit as f64,
+        tol = session.run.params().tol
     )
 }
 

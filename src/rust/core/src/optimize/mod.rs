@@ -309,6 +309,11 @@ impl Run {
         &self.state.trace
     }
 
+    /// What determines the run; a resumed one keeps what it was started with.
+    pub fn params(&self) -> Params {
+        self.state.params
+    }
+
     /// Why the run ended, if it has.
     pub fn stopped(&self) -> Option<Reason> {
         self.state.stopped
