@@ -30,6 +30,6 @@ names(table)[3:4] <- c("EE1", "EE2")
 utils::write.csv(table, file.path(folder, "cortex_ee.csv"), row.names = FALSE)
 ggplot2::ggsave(
   file.path(folder, "cortex_ee.png"), plot_embedding(fit, colour_by = cells$label),
-  width = 7, height = 5, dpi = 150
+  width = 7, height = 4.2, dpi = 150
 )
 cat("written     ", file.path(folder, "cortex_ee.csv"), ", ", file.path(folder, "cortex_ee.png"), "\n", sep = "")
