@@ -237,9 +237,10 @@ impl Candidates {
         if self.found.len() <= search.k {
             return;
         }
-        self.found
-            .select_nth_unstable_by(search.k - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let highest = self.found[..search.k]
+        // A copy is partitioned, so that the candidates stay in the order of their ids.
+        let mut nearest = self.found.clone();
+        nearest.select_nth_unstable_by(search.k - 1, |a, b| a.0.total_cmp(&b.0));
+        let highest = nearest[..search.k]
             .iter()
             .map(|&(bound, id)| bound + search.slack[id as usize])
             .fold(f64::NEG_INFINITY, f64::max);
@@ -251,7 +252,6 @@ impl Candidates {
     /// Ranks the candidates by their directly computed distances.
     fn finish(mut self, search: &Search<'_>, ids: &mut [u32], distances: &mut [f64]) {
         self.tighten(search);
-        self.found.sort_unstable_by_key(|&(_, id)| id);
         let own = search.point(self.id);
         let mut ranked = Vec::with_capacity(self.found.len());
         let mut twins = 0;

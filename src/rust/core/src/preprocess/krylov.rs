@@ -36,7 +36,7 @@ pub(super) fn leading_vectors(
 ) -> Result<Array2<f64>> {
     let size = operator.dim().0.min(operator.dim().1);
     if size <= DIRECT {
-        let gram = gram(operator, Array2::eye(size).view());
+        let gram = operator.gram();
         let (_, vectors) = eigen(gram.view())?;
         return Ok(vectors.slice_move(s![.., ..wanted]));
     }
@@ -59,7 +59,7 @@ pub(super) fn leading_vectors(
         let to = basis.len();
 
         // T = Q'GQ, and the part of G Q outside the span of Q.
-        let mut image = gram(operator, block.view());
+        let mut image = operator.gram_times(block.view());
         let coefficients = basis.coefficients(image.view());
         projected
             .slice_mut(s![..to, from..to])
@@ -92,16 +92,6 @@ pub(super) fn leading_vectors(
         if block.ncols() > room {
             block = block.slice_move(s![.., ..room]);
         }
-    }
-}
-
-/// G B.
-fn gram(operator: &Operator<'_>, block: ArrayView2<'_, f64>) -> Array2<f64> {
-    let (cells, genes) = operator.dim();
-    if genes <= cells {
-        operator.adjoint(operator.forward(block).view())
-    } else {
-        operator.forward(operator.adjoint(block).view())
     }
 }
 

@@ -153,6 +153,33 @@ impl<'a> Operator<'a> {
             }
         }
     }
+
+    /// G B, with G as in [`Operator::gram`].
+    pub(super) fn gram_times(&self, block: ArrayView2<'_, f64>) -> Array2<f64> {
+        let (cells, genes) = self.dim();
+        if genes <= cells {
+            self.adjoint(self.forward(block).view())
+        } else {
+            self.forward(self.adjoint(block).view())
+        }
+    }
+
+    /// G = Z'Z or Z Z', whichever is smaller.
+    pub(super) fn gram(&self) -> Array2<f64> {
+        let (cells, genes) = self.dim();
+        if let Operator::Dense { values, .. } = self {
+            let z = MatRef::from_column_major_slice(values, cells, genes);
+            // Column-major Z is Z' row by row.
+            if let Ok(turned) = ArrayView2::from_shape((genes, cells), values) {
+                return if genes <= cells {
+                    product(z.transpose(), turned.t())
+                } else {
+                    product(z, turned)
+                };
+            }
+        }
+        self.gram_times(Array2::eye(cells.min(genes)).view())
+    }
 }
 
 /// Rows of a dense product that one task computes.
