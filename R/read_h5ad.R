@@ -11,6 +11,9 @@
 #' The file is not trusted. Sizes it claims are held against its length and the free memory
 #' before anything is allocated, and links to other files, external and virtual datasets
 #' and filter plugins are refused. gzip is the compression to use.
+#' Within the file HDF5's own library does the parsing, and older versions of it (1.10.8 among
+#' them) can crash or hang on text that was damaged on purpose: read files from strangers with a
+#' current HDF5.
 #'
 #' Names of cells and genes are kept as they are, also when they repeat; see
 #' [base::make.unique()].
