@@ -90,6 +90,13 @@ status=$?
 [ $status = 0 ] || cat "$work/install.log"
 count "R CMD INSTALL from the source folder" $status
 
+# The program that writes the wrappers needs R as a shared library, which not every R is.
+wrappers() {
+  LD_LIBRARY_PATH="$R_HOME/lib" cargo run -q $cargo_in --release --locked --features hdf5 -- "$work/wrappers.R" &&
+    cmp "$work/wrappers.R" R/extendr-wrappers.R
+}
+if [ -f "$R_HOME/lib/libR.so" ]; then step "R wrappers are those of the Rust functions" wrappers; fi
+
 echo "== R tests"
 R_LIBS="$library" Rscript tools/test.R "$work/r-counts"
 add_counts "R tests" $? "$work/r-counts"
