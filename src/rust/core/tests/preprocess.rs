@@ -1,8 +1,9 @@
 //! log1p, variances, scaling and principal components: golden values, exact
 //! decompositions, sparse against dense, and bad input.
 
-use std::path::PathBuf;
+mod common;
 
+use common::golden;
 use ndarray::{s, Array1, Array2, Axis};
 use ndarray_npy::{read_npy, ReadableElement};
 use neuralee_core::preprocess::{
@@ -10,19 +11,6 @@ use neuralee_core::preprocess::{
 };
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
-
-/// A golden file: from the tests' own subset, else from the full set where there is one.
-fn golden(name: &str) -> Option<PathBuf> {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let full = match std::env::var_os("NEURALEE_GOLDEN") {
-        Some(folder) => PathBuf::from(folder),
-        None => here.join("../../../../shared/golden"),
-    };
-    [here.join("tests/golden"), full]
-        .into_iter()
-        .map(|folder| folder.join(name))
-        .find(|path| path.exists())
-}
 
 fn vector<T: ReadableElement>(name: &str) -> Array1<T> {
     read_npy(golden(name).unwrap()).unwrap()

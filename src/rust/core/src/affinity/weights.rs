@@ -42,33 +42,39 @@ impl Weights {
             columns,
             values,
         };
+        let place = |row: usize, column: u32| {
+            format!("at row {}, column {}", row + 1, u64::from(column) + 1)
+        };
         for row in 0..n {
-            let (columns, values) = weights.row(row);
+            let columns = weights.row(row).0;
             if !columns.windows(2).all(|pair| pair[0] < pair[1]) {
                 return Err(refuse(format!("have unsorted columns in row {}", row + 1)));
             }
-            for (&column, &value) in columns.iter().zip(values) {
-                let place = format!("at row {}, column {}", row + 1, u64::from(column) + 1);
-                if column as usize >= n {
-                    return Err(refuse(format!("are not square {place}")));
-                }
-                if !value.is_finite() {
-                    return Err(Error::not_finite(
-                        format!("The attractive weights hold {value} {place}."),
-                        "",
-                    ));
-                }
-                if value < 0.0 {
-                    return Err(refuse(format!("are negative ({value}) {place}")));
-                }
-                if column as usize == row && value != 0.0 {
-                    return Err(refuse(format!("have a non-zero diagonal {place}")));
-                }
-                let mirrored = weights.get(column as usize, row as u32);
-                if (mirrored - value).abs() > 1e-9 * value.max(mirrored) {
-                    return Err(refuse(format!("are not symmetric {place}")));
-                }
+            if let Some(&column) = columns.last().filter(|&&column| column as usize >= n) {
+                return Err(refuse(format!("are not square {}", place(row, column))));
             }
+        }
+        let fault = |row: usize| {
+            let (columns, values) = weights.row(row);
+            columns.iter().zip(values).find_map(|(&column, &value)| {
+                let mirrored = weights.get(column as usize, row as u32);
+                let at = || place(row, column);
+                if !value.is_finite() {
+                    let message = format!("The attractive weights hold {value} {}.", at());
+                    Some(Error::not_finite(message, ""))
+                } else if value < 0.0 {
+                    Some(refuse(format!("are negative ({value}) {}", at())))
+                } else if column as usize == row && value != 0.0 {
+                    Some(refuse(format!("have a non-zero diagonal {}", at())))
+                } else if (mirrored - value).abs() > 1e-9 * value.max(mirrored) {
+                    Some(refuse(format!("are not symmetric {}", at())))
+                } else {
+                    None
+                }
+            })
+        };
+        if let Some(error) = (0..n).into_par_iter().find_map_first(fault) {
+            return Err(error);
         }
         Ok(weights)
     }

@@ -463,9 +463,9 @@ fn convolve(
         .product::<usize>()
         * width;
     let reach = taps.len() - 1;
-    // Blocks as tall as the band is wide waste half of the products outside it; a grid
-    // within the band is one full matrix.
-    let block = (2 * reach + 1).min(length);
+    // A block of rows meets `block + 2 reach` columns of which the band covers
+    // 2 reach + 1: lower blocks waste fewer products, too low ones starve the kernel.
+    let block = reach.clamp(16, length.max(16)).min(length);
     let band: Vec<f64> = (0..block * (block + 2 * reach))
         .map(|at| {
             let (row, column) = (at / (block + 2 * reach), at % (block + 2 * reach));

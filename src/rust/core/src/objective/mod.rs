@@ -63,7 +63,7 @@ impl Energy {
 }
 
 /// Widest spacing of the grid: keeps the gradient of E- to 6e-4.
-const WIDEST_SPACING: f64 = 0.2;
+const WIDEST_SPACING: f64 = 0.18;
 
 /// Nodes per standard deviation of the embedding: where all points lie within a few
 /// nodes of each other the spacing follows their spread, or the gradient, which
@@ -71,11 +71,10 @@ const WIDEST_SPACING: f64 = 0.2;
 const NODES_PER_DEVIATION: f64 = 2.0;
 
 /// Largest grid that is planned, in bytes.
-const GRID_BYTES: f64 = 1e9;
+const GRID_BYTES: f64 = 2e9;
 
-/// A step of the optimiser at most doubles the embedding, which makes a grid in three
-/// dimensions this much larger before the next plan.
-const GROWTH: f64 = 8.0;
+/// Growth of the grid between two plans, beyond which a trial point is refused.
+const GROWTH: f64 = 2.0;
 
 /// The objective of one data set. Reuses its buffers between evaluations.
 #[derive(Debug)]
@@ -257,7 +256,10 @@ impl Objective {
                 let extent = grid::Extent::covering(x, self.d, h)
                     .filter(|extent| extent.bytes(self.fields.width) <= GROWTH * GRID_BYTES)
                     .ok_or_else(|| {
-                        Error::memory("The embedding has become too wide for a grid.", "")
+                        Error::memory(
+                            "The embedding is too wide for its grid.",
+                            "Use `method = \"auto\"` or `method = \"exact\"`.",
+                        )
                     })?;
                 let Objective {
                     fields,

@@ -249,12 +249,17 @@ impl Run {
             state.memory = Memory::default();
             (direction, slope) = search_direction(&state.memory, &state.gradient);
         }
-        // A step at most doubles the embedding: the quadratic model knows the plateau
-        // around a narrow start badly, and a grid must not outgrow memory on a trial.
+        // A step at most doubles the embedding: around a narrow start E is flat, and the
+        // quadratic model knows nothing of what lies beyond.
         let longest = largest(&state.x) / largest(&direction);
         let accepted = if slope < 0.0 && longest > 0.0 {
             line_search::search(
-                |x, gradient| Ok(objective.evaluate(x, how, gradient)?.total()),
+                |x, gradient| match objective.evaluate(x, how, gradient) {
+                    Ok(energy) => Ok(energy.total()),
+                    // A trial far outside the grid; a shorter step will fit.
+                    Err(Error::Memory(_)) => Ok(f64::INFINITY),
+                    Err(error) => Err(error),
+                },
                 &state.x,
                 state.loss,
                 &direction,

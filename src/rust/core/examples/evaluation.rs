@@ -1,0 +1,85 @@
+//! Times one evaluation of E and its gradient, and its parts, at an embedding that the
+//! optimiser has reached: `evaluation N D threads`.
+
+use std::time::Instant;
+
+use ndarray::Array2;
+use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
+use neuralee_core::neighbors::exact;
+use neuralee_core::objective::{Method, Objective};
+use neuralee_core::optimize::{Params, Run, Start};
+use neuralee_core::random::Stream;
+use neuralee_core::threads::with_threads;
+
+/// Median seconds of 21 calls.
+fn median(mut call: impl FnMut()) -> f64 {
+    let mut seconds: Vec<f64> = (0..21)
+        .map(|_| {
+            let start = Instant::now();
+            call();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[10]
+}
+
+fn main() {
+    let arguments: Vec<usize> = std::env::args()
+        .skip(1)
+        .map(|a| a.parse().expect("usage: evaluation N D threads"))
+        .collect();
+    let &[n, inputs, threads] = arguments.as_slice() else {
+        panic!("usage: evaluation N D threads");
+    };
+    // Twenty clusters with unit deviation around centres three deviations apart.
+    let stream = Stream::new(1, 0);
+    let y = Array2::from_shape_fn((n, inputs), |(i, j)| {
+        let centre = stream.normal((1 << 40) + (i % 20 * inputs + j) as u64);
+        3.0 * centre / (inputs as f64).sqrt() * 4.0 + stream.normal((i * inputs + j) as u64)
+    });
+    with_threads(threads, || {
+        let graph = exact(y.view(), 90, &()).expect("neighbours");
+        let rows = AffinityParams::default()
+            .check(n, 90)
+            .and_then(|params| params.rows(&graph, &()))
+            .expect("affinities");
+        let weights = symmetrize(&graph, &rows);
+        let entries = weights.values.len();
+        let new = || Objective::new(y.view(), weights.clone(), 10.0, 2).expect("objective");
+        let params = Params {
+            maxit: 60,
+            ..Params::default()
+        };
+        let mut run = Run::new(new(), y.view(), Start::Pca, 42, params, &()).expect("start");
+        run.advance(60, &()).expect("run");
+        let x = run.embedding().to_vec();
+        let mut objective = new();
+        let how = objective.plan(&x, Method::Grid).expect("plan");
+        let mut gradient = vec![0.0; x.len()];
+        let whole = median(|| {
+            objective.evaluate(&x, how, &mut gradient).expect("energy");
+        });
+        let repulsion = median(|| {
+            objective
+                .repulsion(&x, how, 1.0, &mut gradient)
+                .expect("repulsion");
+        });
+        let attraction = median(|| weights.laplacian_product(&x, 2, &mut gradient));
+        let extent = (0..2)
+            .map(|a| {
+                let column = x.iter().skip(a).step_by(2);
+                let high = column.clone().fold(f64::MIN, |m, v| m.max(*v));
+                high - column.fold(f64::MAX, |m, v| m.min(*v))
+            })
+            .collect::<Vec<_>>();
+        println!(
+            "N {n} D {inputs} threads {threads} entries {entries} extent {extent:.1?} {how:?}: \
+             whole {:.2} ms, repulsion {:.2} ms, attraction {:.2} ms",
+            1e3 * whole,
+            1e3 * repulsion,
+            1e3 * attraction
+        );
+    })
+    .expect("threads");
+}

@@ -1,0 +1,328 @@
+//! The objective: golden values, the grid against all pairs, and its symmetries.
+
+mod common;
+
+use common::matrix;
+use ndarray::Array2;
+use neuralee_core::affinity::{symmetrize, Params, Weights};
+use neuralee_core::neighbors::exact;
+use neuralee_core::objective::{dense, Energy, Method, Objective, Repulsion};
+use neuralee_core::random::Stream;
+use neuralee_core::threads::with_threads;
+
+fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
+    let stream = Stream::new(seed, 0);
+    Array2::from_shape_fn((n, dimensions), |(i, j)| {
+        stream.normal((i * dimensions + j) as u64)
+    })
+}
+
+fn weights(points: &Array2<f64>, perplexity: f64, k: usize) -> Weights {
+    let graph = exact(points.view(), k, &()).unwrap();
+    let params = Params {
+        perplexity,
+        ..Params::default()
+    };
+    let rows = params.check(graph.n, k).unwrap().rows(&graph, &()).unwrap();
+    symmetrize(&graph, &rows)
+}
+
+fn no_weights(n: usize) -> Weights {
+    Weights {
+        starts: vec![0; n + 1],
+        columns: vec![],
+        values: vec![],
+    }
+}
+
+fn evaluate(objective: &mut Objective, x: &[f64], how: Repulsion) -> (Energy, Vec<f64>) {
+    let mut gradient = vec![f64::NAN; x.len()];
+    let energy = objective.evaluate(x, how, &mut gradient).unwrap();
+    (energy, gradient)
+}
+
+fn relative(found: &[f64], expected: &[f64]) -> f64 {
+    let difference: f64 = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).powi(2))
+        .sum();
+    (difference / expected.iter().map(|b| b * b).sum::<f64>()).sqrt()
+}
+
+#[test]
+fn golden_energy_and_gradient_with_own_weights() {
+    // The manifest's `error64`, for lambda 1, 10 and 100.
+    let golden = [
+        (
+            "gmm500",
+            [3.925295569207299, 5.810606672607924, 24.663717706614175],
+        ),
+        (
+            "pbmc700",
+            [3.9815785284922556, 5.835438232533556, 24.374035272946557],
+        ),
+        (
+            "digits",
+            [4.180794944921115, 5.9910417202613, 24.09350947366315],
+        ),
+    ];
+    let mut compared = 0;
+    for (data, energies) in golden {
+        let Some(points) = matrix(&format!("{data}_X.npy")) else {
+            continue;
+        };
+        let x = matrix(&format!("{data}_Xfix.npy")).unwrap();
+        let x = x.as_slice().unwrap();
+        let weights = weights(&points, 30.0, points.nrows() - 1);
+        for (lambda, expected) in [1.0, 10.0, 100.0].into_iter().zip(energies) {
+            let mut objective = Objective::new(points.view(), weights.clone(), lambda, 2).unwrap();
+            let grid = objective.plan(x, Method::Grid).unwrap();
+            for how in [Repulsion::Exact, grid] {
+                let (energy, gradient) = evaluate(&mut objective, x, how);
+                assert!(
+                    (energy.total() / expected - 1.0).abs() < 1e-5,
+                    "{data} {lambda} {how:?}"
+                );
+                let expected = matrix(&format!("{data}_grad64_lam{lambda}.npy")).unwrap();
+                let error = relative(&gradient, expected.as_slice().unwrap());
+                assert!(error < 2e-4, "{data} {lambda} {how:?}: gradient {error:e}");
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared >= 6, "only {compared} golden cases were found");
+}
+
+/// Error of the grid's E- and of its gradient, relative to the sum over all pairs.
+fn grid_errors(y: &Array2<f64>, x: &[f64], d: usize) -> Option<(f64, f64)> {
+    let mut objective = Objective::new(y.view(), no_weights(y.nrows()), 1.0, d).unwrap();
+    let grid = objective.plan(x, Method::Grid).ok()?;
+    let (truth, gradient) = evaluate(&mut objective, x, Repulsion::Exact);
+    let (found, found_gradient) = evaluate(&mut objective, x, grid);
+    Some((
+        (found.repulsion / truth.repulsion - 1.0).abs(),
+        relative(&found_gradient, &gradient),
+    ))
+}
+
+/// Cells in four clusters that are `apart` standard deviations from each other.
+fn clustered(n: usize, inputs: usize, apart: f64) -> Array2<f64> {
+    let mut y = normal(n, inputs, 3);
+    for i in 0..n {
+        y[(i, i % 4 % inputs)] += apart * (1 + i % 4 / inputs) as f64;
+    }
+    y
+}
+
+#[test]
+fn grid_agrees_with_all_pairs() {
+    for (d, inputs) in [(1, 2), (1, 50), (2, 2), (2, 50), (2, 500), (3, 2), (3, 50)] {
+        for n in [500, 2000] {
+            for apart in [0.0, 1000.0] {
+                let y = clustered(n, inputs, apart);
+                for spread in [0.01, 0.1, 0.5, 1.0, 3.0, 10.0] {
+                    let x: Vec<f64> = normal(n, d, 5).iter().map(|v| v * spread).collect();
+                    let case = format!("d {d} D {inputs} N {n} apart {apart} spread {spread}");
+                    let Some((energy, gradient)) = grid_errors(&y, &x, d) else {
+                        assert!(d == 3 && spread >= 3.0, "no grid for {case}");
+                        continue;
+                    };
+                    assert!(energy < 1e-5, "{case}: energy {energy:e}");
+                    assert!(gradient < 1e-3, "{case}: gradient {gradient:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn grid_holds_where_clusters_lie_apart_in_the_map_as_well() {
+    let y = clustered(1000, 20, 1000.0);
+    for gap in [2.0, 4.0, 8.0, 20.0] {
+        let mut x = normal(1000, 2, 6);
+        for i in 0..1000 {
+            x[(i, 0)] += gap * (i % 4) as f64;
+        }
+        let (energy, gradient) = grid_errors(&y, x.as_slice().unwrap(), 2).unwrap();
+        assert!(energy < 1e-5, "gap {gap}: energy {energy:e}");
+        assert!(gradient < 1e-3, "gap {gap}: gradient {gradient:e}");
+    }
+}
+
+#[test]
+fn auto_takes_the_cheaper_sum() {
+    let plan = |n: usize, d: usize, spread: f64| {
+        let x: Vec<f64> = normal(n, d, 5).iter().map(|v| v * spread).collect();
+        let objective = Objective::new(normal(n, 50, 1).view(), no_weights(n), 1.0, d).unwrap();
+        objective.plan(&x, Method::Auto).unwrap()
+    };
+    assert!(matches!(plan(5000, 2, 2.0), Repulsion::Grid { .. }));
+    assert_eq!(plan(200, 3, 10.0), Repulsion::Exact);
+    assert_eq!(plan(500, 2, 100.0), Repulsion::Exact);
+    assert_eq!(plan(100, 5, 1.0), Repulsion::Exact);
+}
+
+#[test]
+fn plan_is_kept_while_it_is_accurate_and_not_dear() {
+    let y = normal(2000, 20, 1);
+    let objective = Objective::new(y.view(), no_weights(2000), 1.0, 2).unwrap();
+    let at = |spread: f64| -> Vec<f64> { normal(2000, 2, 5).iter().map(|v| v * spread).collect() };
+    let fine = objective.plan(&at(0.15), Method::Grid).unwrap();
+    let coarse = objective.plan(&at(1.0), Method::Grid).unwrap();
+    assert_ne!(fine, coarse);
+    let again = |spread, current| {
+        objective
+            .replan(&at(spread), Method::Grid, current)
+            .unwrap()
+    };
+    assert_eq!(again(0.151, fine), fine);
+    assert_eq!(again(0.15, coarse), fine, "too coarse to be accurate");
+    assert_eq!(again(1.0, fine), coarse, "too fine to be cheap");
+}
+
+#[test]
+fn gradient_is_the_slope_of_the_energy() {
+    for (d, n) in [(1, 60), (2, 60), (3, 60), (5, 60)] {
+        let y = normal(n, 6, 1);
+        let mut objective = Objective::new(y.view(), weights(&y, 5.0, 20), 7.0, d).unwrap();
+        let x: Vec<f64> = normal(n, d, 2).iter().copied().collect();
+        let direction: Vec<f64> = normal(n, d, 4).iter().copied().collect();
+        let mut ways = vec![Repulsion::Exact];
+        if d <= 3 {
+            ways.push(Repulsion::Grid { h: 0.2 });
+        }
+        for how in ways {
+            let (_, gradient) = evaluate(&mut objective, &x, how);
+            let slope: f64 = gradient.iter().zip(&direction).map(|(g, p)| g * p).sum();
+            let mut along = |step: f64| {
+                let moved: Vec<f64> = x
+                    .iter()
+                    .zip(&direction)
+                    .map(|(x, p)| x + step * p)
+                    .collect();
+                evaluate(&mut objective, &moved, how).0.total()
+            };
+            let finite = (along(1e-5) - along(-1e-5)) / 2e-5;
+            assert!(
+                (finite / slope - 1.0).abs() < 1e-6,
+                "d {d} {how:?}: {finite} {slope}"
+            );
+        }
+    }
+}
+
+#[test]
+fn sparse_and_dense_forms_agree() {
+    let y = normal(80, 6, 1);
+    let sparse = weights(&y, 8.0, 79);
+    let mut attractive = Array2::zeros((80, 80));
+    for row in 0..80 {
+        let (columns, values) = sparse.row(row);
+        for (&column, &value) in columns.iter().zip(values) {
+            attractive[(row, column as usize)] = value;
+        }
+    }
+    let squared = |i: usize, j: usize| (&y.row(i) - &y.row(j)).mapv(|v| v * v).sum();
+    let mut repulsive = Array2::from_shape_fn((80, 80), |(i, j)| squared(i, j));
+    repulsive /= repulsive.sum();
+    let x: Vec<f64> = normal(80, 2, 2).iter().copied().collect();
+    let mut expected = vec![0.0; x.len()];
+    let energy = dense::evaluate(
+        attractive.view(),
+        repulsive.view(),
+        3.0,
+        &x,
+        2,
+        &mut expected,
+    )
+    .unwrap();
+    let mut objective = Objective::new(y.view(), sparse, 3.0, 2).unwrap();
+    let (found, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
+    assert!((found.attraction / energy.attraction - 1.0).abs() < 1e-12);
+    assert!((found.repulsion / energy.repulsion - 1.0).abs() < 1e-12);
+    assert!(relative(&gradient, &expected) < 1e-12);
+    let narrow = repulsive.slice(ndarray::s![..79, ..]);
+    let refused = dense::evaluate(attractive.view(), narrow, 1.0, &x, 2, &mut expected);
+    assert_eq!(refused.unwrap_err().kind(), "input");
+}
+
+#[test]
+fn energy_depends_on_differences_alone() {
+    let y = normal(300, 10, 1);
+    let weights = weights(&y, 10.0, 40);
+    let x: Vec<f64> = normal(300, 2, 2).iter().copied().collect();
+    let energy = |y: &Array2<f64>, x: &[f64], how| {
+        let mut objective = Objective::new(y.view(), weights.clone(), 5.0, 2).unwrap();
+        evaluate(&mut objective, x, how).0.total()
+    };
+    let reference = energy(&y, &x, Repulsion::Exact);
+    let turned: Vec<f64> = x
+        .chunks(2)
+        .flat_map(|p| [0.6 * p[0] - 0.8 * p[1], 0.8 * p[0] + 0.6 * p[1]])
+        .collect();
+    let shifted: Vec<f64> = x.iter().map(|v| v + 3.21).collect();
+    for moved in [&turned, &shifted] {
+        let exact = energy(&y, moved, Repulsion::Exact);
+        assert!(
+            (exact / reference - 1.0).abs() < 1e-9,
+            "{exact} {reference}"
+        );
+        let grid = energy(&y, moved, Repulsion::Grid { h: 0.2 });
+        assert!((grid / reference - 1.0).abs() < 1e-6);
+    }
+    let far = energy(&(&y * 2.0 + 100.0), &x, Repulsion::Exact);
+    assert!((far / reference - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let y = normal(3000, 20, 1);
+    let weights = weights(&y, 10.0, 30);
+    for d in 1..=4 {
+        let x: Vec<f64> = normal(3000, d, 2).iter().map(|v| 2.0 * v).collect();
+        let run = |threads, how| {
+            let mut objective = Objective::new(y.view(), weights.clone(), 5.0, d).unwrap();
+            with_threads(threads, || evaluate(&mut objective, &x, how)).unwrap()
+        };
+        let mut ways = vec![Repulsion::Exact];
+        if d <= 3 {
+            ways.push(Repulsion::Grid { h: 0.2 });
+        }
+        for how in ways {
+            let one = run(1, how);
+            assert_eq!(one, run(2, how), "d {d} {how:?}");
+            assert_eq!(one, run(4, how), "d {d} {how:?}");
+        }
+    }
+}
+
+#[test]
+fn impossible_problems_are_refused() {
+    let y = normal(10, 3, 1);
+    let refused = |y: &Array2<f64>, n: usize, lambda: f64, d: usize| {
+        Objective::new(y.view(), no_weights(n), lambda, d)
+            .unwrap_err()
+            .kind()
+    };
+    assert_eq!(refused(&y, 9, 1.0, 2), "input");
+    assert_eq!(refused(&y, 10, -1.0, 2), "input");
+    assert_eq!(refused(&y, 10, f64::NAN, 2), "input");
+    assert_eq!(refused(&y, 10, 1.0, 0), "dimension");
+    assert_eq!(refused(&y, 10, 1.0, 51), "dimension");
+    assert_eq!(refused(&Array2::ones((10, 3)), 10, 1.0, 2), "input");
+    assert_eq!(refused(&Array2::zeros((1, 3)), 1, 1.0, 2), "input");
+    assert_eq!(refused(&(&y * 1e200), 10, 1.0, 2), "not_finite");
+    let objective = Objective::new(y.view(), no_weights(10), 1.0, 2).unwrap();
+    let wide: Vec<f64> = (0..20).map(|i| 1e6 * i as f64).collect();
+    assert_eq!(
+        objective.plan(&wide, Method::Grid).unwrap_err().kind(),
+        "memory"
+    );
+    let objective = Objective::new(y.view(), no_weights(10), 1.0, 5).unwrap();
+    let x = vec![0.5; 50];
+    assert_eq!(
+        objective.plan(&x, Method::Grid).unwrap_err().kind(),
+        "dimension"
+    );
+}
