@@ -191,32 +191,69 @@ ee_weights <- function(x, affinity, perplexity, k, neighbors, threads, verbose,
 # caller names no number.
 default_every <- 25
 
-# Runs the session to its end in steps that end at multiples of `every`, so that a
-# resumed run stops at the same iterations as a straight one.
+# Runs the session to its end. Ctrl-C may be met by the core, by a callback or by R itself
+# between two steps: the session is whole in each case, and its state is saved.
 run_ee <- function(session, every, checkpoint, callback, verbose, call = caller_env()) {
-  step <- if (every > 0) every else if (is.null(checkpoint) && is.null(callback)) Inf else default_every
-  progress <- progress_reporter(verbose, "Elastic embedding")
-  iteration <- rust_call(rs_ee_summary(session), call = call)$iteration
-  repeat {
-    steps <- if (is.finite(step)) step - iteration %% step else .Machine$integer.max
-    result <- rust_call(rs_ee_run(session, steps, progress), call = call)
-    moved <- result$iteration > iteration
-    iteration <- result$iteration
-    finished <- result$reason != "unfinished"
+  save <- function() {
     if (!is.null(checkpoint)) {
       write_checkpoint(checkpoint, rust_call(rs_ee_state(session), call = call), call = call)
     }
-    answer <- if (result$interrupted) {
-      "interrupt"
-    } else if (moved) {
-      report_step(session, iteration, result, every, callback, verbose, call)
-    } else {
-      "go on"
+  }
+  step <- if (every > 0) {
+    every
+  } else if (is.null(checkpoint) && is.null(callback)) {
+    .Machine$integer.max
+  } else {
+    default_every
+  }
+  report <- list(progress = progress_reporter(verbose, "Elastic embedding"), steps = verbose && every > 0)
+  end <- tryCatch(
+    step_ee(session, step, save, callback, report, call),
+    interrupt = function(condition) NULL,
+    neuralee_error_interrupted = function(condition) NULL
+  )
+  if (is.null(end)) {
+    save()
+    abort_neuralee(
+      "interrupted",
+      sprintf(
+        "The embedding was interrupted after %.0f iterations.",
+        rust_call(rs_ee_summary(session), call = call)$iteration
+      ),
+      if (is.null(checkpoint)) {
+        "With checkpoint = \"a file\" the iterations done would have been kept."
+      } else {
+        sprintf("Go on with the same call and resume = \"%s\".", checkpoint)
+      },
+      call = call
+    )
+  }
+  end
+}
+
+# Steps end at multiples of `step`, so that a resumed run stops at the same iterations as
+# a straight one.
+step_ee <- function(session, step, save, callback, report, call) {
+  progress <- report$progress
+  iteration <- rust_call(rs_ee_summary(session), call = call)$iteration
+  repeat {
+    result <- rust_call(rs_ee_run(session, step - iteration %% step, progress), call = call)
+    save()
+    moved <- result$iteration > iteration
+    iteration <- result$iteration
+    finished <- result$reason != "unfinished"
+    stopped <- FALSE
+    if (moved) {
+      loss <- result$trace$loss[length(result$trace$loss)]
+      if (report$steps) {
+        cli::cli_inform("iteration {iteration}: E = {format(loss, digits = 6)}")
+      }
+      if (!is.null(callback)) {
+        embedding <- name_embedding(rust_call(rs_ee_embedding(session), call = call))
+        stopped <- isFALSE(callback(as.integer(iteration), loss, embedding))
+      }
     }
-    if (answer == "interrupt") {
-      refuse_interrupted(iteration, checkpoint, call)
-    }
-    if (finished || answer == "stop") {
+    if (finished || stopped) {
       break
     }
   }
@@ -224,33 +261,5 @@ run_ee <- function(session, every, checkpoint, callback, verbose, call = caller_
     converged = result$converged,
     reason = if (finished) result$reason else "stopped by the callback",
     state = if (!finished) rust_call(rs_ee_state(session), call = call)
-  )
-}
-
-# Says how far the run is and asks the callback: "go on", "stop" or "interrupt".
-report_step <- function(session, iteration, result, every, callback, verbose, call) {
-  loss <- result$trace$loss[length(result$trace$loss)]
-  if (verbose && every > 0) {
-    cli::cli_inform("iteration {iteration}: E = {format(loss, digits = 6)}")
-  }
-  if (is.null(callback)) {
-    return("go on")
-  }
-  embedding <- name_embedding(rust_call(rs_ee_embedding(session), call = call))
-  tryCatch(
-    if (isFALSE(callback(as.integer(iteration), loss, embedding))) "stop" else "go on",
-    interrupt = function(condition) "interrupt"
-  )
-}
-
-refuse_interrupted <- function(iteration, checkpoint, call) {
-  abort_neuralee(
-    "interrupted", sprintf("The embedding was interrupted after %d iterations.", as.integer(iteration)),
-    if (is.null(checkpoint)) {
-      "With checkpoint = \"a file\" the iterations done would have been kept."
-    } else {
-      sprintf("Go on with the same call and resume = \"%s\".", checkpoint)
-    },
-    call = call
   )
 }

@@ -216,7 +216,7 @@ label_layers <- function(points) {
   do.call(ggplot2::geom_label, c(
     list(
       mapping = ggplot2::aes(x = .data$x, y = .data$y, label = .data$label), data = centre,
-      inherit.aes = FALSE, size = 3, fontface = "bold", alpha = 0.65, colour = "black",
+      inherit.aes = FALSE, size = 3, fontface = "bold", alpha = 0.75, colour = "black",
       label.padding = ggplot2::unit(0.12, "lines")
     ),
     frame

@@ -18,7 +18,7 @@
 plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds")) {
   against <- match_choice(against, "against", c("iteration", "seconds"))
   trace <- trace_of(object, dimred)
-  panels <- c(loss = "E", gradient_norm = "log10 of the gradient norm")
+  panels <- c(loss = "E", gradient_norm = "log10 |gradient|")
   long <- data.frame(
     at = rep(trace[[against]], 2L),
     value = c(trace$loss, log10(pmax(trace$gradient_norm, .Machine$double.xmin))),

@@ -215,3 +215,23 @@ test_that("a fit and a stored map draw themselves and their trace", {
   sce <- runEE(iris_sce(), perplexity = 20, maxit = 5, verbose = FALSE)
   expect_equal(nrow(plot_trace(sce)$data), 12L)
 })
+
+test_that("Ctrl-C stops a run, keeps its iterations and leaves the session usable", {
+  skip_on_os("windows")
+  file <- tempfile()
+  on.exit(unlink(file))
+  # Far more iterations than can be done before the signal comes, which the first
+  # callback sends: it is met by the core in the next step.
+  interrupting <- function(iteration, ...) {
+    if (iteration == 5) system(sprintf("(sleep 0.3; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+  }
+  x <- iris_x[rep(1:150, 8), ] + sin(seq_len(4800)) / 10
+  expect_refused(
+    embed(x = x, maxit = 1e6, tol = 0, method = "exact", every = 5, checkpoint = file, callback = interrupting),
+    "interrupted", "resume = "
+  )
+  resumed <- embed(
+    x = x, maxit = 1e6, tol = 0, method = "exact", every = 1, resume = file, callback = function(...) FALSE
+  )
+  expect_gt(resumed$params$iterations, 5L)
+})

@@ -271,13 +271,13 @@ fn rs_ee_open(
     Ok(ExternalPtr::new(Session { run, d, threads }))
 }
 
-/// Up to `iterations` more; returns what they brought.
+/// Up to `iterations` more; returns what they brought. Where it is interrupted, the
+/// session keeps the iterations done until then.
 #[extendr]
 fn rs_ee_run(mut session: ExternalPtr<Session>, iterations: f64, progress: Robj) -> Outcome<List> {
     let Session { run, threads, .. } = &mut *session;
     let before = run.trace().len();
     let (threads, most) = (*threads, iterations as u64);
-    let wanted = run.iteration().saturating_add(most);
     let advancing = &mut *run;
     job::run(threads, &progress, move |monitor| {
         advancing.advance(most, monitor)
@@ -287,8 +287,7 @@ fn rs_ee_run(mut session: ExternalPtr<Session>, iterations: f64, progress: Robj)
         iteration = run.iteration() as f64,
         converged = stopped.is_some_and(|reason| reason != Reason::Iterations),
         reason = stopped.map_or("unfinished", Reason::describe),
-        trace = trace_list(run, before),
-        interrupted = stopped.is_none() && run.iteration() < wanted
+        trace = trace_list(run, before)
     ))
 }
 

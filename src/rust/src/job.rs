@@ -66,7 +66,12 @@ pub fn run<T: Send>(
             }
         }
     });
-    Ok(outcome?)
+    let result = outcome?;
+    // Work that ended before it looked must not swallow the interrupt.
+    if board.cancelled.load(Ordering::Relaxed) {
+        return Err(CoreError::interrupted("The computation was interrupted.", "").into());
+    }
+    Ok(result)
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
