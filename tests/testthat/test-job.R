@@ -37,7 +37,8 @@ test_that("an argument of a wrong type becomes an internal error", {
 })
 
 test_that("failures of the core come with class, message and remedy", {
-  expect_error(wait(0, threads = 0L), "at least 1 thread", class = "neuralee_error_input")
+  failure <- expect_error(wait(0, threads = 0L), "at least 1 thread", class = "neuralee_error_input")
+  expect_null(failure$row)
 })
 
 test_that("the reporter is silent unless verbose, and outlives its display's errors", {

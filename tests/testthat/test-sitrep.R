@@ -4,6 +4,7 @@ test_that("the report names versions, threads and what is missing", {
   expect_match(report$rustc, "^rustc [0-9]+[.][0-9]+")
   expect_gte(report$threads_available, 1L)
   expect_equal(report$threads_default, resolve_threads())
+  expect_true(is.null(report$hdf5) || grepl("^[0-9]+[.][0-9]+[.][0-9]+$", report$hdf5))
   expect_false(report$libtorch || report$cuda)
   expect_output(print(report), "libtorch +not part of this version")
 })

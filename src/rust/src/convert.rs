@@ -48,7 +48,7 @@ impl From<extendr_api::Error> for Failure {
 impl From<Failure> for Robj {
     fn from(failure: Failure) -> Self {
         let report = failure.error.report();
-        let place = |index: Option<usize>| index.map(|i| (i + 1) as f64);
+        let place = |index: Option<usize>| or_null(index.map(|i| (i + 1) as f64));
         list!(
             message = report.message.as_str(),
             class = snake_case(failure.error.kind()),
@@ -58,6 +58,11 @@ impl From<Failure> for Robj {
         )
         .into()
     }
+}
+
+/// The value, or `NULL`; extendr itself turns `None` into `NA`.
+pub fn or_null<T: Into<Robj>>(value: Option<T>) -> Robj {
+    value.map_or_else(|| ().into(), Into::into)
 }
 
 /// `FileFormat` as `file_format`.

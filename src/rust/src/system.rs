@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use extendr_api::prelude::*;
 
-use crate::convert::Outcome;
+use crate::convert::{or_null, Outcome};
 use crate::job;
 
 /// Cores that this process may use: affinity masks and cgroup quotas count.
@@ -20,7 +20,7 @@ fn rs_build_info() -> List {
         rustc = env!("NEURALEE_RUSTC"),
         target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         simd = simd_features(),
-        hdf5 = hdf5_version(),
+        hdf5 = or_null(hdf5_version()),
         hdf5_static = cfg!(feature = "hdf5-static")
     )
 }
