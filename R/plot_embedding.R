@@ -59,7 +59,8 @@ plot_embedding <- function(object, colour_by = NULL, dimred = "EE", dims = NULL,
   plot <- ggplot2::ggplot(points, ggplot2::aes(x = .data$x, y = .data$y)) +
     point_layer(colour, n, point_size, alpha, rasterise) +
     colour_scale(colour, palette, colour_title, hide = label) +
-    ggplot2::coord_fixed() +
+    # A label at the rim may reach beyond the panel.
+    ggplot2::coord_fixed(clip = if (label) "off" else "on") +
     ggplot2::labs(x = axes[1L], y = axes[2L], title = title) +
     embedding_theme(one_dimension = length(dims) == 1L)
   if (label && is.factor(colour)) plot + label_layers(points) else plot
