@@ -115,9 +115,8 @@ impl Memory {
             factors.push(factor);
         }
         preconditioner.solve(&mut direction, d);
-        if let (Some(last), Preconditioner::Diagonal(_)) = (self.pairs.last(), preconditioner) {
-            // The diagonal sized to the curvature met along the last step; the full
-            // matrix has the right size already.
+        if let Some(last) = self.pairs.last() {
+            // B sized to the curvature met along the last step.
             let mut solved = last.change.clone();
             preconditioner.solve(&mut solved, d);
             let size = 1.0 / (last.inverse * dot(&last.change, &solved));
