@@ -10,11 +10,12 @@ LIBRARY = .Rlib
 .PHONY: demo test document authors install clean
 
 # A private library, so that nothing of the user's is touched.
+# (The output is not called demo: R CMD INSTALL takes a folder of that name for R demos.)
 demo:
 	sh tools/setup.sh demo
 	mkdir -p $(LIBRARY)
 	R CMD INSTALL --no-docs --no-test-load --library=$(LIBRARY) .
-	R_LIBS="$(CURDIR)/$(LIBRARY)" Rscript tools/demo.R demo
+	R_LIBS="$(CURDIR)/$(LIBRARY)" Rscript tools/demo.R demo-output
 
 test:
 	sh tools/setup.sh test
@@ -36,5 +37,5 @@ install:
 	R CMD INSTALL .
 
 clean:
-	rm -rf $(LIBRARY) demo neuralee.Rcheck neuralee_*.tar.gz
+	rm -rf $(LIBRARY) demo-output neuralee.Rcheck neuralee_*.tar.gz
 	sh cleanup

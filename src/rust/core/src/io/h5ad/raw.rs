@@ -335,6 +335,8 @@ pub(super) fn attribute_texts(attribute: &Attribute) -> Result<Option<Vec<String
                 false => text_of(CStr::from_ptr(*p).to_bytes()),
             };
             let texts = buffer.iter().map(text).collect();
+            // Its successor H5Treclaim is not in the HDF5 1.10 that many systems have.
+            #[allow(deprecated)]
             h5d::H5Dvlen_reclaim(datatype.id(), space.id(), h5p::H5P_DEFAULT, out);
             return Ok(Some(texts));
         }
