@@ -40,8 +40,17 @@ check_checkpoint <- function(checkpoint, call = caller_env()) {
   checkpoint
 }
 
-# The saved state that `resume` stands for, or NULL.
+# The saved state that `resume` stands for, or NULL. Refused at once where it is damaged,
+# before the affinities are computed.
 read_resume <- function(resume, call = caller_env()) {
+  state <- resume_bytes(resume, call = call)
+  if (!is.null(state)) {
+    rust_call(rs_ee_check_state(state), call = call)
+  }
+  state
+}
+
+resume_bytes <- function(resume, call = caller_env()) {
   if (is.null(resume) || is.raw(resume)) {
     return(resume)
   }

@@ -162,13 +162,13 @@ fn rs_ee_loss_gradient(
     let method = method_named(method)?;
     let d = embedding.ncols();
     let (inputs, at) = (matrix_view(&x)?, matrix_view(&embedding)?);
-    let (energy, gradient) = job::run(threads, &progress, |_| {
+    let (energy, gradient) = job::run(threads, &progress, |monitor| {
         let weights = weights_from(weight_p, weight_i, weight_x)?;
         let mut objective = Objective::new(inputs, weights, lambda, d)?;
         let at = rows_of(at);
         let how = objective.plan(&at, method)?;
         let mut gradient = vec![0.0; at.len()];
-        let energy = objective.evaluate(&at, how, &mut gradient)?;
+        let energy = objective.evaluate(&at, how, &mut gradient, monitor)?;
         Ok((energy, gradient))
     })?;
     let gradient = want_gradient
@@ -261,7 +261,7 @@ fn rs_ee_open(
         let objective = Objective::new(inputs, weights, lambda, d)?;
         match (state, given, start) {
             (Some(state), _, _) => Run::resume(objective, state),
-            (None, Some(given), _) => Run::from_embedding(objective, given, params),
+            (None, Some(given), _) => Run::from_embedding(objective, given, params, monitor),
             (None, None, Some(start)) => {
                 Run::new(objective, inputs, start, seed as u64, params, monitor)
             }
@@ -350,5 +350,6 @@ extendr_module! {
     fn rs_ee_trace;
     fn rs_ee_embedding;
     fn rs_ee_state;
+    fn rs_ee_check_state;
     fn rs_ee_summary;
 }

@@ -58,11 +58,13 @@ fn main() {
         let how = objective.plan(&x, Method::Grid).expect("plan");
         let mut gradient = vec![0.0; x.len()];
         let whole = median(|| {
-            objective.evaluate(&x, how, &mut gradient).expect("energy");
+            objective
+                .evaluate(&x, how, &mut gradient, &())
+                .expect("energy");
         });
         let repulsion = median(|| {
             objective
-                .repulsion(&x, how, 1.0, &mut gradient)
+                .repulsion(&x, how, 1.0, &mut gradient, &())
                 .expect("repulsion");
         });
         let attraction = median(|| weights.laplacian_product(&x, 2, &mut gradient));

@@ -37,7 +37,7 @@ fn no_weights(n: usize) -> Weights {
 
 fn evaluate(objective: &mut Objective, x: &[f64], how: Repulsion) -> (Energy, Vec<f64>) {
     let mut gradient = vec![f64::NAN; x.len()];
-    let energy = objective.evaluate(x, how, &mut gradient).unwrap();
+    let energy = objective.evaluate(x, how, &mut gradient, &()).unwrap();
     (energy, gradient)
 }
 

@@ -141,7 +141,7 @@ fn digits_end_as_low_as_the_original() {
                 let mut gradient = vec![0.0; x.len()];
                 let mut at = objective();
                 let how = at.plan(x, Method::Exact).unwrap();
-                at.evaluate(x, how, &mut gradient).unwrap().total()
+                at.evaluate(x, how, &mut gradient, &()).unwrap().total()
             })
             .collect();
         theirs.sort_by(f64::total_cmp);
@@ -323,7 +323,7 @@ fn cancelled_runs_keep_what_is_done() {
 fn given_starts_are_checked() {
     let y = cells(60);
     let from = |x: Array2<f64>| {
-        Run::from_embedding(objective(&y, 1.0, 2), x.view(), Params::default()).err()
+        Run::from_embedding(objective(&y, 1.0, 2), x.view(), Params::default(), &()).err()
     };
     assert!(from(normal(60, 2, 1)).is_none());
     assert_eq!(from(normal(60, 3, 1)).unwrap().kind(), "input");
@@ -367,4 +367,33 @@ fn foreign_and_damaged_states_are_refused() {
         State::from_bytes(&newer).unwrap_err().kind(),
         "model_version"
     );
+}
+
+/// Cancels at the given look.
+struct AtLook(std::sync::atomic::AtomicIsize);
+
+impl Monitor for AtLook {
+    fn cancelled(&self) -> bool {
+        self.0.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) <= 0
+    }
+    fn stage(&self, _: &'static str, _: usize) {}
+    fn advance(&self, _: usize) {}
+}
+
+#[test]
+fn runs_cancelled_within_an_evaluation_are_whole() {
+    let y = cells(200);
+    let new = || {
+        let params = params(Method::Exact, 20);
+        Run::new(objective(&y, 10.0, 2), y.view(), Start::Pca, 1, params, &()).unwrap()
+    };
+    let mut straight = new();
+    straight.advance(20, &()).unwrap();
+    let mut run = new();
+    for look in 1..30 {
+        run.advance(1, &AtLook(look.into())).unwrap();
+    }
+    run.advance(20, &()).unwrap();
+    assert_eq!(run.iteration(), 20);
+    assert_eq!(run.embedding(), straight.embedding());
 }

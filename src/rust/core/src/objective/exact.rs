@@ -8,6 +8,8 @@ use rayon::prelude::*;
 use super::fields::Fields;
 use super::kernel::NEGLIGIBLE_SQUARED_DISTANCE;
 use crate::exponential::exp_negative_in_place;
+use crate::monitor::Monitor;
+use crate::Result;
 
 /// Points in one tile.
 const TILE: usize = 64;
@@ -25,13 +27,24 @@ struct Tile {
 /// grad_n psi = -4 sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m). Tiles of 64 points that
 /// are neighbours along a space-filling order meet pairwise: one product Y_I Y_J' gives
 /// their weights. Pairs of tiles too far apart to matter are skipped. Each pair is
-/// visited from both sides, so that no two tasks write to the same row.
-pub fn evaluate(fields: &Fields, x: &[f64], d: usize, scale: f64, gradient: &mut [f64]) -> f64 {
+/// visited from both sides, so that no two tasks write to the same row. The monitor is
+/// asked before every tile: for many points one sum takes seconds.
+pub fn evaluate(
+    fields: &Fields,
+    x: &[f64],
+    d: usize,
+    scale: f64,
+    gradient: &mut [f64],
+    monitor: &dyn Monitor,
+) -> Result<f64> {
     let tiles = tiles(x, d);
     let parts: Vec<(f64, Vec<f64>)> = tiles
         .par_iter()
-        .map(|tile| tile_sum(fields, x, d, tile, &tiles))
-        .collect();
+        .map(|tile| {
+            monitor.check()?;
+            Ok(tile_sum(fields, x, d, tile, &tiles))
+        })
+        .collect::<Result<_>>()?;
     let mut energy = 0.0;
     for (tile, (part, tile_gradient)) in tiles.iter().zip(&parts) {
         energy += part;
@@ -41,7 +54,7 @@ pub fn evaluate(fields: &Fields, x: &[f64], d: usize, scale: f64, gradient: &mut
             }
         }
     }
-    energy
+    Ok(energy)
 }
 
 fn tile_sum(fields: &Fields, x: &[f64], d: usize, tile: &Tile, tiles: &[Tile]) -> (f64, Vec<f64>) {

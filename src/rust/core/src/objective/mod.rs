@@ -19,6 +19,7 @@ mod spline;
 use ndarray::ArrayView2;
 
 use crate::affinity::Weights;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 
 pub use fields::Fields;
@@ -232,10 +233,17 @@ impl Objective {
         WIDEST_SPACING * (wanted / WIDEST_SPACING).log2().floor().exp2()
     }
 
-    /// E(X); its gradient replaces `gradient`. X by rows, N x d.
-    pub fn evaluate(&mut self, x: &[f64], how: Repulsion, gradient: &mut [f64]) -> Result<Energy> {
+    /// E(X); its gradient replaces `gradient`. X by rows, N x d. Where the monitor
+    /// cancels, the error leaves `gradient` unusable.
+    pub fn evaluate(
+        &mut self,
+        x: &[f64],
+        how: Repulsion,
+        gradient: &mut [f64],
+        monitor: &dyn Monitor,
+    ) -> Result<Energy> {
         let attraction = attraction::evaluate(&self.weights, x, self.d, gradient);
-        let repulsion = self.lambda * self.repulsion(x, how, self.lambda, gradient)?;
+        let repulsion = self.lambda * self.repulsion(x, how, self.lambda, gradient, monitor)?;
         Ok(Energy {
             attraction,
             repulsion,
@@ -249,9 +257,10 @@ impl Objective {
         how: Repulsion,
         scale: f64,
         gradient: &mut [f64],
+        monitor: &dyn Monitor,
     ) -> Result<f64> {
         match how {
-            Repulsion::Exact => Ok(exact::evaluate(&self.fields, x, self.d, scale, gradient)),
+            Repulsion::Exact => exact::evaluate(&self.fields, x, self.d, scale, gradient, monitor),
             Repulsion::Grid { h } => {
                 let extent = grid::Extent::covering(x, self.d, h)
                     .filter(|extent| extent.bytes(self.fields.width) <= GROWTH * GRID_BYTES)

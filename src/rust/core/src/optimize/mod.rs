@@ -129,7 +129,7 @@ impl Run {
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let x = start::start(kind, y, objective.weights(), objective.d(), seed, monitor)?;
-        Run::from_points(objective, x, params)
+        Run::from_points(objective, x, params, monitor)
     }
 
     /// A run from the caller's X, N x d.
@@ -137,18 +137,24 @@ impl Run {
         objective: Objective,
         x: ArrayView2<f64>,
         params: Params,
+        monitor: &dyn Monitor,
     ) -> Result<Self> {
         let x = start::given(x, objective.n(), objective.d())?;
-        Run::from_points(objective, x, params)
+        Run::from_points(objective, x, params, monitor)
     }
 
-    fn from_points(mut objective: Objective, x: Vec<f64>, params: Params) -> Result<Self> {
+    fn from_points(
+        mut objective: Objective,
+        x: Vec<f64>,
+        params: Params,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
         let params = params.check()?;
         let preconditioner = precondition(&objective)?;
         let how = objective.plan(&x, params.method)?;
         let mut gradient = vec![0.0; x.len()];
         let started = Instant::now();
-        let loss = objective.evaluate(&x, how, &mut gradient)?.total();
+        let loss = objective.evaluate(&x, how, &mut gradient, monitor)?.total();
         if !loss.is_finite() {
             return Err(Error::input(
                 "The loss of the starting embedding is not finite.",
@@ -210,7 +216,10 @@ impl Run {
             if self.state.stopped.is_some() || monitor.cancelled() {
                 return Ok(());
             }
-            self.iterate()?;
+            match self.iterate(monitor) {
+                Err(Error::Interrupted(_)) => return Ok(()),
+                other => other?,
+            }
             monitor.advance(1);
         }
         if self.state.stopped.is_none() && self.state.iteration >= self.state.params.maxit {
@@ -219,7 +228,8 @@ impl Run {
         Ok(())
     }
 
-    fn iterate(&mut self) -> Result<()> {
+    /// One iteration; an error leaves the state as it was.
+    fn iterate(&mut self, monitor: &dyn Monitor) -> Result<()> {
         let started = Instant::now();
         let Run {
             objective,
@@ -231,11 +241,12 @@ impl Run {
         let how = objective.replan(&state.x, state.params.method, state.how)?;
         if how != state.how {
             // Another approximation of E: what was learned of the old one does not fit.
+            let mut gradient = vec![0.0; state.x.len()];
+            let energy = objective.evaluate(&state.x, how, &mut gradient, monitor)?;
             state.how = how;
             state.memory = Memory::default();
-            state.loss = objective
-                .evaluate(&state.x, how, &mut state.gradient)?
-                .total();
+            state.loss = energy.total();
+            state.gradient = gradient;
         }
         // E does not change under translation; centred points keep their digits.
         let search_direction = |memory: &Memory, gradient: &[f64]| {
@@ -254,7 +265,7 @@ impl Run {
         let longest = largest(&state.x) / largest(&direction);
         let accepted = if slope < 0.0 && longest > 0.0 {
             line_search::search(
-                |x, gradient| match objective.evaluate(x, how, gradient) {
+                |x, gradient| match objective.evaluate(x, how, gradient, monitor) {
                     Ok(energy) => Ok(energy.total()),
                     // A trial far outside the grid; a shorter step will fit.
                     Err(Error::Memory(_)) => Ok(f64::INFINITY),
