@@ -47,4 +47,6 @@ rs_ee_embedding <- function(session) .Call(wrap__rs_ee_embedding, session)
 
 rs_ee_state <- function(session) .Call(wrap__rs_ee_state, session)
 
+rs_ee_check_state <- function(state) .Call(wrap__rs_ee_check_state, state)
+
 rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)

@@ -322,6 +322,13 @@ fn rs_ee_state(session: ExternalPtr<Session>) -> Outcome<Raw> {
     Ok(Raw::from_bytes(&session.run.state().to_bytes()?))
 }
 
+/// Refuses bytes that `rs_ee_open()` could not resume from, whatever the data.
+#[extendr]
+fn rs_ee_check_state(state: Raw) -> Outcome<bool> {
+    State::from_bytes(state.as_slice())?;
+    Ok(true)
+}
+
 /// Loss, iterations, the method that is in use and the settings of the run.
 #[extendr]
 fn rs_ee_summary(session: ExternalPtr<Session>) -> List {
