@@ -136,13 +136,21 @@ fn rs_affinity(
     ))
 }
 
-fn energy_list(energy: Energy, gradient: Option<RMatrix<f64>>) -> List {
-    list!(
+fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcome<List> {
+    if !energy.total().is_finite() {
+        return Err(CoreError::input(
+            "The loss of this embedding overflows.",
+            "Scale the embedding down.",
+        )
+        .into());
+    }
+    let gradient = want.then(|| embedding_matrix(gradient, d)).transpose()?;
+    Ok(list!(
         loss = energy.total(),
         attraction = energy.attraction,
         repulsion = energy.repulsion,
         gradient = gradient
-    )
+    ))
 }
 
 /// E and its gradient at an embedding, W- from the cells in the rows of `x`.
@@ -171,10 +179,7 @@ fn rs_ee_loss_gradient(
         let energy = objective.evaluate(&at, how, &mut gradient, monitor)?;
         Ok((energy, gradient))
     })?;
-    let gradient = want_gradient
-        .then(|| embedding_matrix(&gradient, d))
-        .transpose()?;
-    Ok(energy_list(energy, gradient))
+    energy_list(energy, &gradient, d, want_gradient)
 }
 
 /// E and its gradient at an embedding for full matrices W+ and W-.
@@ -191,10 +196,7 @@ fn rs_ee_loss_gradient_dense(
     let mut gradient = vec![0.0; at.len()];
     let (attractive, repulsive) = (matrix_view(&w_plus)?, matrix_view(&w_minus)?);
     let energy = dense::evaluate(attractive, repulsive, lambda, &at, d, &mut gradient)?;
-    let gradient = want_gradient
-        .then(|| embedding_matrix(&gradient, d))
-        .transpose()?;
-    Ok(energy_list(energy, gradient))
+    energy_list(energy, &gradient, d, want_gradient)
 }
 
 /// The defaults of `ee()`, which the core owns.

@@ -216,3 +216,10 @@ fn bad_given_lists_are_refused() {
         "input"
     );
 }
+
+#[test]
+fn points_too_close_for_their_squares_are_refused() {
+    let points = Array2::from_shape_fn((5, 2), |(i, j)| 1e-200 * (i + j) as f64);
+    assert_eq!(exact(points.view(), 2, &()).unwrap_err().kind(), "input");
+    assert!(exact(Array2::zeros((5, 2)).view(), 2, &()).is_ok());
+}

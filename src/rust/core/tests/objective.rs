@@ -311,6 +311,10 @@ fn impossible_problems_are_refused() {
     assert_eq!(refused(&y, 10, 1.0, 0), "dimension");
     assert_eq!(refused(&y, 10, 1.0, 51), "dimension");
     assert_eq!(refused(&Array2::ones((10, 3)), 10, 1.0, 2), "input");
+    assert_eq!(
+        refused(&Array2::from_elem((10, 3), 0.1), 10, 1.0, 2),
+        "input"
+    );
     assert_eq!(refused(&Array2::zeros((1, 3)), 1, 1.0, 2), "input");
     assert_eq!(refused(&(&y * 1e200), 10, 1.0, 2), "not_finite");
     let objective = Objective::new(y.view(), no_weights(10), 1.0, 2).unwrap();
@@ -325,4 +329,17 @@ fn impossible_problems_are_refused() {
         objective.plan(&x, Method::Grid).unwrap_err().kind(),
         "dimension"
     );
+}
+
+#[test]
+fn grid_serves_points_that_all_but_coincide() {
+    let y = normal(50, 4, 1);
+    let mut objective = Objective::new(y.view(), no_weights(50), 1.0, 2).unwrap();
+    for spread in [0.0, 1e-200, 1e-12] {
+        let x: Vec<f64> = normal(50, 2, 2).iter().map(|v| v * spread).collect();
+        let how = objective.plan(&x, Method::Grid).unwrap();
+        let (energy, gradient) = evaluate(&mut objective, &x, how);
+        assert!((energy.repulsion - 1.0).abs() < 1e-9);
+        assert!(gradient.iter().all(|g| g.abs() < 1e-6));
+    }
 }

@@ -328,6 +328,8 @@ fn given_starts_are_checked() {
     assert!(from(normal(60, 2, 1)).is_none());
     assert_eq!(from(normal(60, 3, 1)).unwrap().kind(), "input");
     assert_eq!(from(normal(59, 2, 1)).unwrap().kind(), "input");
+    assert_eq!(from(Array2::ones((60, 2))).unwrap().kind(), "input");
+    assert_eq!(from(normal(60, 2, 1) * 1e200).unwrap().kind(), "input");
     let mut bad = normal(60, 2, 1);
     bad[(3, 1)] = f64::NAN;
     let error = from(bad).unwrap();

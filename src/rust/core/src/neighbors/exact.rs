@@ -57,6 +57,10 @@ pub fn exact(
     })
 }
 
+/// Points closer to their mean than this have squared distances that lose digits or
+/// vanish among the smallest doubles.
+const SMALLEST: f64 = 1e-145;
+
 /// What every block of rows needs to know.
 struct Search<'a> {
     points: &'a [f64],
@@ -97,6 +101,15 @@ impl<'a> Search<'a> {
             return Err(Error::input(
                 "The squared distances between the points overflow.",
                 "Divide the points by a common scale first.",
+            ));
+        }
+        let largest = centred.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        if largest > 0.0 && largest < SMALLEST {
+            return Err(Error::input(
+                format!(
+                    "The points lie within {largest:e} of their mean: squared distances vanish."
+                ),
+                "Multiply the points by a common scale first.",
             ));
         }
         // Centring, the two norms and the product each lose at most about D units in the

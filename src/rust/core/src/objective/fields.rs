@@ -64,7 +64,9 @@ impl Fields {
                 "Scale the input down, or look for NaN and infinite values in it.",
             ));
         }
-        if total <= f64::MIN_POSITIVE {
+        // Centring equal cells leaves the rounding of their mean.
+        let mean_norm: f64 = mean.iter().map(|m| m * m).sum();
+        if norms <= (1e-15f64.powi(2) * mean_norm * n as f64).max(f64::MIN_POSITIVE) {
             return Err(Error::input(
                 "All cells have the same input, so there is nothing to embed.",
                 "Check the features and the subset that were chosen.",

@@ -71,6 +71,10 @@ const WIDEST_SPACING: f64 = 0.18;
 /// vanishes with the spread, would drown in the error of the grid.
 const NODES_PER_DEVIATION: f64 = 2.0;
 
+/// Finest spacing of the grid: neighbouring taps of its kernel differ by h^2, which is
+/// not to drown in rounding.
+const FINEST_SPACING: f64 = 1e-6;
+
 /// Largest grid that is planned, in bytes.
 const GRID_BYTES: f64 = 2e9;
 
@@ -227,9 +231,7 @@ impl Objective {
     /// Grid spacing for the spread of X, a power of two times the widest.
     fn spacing(&self, x: &[f64]) -> f64 {
         let deviation = spread(x, self.d);
-        let wanted = (deviation / NODES_PER_DEVIATION)
-            .min(WIDEST_SPACING)
-            .max(1e-150);
+        let wanted = (deviation / NODES_PER_DEVIATION).clamp(FINEST_SPACING, WIDEST_SPACING);
         WIDEST_SPACING * (wanted / WIDEST_SPACING).log2().floor().exp2()
     }
 

@@ -31,6 +31,12 @@ const WIDE: f64 = 2.0;
 /// Standard deviation of a random start, the original's.
 const NARROW: f64 = 1e-5;
 
+/// Largest coordinate of a start that is given.
+const LARGEST: f64 = 1e100;
+
+/// A given start whose cells all lie within this of their mean is one point.
+const SMALLEST: f64 = 1e-9;
+
 /// Stream of the random start; PCA uses streams of its own.
 const START_STREAM: u64 = 0x57a7;
 
@@ -107,10 +113,24 @@ pub fn given(x: ArrayView2<f64>, n: usize, d: usize) -> Result<Vec<f64>> {
                 row + 1,
                 column + 1
             ),
-            "Give finite numbers.",
+            "Replace missing and infinite values.",
         ));
     }
     let mut x: Vec<f64> = x.iter().copied().collect();
+    let largest = x.iter().fold(0.0f64, |largest, v| largest.max(v.abs()));
+    if largest > LARGEST {
+        return Err(Error::input(
+            format!("`init` reaches {largest:e}, where the loss overflows."),
+            "Scale it down; maps are usually 10 to 100 units wide.",
+        ));
+    }
     centre(&mut x, d);
+    // At one point the gradient is zero; closer together, it is lost in rounding.
+    if x.iter().all(|v| v.abs() < SMALLEST) {
+        return Err(Error::input(
+            "`init` has all cells at one point.",
+            "Give a start that keeps them apart, such as init = \"pca\" or \"random\".",
+        ));
+    }
     Ok(x)
 }
