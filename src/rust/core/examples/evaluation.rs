@@ -6,14 +6,14 @@ use std::time::Instant;
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::{Method, Objective};
+use neuralee_core::objective::{Method, Objective, Repulsion};
 use neuralee_core::optimize::{Params, Run, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 
-/// Median seconds of 21 calls.
-fn median(mut call: impl FnMut()) -> f64 {
-    let mut seconds: Vec<f64> = (0..21)
+/// Median seconds of `calls` calls.
+fn median(calls: usize, mut call: impl FnMut()) -> f64 {
+    let mut seconds: Vec<f64> = (0..calls)
         .map(|_| {
             let start = Instant::now();
             call();
@@ -21,7 +21,7 @@ fn median(mut call: impl FnMut()) -> f64 {
         })
         .collect();
     seconds.sort_by(f64::total_cmp);
-    seconds[10]
+    seconds[calls / 2]
 }
 
 fn main() {
@@ -57,17 +57,22 @@ fn main() {
         let mut objective = new();
         let how = objective.plan(&x, Method::Grid).expect("plan");
         let mut gradient = vec![0.0; x.len()];
-        let whole = median(|| {
+        let whole = median(21, || {
             objective
                 .evaluate(&x, how, &mut gradient, &())
                 .expect("energy");
         });
-        let repulsion = median(|| {
+        let repulsion = median(21, || {
             objective
                 .repulsion(&x, how, 1.0, &mut gradient, &())
                 .expect("repulsion");
         });
-        let attraction = median(|| weights.laplacian_product(&x, 2, &mut gradient));
+        let attraction = median(21, || weights.laplacian_product(&x, 2, &mut gradient));
+        let exact = median(1, || {
+            objective
+                .repulsion(&x, Repulsion::Exact, 1.0, &mut gradient, &())
+                .expect("repulsion");
+        });
         let extent = (0..2)
             .map(|a| {
                 let column = x.iter().skip(a).step_by(2);
@@ -77,10 +82,12 @@ fn main() {
             .collect::<Vec<_>>();
         println!(
             "N {n} D {inputs} threads {threads} entries {entries} extent {extent:.1?} {how:?}: \
-             whole {:.2} ms, repulsion {:.2} ms, attraction {:.2} ms",
+             whole {:.2} ms, repulsion {:.2} ms, attraction {:.2} ms; \
+             repulsion over all pairs {:.0} ms",
             1e3 * whole,
             1e3 * repulsion,
-            1e3 * attraction
+            1e3 * attraction,
+            1e3 * exact
         );
     })
     .expect("threads");

@@ -271,7 +271,7 @@ fn malformed_weights_are_refused() {
     assert!(text(refused(&[0, 1, 2], &[1, 0], &[-1.0, -1.0])).contains("negative"));
     assert!(text(refused(&[0, 1, 1], &[0], &[1.0])).contains("diagonal"));
     assert!(text(refused(&[0, 1, 2], &[1, 7], &[1.0, 1.0])).contains("square"));
-    assert!(text(refused(&[0, 2, 1], &[1, 0], &[1.0, 1.0])).contains("well-formed"));
+    assert!(text(refused(&[0, 2, 1], &[1, 0], &[1.0, 1.0])).contains("sparse matrix"));
     let not_finite = refused(&[0, 1, 2], &[1, 0], &[f64::NAN, 1.0]);
     assert_eq!(not_finite.kind(), "not_finite");
 }

@@ -1,6 +1,7 @@
 //! The symmetric sparse attractive weights W+.
 
 use rayon::prelude::*;
+use sprs::CsMatViewI;
 
 use crate::{Error, Result};
 
@@ -29,14 +30,12 @@ impl Weights {
             )
         };
         let n = starts.len().saturating_sub(1);
-        let shaped = n > 0
-            && starts[0] == 0
-            && starts[n] == columns.len()
-            && columns.len() == values.len()
-            && starts.windows(2).all(|pair| pair[0] <= pair[1]);
-        if !shaped {
-            return Err(refuse("are not a well-formed sparse matrix".into()));
+        if n == 0 {
+            return Err(refuse("are empty".into()));
         }
+        CsMatViewI::<f64, u32, usize>::try_new((n, n), &starts, &columns, &values).map_err(
+            |(_, _, _, error)| refuse(format!("are not a square sparse matrix: {error}")),
+        )?;
         let weights = Weights {
             starts,
             columns,
@@ -45,15 +44,6 @@ impl Weights {
         let place = |row: usize, column: u32| {
             format!("at row {}, column {}", row + 1, u64::from(column) + 1)
         };
-        for row in 0..n {
-            let columns = weights.row(row).0;
-            if !columns.windows(2).all(|pair| pair[0] < pair[1]) {
-                return Err(refuse(format!("have unsorted columns in row {}", row + 1)));
-            }
-            if let Some(&column) = columns.last().filter(|&&column| column as usize >= n) {
-                return Err(refuse(format!("are not square {}", place(row, column))));
-            }
-        }
         let fault = |row: usize| {
             let (columns, values) = weights.row(row);
             columns.iter().zip(values).find_map(|(&column, &value)| {
