@@ -142,6 +142,7 @@ check_affinity <- function(affinity, n, call = caller_env()) {
     refuse(sprintf("`affinity` is %s.", describe(affinity)))
   }
   weights <- affinity$weights
+  if (methods::is(weights, "sparseMatrix")) check_sparse(weights, "affinity$weights", call)
   if (!identical(dim(weights), c(n, n))) {
     refuse(sprintf(
       "`affinity` is for %d cells, but there are %d here.", nrow(weights), n

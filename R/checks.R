@@ -91,6 +91,14 @@ check_extent <- function(x, name, cells, call) {
 }
 
 as_number_matrix <- function(x, name, call) {
+  refuse_seurat(x, call)
+  if (methods::is(x, "SummarizedExperiment")) {
+    abort_neuralee(
+      "input", sprintf("`%s` is a %s, but a matrix with cells in rows is needed.", name, class(x)[[1L]]),
+      "For a SingleCellExperiment use runEE() or calculateEE().",
+      call = call
+    )
+  }
   if (is.data.frame(x)) {
     text <- names(x)[!vapply(x, function(v) is.numeric(v) || is.logical(v), NA)]
     if (length(text)) {
@@ -107,6 +115,7 @@ as_number_matrix <- function(x, name, call) {
     x <- as.matrix(x)
   }
   if (inherits(x, "DelayedMatrix")) {
+    check_delayed_type(x, name, call)
     rlang::inform(
       sprintf("`%s` is a %s and is read into memory as a whole.", name, class(x)[[1]]),
       class = "neuralee_message_realised"
@@ -114,6 +123,7 @@ as_number_matrix <- function(x, name, call) {
     x <- if (DelayedArray::is_sparse(x)) methods::as(x, "dgCMatrix") else as.matrix(x)
   }
   if (inherits(x, "sparseMatrix")) {
+    check_sparse(x, name, call)
     return(as_sparse_columns(x))
   }
   if (inherits(x, "denseMatrix")) {
@@ -131,6 +141,40 @@ as_number_matrix <- function(x, name, call) {
     storage.mode(x) <- "double"
   }
   x
+}
+
+check_delayed_type <- function(x, name, call) {
+  type <- DelayedArray::type(x)
+  if (!type %in% c("double", "integer", "logical")) {
+    abort_neuralee(
+      "input", sprintf("`%s` is a %s with values of type %s.", name, class(x)[[1L]], type),
+      "Give numbers.",
+      call = call
+    )
+  }
+}
+
+# A matrix whose slots were changed by hand may point outside its memory. Matrix's own check
+# trusts the pointers, so that these come first.
+check_sparse <- function(x, name, call) {
+  shape <- dim(x)
+  pointed <- if (methods::is(x, "RsparseMatrix")) rev(shape) else shape
+  stored <- tryCatch(length(if (methods::.hasSlot(x, "j")) x@j else x@i), error = function(e) 0L)
+  sound <- TRUE
+  if (methods::.hasSlot(x, "p") && !methods::is(x, "indMatrix")) {
+    p <- x@p
+    sound <- length(p) == pointed[[2L]] + 1L && !anyNA(p) && p[[1L]] == 0L && all(diff(p) >= 0L) &&
+      p[[length(p)]] == stored
+  }
+  if (methods::.hasSlot(x, "i")) sound <- sound && !anyNA(x@i) && all(x@i >= 0L & x@i < shape[[1L]])
+  if (methods::.hasSlot(x, "j")) sound <- sound && !anyNA(x@j) && all(x@j >= 0L & x@j < shape[[2L]])
+  if (!sound || !isTRUE(methods::validObject(x, test = TRUE))) {
+    abort_neuralee(
+      "input", sprintf("`%s` is a damaged %s: its slots do not fit each other.", name, class(x)[[1L]]),
+      "Make the matrix anew.",
+      call = call
+    )
+  }
 }
 
 as_sparse_columns <- function(x) {
@@ -187,7 +231,64 @@ describe_place <- function(index, names, what) {
 
 # At most five names for a message.
 list_some <- function(names, most = 5L) {
+  if (!length(names)) {
+    return("none")
+  }
   shown <- paste(dQuote(utils::head(names, most), FALSE), collapse = ", ")
   rest <- length(names) - most
   if (rest > 0L) paste0(shown, sprintf(" and %d more", rest)) else shown
+}
+
+# What a message says after a name that was not found; `none` where there is nothing.
+there_are <- function(names, none = "There are none.", remedy = NULL) {
+  if (!length(names)) {
+    return(none)
+  }
+  opening <- if (is.null(remedy)) "There are" else paste0(remedy, "; there are")
+  sprintf("%s: %s.", opening, list_some(names))
+}
+
+refuse_seurat <- function(x, call = caller_env()) {
+  if (inherits(x, "Seurat")) {
+    abort_neuralee(
+      "input", "Seurat objects are not supported by this version.",
+      "Turn it into a SingleCellExperiment first: Seurat::as.SingleCellExperiment(object).",
+      call = call
+    )
+  }
+}
+
+# The name among `choices` that is nearest to one that was mistyped, or NULL.
+nearest_name <- function(name, choices) {
+  distance <- utils::adist(name, choices, ignore.case = TRUE)[1L, ]
+  if (min(distance) <= max(2, nchar(name) %/% 3)) choices[which.min(distance)]
+}
+
+# For a method that takes nothing through `...`.
+check_no_dots <- function(..., call = caller_env()) {
+  if (...length()) {
+    known <- setdiff(names(formals(sys.function(-1L))), "...")
+    check_dot_names(names(list(...)) %||% rep("", ...length()), known, call = call)
+  }
+}
+
+# Refuses argument names in `...` that no function takes.
+check_dot_names <- function(names, known, call = caller_env()) {
+  if (!length(names)) {
+    return(invisible())
+  }
+  if (any(!nzchar(names))) {
+    abort_neuralee(
+      "input", "An argument without a name has no place here.", "Name all arguments after the first.",
+      call = call
+    )
+  }
+  for (name in setdiff(names, known)) {
+    near <- if (name == "d" && "ncomponents" %in% known) "ncomponents" else nearest_name(name, known)
+    abort_neuralee(
+      "input", sprintf("There is no argument `%s`.", name),
+      if (is.null(near)) sprintf("There are: %s.", toString(known)) else sprintf("Did you mean `%s`?", near),
+      call = call
+    )
+  }
 }

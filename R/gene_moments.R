@@ -5,6 +5,7 @@ gene_moments <- function(x, cells, threads, call) {
     x <- check_cells(x, "x", cells, call = call)
     return(rust_call(rs_gene_moments(x, cells == "rows", threads), call = call))
   }
+  check_delayed_type(x, "x", call)
   check_extent(x, "x", cells, call)
   parts <- over_blocks(x, cells, function(block, offset) {
     check_finite(block, "x", cells, call, offset)

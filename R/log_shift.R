@@ -1,7 +1,10 @@
 #' Logarithm of counts
 #'
 #' Replaces every value x by log(1 + x) (natural logarithm), computed so that small values
-#' keep their digits. A sparse matrix stays sparse, and a DelayedMatrix delayed.
+#' keep their digits. A sparse matrix stays sparse, and a DelayedMatrix delayed. Counts are
+#' not corrected for the size of each cell's library; where that is wanted, take
+#' `scuttle::logNormCounts()` instead. In a container an assay of the name that is written,
+#' such as an existing `logcounts`, is replaced.
 #'
 #' @param x Counts: a numeric matrix, sparse matrix, DelayedMatrix or data frame of numbers
 #'   with cells in rows, or a SummarizedExperiment or SingleCellExperiment with cells in
@@ -32,7 +35,7 @@ log_shift <- function(x, ...) UseMethod("log_shift")
 #' @rdname log_shift
 #' @export
 log_shift.default <- function(x, ..., threads = NULL) {
-  rlang::check_dots_empty()
+  check_no_dots(...)
   log_values(x, "rows", resolve_threads(threads), environment())
 }
 
@@ -42,7 +45,7 @@ log_shift.default <- function(x, ..., threads = NULL) {
 #' @export
 log_shift.SummarizedExperiment <- function(x, ..., assay.type = "counts", name = "logcounts",
                                            threads = NULL) {
-  rlang::check_dots_empty()
+  check_no_dots(...)
   name <- check_name(name, "name")
   threads <- resolve_threads(threads)
   logs <- log_values(assay_of(x, assay.type), "columns", threads, environment())
@@ -52,6 +55,7 @@ log_shift.SummarizedExperiment <- function(x, ..., assay.type = "counts", name =
 
 log_values <- function(x, cells, threads, call) {
   if (inherits(x, "DelayedMatrix")) {
+    check_delayed_type(x, "x", call)
     over_blocks(x, cells, function(block, offset) {
       block_log(block, cells, threads, call, offset)
       NULL

@@ -36,7 +36,7 @@ standard_scale <- function(x, ...) UseMethod("standard_scale")
 #' @rdname standard_scale
 #' @export
 standard_scale.default <- function(x, ..., threads = NULL) {
-  rlang::check_dots_empty()
+  check_no_dots(...)
   scale_genes(x, "rows", resolve_threads(threads), environment())
 }
 
@@ -44,7 +44,7 @@ standard_scale.default <- function(x, ..., threads = NULL) {
 #' @export
 standard_scale.SummarizedExperiment <- function(x, ..., assay.type = "logcounts", name = "scaled",
                                                 threads = NULL) {
-  rlang::check_dots_empty()
+  check_no_dots(...)
   name <- check_name(name, "name")
   threads <- resolve_threads(threads)
   scaled <- scale_genes(assay_of(x, assay.type), "columns", threads, environment())

@@ -2,7 +2,8 @@
 #'
 #' Keeps the `n` genes of largest variance over the cells (divisor: the number of cells),
 #' in descending order of variance; genes of equal variance keep their order. All cells
-#' stay, also those that have no count in any chosen gene.
+#' stay, also those that have no count in any chosen gene. The other genes leave the object;
+#' to keep them and only embed the variable ones, use `runEE(ntop = n)` instead.
 #'
 #' @inheritParams log_shift
 #' @param x Usually logarithms of counts: a numeric matrix, sparse matrix, DelayedMatrix or
@@ -26,7 +27,7 @@ subsample_genes <- function(x, n, ...) UseMethod("subsample_genes")
 #' @rdname subsample_genes
 #' @export
 subsample_genes.default <- function(x, n, ..., threads = NULL) {
-  rlang::check_dots_empty()
+  check_no_dots(...)
   chosen <- variable_genes(x, n, "rows", resolve_threads(threads), environment())
   if (is.null(chosen)) x else x[, chosen, drop = FALSE]
 }
@@ -35,7 +36,7 @@ subsample_genes.default <- function(x, n, ..., threads = NULL) {
 #' @export
 subsample_genes.SummarizedExperiment <- function(x, n, ..., assay.type = "logcounts",
                                                  threads = NULL) {
-  rlang::check_dots_empty()
+  check_no_dots(...)
   values <- assay_of(x, assay.type)
   chosen <- variable_genes(values, n, "columns", resolve_threads(threads), environment())
   if (is.null(chosen)) x else x[chosen, ]

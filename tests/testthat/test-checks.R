@@ -83,3 +83,20 @@ test_that("the first value that is not finite is named with its cell and gene", 
   integers <- matrix(c(1L, NA, 3L, 4L), 2)
   expect_refused(check_cells(integers), "NA in row 2", class = "neuralee_error_not_finite")
 })
+
+test_that("sparse matrices with damaged slots are refused before they are used", {
+  good <- methods::as(iris_x, "CsparseMatrix")
+  p <- good
+  p@p[3] <- 100000L
+  i <- good
+  i@i[1] <- 999L
+  for (damaged in list(p, i, methods::as(good, "TsparseMatrix"))) {
+    if (methods::is(damaged, "TsparseMatrix")) damaged@j[2] <- -1L
+    expect_error(ee(damaged, verbose = FALSE), "damaged", class = "neuralee_error_input")
+    expect_error(standard_scale(damaged), "damaged", class = "neuralee_error_input")
+  }
+  affinity <- entropic_affinity(iris_x, 5)
+  affinity$weights@p[5] <- 10000L
+  expect_error(ee_loss(iris_x[, 1:2], iris_x, affinity), "damaged", class = "neuralee_error_input")
+  expect_identical(check_cells(methods::as(good, "RsparseMatrix")), good)
+})

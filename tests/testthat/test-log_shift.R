@@ -54,5 +54,6 @@ test_that("other bad input is refused", {
   expect_refused(log_shift(counts_sce(), assay.type = "raw"), "input", "\"counts\"")
   expect_refused(log_shift(counts_sce(), name = NA), "input", "`name`")
   expect_refused(log_shift(matrix(1), threads = 0), "input", "`threads`")
-  expect_error(log_shift(matrix(1), base = 2), class = "rlib_error_dots_nonempty")
+  expect_refused(log_shift(matrix(1), base = 2), "input", "no argument `base`")
+  expect_refused(log_shift(delayed(matrix("a", 5, 5))), "input", "type character")
 })
