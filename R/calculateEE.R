@@ -29,12 +29,15 @@
 #'   arguments of [ee()] such as `lambda`, `perplexity`, `seed` or `verbose` (not `size`:
 #'   subset the object instead).
 #' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `EE1`, `EE2`,
-#'   …; its attributes `loss`, `trace`, `timing` and `params` are those of [ee()]. They
+#'   …; its attributes `loss`, `trace`, `timing` and `params` are those of [ee()], `trace` and
+#'   `params` as objects that print in a line (`as.data.frame()` and `unclass()` show all of
+#'   them). For a container `params$source` says what the map was computed from. They
 #'   survive subsetting. On `cbind` of two objects they survive where they are identical;
 #'   otherwise SingleCellExperiment drops them with a warning.
 #' @section Errors:
 #' Those of [ee()]; `neuralee_error_input` for an assay, reduction, alternative experiment or
-#' row that is not there (the message lists those there are).
+#' row that is not there (the message lists those there are), and for an argument that no
+#' function takes (the message names the nearest one).
 #' @inherit ee references
 #' @examples
 #' counts <- t(as.matrix(iris[, 1:4]))
@@ -52,9 +55,32 @@ calculate_ee_matrix <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
                                 transposed = FALSE, ..., threads = NULL, BNPARAM = NULL,
                                 BPPARAM = NULL) {
   call <- quote(calculateEE())
+  check_flag(transposed, "transposed", call = call)
+  given <- list(...)
+  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(calculate_ee_matrix), call = call)
+  perplexity <- given$perplexity %||% 30
+  if (!transposed && length(dim(x)) == 2L && is_number(perplexity) && perplexity >= ncol(x) - 1 &&
+    !inherits(given$affinity, "neuralee_affinity")) {
+    abort_neuralee(
+      "perplexity",
+      sprintf("`x` has %d columns: too few cells for a perplexity of %s.", ncol(x), format(perplexity)),
+      "If `x` has its cells in rows, set transposed = TRUE; else lower `perplexity`.",
+      call = call
+    )
+  }
+  embed_values(
+    x, NULL,
+    ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale, transposed = transposed,
+    ..., threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
+  )
+}
+
+# `source` says where in a container `x` comes from; it is kept with the settings.
+embed_values <- function(x, source, ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
+                         transposed = FALSE, ..., threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
+  call <- quote(calculateEE())
   d <- check_dimension(ncomponents, "ncomponents", call = call)
   check_flag(scale, "scale", call = call)
-  check_flag(transposed, "transposed", call = call)
   if (!is.null(BNPARAM)) {
     abort_neuralee(
       "input", "`BNPARAM` is not supported: neighbours are searched exactly here.",
@@ -62,7 +88,7 @@ calculate_ee_matrix <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
       call = call
     )
   }
-  if ("size" %in% ...names()) {
+  if ("size" %in% names(list(...))) {
     abort_neuralee(
       "input", "`size` would embed only some of the cells.", "Subset the object first.", call = call
     )
@@ -70,12 +96,20 @@ calculate_ee_matrix <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
   threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
   if (!transposed) {
     x <- select_features(x, ntop, subset_row, scale, threads, call = call)
+    source <- if (!is.null(source)) c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
   }
   fit <- ee(x, d = d, threads = threads, ...)
   SingleCellExperiment::reduced.dim.matrix(
     fit$embedding,
-    loss = fit$loss, trace = fit$trace, timing = fit$timing, params = fit$params
+    loss = fit$loss, trace = new_ee_trace(fit$trace), timing = fit$timing,
+    params = new_ee_params(c(fit$params, list(source = source)))
   )
+}
+
+# The arguments that a method takes by name, with those that it passes on to ee().
+known_arguments <- function(...) {
+  methods <- lapply(list(...), function(method) names(formals(method)))
+  setdiff(unique(c(unlist(methods), names(formals(ee)))), c("x", "d", "..."))
 }
 
 # The chosen and scaled features as a dense matrix, cells in rows. Only the chosen rows of
@@ -107,7 +141,7 @@ find_rows <- function(x, subset_row, call = caller_env()) {
     if (anyNA(rows)) {
       abort_neuralee(
         "input", sprintf("`subset_row` names rows that are not there: %s.", list_some(subset_row[is.na(rows)])),
-        sprintf("There are: %s.", list_some(rownames(x))), call = call
+        there_are(rownames(x), "The rows of `x` carry no names."), call = call
       )
     }
   } else if (is.logical(subset_row) && length(subset_row) == n && !anyNA(subset_row)) {
@@ -115,7 +149,7 @@ find_rows <- function(x, subset_row, call = caller_env()) {
   } else {
     rows <- subset_row
   }
-  if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n)) {
+  if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n | rows != trunc(rows))) {
     abort_neuralee(
       "input", sprintf("`subset_row` must name rows, number them from 1 to %d or be logical of that length.", n),
       call = call
@@ -133,8 +167,9 @@ setMethod("calculateEE", "ANY", calculate_ee_matrix)
 setMethod(
   "calculateEE", "SummarizedExperiment",
   function(x, ..., exprs_values = "logcounts", assay.type = exprs_values) {
-    values <- assay_of(x, assay.type, call = quote(calculateEE()))
-    calculate_ee_matrix(values, ...)
+    call <- quote(calculateEE())
+    check_container_dots(list(...), "assay.type", call)
+    embed_values(assay_of(x, assay.type, call = call), list(assay.type = assay.type), ...)
   }
 )
 
@@ -145,33 +180,40 @@ setMethod(
   function(x, ..., exprs_values = "logcounts", assay.type = exprs_values, dimred = NULL, n_dimred = NULL,
            altexp = NULL) {
     call <- quote(calculateEE())
+    check_container_dots(list(...), c("assay.type", "dimred", "n_dimred", "altexp"), call)
     x <- experiment_of(x, altexp, call = call)
     if (is.null(dimred)) {
       values <- assay_of(x, assay.type, call = call)
-      return(calculate_ee_matrix(values, ...))
+      return(embed_values(values, list(assay.type = assay.type, altexp = altexp), ...))
     }
     values <- reduction_of(x, dimred, n_dimred, call = call)
-    calculate_ee_matrix(values, transposed = TRUE, ...)
+    source <- list(dimred = dimred, n_dimred = n_dimred, altexp = altexp)
+    embed_values(values, source, transposed = TRUE, ...)
   }
 )
+
+check_container_dots <- function(given, own, call) {
+  known <- setdiff(c(own, known_arguments(calculate_ee_matrix)), "transposed")
+  check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
+}
 
 assay_of <- function(x, assay.type, call = caller_env()) {
   names <- SummarizedExperiment::assayNames(x)
   if (!is_entry(assay.type, names, length(SummarizedExperiment::assays(x, withDimnames = FALSE)))) {
     abort_neuralee(
       "input", sprintf("There is no assay %s.", entry(assay.type)),
-      sprintf("Set assay.type; there are: %s.", list_some(names)), call = call
+      there_are(names, "There are no named assays: name them with assayNames().", "Set assay.type"), call = call
     )
   }
   SummarizedExperiment::assay(x, assay.type)
 }
 
 reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
-  names <- SingleCellExperiment::reducedDimNames(x)
+  names <- if (methods::is(x, "SingleCellExperiment")) SingleCellExperiment::reducedDimNames(x)
   if (!is_entry(dimred, names, length(names))) {
     abort_neuralee(
       "input", sprintf("There is no reducedDim %s.", entry(dimred)),
-      sprintf("Set dimred; there are: %s.", list_some(names)), call = call
+      there_are(names, "There are none yet: run runEE() first, or runPCA() of scater.", "Set dimred"), call = call
     )
   }
   y <- SingleCellExperiment::reducedDim(x, dimred)
@@ -179,9 +221,9 @@ reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
     return(as.matrix(y))
   }
   chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1, call = call)) else n_dimred
-  if (!is.numeric(chosen) || anyNA(chosen) || any(chosen < 1 | chosen > ncol(y))) {
+  if (!is.numeric(chosen) || anyNA(chosen) || any(!chosen %in% seq_len(ncol(y)))) {
     abort_neuralee(
-      "input", sprintf("`n_dimred` asks for more than the %d dimensions of %s.", ncol(y), entry(dimred)),
+      "input", sprintf("`n_dimred` must ask for some of the %d dimensions of %s.", ncol(y), entry(dimred)),
       call = call
     )
   }
@@ -196,7 +238,7 @@ experiment_of <- function(x, altexp, call = caller_env()) {
   if (!is_entry(altexp, names, length(names))) {
     abort_neuralee(
       "input", sprintf("There is no alternative experiment %s.", entry(altexp)),
-      sprintf("Set altexp; there are: %s.", list_some(names)), call = call
+      there_are(names, "There are none.", "Set altexp"), call = call
     )
   }
   SingleCellExperiment::altExp(x, altexp)

@@ -65,7 +65,8 @@
 #'     \item{`subset`}{row numbers of the embedded cells where `size` was used, else `NULL`.}
 #'     \item{`state`}{raw bytes to resume from, where a callback stopped the run.}
 #'   }
-#'   It has methods for `print`, `summary`, `plot`, `as.matrix` and `dim`.
+#'   It has methods for `print`, `summary`, `plot`, `as.matrix`,
+#'   `as.data.frame` and `head`; the last three give the embedding.
 #' @section Errors:
 #' Classed conditions `neuralee_error_<kind>`: `perplexity` (not above 1, or more than the
 #' neighbours can give), `dimension` (`d` not 1 to 50), `not_finite` (NA, NaN or Inf; names

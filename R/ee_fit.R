@@ -21,6 +21,9 @@ print.ee_fit <- function(x, ...) {
 
 #' Summarise an elastic embedding
 #'
+#' Says in a short table how the optimisation went and with which settings: the loss at the
+#' start and the end, whether it converged, the seconds of each part and the extent of the map.
+#'
 #' @param object A fit that [ee()] returned.
 #' @param ... Not used.
 #' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (of the
@@ -72,6 +75,8 @@ print.summary.ee_fit <- function(x, ...) {
 
 #' Plot an elastic embedding
 #'
+#' Draws the map with [plot_embedding()]; [plot_trace()] draws how it converged.
+#'
 #' @param x A fit that [ee()] returned.
 #' @param ... Passed to [plot_embedding()], such as `colour_by`.
 #' @return A ggplot object.
@@ -85,4 +90,35 @@ plot.ee_fit <- function(x, ...) plot_embedding(x, ...)
 as.matrix.ee_fit <- function(x, ...) x$embedding
 
 #' @export
-dim.ee_fit <- function(x) dim(x$embedding)
+as.data.frame.ee_fit <- function(x, ...) as.data.frame(x$embedding, ...)
+
+#' @importFrom utils head
+#' @export
+head.ee_fit <- function(x, ...) head(x$embedding, ...)
+
+# The trace and the settings as attributes of a reduced dimension. Printing the matrix
+# prints them too, so that they have to be short.
+new_ee_trace <- function(trace) structure(trace, class = c("ee_trace", "data.frame"))
+
+new_ee_params <- function(params) structure(params, class = "ee_params")
+
+#' @export
+as.data.frame.ee_trace <- function(x, ...) structure(x, class = "data.frame")
+
+#' @export
+head.ee_trace <- function(x, ...) head(as.data.frame(x), ...)
+
+#' @export
+print.ee_trace <- function(x, ...) {
+  cat(sprintf("<%d rows of %s>\n", nrow(x), toString(names(x))))
+  invisible(x)
+}
+
+#' @export
+print.ee_params <- function(x, ...) {
+  cat(sprintf(
+    "<%d settings: lambda %s, perplexity %s, %s iterations, seed %s, ...>\n",
+    length(x), format(x$lambda), format(x$perplexity), format(x$iterations), format(x$seed)
+  ))
+  invisible(x)
+}

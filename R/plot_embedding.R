@@ -67,6 +67,7 @@ plot_embedding <- function(object, colour_by = NULL, dimred = "EE", dims = NULL,
 }
 
 coordinates_of <- function(object, dimred, call = caller_env()) {
+  refuse_seurat(object, call)
   coordinates <- if (methods::is(object, "SingleCellExperiment")) {
     reduction_of(object, dimred, call = call)
   } else if (inherits(object, "ee_fit")) {
@@ -134,7 +135,7 @@ named_values <- function(object, name, assay.type, call = caller_env()) {
   }
   abort_neuralee(
     "input", sprintf("\"%s\" is neither a colData column nor a feature.", name),
-    sprintf("colData has: %s. Features: %s.", list_some(columns), list_some(rownames(object))),
+    sprintf("colData columns: %s. Features: %s.", list_some(columns), list_some(rownames(object))),
     call = call
   )
 }

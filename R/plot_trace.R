@@ -40,6 +40,7 @@ plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds"
 trace_columns <- c("iteration", "loss", "gradient_norm", "seconds")
 
 trace_of <- function(object, dimred, call = caller_env()) {
+  refuse_seurat(object, call)
   trace <- if (methods::is(object, "SingleCellExperiment")) {
     # The attribute sits on the stored matrix, not on a plain copy of it.
     reduction_of(object, dimred, call = call)

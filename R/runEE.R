@@ -2,6 +2,10 @@
 #'
 #' Calls [calculateEE()] and stores the result in `reducedDim(x, name)`.
 #'
+#' From an assay, set `scale = TRUE` to bring the genes to unit variance: without it the few
+#' genes of largest variance decide the distances, and with them the map. From principal
+#' components (`dimred = "PCA"`) leave it: their variances are meant.
+#'
 #' @param x A SingleCellExperiment.
 #' @param ... Arguments of [calculateEE()] and [ee()]: for example `dimred = "PCA"`,
 #'   `lambda = 10`, `perplexity = 30`, `seed = 1`.
@@ -18,10 +22,11 @@
 #'   list(logcounts = t(as.matrix(iris[, 1:4]))),
 #'   colData = S4Vectors::DataFrame(species = iris$Species)
 #' )
-#' sce <- runEE(sce, perplexity = 20, maxit = 30, verbose = FALSE)
+#' sce <- runEE(sce, scale = TRUE, perplexity = 20, maxit = 30, verbose = FALSE)
 #' plot_embedding(sce, colour_by = "species")
 #' @export
 runEE <- function(x, ..., altexp = NULL, name = "EE") {
+  refuse_seurat(x)
   if (!methods::is(x, "SingleCellExperiment")) {
     abort_neuralee(
       "input", sprintf("`x` must be a SingleCellExperiment, not a %s.", class(x)[1L]),
@@ -35,7 +40,6 @@ runEE <- function(x, ..., altexp = NULL, name = "EE") {
   if (!is.character(name) || length(name) != 1L || is.na(name) || !nzchar(name)) {
     abort_neuralee("input", "`name` must be one name for the new reduction.")
   }
-  source <- experiment_of(x, altexp)
-  SingleCellExperiment::reducedDim(x, name) <- calculateEE(source, ...)
+  SingleCellExperiment::reducedDim(x, name) <- calculateEE(x, ..., altexp = altexp)
   x
 }

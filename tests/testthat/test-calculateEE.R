@@ -95,6 +95,48 @@ test_that("arguments that cannot be served are refused", {
   )
 })
 
+test_that("argument names that no function takes are refused, with the nearest one", {
+  sce <- iris_sce()
+  expect_refused(quick_run(sce, d = 3), "input", "`ncomponents`")
+  expect_refused(quick_run(sce, lamda = 10), "input", "`lambda`")
+  expect_refused(quick_run(sce, transposed = TRUE), "input", "`transposed`")
+  expect_refused(quick(t(iris_x), d = 3), "input", "`ncomponents`")
+  expect_refused(quick(t(iris_x), foo = 1), "input", "no argument `foo`")
+  se <- methods::as(sce, "SummarizedExperiment")
+  expect_refused(quick(se, dimred = "PCA"), "input", "`dimred`")
+  expect_refused(quick_run(sce, subset_row = 1.5), "input", "subset_row")
+  expect_refused(quick_run(sce, dimred = "PCA", n_dimred = c(1, 1.5)), "input", "n_dimred")
+})
+
+test_that("a matrix that seems to be transposed is recognised", {
+  expect_refused(quick(iris_x), "perplexity", "transposed = TRUE")
+})
+
+test_that("what is not there at all is said, with the function to run", {
+  sce <- SingleCellExperiment::SingleCellExperiment(list(t(iris_x)))
+  expect_refused(plot_embedding(sce), "input", "none yet.*runEE")
+  expect_refused(quick(sce), "input", "no named assays")
+  expect_refused(quick(sce, altexp = "ADT"), "input", "There are none")
+})
+
+test_that("containers of another kind are sent elsewhere", {
+  seurat <- structure(list(), class = "Seurat")
+  for (refused in list(runEE, calculateEE, ee, plot_embedding, log_shift, plot_trace)) {
+    expect_refused(refused(seurat), "input", "as.SingleCellExperiment")
+  }
+  expect_refused(ee(iris_sce()), "input", "runEE")
+})
+
+test_that("a stored map prints short, whole or in part", {
+  map <- quick(t(iris_x))
+  for (shown in list(map[1:5, ], utils::head(map, 5))) {
+    expect_s3_class(shown, "reduced.dim.matrix")
+    expect_lt(length(capture.output(print(shown))), 25L)
+  }
+  expect_identical(nrow(head(attr(map, "trace"), 3)), 3L)
+  expect_identical(class(as.data.frame(attr(map, "trace"))), "data.frame")
+})
+
 test_that("BPPARAM sets the number of threads", {
   skip_if_not_installed("BiocParallel")
   map <- quick(t(iris_x), BPPARAM = BiocParallel::SerialParam())

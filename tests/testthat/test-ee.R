@@ -20,7 +20,7 @@ test_that("a fit is what the help says", {
   rownames(x) <- paste0("f", 1:150)
   fit <- embed(x = x)
   expect_s3_class(fit, "ee_fit")
-  expect_identical(dim(fit), c(150L, 2L))
+  expect_identical(dim(as.matrix(fit)), c(150L, 2L))
   expect_identical(dimnames(as.matrix(fit)), list(rownames(x), c("EE1", "EE2")))
   expect_named(fit$trace, c("iteration", "loss", "gradient_norm", "seconds"))
   expect_identical(fit$trace$iteration, 0:fit$params$iterations)
@@ -145,10 +145,10 @@ test_that("the callback sees every step and may stop the run", {
 test_that("size embeds a subset with its own affinities", {
   fit <- embed(size = 0.5)
   expect_length(fit$subset, 75L)
-  expect_identical(dim(fit), c(75L, 2L))
+  expect_identical(dim(as.matrix(fit)), c(75L, 2L))
   expect_false(anyDuplicated(fit$subset) > 0)
   expect_identical(fit$embedding, embed(x = iris_x[fit$subset, ])$embedding)
-  expect_identical(dim(embed(size = 60)), c(60L, 2L))
+  expect_identical(dim(as.matrix(embed(size = 60))), c(60L, 2L))
   expect_null(embed(size = 150, maxit = 2)$subset)
   for (size in list(0, 151, 2.5, -1, NA, "all")) expect_refused(embed(size = size), "input", "size")
   expect_refused(embed(size = 0.5, affinity = entropic_affinity(iris_x, 20)), "input", "subset")
@@ -234,4 +234,11 @@ test_that("Ctrl-C stops a run, keeps its iterations and leaves the session usabl
     x = x, maxit = 1e6, tol = 0, method = "exact", every = 1, resume = file, callback = function(...) FALSE
   )
   expect_gt(resumed$params$iterations, 5L)
+})
+
+test_that("a fit gives its embedding as a matrix, a data frame or its head", {
+  fit <- embed(maxit = 5)
+  expect_identical(as.matrix(fit), fit$embedding)
+  expect_identical(as.data.frame(fit), as.data.frame(fit$embedding))
+  expect_identical(head(fit, 3), fit$embedding[1:3, ])
 })
