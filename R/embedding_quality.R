@@ -28,7 +28,8 @@
 #'   a SingleCellExperiment that holds it.
 #' @param x The data: a numeric matrix, sparse matrix or data frame of numbers with the same
 #'   cells in rows (at least 3). It is made dense. For a SingleCellExperiment also the name
-#'   or number of a reducedDim.
+#'   or number of a reducedDim, or the name of an assay (all its features); `NULL` stands for
+#'   the reducedDim or assay, with its genes and scaling, that [runEE()] computed the map from.
 #' @param labels One label per cell (factor, character or whole numbers), or `NULL`. Cells whose
 #'   label is `NA` are left out of the label accuracy. For a SingleCellExperiment also the name
 #'   of a column of `colData`.
@@ -43,10 +44,10 @@
 #' @param ... Arguments of the matrix method.
 #' @return A data frame of class `neuralee_quality` with one row and the columns `n` (number of
 #'   cells), `k`, `compared` (cells whose neighbours were compared) and the five measures
-#'   above. Bind the rows of several to compare embeddings.
+#'   above. Bind the rows of several to compare embeddings: they print as a table.
 #' @section Errors:
 #' `neuralee_error_input` for `k` out of range, for different numbers or names of cells in
-#' `embedding`, `x` and `labels`, and for a reducedDim or column that is not there (the message lists
+#' `embedding`, `x` and `labels`, for an embedding of more columns than `x`, and for a reducedDim or column that is not there (the message lists
 #' those there are); `neuralee_error_not_finite` for `NA`, `NaN` and infinite values.
 #' @references
 #' Cover T, Hart P (1967). Nearest neighbor pattern classification. *IEEE Transactions on
@@ -66,6 +67,10 @@
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
 #' embedding_quality(prcomp(x)$x[, 1:2], x, labels = iris$Species)
+#'
+#' sce <- SingleCellExperiment::SingleCellExperiment(list(logcounts = t(x)))
+#' sce <- runEE(sce, perplexity = 20, maxit = 30, verbose = FALSE)
+#' rbind(embedding_quality(sce), embedding_quality(sce, "logcounts"))
 #' @export
 embedding_quality <- function(embedding, x, ...) UseMethod("embedding_quality")
 
@@ -74,11 +79,19 @@ embedding_quality <- function(embedding, x, ...) UseMethod("embedding_quality")
 embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., cells = 2000,
                                       pairs = 100000, seed = 42L, threads = NULL,
                                       verbose = FALSE) {
-  rlang::check_dots_empty()
+  check_no_dots(...)
   call <- environment()
   embedding <- dense_cells(embedding, "embedding", call)
   x <- dense_cells(x, "x", call)
   check_same_cells(embedding, x, call)
+  if (ncol(embedding) > ncol(x)) {
+    abort_neuralee(
+      "input",
+      sprintf("`embedding` has %d columns, more than the %d of `x`.", ncol(embedding), ncol(x)),
+      "Give the embedding first and the data second: are the arguments swapped?",
+      call = call
+    )
+  }
   n <- nrow(x)
   if (n < 3L) {
     abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.", call = call)
@@ -119,9 +132,12 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
 #' @export
 embedding_quality.ee_fit <- function(embedding, x, labels = NULL, ...) {
   chosen <- embedding$subset
-  if (!is.null(chosen) && NROW(x) > length(chosen)) {
-    x <- x[chosen, , drop = FALSE]
-    labels <- labels[chosen]
+  if (!is.null(chosen)) {
+    # The data may be those of all cells or those of the subset.
+    if (length(dim(x)) == 2L && nrow(x) >= max(chosen) && nrow(x) > length(chosen)) {
+      labels <- if (length(labels) == nrow(x)) labels[chosen] else labels
+      x <- x[chosen, , drop = FALSE]
+    }
   }
   embedding_quality(embedding$embedding, x, labels = labels, ...)
 }
@@ -129,19 +145,22 @@ embedding_quality.ee_fit <- function(embedding, x, labels = NULL, ...) {
 #' @rdname embedding_quality
 #' @param dimred Name or number of the reducedDim to judge.
 #' @export
-embedding_quality.SingleCellExperiment <- function(embedding, x = "PCA", labels = NULL, ...,
+embedding_quality.SingleCellExperiment <- function(embedding, x = NULL, labels = NULL, ...,
                                                    dimred = "EE") {
   sce <- embedding
   embedding <- reduction_of(sce, dimred)
-  if (is.character(x) || (is.numeric(x) && is.null(dim(x)))) {
-    x <- reduction_of(sce, x)
+  x <- if (is.null(x)) {
+    recorded_source(sce, dimred)
+  } else if (is.character(x) || (is.numeric(x) && is.null(dim(x)))) {
+    named_source(sce, x)
+  } else {
+    x
   }
   if (is.character(labels) && length(labels) == 1L) {
     columns <- names(SummarizedExperiment::colData(sce))
     if (!labels %in% columns) {
       abort_neuralee(
-        "input", sprintf("`colData` has no column %s.", dQuote(labels, FALSE)),
-        sprintf("There are: %s.", list_some(columns))
+        "input", sprintf("`colData` has no column %s.", dQuote(labels, FALSE)), there_are(columns)
       )
     }
     labels <- SummarizedExperiment::colData(sce)[[labels]]
@@ -149,10 +168,49 @@ embedding_quality.SingleCellExperiment <- function(embedding, x = "PCA", labels 
   embedding_quality(embedding, x, labels = labels, ...)
 }
 
+# Cells in rows: what runEE() recorded that the map was computed from.
+recorded_source <- function(sce, dimred, call = caller_env()) {
+  source <- attr(SingleCellExperiment::reducedDim(sce, dimred), "params")$source
+  if (is.null(source)) {
+    abort_neuralee(
+      "input", sprintf("reducedDim %s does not record what it was computed from.", entry(dimred)),
+      paste("Set `x` to the name of a reducedDim or an assay, or to the data.", sources_there(sce)),
+      call = call
+    )
+  }
+  from <- experiment_of(sce, source$altexp, call = call)
+  if (!is.null(source$dimred)) {
+    return(reduction_of(from, source$dimred, source$n_dimred, call = call))
+  }
+  values <- assay_of(from, source$assay.type, call = call)
+  select_features(values, source$ntop, source$subset_row, source$scale, resolve_threads(NULL), call = call)
+}
+
+named_source <- function(sce, name, call = caller_env()) {
+  reductions <- SingleCellExperiment::reducedDimNames(sce)
+  if (is_entry(name, reductions, length(reductions))) {
+    return(reduction_of(sce, name, call = call))
+  }
+  if (is.character(name) && is_entry(name, SummarizedExperiment::assayNames(sce), 0L)) {
+    return(Matrix::t(as_number_matrix(SummarizedExperiment::assay(sce, name), "x", call)))
+  }
+  abort_neuralee(
+    "input", sprintf("`x`: there is no reducedDim or assay %s.", entry(name)),
+    paste("Set `x` to one of these, or to the data.", sources_there(sce)), call = call
+  )
+}
+
+sources_there <- function(sce) {
+  sprintf(
+    "reducedDims: %s. Assays: %s.", list_some(SingleCellExperiment::reducedDimNames(sce)),
+    list_some(SummarizedExperiment::assayNames(sce))
+  )
+}
+
 #' @export
 print.neuralee_quality <- function(x, ...) {
   measures <- c(
-    neighborhood_preservation = "neighbourhood preservation",
+    neighborhood_preservation = "neighborhood preservation",
     trustworthiness = "trustworthiness",
     auc_rnx = "area under R_NX",
     distance_correlation = "distance correlation",
@@ -161,16 +219,16 @@ print.neuralee_quality <- function(x, ...) {
   if (!all(c("n", "k", "compared", names(measures)) %in% names(x))) {
     return(NextMethod())
   }
-  for (row in seq_len(nrow(x))) {
-    one <- x[row, ]
-    cat(sprintf(
-      "Embedding of %s cells, k = %d%s\n", format(one$n, big.mark = ","), one$k,
-      if (one$compared < one$n) sprintf(" (from %s cells)", format(one$compared, big.mark = ",")) else ""
-    ))
-    for (measure in names(measures)) {
-      if (!is.na(one[[measure]])) {
-        cat(sprintf("  %-27s %.4f\n", measures[[measure]], one[[measure]]))
-      }
+  if (nrow(x) != 1L) {
+    return(NextMethod())
+  }
+  cat(sprintf(
+    "Embedding of %s cells, k = %d%s; 1 is perfect\n", format(x$n, big.mark = ","), x$k,
+    if (x$compared < x$n) sprintf(" (from %s cells)", format(x$compared, big.mark = ",")) else ""
+  ))
+  for (measure in names(measures)) {
+    if (!is.na(x[[measure]])) {
+      cat(sprintf("  %-27s %.4f\n", measures[[measure]], x[[measure]]))
     }
   }
   invisible(x)

@@ -15,7 +15,7 @@ started <- proc.time()[["elapsed"]]
 fit <- ee(points, lambda = 10, perplexity = 30, verbose = FALSE)
 seconds <- proc.time()[["elapsed"]] - started
 
-quality <- embedding_quality(points, fit$embedding, labels = cells$label)
+quality <- embedding_quality(fit, points, labels = cells$label)
 cat(
   sprintf("N           %d cells of mouse cortex, 558 genes\n", nrow(points)),
   sprintf("E           %.6g (lambda = 10, perplexity = 30)\n", fit$loss),

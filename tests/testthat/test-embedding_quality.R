@@ -86,22 +86,55 @@ test_that("sparse data, data frames and fits are taken", {
 test_that("a container names embedding, data and labels", {
   sce <- iris_sce()
   SingleCellExperiment::reducedDim(sce, "EE") <- SingleCellExperiment::reducedDim(sce, "PCA")[, 1:2]
-  found <- embedding_quality(sce, labels = "species")
+  found <- embedding_quality(sce, "PCA", labels = "species")
   expected <- embedding_quality(stats::prcomp(iris_x)$x[, 1:2], stats::prcomp(iris_x)$x, labels = iris$Species)
   expect_equal(found, expected)
   expect_equal(embedding_quality(sce, "PCA", dimred = "PCA")$auc_rnx, 1)
+  expect_equal(
+    embedding_quality(sce, "logcounts"),
+    embedding_quality(stats::prcomp(iris_x)$x[, 1:2], log1p(iris_x))
+  )
+  expect_refused(embedding_quality(sce), "input", "`x`.*\"PCA\".*\"logcounts\"")
   expect_refused(embedding_quality(sce, dimred = "TSNE"), "input", "\"PCA\"")
   expect_refused(embedding_quality(sce, "UMAP"), "input", "\"PCA\"")
-  expect_refused(embedding_quality(sce, labels = "type"), "input", "\"species\"")
+  expect_refused(embedding_quality(sce, "PCA", labels = "type"), "input", "\"species\"")
 })
 
-test_that("rows bind, and print as a report", {
-  both <- rbind(embedding_quality(iris_x[, 1:2], iris_x), embedding_quality(iris_x[, 3:4], iris_x))
-  expect_identical(nrow(both), 2L)
-  shown <- capture.output(print(both))
-  expect_identical(sum(grepl("Embedding of 150 cells, k = 10", shown)), 2L)
+test_that("a map is judged by default against what it was computed from", {
+  run <- function(...) runEE(..., perplexity = 20, maxit = 15, verbose = FALSE)
+  sce <- iris_sce()
+  by_pca <- run(sce, dimred = "PCA", n_dimred = 3)
+  expect_equal(
+    embedding_quality(by_pca),
+    embedding_quality(by_pca, SingleCellExperiment::reducedDim(sce, "PCA")[, 1:3])
+  )
+  by_assay <- run(sce, ntop = 2, scale = TRUE)
+  variable <- order(-apply(log1p(iris_x), 2, stats::var))[1:2]
+  expect_equal(
+    embedding_quality(by_assay), embedding_quality(by_assay, scale(log1p(iris_x)[, variable])),
+    tolerance = 1e-4
+  )
+})
+
+test_that("swapped arguments are refused", {
+  expect_refused(embedding_quality(iris_x, iris_x[, 1:2]), "input", "swapped")
+})
+
+test_that("data of the wrong size for a fit of a subset are refused", {
+  fit <- ee(iris_x, perplexity = 5, size = 0.5, maxit = 5, verbose = FALSE)
+  expect_refused(embedding_quality(fit, iris_x[1:100, ]), "input", "75 cells.*100")
+  expect_refused(embedding_quality(fit, 1:150), "input", "`x`")
+})
+
+test_that("one prints as a report, several rows as a table", {
+  one <- embedding_quality(iris_x[, 1:2], iris_x)
+  shown <- capture.output(print(one))
+  expect_match(shown[[1]], "Embedding of 150 cells, k = 10; 1 is perfect")
   expect_true(any(grepl("trustworthiness +0\\.9", shown)))
   expect_false(any(grepl("label", shown)))
+  both <- rbind(one, embedding_quality(iris_x[, 3:4], iris_x))
+  expect_identical(dim(both), c(2L, 8L))
+  expect_match(capture.output(print(both))[[1]], "n +k +compared")
   expect_match(capture.output(print(both["k"])), "10", all = FALSE)
 })
 
