@@ -278,9 +278,12 @@ impl Objective {
                     d,
                     ..
                 } = self;
-                Ok(grid::evaluate(
-                    fields, x, *d, h, &extent, workspace, scale, gradient,
-                ))
+                let evaluate = match d {
+                    1 => grid::evaluate::<1>,
+                    2 => grid::evaluate::<2>,
+                    _ => grid::evaluate::<3>,
+                };
+                Ok(evaluate(fields, x, h, &extent, workspace, scale, gradient))
             }
         }
     }

@@ -1,0 +1,77 @@
+//! The kernel applied to the nodes, one axis after the other.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+use super::super::fields::LANES;
+use super::Extent;
+
+/// Numbers in one task of a convolution.
+const CONVOLVE: usize = 1 << 14;
+
+/// Convolves the grid along one axis: a banded symmetric Toeplitz matrix times the grid
+/// seen as (slower axes) x axis x (faster axes and fields), block of rows by block.
+pub(super) fn convolve(
+    grid: &[f64],
+    image: &mut [f64],
+    taps: &[f64],
+    extent: &Extent,
+    axis: usize,
+    width: usize,
+) {
+    let length = extent.extent[axis];
+    let inner = extent.extent[axis + 1..extent.axes]
+        .iter()
+        .product::<usize>()
+        * width;
+    let reach = taps.len() - 1;
+    // A block of rows meets `block + 2 reach` columns of which the band covers
+    // 2 reach + 1: lower blocks waste fewer products, too low ones starve the kernel.
+    let block = reach.clamp(16, length.max(16)).min(length);
+    let band: Vec<f64> = (0..block * (block + 2 * reach))
+        .map(|at| {
+            let (row, column) = (at / (block + 2 * reach), at % (block + 2 * reach));
+            taps.get((row + reach).abs_diff(column))
+                .copied()
+                .unwrap_or(0.0)
+        })
+        .collect();
+    let columns = (CONVOLVE / length).max(LANES).min(inner);
+    image
+        .par_chunks_mut(length * inner)
+        .zip(grid.par_chunks(length * inner))
+        .for_each(|(image, grid)| {
+            let source = MatRef::from_row_major_slice(grid, length, inner);
+            let target = MatMut::from_row_major_slice_mut(image, length, inner);
+            let mut chunks = Vec::with_capacity(inner.div_ceil(columns));
+            let mut rest = target;
+            while rest.ncols() > columns {
+                let (chunk, later) = rest.split_at_col_mut(columns);
+                chunks.push(chunk);
+                rest = later;
+            }
+            chunks.push(rest);
+            chunks
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(chunk, mut target)| {
+                    let source = source.subcols(chunk * columns, target.ncols());
+                    for first in (0..length).step_by(block) {
+                        let rows = block.min(length - first);
+                        let from = first.saturating_sub(reach);
+                        let to = (first + rows + reach).min(length);
+                        let band = MatRef::from_row_major_slice(&band, block, block + 2 * reach)
+                            .submatrix(0, from + reach - first, rows, to - from);
+                        matmul(
+                            target.as_mut().subrows_mut(first, rows),
+                            Accum::Replace,
+                            band,
+                            source.subrows(from, to - from),
+                            1.0,
+                            Par::Seq,
+                        );
+                    }
+                });
+        });
+}
