@@ -35,7 +35,7 @@ const NARROW: f64 = 1e-5;
 const LARGEST: f64 = 1e100;
 
 /// A given start whose cells all lie within this of their mean is one point.
-const SMALLEST: f64 = 1e-9;
+const SMALLEST: f64 = 1e-7;
 
 /// Stream of the random start; PCA uses streams of its own.
 const START_STREAM: u64 = 0x57a7;
