@@ -17,6 +17,11 @@ export CARGO_TARGET_DIR="${NEURALEE_TARGET_DIR:?set by the Makefile}"
 export R_INCLUDE_DIR="$(Rscript -e 'cat(R.home("include"))')"
 export R_HOME="$(R RHOME)"
 export LC_ALL=C.UTF-8
+# The tests carry a part of the golden values; all of them are used where they are found.
+if [ -z "${NEURALEE_GOLDEN:-}" ] && [ -d ../shared/golden ]; then
+  NEURALEE_GOLDEN=$(cd ../shared/golden && pwd)
+  export NEURALEE_GOLDEN
+fi
 cargo_in="--manifest-path src/rust/Cargo.toml"
 
 # count NAME STATUS: one more check.
