@@ -8,6 +8,8 @@
 #'   `loss`, `gradient_norm` and `seconds`.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment.
 #' @param against `"iteration"` or `"seconds"`.
+#' @param log_loss Draw the logarithm of E too? It shows late progress that the fall of the
+#'   first iterations hides.
 #' @return A ggplot object.
 #' @section Errors:
 #' `neuralee_error_input` where `object` carries no trace.
@@ -15,23 +17,25 @@
 #' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 50, verbose = FALSE)
 #' plot_trace(fit)
 #' @export
-plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds")) {
+plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds"), log_loss = FALSE) {
   against <- match_choice(against, "against", c("iteration", "seconds"))
+  check_flag(log_loss, "log_loss")
   trace <- trace_of(object, dimred)
-  panels <- c(loss = "E", gradient_norm = "log10 |gradient|")
+  logarithm <- function(x) log10(pmax(x, .Machine$double.xmin))
+  panels <- c(loss = if (log_loss) "log10 E" else "E", gradient_norm = "log10 |gradient|")
   long <- data.frame(
     at = rep(trace[[against]], 2L),
-    value = c(trace$loss, log10(pmax(trace$gradient_norm, .Machine$double.xmin))),
+    value = c(if (log_loss) logarithm(trace$loss) else trace$loss, logarithm(trace$gradient_norm)),
     panel = factor(rep(panels, each = nrow(trace)), levels = panels)
   )
   ggplot2::ggplot(long, ggplot2::aes(x = .data$at, y = .data$value)) +
     ggplot2::geom_line(colour = "#0072B2", linewidth = 0.6) +
-    ggplot2::geom_point(data = long[long$at == max(long$at), ], colour = "#0072B2", size = 1.4) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1L, scales = "free_y", strip.position = "left") +
     ggplot2::labs(x = if (against == "iteration") "Iteration" else "Seconds", y = NULL) +
     ggplot2::theme_classic(base_size = 11) +
     ggplot2::theme(
       strip.background = ggplot2::element_blank(), strip.placement = "outside",
+      axis.title = ggplot2::element_text(size = 11), strip.text = ggplot2::element_text(size = 11),
       axis.line = ggplot2::element_line(colour = "grey60", linewidth = 0.3),
       panel.grid.major.y = ggplot2::element_line(colour = "grey92", linewidth = 0.3)
     )
@@ -52,7 +56,8 @@ trace_of <- function(object, dimred, call = caller_env()) {
   } else {
     attr(object, "trace")
   }
-  if (!is.data.frame(trace) || !all(trace_columns %in% names(trace)) || !nrow(trace)) {
+  if (!is.data.frame(trace) || !all(trace_columns %in% names(trace)) || !nrow(trace) ||
+    !all(vapply(trace[trace_columns], is.numeric, NA))) {
     abort_neuralee(
       "input", "`object` carries no trace of an optimisation.",
       "Give a fit of ee(), or a reduction that runEE() or calculateEE() made.", call = call
