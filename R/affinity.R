@@ -39,7 +39,7 @@ weights_matrix <- function(slots, n, names) {
   )
 }
 
-# Shapes and types; what the entries may be is checked where they are used.
+# Shapes, types and entries.
 check_neighbors <- function(neighbors, n, call = caller_env()) {
   if (is.null(neighbors)) {
     return(NULL)
@@ -72,6 +72,28 @@ check_neighbors <- function(neighbors, n, call = caller_env()) {
       "`neighbors$index` must hold whole numbers from 1 to %d; row %d, column %d is %s.",
       n, row(index)[bad[1L]], col(index)[bad[1L]], format(index[bad[1L]])
     ))
+  }
+  at <- function(bad) sprintf("row %d, column %d", row(index)[bad[1L]], col(index)[bad[1L]])
+  bad <- which(!is.finite(distance))
+  if (length(bad)) {
+    abort_neuralee(
+      "not_finite",
+      sprintf("`neighbors$distance` has the value %s in %s.", format(distance[bad[1L]]), at(bad)),
+      "Give the Euclidean distance to each neighbour.",
+      call = call, row = row(index)[bad[1L]], column = col(index)[bad[1L]]
+    )
+  }
+  bad <- which(distance < 0)
+  if (length(bad)) {
+    refuse(sprintf("`neighbors$distance` is negative in %s.", at(bad)))
+  }
+  bad <- which(index == row(index))
+  if (length(bad)) {
+    refuse(sprintf("`neighbors$index` has the cell itself in %s.", at(bad)), "Leave each cell out of its own neighbours.")
+  }
+  repeated <- which(apply(index, 1L, anyDuplicated) > 0L)
+  if (length(repeated)) {
+    refuse(sprintf("`neighbors$index` names a cell twice in row %d.", repeated[1L]))
   }
   storage.mode(index) <- "integer"
   storage.mode(distance) <- "double"
@@ -124,8 +146,11 @@ check_k <- function(k, perplexity, n, neighbors = NULL, call = caller_env()) {
   if (perplexity >= k) {
     refuse(
       sprintf("`perplexity` is %s, but it must lie below the %d neighbours in use.", format(perplexity), k),
-      sprintf("Use k = %d, or a perplexity of about %s.", as.integer(min(n - 1, ceiling(3 * perplexity))),
-        format(max(k / 3, (1 + k) / 4), digits = 3))
+      paste(c(
+        if (most > perplexity) sprintf("Use k = %d", as.integer(min(most, ceiling(3 * perplexity)))),
+        if (k > 1) sprintf("Use a perplexity of about %s", format(max(k / 3, (1 + k) / 2.5), digits = 3)),
+        if (k <= 1 && most <= perplexity) "Give more neighbours"
+      ), collapse = ", or: ")
     )
   }
   as.integer(k)

@@ -37,7 +37,20 @@ check_checkpoint <- function(checkpoint, call = caller_env()) {
       call = call
     )
   }
+  # The checkpoint takes the place of what is there: never of a device or a folder.
+  if (file.exists(checkpoint) && (dir.exists(checkpoint) || !is_regular_file(checkpoint))) {
+    abort_neuralee(
+      "input", sprintf("`checkpoint`: \"%s\" exists and is no regular file.", checkpoint),
+      "Give the path of a new file, or of one that may be replaced.",
+      call = call
+    )
+  }
   checkpoint
+}
+
+is_regular_file <- function(path) {
+  identical(rlang::try_fetch(utils::file_test("-f", path), error = function(e) FALSE), TRUE) &&
+    !startsWith(normalizePath(path), "/dev/")
 }
 
 # The saved state that `resume` stands for, or NULL. Refused at once where it is damaged,

@@ -130,11 +130,24 @@ check_init <- function(init, n, subset, d, call = caller_env()) {
 }
 
 check_callback <- function(callback, call = caller_env()) {
-  if (!is.null(callback) && !is.function(callback)) {
+  if (!is.null(callback) && !takes_three(callback)) {
     abort_neuralee(
-      "input", sprintf("`callback` is %s.", describe(callback)),
+      "input",
+      if (is.function(callback)) {
+        "`callback` does not take three arguments."
+      } else {
+        sprintf("`callback` is %s.", describe(callback))
+      },
       "Give NULL or a function of iteration, loss and embedding.", call = call
     )
   }
   callback
+}
+
+takes_three <- function(callback) {
+  if (!is.function(callback)) {
+    return(FALSE)
+  }
+  arguments <- formals(args(callback))
+  "..." %in% names(arguments) || length(arguments) >= 3L
 }

@@ -89,11 +89,20 @@ evaluate_ee <- function(embedding, x, affinity, lambda, method, threads, want_gr
   }
   weights <- check_affinity(affinity, n, call = call)
   rust_call(
-    rs_ee_loss_gradient(
+    remedy_by_exact(rs_ee_loss_gradient(
       x, embedding, weights@p, weights@i, weights@x, lambda, method, want_gradient, threads, NULL
-    ),
+    )),
     call = call
   )
+}
+
+# The core speaks of ee()'s method = "auto", which is not among the choices here.
+remedy_by_exact <- function(result) {
+  remedy <- result$err$remedy
+  if (is.character(remedy) && any(grepl("\"auto\"", remedy, fixed = TRUE))) {
+    result$err$remedy <- "Use method = \"exact\"."
+  }
+  result
 }
 
 is_explicit_weights <- function(affinity) {

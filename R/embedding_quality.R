@@ -92,6 +92,8 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
       call = call
     )
   }
+  check_squares(embedding, "embedding", call)
+  check_squares(x, "x", call)
   n <- nrow(x)
   if (n < 3L) {
     abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.", call = call)
@@ -232,6 +234,18 @@ print.neuralee_quality <- function(x, ...) {
     }
   }
   invisible(x)
+}
+
+# Squared distances must neither overflow nor vanish.
+check_squares <- function(x, name, call) {
+  size <- max(abs(x))
+  if (size > 1e150 || (size > 0 && size < 1e-150)) {
+    abort_neuralee(
+      "input", sprintf("`%s` has values of a size of %s, whose squares have no place in a number.", name, format(size, digits = 3)),
+      "Bring the values to a usual scale first.",
+      call = call
+    )
+  }
 }
 
 check_same_cells <- function(embedding, x, call) {

@@ -8,6 +8,15 @@
 #' and the repulsion \eqn{w^-}{w-} grows with the squared distance of two cells in the
 #' input. Both sums are evaluated in time and memory linear in the number of cells.
 #'
+#' @section Start here:
+#' * [runEE()] embeds a SingleCellExperiment, [ee()] a matrix with cells in rows.
+#' * [read_h5ad()] and [read_10x()] read data; [log_shift()], [subsample_genes()] and
+#'   [standard_scale()] prepare them.
+#' * [plot_embedding()] draws the map, [plot_trace()] how it converged, and
+#'   [embedding_quality()] measures what it keeps.
+#' * `vignette("neuralee")` goes from counts to a map; [neuralee_sitrep()] says what this
+#'   installation has.
+#'
 #' @section Options:
 #' * `neuralee.threads`: how many threads to use where `threads = NULL`. Without it, half
 #'   of the cores that the process may use, at least 1 and at most 8, and at most 2 under

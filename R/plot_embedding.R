@@ -71,7 +71,7 @@ plot_embedding <- function(object, colour_by = NULL, dimred = "EE", dims = NULL,
 
   plot <- ggplot2::ggplot(points, ggplot2::aes(x = .data$x, y = .data$y)) +
     point_layer(colour, n, point_size, alpha, rasterise) +
-    colour_scale(colour, palette, colour_title, hide = label) +
+    colour_scale(colour, palette, if (!identical(colour_title, "")) colour_title, hide = label) +
     # A label at the rim may reach beyond the panel.
     ggplot2::coord_fixed(clip = if (label) "off" else "on") +
     ggplot2::labs(x = axes[1L], y = axes[2L], title = title) +
@@ -362,6 +362,7 @@ embedding_theme <- function(one_dimension, legend_below) {
       legend.key.height = ggplot2::unit(if (legend_below) 0.7 else 1, "lines"),
       legend.text = ggplot2::element_text(size = if (legend_below) 7 else 9),
       legend.position = if (legend_below) "bottom" else "right",
+      legend.margin = ggplot2::margin(0, 0, 0, 0),
       plot.title = ggplot2::element_text(size = 12)
     )
   if (!one_dimension) {

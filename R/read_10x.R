@@ -48,7 +48,7 @@
 #' SummarizedExperiment::assay(cells)
 read_10x <- function(folder, gene_names = c("symbol", "id"), assay = NULL, verbose = interactive()) {
   check_string(folder, "folder", "the path of one folder")
-  gene_names <- rlang::arg_match(gene_names)
+  gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
   if (!is.null(assay)) {
     check_string(assay, "assay", "the name of an assay, or NULL")

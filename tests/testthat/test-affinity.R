@@ -121,3 +121,23 @@ test_that("a sparse matrix that would not fit is refused before it is made dense
     entropic_affinity(methods::as(iris_x, "CsparseMatrix"), 20), "memory", "subsample_genes"
   )
 })
+
+test_that("neighbours with entries that cannot be are refused by name and place", {
+  set <- list(index = matrix(c(2, 1, 1, 3, 3, 2), 3), distance = matrix(1, 3, 2))
+  with_entry <- function(field, value) {
+    set[[field]][3, 2] <- value
+    entropic_affinity(iris_x[1:3, ], 1.5, neighbors = set)
+  }
+  expect_refused(with_entry("distance", NA), "not_finite", "`neighbors.distance`.*row 3, column 2")
+  expect_refused(with_entry("distance", -1), "input", "negative in row 3")
+  expect_refused(with_entry("index", 3), "input", "itself in row 3")
+  expect_refused(with_entry("index", 1), "input", "twice in row 3")
+})
+
+test_that("the perplexity that is proposed is above 1", {
+  for (k in 2:4) {
+    condition <- expect_refused(entropic_affinity(iris_x, k + 1, k = k), "perplexity", "about")
+    proposed <- as.numeric(sub(".*about ([0-9.]+).*", "\\1", conditionMessage(condition)))
+    expect_s3_class(entropic_affinity(iris_x, proposed, k = k), "neuralee_affinity")
+  }
+})

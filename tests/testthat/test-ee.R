@@ -191,6 +191,9 @@ test_that("bad input is refused with its class and a way out", {
   expect_refused(embed(every = -1), "input", "every")
   expect_refused(embed(device = "cuda"), "device", "only")
   expect_refused(embed(callback = "stop"), "input", "function")
+  expect_refused(embed(callback = function() 1), "input", "three arguments")
+  expect_refused(embed(checkpoint = "/dev/null"), "input", "regular")
+  expect_refused(embed(checkpoint = tempdir()), "input", "regular")
   expect_refused(embed(affinity = "students"), "input", "gaussian")
 })
 

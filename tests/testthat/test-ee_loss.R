@@ -75,3 +75,8 @@ test_that("what does not fit together is refused", {
     ee_loss(at, NULL, list(w_plus = diag(3), w_minus = diag(3))), "input", "150 x 150"
   )
 })
+
+test_that("a grid that would be too large points to the exact sum", {
+  affinity <- entropic_affinity(iris_x, 5)
+  expect_refused(ee_loss(iris_x[, 1:2] * 1e9, iris_x, affinity, method = "grid"), "memory", "method = \"exact\"")
+})

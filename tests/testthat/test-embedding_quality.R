@@ -120,6 +120,12 @@ test_that("swapped arguments are refused", {
   expect_refused(embedding_quality(iris_x, iris_x[, 1:2]), "input", "swapped")
 })
 
+test_that("values whose squares overflow or vanish are refused", {
+  for (factor in c(1e200, 1e-200)) {
+    expect_refused(embedding_quality(iris_x[, 1:2], iris_x * factor), "input", "`x`.*squares")
+  }
+})
+
 test_that("data of the wrong size for a fit of a subset are refused", {
   fit <- ee(iris_x, perplexity = 5, size = 0.5, maxit = 5, verbose = FALSE)
   expect_refused(embedding_quality(fit, iris_x[1:100, ]), "input", "75 cells.*100")
