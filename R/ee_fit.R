@@ -115,6 +115,9 @@ print.ee_trace <- function(x, ...) {
 }
 
 #' @export
+`[.ee_params` <- function(x, i) unclass(x)[i]
+
+#' @export
 print.ee_params <- function(x, ...) {
   cat(sprintf(
     "<%d settings: lambda %s, perplexity %s, %s iterations, seed %s, ...>\n",

@@ -133,6 +133,7 @@ test_that("a stored map prints short, whole or in part", {
     expect_s3_class(shown, "reduced.dim.matrix")
     expect_lt(length(capture.output(print(shown))), 25L)
   }
+  expect_identical(attr(map, "params")[c("d", "maxit")], list(d = 2L, maxit = 15L))
   expect_identical(nrow(head(attr(map, "trace"), 3)), 3L)
   expect_identical(class(as.data.frame(attr(map, "trace"))), "data.frame")
 })
