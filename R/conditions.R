@@ -15,3 +15,14 @@ abort_neuralee <- function(kind, message, remedy = NULL, call = caller_env(), ..
     ...
   )
 }
+
+# Rust calls answer Ctrl-C with a classed condition; here the R code around them does too.
+classed_interrupts <- function(expr, call = caller_env()) {
+  force(call)
+  tryCatch(
+    expr,
+    interrupt = function(condition) {
+      abort_neuralee("interrupted", "The computation was interrupted.", call = call)
+    }
+  )
+}

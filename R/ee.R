@@ -112,57 +112,59 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
   state <- read_resume(resume)
   threads <- resolve_threads(threads)
 
-  x <- check_cells(x)
-  n <- nrow(x)
-  subset <- choose_subset(n, size, seed)
-  start <- check_init(init, n, subset, d)
-  if (!is.null(subset)) {
-    if (!is.null(neighbors) || inherits(affinity, "neuralee_affinity")) {
-      abort_neuralee(
-        "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
-        "Take the subset of `x` first and compute them on it."
-      )
+  classed_interrupts({
+    x <- check_cells(x)
+    n <- nrow(x)
+    subset <- choose_subset(n, size, seed)
+    start <- check_init(init, n, subset, d)
+    if (!is.null(subset)) {
+      if (!is.null(neighbors) || inherits(affinity, "neuralee_affinity")) {
+        abort_neuralee(
+          "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
+          "Take the subset of `x` first and compute them on it."
+        )
+      }
+      x <- x[subset, , drop = FALSE]
     }
-    x <- x[subset, , drop = FALSE]
-  }
-  x <- densify(x)
-  if (verbose) {
-    cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
-  }
-  weights <- ee_weights(x, affinity, perplexity, k, neighbors, threads, verbose)
-  after_affinity <- seconds_now()
+    x <- densify(x)
+    if (verbose) {
+      cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
+    }
+    weights <- ee_weights(x, affinity, perplexity, k, neighbors, threads, verbose)
+    after_affinity <- seconds_now()
 
-  session <- rust_call(rs_ee_open(
-    x, weights$matrix@p, weights$matrix@i, weights$matrix@x, lambda, d, method, start$name,
-    start$matrix, as.double(maxit), tol, seed, threads, progress_reporter(verbose, "Start"), state
-  ))
-  run <- run_ee(session, every, checkpoint, callback, verbose)
-  summary <- rust_call(rs_ee_summary(session))
-  end <- seconds_now()
+    session <- rust_call(rs_ee_open(
+      x, weights$matrix@p, weights$matrix@i, weights$matrix@x, lambda, d, method, start$name,
+      start$matrix, as.double(maxit), tol, seed, threads, progress_reporter(verbose, "Start"), state
+    ))
+    run <- run_ee(session, every, checkpoint, callback, verbose)
+    summary <- rust_call(rs_ee_summary(session))
+    end <- seconds_now()
 
-  structure(
-    list(
-      embedding = name_embedding(rust_call(rs_ee_embedding(session)), rownames(x)),
-      loss = summary$loss,
-      trace = trace_frame(rust_call(rs_ee_trace(session))),
-      timing = c(
-        affinity = after_affinity - begin, optimize = end - after_affinity, total = end - begin
-      ),
-      params = c(
-        list(d = d, lambda = lambda),
-        weights$params,
-        list(
-          method = summary$method, init = start$name, size = size, maxit = as.integer(summary$maxit),
-          tol = summary$tol, seed = seed, threads = threads, device = device, n = nrow(x),
-          features = ncol(x), iterations = as.integer(summary$iteration)
+    structure(
+      list(
+        embedding = name_embedding(rust_call(rs_ee_embedding(session)), rownames(x)),
+        loss = summary$loss,
+        trace = trace_frame(rust_call(rs_ee_trace(session))),
+        timing = c(
+          affinity = after_affinity - begin, optimize = end - after_affinity, total = end - begin
         ),
-        run[c("converged", "reason")]
+        params = c(
+          list(d = d, lambda = lambda),
+          weights$params,
+          list(
+            method = summary$method, init = start$name, size = size, maxit = as.integer(summary$maxit),
+            tol = summary$tol, seed = seed, threads = threads, device = device, n = nrow(x),
+            features = ncol(x), iterations = as.integer(summary$iteration)
+          ),
+          run[c("converged", "reason")]
+        ),
+        subset = subset,
+        state = run$state
       ),
-      subset = subset,
-      state = run$state
-    ),
-    class = "ee_fit"
-  )
+      class = "ee_fit"
+    )
+  })
 }
 
 seconds_now <- function() proc.time()[["elapsed"]]

@@ -15,3 +15,8 @@ test_that("a message without a remedy has no empty bullet", {
   condition <- rlang::catch_cnd(abort_neuralee("input", "It failed.", ""))
   expect_equal(conditionMessage(condition), "It failed.")
 })
+
+test_that("an interrupt of R code is classed as one of Rust code", {
+  expect_error(classed_interrupts(rlang::interrupt()), class = "neuralee_error_interrupted")
+  expect_identical(classed_interrupts(1 + 1), 2)
+})
