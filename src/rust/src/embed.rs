@@ -104,26 +104,26 @@ fn rs_affinity(
         .as_ref()
         .map(|(ids, distances)| (ids.nrows(), ids.data(), distances.data()));
     let (weights, rows, k) = job::run(threads, &progress, |monitor| {
-        let graph = match (lists, points) {
+        let (valid, graph) = match (lists, points) {
             (Some((n, ids, distances)), _) => {
                 let k = ids.len() / n.max(1);
-                params.check(n, k)?;
+                let valid = params.check(n, k)?;
                 // R counts from 1, column by column; the core from 0, row by row.
                 let at = |i: usize| (i % k) * n + i / k;
                 let ids: Vec<u32> = (0..n * k)
                     .map(|i| (ids[at(i)] as u32).wrapping_sub(1))
                     .collect();
                 let distances: Vec<f64> = (0..n * k).map(|i| distances[at(i)]).collect();
-                neighbors::from_lists(n, k, &ids, &distances)?
+                (valid, neighbors::from_lists(n, k, &ids, &distances)?)
             }
             (None, Some(points)) => {
                 let k = usize::try_from(k).unwrap_or(0);
-                params.check(points.nrows(), k)?;
-                neighbors::exact(points, k, monitor)?
+                let valid = params.check(points.nrows(), k)?;
+                (valid, neighbors::exact(points, k, monitor)?)
             }
             (None, None) => return Err(unknown("x", "NULL")),
         };
-        let rows = params.check(graph.n, graph.k)?.rows(&graph, monitor)?;
+        let rows = valid.rows(&graph, monitor)?;
         Ok((affinity::symmetrize(&graph, &rows), rows, graph.k))
     })?;
     Ok(list!(

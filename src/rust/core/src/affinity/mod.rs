@@ -39,11 +39,6 @@ impl Default for Params {
 pub struct ValidParams(Params);
 
 impl Params {
-    /// Neighbours to look for where the caller names no number: three perplexities.
-    pub fn default_neighbors(&self, n: usize) -> usize {
-        ((3.0 * self.perplexity).ceil() as usize).clamp(1, n.saturating_sub(1).max(1))
-    }
-
     /// Checks the perplexity against `n` cells with `k` neighbours each.
     pub fn check(self, n: usize, k: usize) -> Result<ValidParams> {
         let perplexity = self.perplexity;

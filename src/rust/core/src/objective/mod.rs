@@ -22,7 +22,7 @@ use crate::affinity::Weights;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
-pub use fields::Fields;
+use fields::Fields;
 
 /// How the repulsion is summed.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -136,19 +136,9 @@ impl Objective {
         self.d
     }
 
-    /// lambda.
-    pub fn lambda(&self) -> f64 {
-        self.lambda
-    }
-
     /// W+.
     pub fn weights(&self) -> &Weights {
         &self.weights
-    }
-
-    /// The inputs as factors of W-.
-    pub fn fields(&self) -> &Fields {
-        &self.fields
     }
 
     /// A number that identifies inputs, weights and lambda.

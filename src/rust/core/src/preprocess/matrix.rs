@@ -9,20 +9,24 @@ use crate::{Error, Result};
 pub enum Matrix<'a> {
     /// All entries.
     Dense(ArrayView2<'a, f64>),
-    /// Column j holds `values[indptr[j]..indptr[j + 1]]` in the rows `indices[..]`,
-    /// ascending (R's dgCMatrix).
-    SparseColumns {
-        /// Number of rows.
-        nrows: usize,
-        /// Number of columns.
-        ncols: usize,
-        /// ncols + 1 positions in `indices` and `values`.
-        indptr: &'a [i32],
-        /// Row of each stored value, from 0.
-        indices: &'a [i32],
-        /// The stored values.
-        values: &'a [f64],
-    },
+    /// The stored entries, column by column.
+    SparseColumns(SparseView<'a>),
+}
+
+/// Column j holds `values[indptr[j]..indptr[j + 1]]` in the rows `indices[..]`, ascending
+/// (R's dgCMatrix).
+#[derive(Debug, Clone, Copy)]
+pub struct SparseView<'a> {
+    /// Number of rows.
+    pub nrows: usize,
+    /// Number of columns.
+    pub ncols: usize,
+    /// ncols + 1 positions in `indices` and `values`.
+    pub indptr: &'a [i32],
+    /// Row of each stored value, from 0.
+    pub indices: &'a [i32],
+    /// The stored values.
+    pub values: &'a [f64],
 }
 
 /// Whether a matrix has its cells in rows or in columns.
@@ -43,13 +47,13 @@ impl<'a> Matrix<'a> {
         indices: &'a [i32],
         values: &'a [f64],
     ) -> Result<Self> {
-        let matrix = Matrix::SparseColumns {
+        let matrix = Matrix::SparseColumns(SparseView {
             nrows,
             ncols,
             indptr,
             indices,
             values,
-        };
+        });
         matrix.check_structure()?;
         Ok(matrix)
     }
@@ -58,19 +62,19 @@ impl<'a> Matrix<'a> {
     pub fn dim(&self) -> (usize, usize) {
         match *self {
             Matrix::Dense(values) => values.dim(),
-            Matrix::SparseColumns { nrows, ncols, .. } => (nrows, ncols),
+            Matrix::SparseColumns(SparseView { nrows, ncols, .. }) => (nrows, ncols),
         }
     }
 
     /// Refuses a sparse matrix whose positions or rows are out of range or out of order.
     pub fn check_structure(&self) -> Result<()> {
-        let Matrix::SparseColumns {
+        let Matrix::SparseColumns(SparseView {
             nrows,
             ncols,
             indptr,
             indices,
             values,
-        } = *self
+        }) = *self
         else {
             return Ok(());
         };
@@ -121,12 +125,12 @@ impl<'a> Matrix<'a> {
                     |(place, value): ((usize, usize), &f64)| (!value.is_finite()).then_some(place);
                 values.indexed_iter().find_map(bad)
             }
-            Matrix::SparseColumns {
+            Matrix::SparseColumns(SparseView {
                 indptr,
                 indices,
                 values,
                 ..
-            } => values
+            }) => values
                 .iter()
                 .enumerate()
                 .filter(|(_, value)| !value.is_finite())

@@ -10,7 +10,7 @@ mod scale;
 mod variance;
 
 pub use log::log1p;
-pub use matrix::{Cells, Matrix};
+pub use matrix::{Cells, Matrix, SparseView};
 pub use pca::{pca, Pca};
 pub use scale::{standard_scale, Standardization};
 pub use variance::Moments;

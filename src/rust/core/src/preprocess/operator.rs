@@ -9,7 +9,7 @@ use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::matrix::{Cells, Matrix};
+use super::matrix::{Cells, Matrix, SparseView};
 
 /// Z without making a sparse Y dense.
 pub(super) enum Operator<'a> {
@@ -21,7 +21,7 @@ pub(super) enum Operator<'a> {
     },
     /// Y as it is stored, with c and 1/s.
     Sparse {
-        matrix: Matrix<'a>,
+        matrix: SparseView<'a>,
         orientation: Cells,
         centre: Vec<f64>,
         inverse_scale: Vec<f64>,
@@ -32,7 +32,7 @@ impl<'a> Operator<'a> {
     pub(super) fn new(matrix: Matrix<'a>, cells: Cells, centre: &[f64], scale: &[f64]) -> Self {
         let values = match matrix {
             Matrix::Dense(values) => values,
-            Matrix::SparseColumns { .. } => {
+            Matrix::SparseColumns(matrix) => {
                 return Operator::Sparse {
                     matrix,
                     orientation: cells,
@@ -70,7 +70,7 @@ impl<'a> Operator<'a> {
                 matrix,
                 orientation,
                 ..
-            } => matrix.cells_and_genes(*orientation),
+            } => Matrix::SparseColumns(*matrix).cells_and_genes(*orientation),
         }
     }
 
@@ -219,17 +219,14 @@ const COLUMNS: usize = 32;
 const ROWS: usize = 512;
 
 /// S' B: row j is the sum over the stored values of column j.
-fn transposed_times(matrix: &Matrix<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> {
-    let Matrix::SparseColumns {
+fn transposed_times(matrix: &SparseView<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let SparseView {
         ncols,
         indptr,
         indices,
         values,
         ..
-    } = *matrix
-    else {
-        unreachable!("only sparse matrices come here")
-    };
+    } = *matrix;
     let width = b.ncols();
     let b = b.as_standard_layout();
     let mut out = Array2::zeros((ncols, width));
@@ -249,17 +246,14 @@ fn transposed_times(matrix: &Matrix<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> 
 
 /// S B: each task owns a range of rows and walks all columns, so that no two tasks write
 /// to one row and each row is summed by ascending column.
-fn times(matrix: &Matrix<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> {
-    let Matrix::SparseColumns {
+fn times(matrix: &SparseView<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let SparseView {
         nrows,
         ncols,
         indptr,
         indices,
         values,
-    } = *matrix
-    else {
-        unreachable!("only sparse matrices come here")
-    };
+    } = *matrix;
     let width = b.ncols();
     let b = b.as_standard_layout();
     let mut out = Array2::zeros((nrows, width));

@@ -3,7 +3,7 @@
 use ndarray::Axis;
 use rayon::prelude::*;
 
-use super::matrix::{Cells, Matrix};
+use super::matrix::{Cells, Matrix, SparseView};
 use super::variance::{column_moments, row_moments, Moments};
 use crate::{Error, Result};
 
@@ -71,12 +71,12 @@ impl Standardization {
                             *to = *value;
                         }
                     }
-                    Matrix::SparseColumns {
+                    Matrix::SparseColumns(SparseView {
                         indptr,
                         indices,
                         values,
                         ..
-                    } => {
+                    }) => {
                         to.fill(0.0);
                         for at in indptr[column] as usize..indptr[column + 1] as usize {
                             to[indices[at] as usize] = values[at];

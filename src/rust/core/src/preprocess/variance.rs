@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::matrix::Matrix;
+use super::matrix::{Matrix, SparseView};
 
 /// Mean and population variance (divisor n) of every column or row.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,13 +18,13 @@ pub struct Moments {
 pub fn column_moments(matrix: &Matrix<'_>) -> Moments {
     match *matrix {
         Matrix::Dense(values) => dense_columns(values),
-        Matrix::SparseColumns {
+        Matrix::SparseColumns(SparseView {
             nrows,
             ncols,
             indptr,
             values,
             ..
-        } => collect((0..ncols).into_par_iter().map(|column| {
+        }) => collect((0..ncols).into_par_iter().map(|column| {
             let stored = &values[indptr[column] as usize..indptr[column + 1] as usize];
             let mean = stored.iter().sum::<f64>() / nrows as f64;
             let zeros = (nrows - stored.len()) as f64;
@@ -42,13 +42,13 @@ pub fn column_moments(matrix: &Matrix<'_>) -> Moments {
 pub fn row_moments(matrix: &Matrix<'_>) -> Moments {
     match *matrix {
         Matrix::Dense(values) => dense_columns(values.reversed_axes()),
-        Matrix::SparseColumns {
+        Matrix::SparseColumns(SparseView {
             nrows,
             ncols,
             indices,
             values,
             ..
-        } => {
+        }) => {
             let stored = || indices.iter().map(|&row| row as usize).zip(values);
             let mut mean = vec![0.0; nrows];
             let mut zeros = vec![ncols; nrows];
