@@ -1,8 +1,11 @@
 //! The k nearest neighbours of every point.
 
+mod approximate;
 mod exact;
 mod given;
+mod partition;
 
+pub use approximate::{Index, QueryNeighbors};
 pub use exact::exact;
 pub use given::from_lists;
 
@@ -44,6 +47,54 @@ fn check_size(n: usize, k: usize) -> crate::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses points without coordinates or with values that are not finite.
+fn check_points(points: ndarray::ArrayView2<'_, f64>) -> crate::Result<()> {
+    use crate::Error;
+    if points.ncols() == 0 {
+        return Err(Error::input(
+            "The points have no coordinates.",
+            "Give at least one column.",
+        ));
+    }
+    if let Some(((row, column), value)) = points.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        return Err(Error::not_finite(
+            format!(
+                "Row {}, column {} of the points is {value}.",
+                row + 1,
+                column + 1
+            ),
+            "Remove or replace missing and infinite values first.",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses queries that do not fit `n` points of `dim` coordinates, or too many neighbours.
+fn check_queries(
+    queries: ndarray::ArrayView2<'_, f64>,
+    n: usize,
+    dim: usize,
+    k: usize,
+) -> crate::Result<()> {
+    use crate::Error;
+    if queries.ncols() != dim {
+        return Err(Error::input(
+            format!(
+                "The queries have {} coordinates, the points {dim}.",
+                queries.ncols()
+            ),
+            "Give queries with the columns of the points.",
+        ));
+    }
+    if k == 0 || k > n {
+        return Err(Error::input(
+            format!("`k` is {k}, but there are {n} points."),
+            format!("Give `k` between 1 and {n}."),
+        ));
+    }
+    check_points(queries)
 }
 
 /// Squared Euclidean distance from the differences of the coordinates, which is exact to
