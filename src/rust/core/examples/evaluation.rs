@@ -45,7 +45,7 @@ fn main() {
             .and_then(|params| params.rows(&graph, &()))
             .expect("affinities");
         let weights = symmetrize(&graph, &rows);
-        let entries = weights.values.len();
+        let entries = weights.entries();
         let new = || Objective::new(y.view(), weights.clone(), 10.0, 2).expect("objective");
         let params = Params {
             maxit: 60,

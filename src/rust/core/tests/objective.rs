@@ -28,11 +28,7 @@ fn weights(points: &Array2<f64>, perplexity: f64, k: usize) -> Weights {
 }
 
 fn no_weights(n: usize) -> Weights {
-    Weights {
-        starts: vec![0; n + 1],
-        columns: vec![],
-        values: vec![],
-    }
+    Weights::from_rows(vec![0; n + 1], vec![], vec![]).unwrap()
 }
 
 fn evaluate(objective: &mut Objective, x: &[f64], how: Repulsion) -> (Energy, Vec<f64>) {
@@ -218,8 +214,7 @@ fn sparse_and_dense_forms_agree() {
     let sparse = weights(&y, 8.0, 79);
     let mut attractive = Array2::zeros((80, 80));
     for row in 0..80 {
-        let (columns, values) = sparse.row(row);
-        for (&column, &value) in columns.iter().zip(values) {
+        for (column, value) in sparse.row(row) {
             attractive[(row, column as usize)] = value;
         }
     }

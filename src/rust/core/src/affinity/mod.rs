@@ -2,6 +2,7 @@
 //! perplexity, and from P to the symmetric W+.
 
 mod search;
+mod symmetrize;
 mod weights;
 
 use rayon::prelude::*;
@@ -11,6 +12,7 @@ use crate::neighbors::NeighborGraph;
 use crate::{Error, Result};
 
 pub use search::Search;
+pub use symmetrize::symmetrize;
 pub use weights::Weights;
 
 /// Rows solved between two looks at the monitor.
@@ -126,9 +128,4 @@ impl ValidParams {
             perplexity,
         })
     }
-}
-
-/// W+ = (P + P') / (2N) on a neighbour graph.
-pub fn symmetrize(graph: &NeighborGraph, rows: &RowAffinities) -> Weights {
-    Weights::symmetrized(graph.n, graph.k, &graph.ids, &rows.p)
 }

@@ -1,5 +1,7 @@
 //! The symmetric sparse attractive weights W+.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use sprs::CsMatViewI;
 
@@ -8,15 +10,35 @@ use crate::{Error, Result};
 /// Rows handled by one task; fixed, so that sums do not depend on the thread count.
 const ROWS_PER_TASK: usize = 256;
 
+/// Entries hashed by one task.
+const HASHED: usize = 1 << 16;
+
 /// A symmetric n x n matrix of non-negative weights with zero diagonal, by rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights {
-    /// Start of each row in `columns`, n + 1 entries.
-    pub starts: Vec<usize>,
-    /// Column of each weight, ascending within a row.
-    pub columns: Vec<u32>,
-    /// The weights.
-    pub values: Vec<f64>,
+    /// Start of each row among the entries, n + 1 numbers.
+    pub(super) starts: Vec<usize>,
+    pub(super) entries: Entries,
+}
+
+/// Entries row by row, columns ascending within a row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Entries {
+    /// Weights in double precision, 12 bytes an entry.
+    Double { columns: Vec<u32>, values: Vec<f64> },
+    /// For very many cells: 8 bytes an entry, the column in the upper half and the bits
+    /// of the weight in single precision in the lower.
+    Single(Vec<u64>),
+}
+
+/// An entry of [`Entries::Single`].
+pub(super) fn pack(column: u32, weight: f32) -> u64 {
+    u64::from(column) << 32 | u64::from(weight.to_bits())
+}
+
+fn unpack(entry: u64) -> (u32, f64) {
+    let weight = f32::from_bits(entry as u32);
+    ((entry >> 32) as u32, f64::from(weight))
 }
 
 impl Weights {
@@ -38,15 +60,13 @@ impl Weights {
         )?;
         let weights = Weights {
             starts,
-            columns,
-            values,
+            entries: Entries::Double { columns, values },
         };
         let place = |row: usize, column: u32| {
             format!("at row {}, column {}", row + 1, u64::from(column) + 1)
         };
         let fault = |row: usize| {
-            let (columns, values) = weights.row(row);
-            columns.iter().zip(values).find_map(|(&column, &value)| {
+            weights.row(row).find_map(|(column, value)| {
                 let mirrored = weights.get(column as usize, row as u32);
                 let at = || place(row, column);
                 if !value.is_finite() {
@@ -69,83 +89,72 @@ impl Weights {
         Ok(weights)
     }
 
-    /// W+ = (P + P') / (2n) of row-stochastic weights `p`, n x k, on the neighbours `ids`.
-    pub fn symmetrized(n: usize, k: usize, ids: &[u32], p: &[f64]) -> Self {
-        let scale = 1.0 / (2.0 * n as f64);
-        // Column counts of P are the row lengths of P', which is then built by one
-        // pass over P in row order, so that its rows come out sorted.
-        let mut transposed_starts = vec![0usize; n + 1];
-        for &id in ids {
-            transposed_starts[id as usize + 1] += 1;
-        }
-        for i in 0..n {
-            transposed_starts[i + 1] += transposed_starts[i];
-        }
-        let mut cursor = transposed_starts.clone();
-        let mut transposed_ids = vec![0u32; n * k];
-        let mut transposed_p = vec![0f64; n * k];
-        for row in 0..n {
-            for (&id, &p) in ids[row * k..][..k].iter().zip(&p[row * k..][..k]) {
-                let place = &mut cursor[id as usize];
-                transposed_ids[*place] = row as u32;
-                transposed_p[*place] = p;
-                *place += 1;
-            }
-        }
-        let rows: Vec<Vec<(u32, f64)>> = (0..n)
-            .into_par_iter()
-            .map(|row| {
-                let mut own: Vec<(u32, f64)> = ids[row * k..][..k]
-                    .iter()
-                    .copied()
-                    .zip(p[row * k..][..k].iter().copied())
-                    .collect();
-                own.sort_unstable_by_key(|&(id, _)| id);
-                let span = transposed_starts[row]..transposed_starts[row + 1];
-                let theirs = transposed_ids[span.clone()].iter().zip(&transposed_p[span]);
-                merge_sums(&own, theirs.map(|(&id, &p)| (id, p)), scale)
-            })
-            .collect();
-        let mut starts = vec![0usize; n + 1];
-        for (row, entries) in rows.iter().enumerate() {
-            starts[row + 1] = starts[row] + entries.len();
-        }
-        let mut columns = Vec::with_capacity(starts[n]);
-        let mut values = Vec::with_capacity(starts[n]);
-        for (column, value) in rows.into_iter().flatten() {
-            columns.push(column);
-            values.push(value);
-        }
-        Weights {
-            starts,
-            columns,
-            values,
-        }
-    }
-
     /// Number of points.
     pub fn n(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// Columns and values of one row.
-    pub fn row(&self, row: usize) -> (&[u32], &[f64]) {
-        let span = self.starts[row]..self.starts[row + 1];
-        (&self.columns[span.clone()], &self.values[span])
+    /// Number of entries.
+    pub fn entries(&self) -> usize {
+        self.starts[self.n()]
+    }
+
+    /// Start of each row among the entries, and one past the last.
+    pub fn starts(&self) -> &[usize] {
+        &self.starts
+    }
+
+    /// Columns and weights of one row.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (u32, f64)> + '_ {
+        let entry = move |at: usize| match &self.entries {
+            Entries::Double { columns, values } => (columns[at], values[at]),
+            Entries::Single(entries) => unpack(entries[at]),
+        };
+        (self.starts[row]..self.starts[row + 1]).map(entry)
     }
 
     fn get(&self, row: usize, column: u32) -> f64 {
-        let (columns, values) = self.row(row);
-        columns
-            .binary_search(&column)
-            .map_or(0.0, |place| values[place])
+        let (from, to) = (self.starts[row], self.starts[row + 1]);
+        match &self.entries {
+            Entries::Double { columns, values } => columns[from..to]
+                .binary_search(&column)
+                .map_or(0.0, |place| values[from + place]),
+            Entries::Single(entries) => entries[from..to]
+                .binary_search_by_key(&column, |&entry| unpack(entry).0)
+                .map_or(0.0, |place| unpack(entries[from + place]).1),
+        }
+    }
+
+    /// A number that identifies the weights.
+    pub fn fingerprint(&self) -> u64 {
+        let parts: Vec<u64> = match &self.entries {
+            Entries::Double { columns, values } => columns
+                .par_chunks(HASHED)
+                .zip(values.par_chunks(HASHED))
+                .map(|(columns, values)| {
+                    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+                    columns.iter().for_each(|c| hash.update(&c.to_le_bytes()));
+                    values.iter().for_each(|v| hash.update(&v.to_le_bytes()));
+                    hash.digest()
+                })
+                .collect(),
+            Entries::Single(entries) => entries
+                .par_chunks(HASHED)
+                .map(|entries| {
+                    let bytes: Vec<u8> = entries.iter().flat_map(|e| e.to_le_bytes()).collect();
+                    xxhash_rust::xxh3::xxh3_64(&bytes)
+                })
+                .collect(),
+        };
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.to_le_bytes()).collect();
+        xxhash_rust::xxh3::xxh3_64(&bytes)
     }
 
     /// Row sums of W+, the diagonal of the degree matrix.
     pub fn degrees(&self) -> Vec<f64> {
         (0..self.n())
             .into_par_iter()
-            .map(|row| self.row(row).1.iter().sum())
+            .map(|row| self.row(row).map(|(_, weight)| weight).sum())
             .collect()
     }
 
@@ -161,9 +170,8 @@ impl Weights {
                 .for_each(|(task, chunk)| {
                     for (i, out) in chunk.chunks_exact_mut(d).enumerate() {
                         let row = task * ROWS_PER_TASK + i;
-                        let (columns, values) = self.row(row);
                         out.fill(0.0);
-                        for (&column, &w) in columns.iter().zip(values) {
+                        for (column, w) in self.row(row) {
                             for a in 0..d {
                                 out[a] += w * (x[row * d + a] - x[column as usize * d + a]);
                             }
@@ -174,6 +182,27 @@ impl Weights {
     }
 
     fn laplacian_product_in<const D: usize>(&self, x: &[f64], result: &mut [f64]) {
+        match &self.entries {
+            Entries::Double { columns, values } => {
+                let row = |span: Range<usize>| {
+                    let values = values[span.clone()].iter().copied();
+                    columns[span].iter().copied().zip(values)
+                };
+                self.product_of_rows::<D, _>(row, x, result);
+            }
+            Entries::Single(entries) => {
+                let row = |span: Range<usize>| entries[span].iter().map(|&entry| unpack(entry));
+                self.product_of_rows::<D, _>(row, x, result);
+            }
+        }
+    }
+
+    fn product_of_rows<const D: usize, I: Iterator<Item = (u32, f64)>>(
+        &self,
+        row: impl Fn(Range<usize>) -> I + Sync,
+        x: &[f64],
+        result: &mut [f64],
+    ) {
         let (points, _) = x.as_chunks::<D>();
         let (results, _) = result.as_chunks_mut::<D>();
         results
@@ -181,11 +210,10 @@ impl Weights {
             .enumerate()
             .for_each(|(task, chunk)| {
                 for (i, out) in chunk.iter_mut().enumerate() {
-                    let row = task * ROWS_PER_TASK + i;
-                    let (columns, values) = self.row(row);
-                    let here = points[row];
+                    let n = task * ROWS_PER_TASK + i;
+                    let here = points[n];
                     let mut sum = [0.0; D];
-                    for (&column, &w) in columns.iter().zip(values) {
+                    for (column, w) in row(self.starts[n]..self.starts[n + 1]) {
                         let there = points[column as usize];
                         for a in 0..D {
                             sum[a] += w * (here[a] - there[a]);
@@ -195,25 +223,4 @@ impl Weights {
                 }
             });
     }
-}
-
-/// Scaled sum of two sparse rows, both sorted by column.
-fn merge_sums(
-    own: &[(u32, f64)],
-    theirs: impl Iterator<Item = (u32, f64)>,
-    scale: f64,
-) -> Vec<(u32, f64)> {
-    let mut merged = Vec::with_capacity(2 * own.len());
-    let mut own = own.iter().copied().peekable();
-    for (id, p) in theirs {
-        while let Some(entry) = own.next_if(|&(other, _)| other < id) {
-            merged.push((entry.0, scale * entry.1));
-        }
-        let both = own
-            .next_if(|&(other, _)| other == id)
-            .map_or(0.0, |(_, p)| p);
-        merged.push((id, scale * (p + both)));
-    }
-    merged.extend(own.map(|(id, p)| (id, scale * p)));
-    merged
 }

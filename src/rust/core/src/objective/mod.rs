@@ -144,13 +144,12 @@ impl Objective {
     /// A number that identifies inputs, weights and lambda.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        let mut feed = |values: &[f64]| values.iter().for_each(|v| hash.update(&v.to_le_bytes()));
-        feed(&self.fields.rows);
-        feed(&self.weights.values);
-        feed(&[self.lambda]);
-        for &column in &self.weights.columns {
-            hash.update(&column.to_le_bytes());
+        for row in self.fields.rows.chunks(1 << 16) {
+            let bytes: Vec<u8> = row.iter().flat_map(|v| v.to_le_bytes()).collect();
+            hash.update(&bytes);
         }
+        hash.update(&self.weights.fingerprint().to_le_bytes());
+        hash.update(&self.lambda.to_le_bytes());
         hash.digest()
     }
 

@@ -23,8 +23,7 @@ impl Preconditioner {
         let mut matrix = Mat::<f64>::zeros(n, n);
         for (row, degree) in weights.degrees().into_iter().enumerate() {
             matrix[(row, row)] = 4.0 * degree + ridge;
-            let (columns, values) = weights.row(row);
-            for (&column, &value) in columns.iter().zip(values) {
+            for (column, value) in weights.row(row) {
                 matrix[(row, column as usize)] -= 4.0 * value;
             }
         }
