@@ -57,6 +57,11 @@ impl Index {
         &self.partition.order
     }
 
+    /// [`Index::order`], without the index.
+    pub fn into_order(self) -> Vec<u32> {
+        self.partition.order
+    }
+
     /// The k nearest other points of every point, where points are numbered by their
     /// place in [`Index::order`].
     pub fn graph(&self, k: usize, monitor: &dyn Monitor) -> Result<NeighborGraph> {

@@ -57,10 +57,6 @@ pub fn exact(
     })
 }
 
-/// Points closer to their mean than this have squared distances that lose digits or
-/// vanish among the smallest doubles.
-const SMALLEST: f64 = 1e-145;
-
 /// What every block of rows needs to know.
 struct Search<'a> {
     points: &'a [f64],
@@ -104,7 +100,7 @@ impl<'a> Search<'a> {
             ));
         }
         let largest = centred.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        if largest > 0.0 && largest < SMALLEST {
+        if largest > 0.0 && largest < super::SMALLEST {
             return Err(Error::input(
                 format!(
                     "The points lie within {largest:e} of their mean: squared distances vanish."

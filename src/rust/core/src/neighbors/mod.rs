@@ -5,9 +5,19 @@ mod exact;
 mod given;
 mod partition;
 
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+
+use crate::monitor::Monitor;
+use crate::{Error, Result};
+
 pub use approximate::{Index, QueryNeighbors};
 pub use exact::exact;
 pub use given::from_lists;
+
+/// Points closer to their mean than this have squared distances that lose digits or
+/// vanish among the smallest doubles.
+const SMALLEST: f64 = 1e-145;
 
 /// k nearest neighbours of n points, the point itself excluded by its index.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,9 +32,100 @@ pub struct NeighborGraph {
     pub squared_distances: Vec<f64>,
 }
 
+/// How neighbours are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Search {
+    /// Exactly up to 20,000 points, approximately beyond.
+    #[default]
+    Auto,
+    /// By all distances.
+    Exact,
+    /// Among the points of near cells.
+    Approximate,
+}
+
+/// Points up to which the exact search takes a second or two.
+const EXACT_UP_TO: usize = 20_000;
+
+impl Search {
+    /// Whether `n` points are searched approximately.
+    pub fn is_approximate(self, n: usize) -> bool {
+        match self {
+            Search::Auto => n > EXACT_UP_TO,
+            Search::Exact => false,
+            Search::Approximate => true,
+        }
+    }
+}
+
+/// A neighbour graph whose points may stand in another order than they came in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderedGraph {
+    /// The graph; points are numbered by their place.
+    pub graph: NeighborGraph,
+    /// Id of the point at each place, near points near each other; `None` where the
+    /// points stand as they came.
+    pub order: Option<Vec<u32>>,
+}
+
+/// The k nearest neighbours of every row of `points` (n x D) among the other rows.
+/// `seed` is for the approximate search.
+pub fn search(
+    points: ArrayView2<'_, f64>,
+    k: usize,
+    how: Search,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<OrderedGraph> {
+    check_size(points.nrows(), k)?;
+    if !how.is_approximate(points.nrows()) {
+        let graph = exact(points, k, monitor)?;
+        return Ok(OrderedGraph { graph, order: None });
+    }
+    let index = Index::new(points, seed, monitor)?;
+    let graph = index.graph(k, monitor)?;
+    let order = Some(index.into_order());
+    Ok(OrderedGraph { graph, order })
+}
+
+impl OrderedGraph {
+    /// The graph with points numbered as they came.
+    pub fn into_graph(self) -> NeighborGraph {
+        let OrderedGraph { graph, order } = self;
+        let Some(order) = order else { return graph };
+        let (n, k) = (graph.n, graph.k);
+        let mut place = vec![0u32; n];
+        for (at, &id) in order.iter().enumerate() {
+            place[id as usize] = at as u32;
+        }
+        let mut ids = vec![0u32; n * k];
+        let mut squared_distances = vec![0.0; n * k];
+        ids.par_chunks_exact_mut(k)
+            .zip(squared_distances.par_chunks_exact_mut(k))
+            .zip(&place)
+            .for_each(|((ids, distances), &place)| {
+                let from = place as usize * k;
+                let listed = graph.ids[from..from + k].iter();
+                let mut list: Vec<(f64, u32)> = listed
+                    .zip(&graph.squared_distances[from..from + k])
+                    .map(|(&other, &distance)| (distance, order[other as usize]))
+                    .collect();
+                list.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                for ((distance, id), slot) in list.into_iter().zip(ids.iter_mut().zip(distances)) {
+                    (*slot.0, *slot.1) = (id, distance);
+                }
+            });
+        NeighborGraph {
+            n,
+            k,
+            ids,
+            squared_distances,
+        }
+    }
+}
+
 /// Refuses sizes for which no graph of k neighbours exists.
-fn check_size(n: usize, k: usize) -> crate::Result<()> {
-    use crate::Error;
+fn check_size(n: usize, k: usize) -> Result<()> {
     if n < 2 {
         return Err(Error::input(
             format!("There are {n} points, so that no point has a neighbour."),
@@ -50,8 +151,7 @@ fn check_size(n: usize, k: usize) -> crate::Result<()> {
 }
 
 /// Refuses points without coordinates or with values that are not finite.
-fn check_points(points: ndarray::ArrayView2<'_, f64>) -> crate::Result<()> {
-    use crate::Error;
+fn check_points(points: ArrayView2<'_, f64>) -> Result<()> {
     if points.ncols() == 0 {
         return Err(Error::input(
             "The points have no coordinates.",
@@ -72,13 +172,7 @@ fn check_points(points: ndarray::ArrayView2<'_, f64>) -> crate::Result<()> {
 }
 
 /// Refuses queries that do not fit `n` points of `dim` coordinates, or too many neighbours.
-fn check_queries(
-    queries: ndarray::ArrayView2<'_, f64>,
-    n: usize,
-    dim: usize,
-    k: usize,
-) -> crate::Result<()> {
-    use crate::Error;
+fn check_queries(queries: ArrayView2<'_, f64>, n: usize, dim: usize, k: usize) -> Result<()> {
     if queries.ncols() != dim {
         return Err(Error::input(
             format!(

@@ -23,6 +23,9 @@ const ROUNDS: usize = 6;
 /// A cell this many times larger than aimed at is divided: duplicates may fill one.
 const OVERSIZE: usize = 4;
 
+/// Points farther than this from their mean have squared distances that overflow.
+const LARGEST: f64 = 1e150;
+
 /// Points of one task.
 const TASK: usize = 256;
 
@@ -75,10 +78,18 @@ impl Frame {
                 column.fold(0.0f64, |largest, v| largest.max((v - mean[j]).abs()))
             })
             .reduce(|| 0.0, f64::max);
-        if !largest.is_finite() {
+        if !(largest < LARGEST) {
             return Err(Error::input(
-                "The distances between the points overflow.",
+                "The squared distances between the points overflow.",
                 "Divide the points by a common scale first.",
+            ));
+        }
+        if largest > 0.0 && largest < super::SMALLEST {
+            return Err(Error::input(
+                format!(
+                    "The points lie within {largest:e} of their mean: squared distances vanish."
+                ),
+                "Multiply the points by a common scale first.",
             ));
         }
         Ok(Frame {

@@ -1,0 +1,80 @@
+//! All stages of elastic embedding on the rows of a NumPy file, with the seconds of each:
+//! `large FILE.npy N lambda iterations threads`.
+
+use std::time::Instant;
+
+use ndarray::{s, Array2, Axis};
+use ndarray_npy::read_npy;
+use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
+use neuralee_core::neighbors::{search, Search};
+use neuralee_core::objective::Objective;
+use neuralee_core::optimize::{Params, Run, Start};
+use neuralee_core::threads::with_threads;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [file, n, lambda, iterations, threads] = arguments.as_slice() else {
+        panic!("usage: large FILE.npy N lambda iterations threads");
+    };
+    let number = |text: &String| text.parse::<f64>().expect("a number");
+    let (n, lambda, iterations) = (number(n) as usize, number(lambda), number(iterations));
+    let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
+    let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
+    drop(all);
+    with_threads(number(threads) as usize, || {
+        let mut last = Instant::now();
+        let mut stage = |name: &str| {
+            eprintln!("{name} {:.2} s", last.elapsed().as_secs_f64());
+            last = Instant::now();
+        };
+        let mut found = search(points.view(), 90, Search::Auto, 42, &()).expect("neighbours");
+        stage("neighbours");
+        let rows = AffinityParams::default()
+            .check(n, 90)
+            .and_then(|params| params.rows(&found.graph, &()))
+            .expect("affinities");
+        stage("affinities");
+        found.graph.squared_distances = Vec::new();
+        let weights = symmetrize(&found.graph, &rows);
+        drop((found.graph, rows));
+        stage("weights");
+        let points = match &found.order {
+            Some(order) => {
+                let order: Vec<usize> = order.iter().map(|&id| id as usize).collect();
+                points.select(Axis(0), &order)
+            }
+            None => points,
+        };
+        let objective = Objective::new(points.view(), weights, lambda, 2).expect("objective");
+        let params = Params {
+            maxit: iterations as u64,
+            tol: std::env::var("TOL")
+                .ok()
+                .and_then(|v| v.parse().ok())
+                .unwrap_or(1e-5),
+            ..Params::default()
+        };
+        let mut run =
+            Run::new(objective, points.view(), Start::Pca, 42, params, &()).expect("start");
+        stage("start");
+        while run.stopped().is_none() {
+            run.advance(10, &()).expect("run");
+            let row = run.trace().last().expect("a row");
+            eprintln!(
+                "  iteration {} E {:.6} |gradient| {:.3e} seconds {:.2} {:?}",
+                row.iteration,
+                row.loss,
+                row.gradient_norm,
+                row.seconds,
+                run.repulsion()
+            );
+        }
+        stage("optimisation");
+        println!(
+            "N {n} lambda {lambda}: E {:.6} after {} iterations",
+            run.loss(),
+            run.iteration()
+        );
+    })
+    .expect("threads");
+}
