@@ -13,6 +13,7 @@ pub mod affinity;
 pub mod error;
 mod exponential;
 pub mod io;
+pub mod memory;
 pub mod monitor;
 pub mod neighbors;
 pub mod objective;

@@ -238,7 +238,7 @@ fn resumed_runs_end_with_the_same_bits() {
         first.advance(20, &()).unwrap();
         let bytes = first.state().to_bytes().unwrap();
         let state = State::from_bytes(&bytes).unwrap();
-        let mut resumed = Run::resume(objective(&y, 10.0, 2), state).unwrap();
+        let mut resumed = Run::resume(objective(&y, 10.0, 2), &[], state).unwrap();
         resumed.advance(1000, &()).unwrap();
         assert_eq!(straight.embedding(), resumed.embedding());
         assert_eq!(straight.loss(), resumed.loss());
@@ -335,6 +335,88 @@ fn given_starts_are_checked() {
 }
 
 #[test]
+fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
+    let y = cells(400);
+    let params = params(Method::Auto, 90);
+    let new = || {
+        let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
+        run.follow(&[10.0, 100.0]).unwrap()
+    };
+    let mut straight = new();
+    straight.advance(1000, &()).unwrap();
+    let lambdas: Vec<f64> = straight.trace().iter().map(|row| row.lambda).collect();
+    assert!(lambdas.is_sorted());
+    assert_eq!(lambdas[0], 1.0);
+    assert_eq!(lambdas[lambdas.len() - 1], 100.0);
+    assert!(lambdas.iter().filter(|&&lambda| lambda == 1.0).count() <= 31);
+    let rows = straight.trace().chunk_by(|a, b| a.lambda == b.lambda);
+    assert!(rows
+        .into_iter()
+        .all(|rows| rows.windows(2).all(|pair| pair[1].loss <= pair[0].loss)));
+    let last = straight.iteration();
+    for stop in 1..last {
+        let mut first = new();
+        first.advance(stop, &()).unwrap();
+        let state = State::from_bytes(&first.state().to_bytes().unwrap()).unwrap();
+        let mut resumed = Run::resume(objective(&y, 1.0, 2), &[10.0, 100.0], state).unwrap();
+        resumed.advance(1000, &()).unwrap();
+        assert_eq!(resumed.embedding(), straight.embedding(), "after {stop}");
+        assert_eq!(resumed.iteration(), last);
+    }
+    let state = new().state().clone();
+    let other_path = Run::resume(objective(&y, 1.0, 2), &[10.0], state)
+        .err()
+        .unwrap();
+    assert_eq!(other_path.kind(), "input");
+    let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
+    assert_eq!(run.follow(&[-1.0]).err().unwrap().kind(), "input");
+}
+
+#[test]
+fn a_minimum_that_is_given_is_recognised_by_its_gradient() {
+    let y = cells(100);
+    let params = Params {
+        tol: 1e-9,
+        ..params(Method::Exact, 500)
+    };
+    let mut run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
+    run.advance(500, &()).unwrap();
+    let x = ndarray::ArrayView2::from_shape((100, 2), run.embedding())
+        .unwrap()
+        .to_owned();
+    let loose = Params {
+        tol: 1e-4,
+        ..params
+    };
+    let mut again = Run::from_embedding(objective(&y, 1.0, 2), x.view(), loose, &()).unwrap();
+    again.advance(10, &()).unwrap();
+    assert_eq!(again.stopped(), Some(Reason::Converged));
+    assert!(again.iteration() <= 1);
+}
+
+#[test]
+fn checkpoints_are_whole_or_not_there() {
+    let y = cells(60);
+    let params = params(Method::Auto, 10);
+    let mut run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 1, params, &()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.ckpt");
+    for _ in 0..2 {
+        run.advance(2, &()).unwrap();
+        run.state().save(&path).unwrap();
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            run.state().to_bytes().unwrap()
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    let missing = folder.path().join("no").join("run.ckpt");
+    let error = run.state().save(&missing).unwrap_err();
+    assert_eq!(error.kind(), "input");
+    assert!(error.to_string().contains("run.ckpt"));
+}
+
+#[test]
 fn foreign_and_damaged_states_are_refused() {
     let y = cells(60);
     let params = params(Method::Auto, 10);
@@ -342,11 +424,13 @@ fn foreign_and_damaged_states_are_refused() {
     run.advance(5, &()).unwrap();
     let bytes = run.state().to_bytes().unwrap();
     let state = State::from_bytes(&bytes).unwrap();
-    let other_lambda = Run::resume(objective(&y, 2.0, 2), state.clone())
+    let other_lambda = Run::resume(objective(&y, 2.0, 2), &[], state.clone())
         .err()
         .unwrap();
     assert_eq!(other_lambda.kind(), "input");
-    let other_dimension = Run::resume(objective(&y, 1.0, 3), state).err().unwrap();
+    let other_dimension = Run::resume(objective(&y, 1.0, 3), &[], state)
+        .err()
+        .unwrap();
     assert_eq!(other_dimension.kind(), "input");
     for cut in [0, 10, 27, 28, bytes.len() / 2, bytes.len() - 1] {
         assert_eq!(

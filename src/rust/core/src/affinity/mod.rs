@@ -8,11 +8,12 @@ mod weights;
 use rayon::prelude::*;
 
 use crate::monitor::Monitor;
-use crate::neighbors::NeighborGraph;
+use crate::neighbors::{NeighborGraph, OrderedGraph};
 use crate::{Error, Result};
 
 pub use search::Search;
 pub use symmetrize::symmetrize;
+pub(crate) use symmetrize::SINGLE_FROM;
 pub use weights::Weights;
 
 /// Rows solved between two looks at the monitor.
@@ -127,5 +128,56 @@ impl ValidParams {
             log_beta,
             perplexity,
         })
+    }
+}
+
+/// Attractive weights with all that is known of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Affinities {
+    /// W+; cells are numbered by their place.
+    pub weights: Weights,
+    /// As in [`RowAffinities`], by place.
+    pub log_beta: Vec<f64>,
+    /// As in [`RowAffinities`], by place.
+    pub perplexity: Vec<f64>,
+    /// Neighbours per cell.
+    pub k: usize,
+    /// Id of the cell at each place; `None` where the cells stand as they came.
+    pub order: Option<Vec<u32>>,
+}
+
+impl Affinities {
+    /// Affinities of the cells of a graph, which is used up on the way.
+    pub fn of_graph(graph: OrderedGraph, params: Params, monitor: &dyn Monitor) -> Result<Self> {
+        let OrderedGraph { mut graph, order } = graph;
+        let rows = params.check(graph.n, graph.k)?.rows(&graph, monitor)?;
+        graph.squared_distances = Vec::new();
+        monitor.check()?;
+        Ok(Affinities {
+            weights: symmetrize(&graph, &rows),
+            log_beta: rows.log_beta,
+            perplexity: rows.perplexity,
+            k: graph.k,
+            order,
+        })
+    }
+
+    /// The same with the cells numbered as they came.
+    pub fn as_they_came(self) -> Self {
+        let Some(order) = self.order else { return self };
+        let back = |values: &[f64]| {
+            let mut moved = vec![0.0; values.len()];
+            for (&id, &value) in order.iter().zip(values) {
+                moved[id as usize] = value;
+            }
+            moved
+        };
+        Affinities {
+            weights: self.weights.renumbered(&order),
+            log_beta: back(&self.log_beta),
+            perplexity: back(&self.perplexity),
+            k: self.k,
+            order: None,
+        }
     }
 }

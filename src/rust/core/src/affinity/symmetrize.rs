@@ -10,7 +10,7 @@ use crate::neighbors::NeighborGraph;
 
 /// Cells from which on weights are kept in single precision: rounding them moves E by
 /// less than 1e-8, and an evaluation reads them all.
-const SINGLE_FROM: usize = 100_000;
+pub(crate) const SINGLE_FROM: usize = 100_000;
 
 /// Rows merged by one task.
 const ROWS_PER_TASK: usize = 256;

@@ -125,6 +125,34 @@ impl Weights {
         }
     }
 
+    /// The weights with point i called `ids[i]`, in double precision.
+    pub fn renumbered(&self, ids: &[u32]) -> Weights {
+        let n = self.n();
+        let mut place = vec![0u32; n];
+        for (at, &id) in ids.iter().enumerate() {
+            place[id as usize] = at as u32;
+        }
+        let rows: Vec<Vec<(u32, f64)>> = place
+            .par_iter()
+            .map(|&at| {
+                let renumbered = |(column, weight): (u32, f64)| (ids[column as usize], weight);
+                let mut row: Vec<_> = self.row(at as usize).map(renumbered).collect();
+                row.sort_unstable_by_key(|entry| entry.0);
+                row
+            })
+            .collect();
+        let mut starts = vec![0];
+        starts.extend(rows.iter().scan(0, |end, row| {
+            *end += row.len();
+            Some(*end)
+        }));
+        let (columns, values) = rows.into_iter().flatten().unzip();
+        Weights {
+            starts,
+            entries: Entries::Double { columns, values },
+        }
+    }
+
     /// A number that identifies the weights.
     pub fn fingerprint(&self) -> u64 {
         let parts: Vec<u64> = match &self.entries {

@@ -1,6 +1,6 @@
 //! What a file may ask for.
 
-use crate::{Error, Result};
+use crate::{memory, Error, Result};
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
@@ -70,12 +70,12 @@ pub(crate) fn with_path(path: &Path, error: Error) -> Error {
 
 /// Refuses to read more than fits into memory.
 pub(crate) fn require_memory(bytes: u64, what: &str) -> Result<()> {
-    match available_memory() {
+    match memory::available() {
         Some(free) if bytes > free => Err(Error::memory(
             format!(
                 "{what} needs {} of memory and {} is free.",
-                size(bytes),
-                size(free)
+                memory::size(bytes),
+                memory::size(free)
             ),
             "Use a machine with more memory, or a file with fewer cells or genes.",
         )),
@@ -92,38 +92,4 @@ pub(crate) fn require_indexable(entries: usize) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn size(bytes: u64) -> String {
-    let gib = bytes as f64 / f64::from(1 << 30);
-    if gib >= 1.0 {
-        format!("{gib:.1} GiB")
-    } else {
-        format!("{:.1} MiB", gib * 1024.0)
-    }
-}
-
-/// Bytes that this process can still take: the machine's, or what its control group leaves.
-/// Unknown on systems without /proc.
-fn available_memory() -> Option<u64> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = meminfo
-        .lines()
-        .find_map(|l| l.strip_prefix("MemAvailable:"))?;
-    let machine = line
-        .split_whitespace()
-        .next()?
-        .parse::<u64>()
-        .ok()?
-        .saturating_mul(1024);
-    let number = |file: &str| -> Option<u64> {
-        std::fs::read_to_string(format!("/sys/fs/cgroup/{file}"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    };
-    let group =
-        number("memory.max").map(|most| most.saturating_sub(number("memory.current").unwrap_or(0)));
-    Some(group.map_or(machine, |g| g.min(machine)))
 }

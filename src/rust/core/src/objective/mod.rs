@@ -104,12 +104,6 @@ impl Objective {
                 "Compute the affinities from the same cells.",
             ));
         }
-        if !(lambda >= 0.0 && lambda.is_finite()) {
-            return Err(Error::input(
-                format!("`lambda` is {lambda}."),
-                "Give a finite number that is not negative; 1 to 100 are usual.",
-            ));
-        }
         if d == 0 || d > 50 {
             return Err(Error::dimension(
                 format!("The embedding would have {d} dimensions."),
@@ -120,7 +114,7 @@ impl Objective {
         Ok(Objective {
             weights,
             fields,
-            lambda,
+            lambda: check_lambda(lambda)?,
             d,
             workspace: grid::Workspace::default(),
         })
@@ -141,7 +135,18 @@ impl Objective {
         &self.weights
     }
 
-    /// A number that identifies inputs, weights and lambda.
+    /// The weight of the repulsion.
+    pub fn lambda(&self) -> f64 {
+        self.lambda
+    }
+
+    /// Changes the weight of the repulsion.
+    pub fn set_lambda(&mut self, lambda: f64) -> Result<()> {
+        self.lambda = check_lambda(lambda)?;
+        Ok(())
+    }
+
+    /// A number that identifies inputs and weights.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         for row in self.fields.rows.chunks(1 << 16) {
@@ -149,7 +154,6 @@ impl Objective {
             hash.update(&bytes);
         }
         hash.update(&self.weights.fingerprint().to_le_bytes());
-        hash.update(&self.lambda.to_le_bytes());
         hash.digest()
     }
 
@@ -276,6 +280,16 @@ impl Objective {
             }
         }
     }
+}
+
+fn check_lambda(lambda: f64) -> Result<f64> {
+    if lambda >= 0.0 && lambda.is_finite() {
+        return Ok(lambda);
+    }
+    Err(Error::input(
+        format!("`lambda` is {lambda}."),
+        "Give a finite number that is not negative; 1 to 100 are usual.",
+    ))
 }
 
 /// Standard deviation of X about its mean: the root of the mean over the dimensions.

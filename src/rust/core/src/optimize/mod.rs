@@ -40,6 +40,9 @@ const DIAGONAL_RIDGE: f64 = 0.1;
 /// Iterations over which the relative decrease of E is judged.
 const WINDOW: usize = 10;
 
+/// Tolerance on the way to the last lambda: the map only has to unfold there.
+const PATH_TOLERANCE: f64 = 1e-3;
+
 /// A relative step above this says that the embedding is still unfolding, however flat
 /// E is there.
 const UNFOLDING: f64 = 0.1;
@@ -51,8 +54,9 @@ pub struct Params {
     pub method: Method,
     /// Most iterations of the run, over all its continuations.
     pub maxit: u64,
-    /// The run has converged once ten iterations lower E by less than this fraction, or
-    /// one moves X by less than this fraction of its length.
+    /// The run has converged once ten iterations lower E by less than this fraction, one
+    /// moves X by less than this fraction of its length, or no change of X by its own
+    /// length could, to first order, lower E by more than this fraction: |G| |X| <= tol E.
     pub tol: f64,
 }
 
@@ -163,6 +167,7 @@ impl Run {
         }
         let first = TraceRow {
             iteration: 0,
+            lambda: objective.lambda(),
             loss,
             gradient_norm: norm(&gradient),
             seconds: started.elapsed().as_secs_f64(),
@@ -170,6 +175,8 @@ impl Run {
         let state = State {
             params,
             fingerprint: objective.fingerprint(),
+            lambdas: vec![objective.lambda()],
+            stage: 0,
             iteration: 0,
             x,
             gradient,
@@ -186,10 +193,28 @@ impl Run {
         })
     }
 
+    /// Lets a run that has just begun go on to further values of lambda, each from the
+    /// map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). `maxit`
+    /// is shared out evenly: stage i of s ends at iteration i maxit / s at the latest.
+    pub fn follow(mut self, further: &[f64]) -> Result<Self> {
+        let own = self.objective.lambda();
+        for &lambda in further {
+            self.objective.set_lambda(lambda)?;
+        }
+        self.objective.set_lambda(own)?;
+        self.state.lambdas.truncate(1);
+        self.state.lambdas.extend_from_slice(further);
+        Ok(self)
+    }
+
     /// Takes up a run where `state` left it. The objective must be the one it was
-    /// written for.
-    pub fn resume(objective: Objective, state: State) -> Result<Self> {
+    /// written for, with the first lambda, and `further` those that it followed.
+    pub fn resume(mut objective: Objective, further: &[f64], state: State) -> Result<Self> {
+        let lambdas: Vec<f64> = std::iter::once(objective.lambda())
+            .chain(further.iter().copied())
+            .collect();
         if state.fingerprint != objective.fingerprint()
+            || state.lambdas != lambdas
             || state.x.len() != objective.n() * objective.d()
             || state.gradient.len() != state.x.len()
         {
@@ -198,6 +223,7 @@ impl Run {
                 "Call with the same arguments as the run that wrote it.",
             ));
         }
+        objective.set_lambda(lambdas[state.stage.min(lambdas.len() - 1)])?;
         let preconditioner = precondition(&objective)?;
         Ok(Run {
             objective,
@@ -213,7 +239,14 @@ impl Run {
         let iterations = iterations.min(remaining);
         monitor.stage("embedding", iterations as usize);
         for _ in 0..iterations {
-            if self.state.stopped.is_some() || monitor.cancelled() {
+            if monitor.cancelled() {
+                return Ok(());
+            }
+            match self.next_stage(monitor) {
+                Err(Error::Interrupted(_)) => return Ok(()),
+                other => other?,
+            }
+            if self.state.stopped.is_some() {
                 return Ok(());
             }
             match self.iterate(monitor) {
@@ -225,6 +258,38 @@ impl Run {
         if self.state.stopped.is_none() && self.state.iteration >= self.state.params.maxit {
             self.state.stopped = Some(Reason::Iterations);
         }
+        Ok(())
+    }
+
+    /// Goes to the next lambda, if there is one and its time has come.
+    fn next_stage(&mut self, monitor: &dyn Monitor) -> Result<()> {
+        let Run {
+            objective, state, ..
+        } = self;
+        let stages = state.lambdas.len();
+        if state.stage + 1 == stages {
+            return Ok(());
+        }
+        let share = state.params.maxit * (state.stage as u64 + 1) / stages as u64;
+        if state.stopped.is_none() && state.iteration < share {
+            return Ok(());
+        }
+        let lambda = state.lambdas[state.stage + 1];
+        let before = objective.lambda();
+        objective.set_lambda(lambda)?;
+        let mut gradient = vec![0.0; state.x.len()];
+        let energy = match objective.evaluate(&state.x, state.how, &mut gradient, monitor) {
+            Ok(energy) => energy,
+            Err(error) => {
+                objective.set_lambda(before)?;
+                return Err(error);
+            }
+        };
+        state.stage += 1;
+        state.stopped = None;
+        state.memory = Memory::default();
+        state.loss = energy.total();
+        state.gradient = gradient;
         Ok(())
     }
 
@@ -295,11 +360,23 @@ impl Run {
         let last = state.trace.last().map_or(0.0, |row| row.seconds);
         state.trace.push(TraceRow {
             iteration: state.iteration,
+            lambda: objective.lambda(),
             loss: state.loss,
             gradient_norm: norm(&state.gradient),
             seconds: last + started.elapsed().as_secs_f64(),
         });
-        if converged(&state.trace, moved, state.params.tol) {
+        let tol = if state.stage + 1 < state.lambdas.len() {
+            state.params.tol.max(PATH_TOLERANCE)
+        } else {
+            state.params.tol
+        };
+        // A start close to a saddle has a small gradient too, but moves fast.
+        let flat = norm(&state.gradient) * norm(&state.x) <= tol * state.loss.abs();
+        let same_lambda = |row: &TraceRow| row.lambda == objective.lambda();
+        let before = state.trace.iter().rposition(|row| !same_lambda(row));
+        let stage = &state.trace[before.map_or(0, |last| last + 1)..];
+        let settled = moved <= UNFOLDING && (flat || levelled(stage, tol));
+        if moved <= tol || settled {
             state.stopped = Some(Reason::Converged);
         }
         Ok(())
@@ -371,16 +448,14 @@ fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
-fn converged(trace: &[TraceRow], moved: f64, tol: f64) -> bool {
-    if moved <= tol {
-        return true;
-    }
-    if trace.len() <= WINDOW || moved > UNFOLDING {
+/// Whether E has hardly fallen over the last iterations of a stage.
+fn levelled(stage: &[TraceRow], tol: f64) -> bool {
+    if stage.len() <= WINDOW {
         return false;
     }
     let (now, before) = (
-        trace[trace.len() - 1].loss,
-        trace[trace.len() - 1 - WINDOW].loss,
+        stage[stage.len() - 1].loss,
+        stage[stage.len() - 1 - WINDOW].loss,
     );
     before - now <= tol * now.abs()
 }

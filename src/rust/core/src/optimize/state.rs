@@ -1,5 +1,9 @@
 //! A run that can be put away and taken up again, as bytes.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::direction::Memory;
@@ -8,13 +12,15 @@ use crate::objective::Repulsion;
 use crate::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"NEURALEE";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// One line of the history of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TraceRow {
     /// Iterations done; 0 is the start.
     pub iteration: u64,
+    /// The weight of the repulsion in this E.
+    pub lambda: f64,
     /// E(X).
     pub loss: f64,
     /// Frobenius norm of its gradient.
@@ -27,8 +33,12 @@ pub struct TraceRow {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     pub(super) params: Params,
-    /// Identifies inputs, weights and lambda.
+    /// Identifies inputs and weights.
     pub(super) fingerprint: u64,
+    /// The values of lambda that the run takes in turn.
+    pub(super) lambdas: Vec<f64>,
+    /// Which of them it has come to.
+    pub(super) stage: usize,
     pub(super) iteration: u64,
     pub(super) x: Vec<f64>,
     pub(super) gradient: Vec<f64>,
@@ -51,6 +61,29 @@ impl State {
         bytes.extend_from_slice(&xxhash_rust::xxh3::xxh3_64(&body).to_le_bytes());
         bytes.extend_from_slice(&body);
         Ok(bytes)
+    }
+
+    /// Writes [`State::to_bytes`] to a file, which takes the place of what was there only
+    /// once it is whole.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".partial");
+        let beside = Path::new(&beside);
+        let bytes = self.to_bytes()?;
+        let written = File::create(beside)
+            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+            .and_then(|()| std::fs::rename(beside, path));
+        written.map_err(|e| {
+            // What is left of a failed attempt is of no use; that it stays is no second error.
+            let _ = std::fs::remove_file(beside);
+            Error::input(
+                format!(
+                    "The checkpoint could not be written to \"{}\": {e}.",
+                    path.display()
+                ),
+                "Check that the folder exists, is writable and has room.",
+            )
+        })
     }
 
     /// Reads what [`State::to_bytes`] wrote.
