@@ -1,32 +1,52 @@
 # What the two affinities share: the neuralee_affinity object, its checks, and the
 # rules for k, perplexity and neighbours that the caller found.
 
-compute_affinity <- function(x, search, perplexity, k, neighbors, threads, verbose = FALSE,
-                             call = caller_env()) {
-  n <- nrow(x)
-  neighbors <- check_neighbors(neighbors, n, call = call)
-  k <- check_k(k, perplexity, n, neighbors, call = call)
-  if (!is.null(neighbors)) {
-    neighbors <- nearest_of(neighbors, k)
-  }
-  progress <- progress_reporter(verbose, "Affinities")
-  result <- rust_call(
-    rs_affinity(
-      if (is.null(neighbors)) x, neighbors$index, neighbors$distance,
-      as.double(perplexity), as.integer(k), search, as.integer(threads), progress
-    ),
-    call = call
+compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, threads, call = caller_env()) {
+  x <- in_metric(x, metric, call = call)
+  attraction <- attract(
+    x, search, perplexity, k, neighbors,
+    d = 1L, seed = seed, threads = threads, progress = NULL, call = call
   )
+  result <- rust_call(rs_attraction_slots(attraction$attraction), call = call)
   names <- rownames(x)
   structure(
     list(
-      weights = weights_matrix(result, n, names),
+      weights = weights_matrix(result, nrow(x), names),
       log_beta = stats::setNames(result$log_beta, names),
       perplexity = stats::setNames(result$perplexity, names),
-      params = list(affinity = search_name(search), perplexity = perplexity, k = k, n = n)
+      params = list(
+        affinity = search_name(search), perplexity = perplexity, k = attraction$k, n = nrow(x), metric = metric
+      )
     ),
     class = "neuralee_affinity"
   )
+}
+
+# The affinities as the core holds them, with the seconds of the two stages.
+attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progress, call = caller_env()) {
+  n <- nrow(x)
+  given <- check_neighbors(neighbors, n, call = call)
+  k <- check_k(k, perplexity, n, given$lists, call = call)
+  lists <- given$lists
+  if (!is.null(lists) && k < ncol(lists$index)) {
+    lists <- nearest_of(lists, k)
+  }
+  rust_call(
+    rs_attraction(
+      x, lists$index, lists$distance, as.double(perplexity), k, as.integer(d), search, given$search, seed,
+      memory_limit(call), as.integer(threads), progress
+    ),
+    call = call
+  )
+}
+
+# Bytes that an embedding may take: what the user allows, or NULL for what is free.
+memory_limit <- function(call = caller_env()) {
+  limit <- getOption("neuralee.max_memory_gb")
+  if (is.null(limit)) {
+    return(NULL)
+  }
+  1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0, call = call)
 }
 
 search_name <- function(search) c(entropic = "entropic", bisection = "gaussian")[[search]]
@@ -37,75 +57,6 @@ weights_matrix <- function(slots, n, names) {
     p = slots$p, i = slots$i, x = slots$x, Dim = c(n, n),
     Dimnames = list(names, names)
   )
-}
-
-# Shapes, types and entries.
-check_neighbors <- function(neighbors, n, call = caller_env()) {
-  if (is.null(neighbors)) {
-    return(NULL)
-  }
-  remedy <- paste(
-    "Give list(index = , distance = ), two matrices with a row per cell,",
-    "as BiocNeighbors::findKNN() returns them."
-  )
-  refuse <- function(message, remedy = NULL) abort_neuralee("input", message, remedy, call = call)
-  if (!is.list(neighbors) || !all(c("index", "distance") %in% names(neighbors))) {
-    refuse("`neighbors` must be a list with the elements `index` and `distance`.", remedy)
-  }
-  index <- neighbors$index
-  distance <- neighbors$distance
-  if (!is.matrix(index) || !is.numeric(index) || !is.matrix(distance) || !is.numeric(distance)) {
-    refuse("`neighbors$index` and `neighbors$distance` must be numeric matrices.", remedy)
-  }
-  if (nrow(index) != n || ncol(index) < 1L || !identical(dim(index), dim(distance))) {
-    refuse(
-      sprintf(
-        "`neighbors$index` is %d x %d and `neighbors$distance` %d x %d; both need %d rows, one per cell.",
-        nrow(index), ncol(index), nrow(distance), ncol(distance), n
-      ),
-      remedy
-    )
-  }
-  bad <- which(is.na(index) | index < 1 | index > n | index != trunc(index))
-  if (length(bad)) {
-    refuse(sprintf(
-      "`neighbors$index` must hold whole numbers from 1 to %d; row %d, column %d is %s.",
-      n, row(index)[bad[1L]], col(index)[bad[1L]], format(index[bad[1L]])
-    ))
-  }
-  at <- function(bad) sprintf("row %d, column %d", row(index)[bad[1L]], col(index)[bad[1L]])
-  bad <- which(!is.finite(distance))
-  if (length(bad)) {
-    abort_neuralee(
-      "not_finite",
-      sprintf("`neighbors$distance` has the value %s in %s.", format(distance[bad[1L]]), at(bad)),
-      "Give the Euclidean distance to each neighbour.",
-      call = call, row = row(index)[bad[1L]], column = col(index)[bad[1L]]
-    )
-  }
-  bad <- which(distance < 0)
-  if (length(bad)) {
-    refuse(sprintf("`neighbors$distance` is negative in %s.", at(bad)))
-  }
-  bad <- which(index == row(index))
-  if (length(bad)) {
-    refuse(sprintf("`neighbors$index` has the cell itself in %s.", at(bad)), "Leave each cell out of its own neighbours.")
-  }
-  repeated <- which(apply(index, 1L, anyDuplicated) > 0L)
-  if (length(repeated)) {
-    refuse(sprintf("`neighbors$index` names a cell twice in row %d.", repeated[1L]))
-  }
-  storage.mode(index) <- "integer"
-  storage.mode(distance) <- "double"
-  list(index = unname(index), distance = unname(distance))
-}
-
-# The k nearest of each cell's neighbours, whatever order they came in; ties by number.
-nearest_of <- function(neighbors, k) {
-  by_distance <- order(row(neighbors$index), neighbors$distance, neighbors$index)
-  lapply(neighbors, function(x) {
-    matrix(x[by_distance], nrow(x), byrow = TRUE)[, seq_len(k), drop = FALSE]
-  })
 }
 
 # k and perplexity belong together: the entropy of k weights is at most log k, so a

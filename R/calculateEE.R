@@ -20,8 +20,8 @@
 #' @param dimred Name or number of the reduction to start from, or `NULL` for an assay.
 #' @param n_dimred How many of its dimensions, or which ones; `NULL` for all.
 #' @param altexp Name or number of the alternative experiment to use instead of the main one.
-#' @param BNPARAM `NULL`. The search for neighbours is exact here; give neighbours found
-#'   otherwise as `neighbors = BiocNeighbors::findKNN(...)`.
+#' @param BNPARAM `NULL`. neuralee searches neighbours itself (see [find_neighbors()]); give
+#'   neighbours found otherwise as `neighbors = BiocNeighbors::findKNN(...)`.
 #' @param threads Number of threads, as in [ee()].
 #' @param BPPARAM A BiocParallelParam whose number of workers sets the number of threads
 #'   instead, or `NULL`.
@@ -83,7 +83,7 @@ embed_values <- function(x, source, ncomponents = 2, ntop = 500, subset_row = NU
   check_flag(scale, "scale", call = call)
   if (!is.null(BNPARAM)) {
     abort_neuralee(
-      "input", "`BNPARAM` is not supported: neighbours are searched exactly here.",
+      "input", "`BNPARAM` is not supported: neighbours are searched by neuralee itself.",
       "Leave it NULL, or give neighbors = BiocNeighbors::findKNN(...) from your search.",
       call = call
     )

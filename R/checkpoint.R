@@ -1,28 +1,6 @@
 # Checkpoints are the core's own bytes (with magic, version, length and checksum), never
 # R's serialisation, so that reading one from elsewhere runs nothing.
 
-# A reader never sees half a file: the bytes go to a neighbour that is then renamed.
-write_checkpoint <- function(path, bytes, call = caller_env()) {
-  beside <- tempfile(".neuralee-", tmpdir = dirname(path))
-  written <- tryCatch(
-    {
-      writeBin(bytes, beside)
-      file.rename(beside, path)
-    },
-    error = function(e) FALSE,
-    warning = function(w) FALSE
-  )
-  if (!isTRUE(written)) {
-    unlink(beside)
-    abort_neuralee(
-      "input", sprintf("The checkpoint could not be written to \"%s\".", path),
-      "Check that the folder exists, is writable and has room.",
-      call = call
-    )
-  }
-  invisible(path)
-}
-
 check_checkpoint <- function(checkpoint, call = caller_env()) {
   if (is.null(checkpoint)) {
     return(NULL)
@@ -55,7 +33,16 @@ is_regular_file <- function(path) {
 
 # The saved state that `resume` stands for, or NULL. Refused at once where it is damaged,
 # before the affinities are computed.
-read_resume <- function(resume, call = caller_env()) {
+read_resume <- function(resume, checkpoint, call = caller_env()) {
+  if (isTRUE(resume)) {
+    if (is.null(checkpoint)) {
+      abort_neuralee(
+        "input", "`resume` is TRUE, but there is no `checkpoint` to go on from.",
+        "Give checkpoint = \"a file\" too.", call = call
+      )
+    }
+    resume <- if (file.exists(checkpoint)) checkpoint
+  }
   state <- resume_bytes(resume, call = call)
   if (!is.null(state)) {
     rust_call(rs_ee_check_state(state), call = call)
@@ -79,7 +66,7 @@ resume_bytes <- function(resume, call = caller_env()) {
     return(resume$state)
   }
   check_string(
-    resume, "resume", "a checkpoint file, a fit that a callback stopped, or the raw bytes of its state",
+    resume, "resume", "TRUE, a checkpoint file, a fit that a callback stopped, or the raw bytes of its state",
     call = call
   )
   size <- file.size(resume)
@@ -91,7 +78,7 @@ resume_bytes <- function(resume, call = caller_env()) {
 
 trace_frame <- function(rows) {
   data.frame(
-    iteration = as.integer(rows$iteration), loss = rows$loss, gradient_norm = rows$gradient_norm,
+    iteration = as.integer(rows$iteration), lambda = rows$lambda, loss = rows$loss, gradient_norm = rows$gradient_norm,
     seconds = rows$seconds
   )
 }

@@ -15,6 +15,13 @@
 #' stopped and resumed. R's own random number generator is neither read nor moved, so
 #' `set.seed()` has no effect.
 #'
+#' @section Large data:
+#' Time and memory grow linearly with the number of cells: beyond 20,000 cells neighbours are searched
+#' approximately, and the repulsion is summed over a grid. What the run will take is estimated first;
+#' where it is more than there is (or than `options(neuralee.max_memory_gb = )` allows), it is refused
+#' with `neuralee_error_memory`, and the message says what would fit. The weights W+ of 100,000 cells and
+#' more are kept in single precision.
+#'
 #' @section Interrupting and resuming:
 #' Ctrl-C stops the run within about a second with a condition of class
 #' `neuralee_error_interrupted`. With `checkpoint`, the iterations done so far are in that
@@ -29,10 +36,11 @@
 #'   common scale first (see [standard_scale()]).
 #' @param d Number of dimensions of the embedding, 1 to 50.
 #' @param lambda Weight of the repulsion, 0 or more. Larger values spread the map; 1 to 100
-#'   are usual.
+#'   are usual. Several values are taken in turn, each from the map of the one before (homotopy),
+#'   which often ends lower than the last value alone; `maxit` is shared out evenly among them.
 #' @param affinity `"entropic"`, `"gaussian"` or an object that [entropic_affinity()] or
-#'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k` and `neighbors`
-#'   are not used).
+#'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k`, `neighbors` and
+#'   `metric` are not used).
 #' @param method How the repulsion is summed: `"grid"` (linear time, `d` up to 3; relative
 #'   error about 1e-5), `"exact"` (all pairs) or `"auto"`, the cheaper of the two.
 #' @param init Start: `"pca"`, `"spectral"`, `"random"`, or an N x d matrix.
@@ -40,16 +48,19 @@
 #'   on. Affinities are computed within the subset, whose row numbers are returned as
 #'   `subset`.
 #' @param maxit Largest number of iterations.
-#' @param tol The run has converged when ten iterations lower E by less than this fraction, or
-#'   one moves the embedding by less than this fraction of its norm.
+#' @param tol The run has converged when ten iterations lower E by less than this fraction, one
+#'   moves the embedding by less than this fraction of its norm, or the gradient's norm times that of
+#'   the embedding is below this fraction of E.
 #' @param every Report, call `callback` and write `checkpoint` each time this many
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
-#' @param seed A whole number, 0 or more, for the random start and the subset.
+#' @param seed A whole number, 0 or more, for the random start, the subset and the approximate
+#'   search.
 #' @param device Where to compute; this version has `"cpu"` only.
 #' @param checkpoint A file that is rewritten (in one move, so that it is never half
 #'   written) every `every` iterations, at the end and on interrupt.
-#' @param resume A checkpoint file, a fit that a callback stopped, or the raw bytes of its
-#'   `state`.
+#' @param resume `TRUE` goes on from `checkpoint` if that file exists and starts anew if not, so that a
+#'   script can simply be run again; or a checkpoint file, a fit that a callback stopped, or the raw
+#'   bytes of its `state`.
 #' @param callback A function of `iteration`, `loss` and `embedding` (N x d). If it returns
 #'   `FALSE`, the run stops there.
 #' @param verbose Show progress and the number of threads?
@@ -58,8 +69,9 @@
 #'     \item{`embedding`}{N x d matrix with the row names of `x` and column names `EE1`, …}
 #'     \item{`loss`}{E over all cells at the end.}
 #'     \item{`trace`}{data frame with a row for the start (iteration 0) and one per iteration:
-#'       `iteration`, `loss`, `gradient_norm` (Frobenius) and `seconds` of optimisation so far.}
-#'     \item{`timing`}{seconds for `affinity`, `optimize` and in `total`.}
+#'       `iteration`, `lambda`, `loss`, `gradient_norm` (Frobenius) and `seconds` of optimisation
+#'       so far.}
+#'     \item{`timing`}{seconds for `neighbors`, `affinity`, `optimize` and in `total`.}
 #'     \item{`params`}{list of all settings, with `iterations`, `converged`, `reason` and the
 #'       `method` that was chosen.}
 #'     \item{`subset`}{row numbers of the embedded cells where `size` was used, else `NULL`.}
@@ -87,7 +99,8 @@
 #' plot(fit, colour_by = iris$Species)
 #' @export
 ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL,
-               affinity = c("entropic", "gaussian"), method = c("auto", "grid", "exact"),
+               metric = c("euclidean", "cosine"), affinity = c("entropic", "gaussian"),
+               method = c("auto", "grid", "exact"),
                init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = 1e-5, every = 0,
                seed = 42L, threads = NULL, device = "cpu", checkpoint = NULL, resume = NULL,
                callback = NULL, verbose = interactive()) {
@@ -95,7 +108,8 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
   check_flag(verbose, "verbose")
   check_device(device)
   d <- check_dimension(d)
-  lambda <- check_number(lambda, "lambda", min = 0)
+  lambda <- check_lambda(lambda)
+  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   maxit <- check_count(maxit, "maxit", min = 1)
   tol <- check_number(tol, "tol", min = 0)
   every <- check_count(every, "every", min = 0)
@@ -109,7 +123,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
   }
   callback <- check_callback(callback)
   checkpoint <- check_checkpoint(checkpoint)
-  state <- read_resume(resume)
+  state <- read_resume(resume, checkpoint)
   threads <- resolve_threads(threads)
 
   classed_interrupts({
@@ -118,7 +132,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
     subset <- choose_subset(n, size, seed)
     start <- check_init(init, n, subset, d)
     if (!is.null(subset)) {
-      if (!is.null(neighbors) || inherits(affinity, "neuralee_affinity")) {
+      if ((!is.null(neighbors) && !is.character(neighbors)) || inherits(affinity, "neuralee_affinity")) {
         abort_neuralee(
           "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
           "Take the subset of `x` first and compute them on it."
@@ -130,11 +144,15 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
     if (verbose) {
       cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
     }
-    weights <- ee_weights(x, affinity, perplexity, k, neighbors, threads, verbose)
+    if (inherits(affinity, "neuralee_affinity")) {
+      metric <- affinity$params$metric %||% "euclidean"
+    }
+    x <- in_metric(x, metric)
+    attraction <- ee_attraction(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose)
     after_affinity <- seconds_now()
 
     session <- rust_call(rs_ee_open(
-      x, weights$matrix@p, weights$matrix@i, weights$matrix@x, lambda, d, method, start$name,
+      x, attraction$attraction, lambda, d, method, start$name,
       start$matrix, as.double(maxit), tol, seed, threads, progress_reporter(verbose, "Start"), state
     ))
     run <- run_ee(session, every, checkpoint, callback, verbose)
@@ -146,13 +164,12 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
         embedding = name_embedding(rust_call(rs_ee_embedding(session)), rownames(x)),
         loss = summary$loss,
         trace = trace_frame(rust_call(rs_ee_trace(session))),
-        timing = c(
-          affinity = after_affinity - begin, optimize = end - after_affinity, total = end - begin
-        ),
+        timing = c(attraction$timing, optimize = end - after_affinity, total = end - begin),
         params = c(
-          list(d = d, lambda = lambda),
-          weights$params,
+          list(d = d, lambda = lambda[length(lambda)], lambda_path = if (length(lambda) > 1L) lambda),
+          attraction$params,
           list(
+            metric = metric,
             method = summary$method, init = start$name, size = size, maxit = as.integer(summary$maxit),
             tol = summary$tol, seed = seed, threads = threads, device = device, n = nrow(x),
             features = ncol(x), iterations = as.integer(summary$iteration)
@@ -174,20 +191,27 @@ name_embedding <- function(x, cells = NULL) {
   x
 }
 
-ee_weights <- function(x, affinity, perplexity, k, neighbors, threads, verbose,
-                       call = caller_env()) {
+# The affinities that a run takes, with the seconds they took and their settings.
+ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose,
+                          call = caller_env()) {
   if (inherits(affinity, "neuralee_affinity")) {
     weights <- check_affinity(affinity, nrow(x), call = call)
-  } else {
-    affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
-    search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
-    affinity <- compute_affinity(
-      x, search, perplexity, k, neighbors, threads, verbose,
-      call = call
-    )
-    weights <- affinity$weights
+    attraction <- rust_call(rs_attraction_given(weights@p, weights@i, weights@x), call = call)
+    return(list(
+      attraction = attraction, timing = c(neighbors = 0, affinity = 0),
+      params = affinity$params[c("affinity", "perplexity", "k")]
+    ))
   }
-  list(matrix = weights, params = affinity$params[c("affinity", "perplexity", "k")])
+  affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
+  search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
+  found <- attract(
+    x, search, perplexity, k, neighbors, d, seed, threads, progress_reporter(verbose, "Affinities"),
+    call = call
+  )
+  list(
+    attraction = found$attraction, timing = c(neighbors = found$neighbors, affinity = found$affinity),
+    params = list(affinity = affinity, perplexity = perplexity, k = found$k)
+  )
 }
 
 # Iterations between two looks at a run that saves its state or calls back, where the
@@ -199,7 +223,7 @@ default_every <- 25
 run_ee <- function(session, every, checkpoint, callback, verbose, call = caller_env()) {
   save <- function() {
     if (!is.null(checkpoint)) {
-      write_checkpoint(checkpoint, rust_call(rs_ee_state(session), call = call), call = call)
+      rust_call(rs_ee_save(session, checkpoint), call = call)
     }
   }
   step <- if (every > 0) {

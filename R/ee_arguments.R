@@ -28,6 +28,17 @@ check_dimension <- function(d, name = "d", call = caller_env()) {
   as.integer(d)
 }
 
+# One weight of the repulsion, or those that a run takes in turn.
+check_lambda <- function(lambda, call = caller_env()) {
+  if (!is.numeric(lambda) || is.object(lambda) || !length(lambda) || !is.null(dim(lambda))) {
+    refuse_argument(lambda, "lambda", "one number of at least 0, or several to take in turn", call)
+  }
+  for (i in seq_along(lambda)) {
+    check_number(lambda[[i]], if (length(lambda) > 1L) sprintf("lambda[%d]", i) else "lambda", min = 0, call = call)
+  }
+  as.double(lambda)
+}
+
 check_device <- function(device, call = caller_env()) {
   if (!identical(device, "cpu")) {
     abort_neuralee(

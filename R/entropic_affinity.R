@@ -19,9 +19,14 @@
 #' @param k Number of nearest neighbours that get a weight. `NULL` means
 #'   `min(N - 1, ceiling(3 * perplexity))`; `N - 1` gives the dense weights of the
 #'   original method.
-#' @param neighbors Nearest neighbours found elsewhere, `list(index = , distance = )`, both
-#'   N x k: 1-based cell numbers (the cell itself left out) and Euclidean distances, as
-#'   `BiocNeighbors::findKNN()` returns them. `NULL` searches exactly.
+#' @param neighbors How to find the neighbours: `NULL` or `"auto"` (exactly up to 20,000 cells,
+#'   approximately beyond, see [find_neighbors()]), `"exact"`, `"approximate"`; or neighbours found
+#'   elsewhere: `list(index = , distance = )`, both N x k, 1-based cell numbers and Euclidean
+#'   distances, as [find_neighbors()] and `BiocNeighbors::findKNN()` return them, a `Neighbor` object
+#'   of Seurat, or the lists of uwot, FNN and RANN. Where each cell comes first in its own list, it is
+#'   left out.
+#' @param metric `"euclidean"`, or `"cosine"`: cells are scaled to length 1 first.
+#' @param seed A whole number, 0 or more, for the approximate search.
 #' @param threads Number of threads; `NULL` takes `getOption("neuralee.threads")`, else
 #'   half of the cores, at most 8. The result is the same for any number.
 #' @return An object of class `neuralee_affinity`, a list:
@@ -36,7 +41,8 @@
 #' `neuralee_error_perplexity` for a perplexity that is not above 1 or that `k` neighbours
 #' cannot reach; `neuralee_error_not_finite` for NA, NaN or Inf in `x`;
 #' `neuralee_error_input` for any other argument of the wrong kind;
-#' `neuralee_error_memory` for a sparse `x` that is too large when dense.
+#' `neuralee_error_memory` for a sparse `x` that is too large when dense, and for affinities that
+#' would not fit into memory.
 #' @references Vladymyrov and Carreira-Perpinan (2013), "Entropic affinities: properties
 #'   and efficient numerical computation", ICML. The idea is that of Hinton and Roweis
 #'   (2002), "Stochastic neighbor embedding", NIPS.
@@ -47,7 +53,10 @@
 #' affinity
 #' sum(affinity$weights)
 #' @export
-entropic_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL, threads = NULL) {
+entropic_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
+                              metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
+  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
+  seed <- check_seed(seed)
   x <- dense_cells(x)
-  compute_affinity(x, "entropic", perplexity, k, neighbors, resolve_threads(threads))
+  compute_affinity(x, "entropic", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
 }

@@ -29,7 +29,13 @@ rs_label_accuracy <- function(embedding, labels, k, threads, progress) .Call(wra
 
 rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)
 
-rs_affinity <- function(x, indices, distances, perplexity, k, search, threads, progress) .Call(wrap__rs_affinity, x, indices, distances, perplexity, k, search, threads, progress)
+rs_attraction <- function(x, indices, distances, perplexity, k, d, search, neighbors, seed, limit, threads, progress) .Call(wrap__rs_attraction, x, indices, distances, perplexity, k, d, search, neighbors, seed, limit, threads, progress)
+
+rs_attraction_given <- function(weight_p, weight_i, weight_x) .Call(wrap__rs_attraction_given, weight_p, weight_i, weight_x)
+
+rs_attraction_slots <- function(attraction) .Call(wrap__rs_attraction_slots, attraction)
+
+rs_neighbors <- function(x, k, neighbors, seed, threads, progress) .Call(wrap__rs_neighbors, x, k, neighbors, seed, threads, progress)
 
 rs_ee_loss_gradient <- function(x, embedding, weight_p, weight_i, weight_x, lambda, method, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weight_p, weight_i, weight_x, lambda, method, want_gradient, threads, progress)
 
@@ -37,7 +43,7 @@ rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, lambda, want_g
 
 rs_ee_defaults <- function() .Call(wrap__rs_ee_defaults)
 
-rs_ee_open <- function(x, weight_p, weight_i, weight_x, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state) .Call(wrap__rs_ee_open, x, weight_p, weight_i, weight_x, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state)
+rs_ee_open <- function(x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state) .Call(wrap__rs_ee_open, x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state)
 
 rs_ee_run <- function(session, iterations, progress) .Call(wrap__rs_ee_run, session, iterations, progress)
 
@@ -46,6 +52,8 @@ rs_ee_trace <- function(session) .Call(wrap__rs_ee_trace, session)
 rs_ee_embedding <- function(session) .Call(wrap__rs_ee_embedding, session)
 
 rs_ee_state <- function(session) .Call(wrap__rs_ee_state, session)
+
+rs_ee_save <- function(session, path) .Call(wrap__rs_ee_save, session, path)
 
 rs_ee_check_state <- function(state) .Call(wrap__rs_ee_check_state, state)
 

@@ -18,7 +18,10 @@
 #' affinity <- gaussian_affinity(x, perplexity = 20)
 #' range(affinity$perplexity)
 #' @export
-gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL, threads = NULL) {
+gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
+                              metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
+  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
+  seed <- check_seed(seed)
   x <- dense_cells(x)
-  compute_affinity(x, "bisection", perplexity, k, neighbors, resolve_threads(threads))
+  compute_affinity(x, "bisection", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
 }

@@ -131,7 +131,7 @@ test_that("neighbours with entries that cannot be are refused by name and place"
   expect_refused(with_entry("distance", NA), "not_finite", "`neighbors.distance`.*row 3, column 2")
   expect_refused(with_entry("distance", -1), "input", "negative in row 3")
   expect_refused(with_entry("index", 3), "input", "itself in row 3")
-  expect_refused(with_entry("index", 1), "input", "twice in row 3")
+  expect_refused(with_entry("index", 1), "input", "Neighbour 2 of point 3 is listed twice")
 })
 
 test_that("the perplexity that is proposed is above 1", {

@@ -43,7 +43,7 @@ test_that("runEE stores a map whose attributes survive subsetting", {
   map <- SingleCellExperiment::reducedDim(sce, "EE")
   expect_s3_class(map, "reduced.dim.matrix")
   expect_identical(dimnames(map), list(colnames(sce), c("EE1", "EE2")))
-  expect_named(attr(map, "trace"), c("iteration", "loss", "gradient_norm", "seconds"))
+  expect_named(attr(map, "trace"), c("iteration", "lambda", "loss", "gradient_norm", "seconds"))
 
   part <- SingleCellExperiment::reducedDim(sce[, c(5, 1, 99)], "EE")
   expect_identical(values(part), values(map)[c(5, 1, 99), ])

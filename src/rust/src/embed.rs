@@ -1,9 +1,13 @@
 //! Affinities, the objective and elastic embedding.
 
+use std::path::Path;
+use std::time::Instant;
+
 use extendr_api::prelude::*;
-use ndarray::ArrayView2;
-use neuralee_core::affinity::{self, Search, Weights};
-use neuralee_core::neighbors;
+use ndarray::{Array2, ArrayView2, Axis};
+use neuralee_core::affinity::{self, Affinities, Search, Weights};
+use neuralee_core::memory;
+use neuralee_core::neighbors::{self, OrderedGraph};
 use neuralee_core::objective::{dense, Energy, Method, Objective, Repulsion};
 use neuralee_core::optimize::{
     Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS, DEFAULT_LAMBDA, DEFAULT_SEED,
@@ -43,6 +47,15 @@ fn start_named(name: &str) -> CoreResult<Start> {
     }
 }
 
+fn neighbors_named(name: &str) -> CoreResult<neighbors::Search> {
+    match name {
+        "auto" => Ok(neighbors::Search::Auto),
+        "exact" => Ok(neighbors::Search::Exact),
+        "approximate" => Ok(neighbors::Search::Approximate),
+        other => Err(unknown("neighbors", other)),
+    }
+}
+
 /// The slots of a symmetric sparse matrix as weights; rows and columns are the same.
 fn weights_from(p: &[i32], i: &[i32], x: &[f64]) -> CoreResult<Weights> {
     let starts = p
@@ -74,22 +87,44 @@ fn rows_of(matrix: ArrayView2<f64>) -> Vec<f64> {
     matrix.iter().copied().collect()
 }
 
-fn embedding_matrix(rows: &[f64], d: usize) -> Outcome<RMatrix<f64>> {
+/// Rows at their places, N x d, as an R matrix with the cells as they came.
+fn embedding_matrix(rows: &[f64], d: usize, order: Option<&[u32]>) -> Outcome<RMatrix<f64>> {
     let view = ArrayView2::from_shape((rows.len() / d, d), rows)
         .map_err(|e| CoreError::internal(e.to_string(), ""))?;
-    Ok(to_r_matrix(view))
+    let Some(order) = order else {
+        return Ok(to_r_matrix(view));
+    };
+    let mut came = Array2::zeros(view.raw_dim());
+    for (row, &id) in view.outer_iter().zip(order) {
+        came.row_mut(id as usize).assign(&row);
+    }
+    Ok(to_r_matrix(came.view()))
 }
 
-/// W+ of the cells in the rows of `x`, or of given neighbours (ids from 1, n x k) and
-/// their distances.
+/// The rows of a matrix in the order of their places.
+fn placed(matrix: ArrayView2<f64>, order: &[u32]) -> Array2<f64> {
+    let ids: Vec<usize> = order.iter().map(|&id| id as usize).collect();
+    matrix.select(Axis(0), &ids)
+}
+
+/// Affinities that R holds on to until a run takes them.
+struct Attraction(Option<Affinities>);
+
+/// The affinities of the cells in the rows of `x`, or of given neighbours (ids from 1,
+/// n x k) and their distances: `list(attraction, k, seconds)`. More than `limit` bytes
+/// for the whole embedding in `d` dimensions are refused.
 #[extendr]
-fn rs_affinity(
-    x: Nullable<RMatrix<f64>>,
+fn rs_attraction(
+    x: RMatrix<f64>,
     indices: Nullable<RMatrix<i32>>,
     distances: Nullable<RMatrix<f64>>,
     perplexity: f64,
     k: i32,
+    d: i32,
     search: &str,
+    neighbors: &str,
+    seed: f64,
+    limit: Nullable<f64>,
     threads: i32,
     progress: Robj,
 ) -> Outcome<List> {
@@ -97,43 +132,120 @@ fn rs_affinity(
         perplexity,
         search: search_named(search)?,
     };
-    let x: Option<RMatrix<f64>> = x.into();
+    let how = neighbors_named(neighbors)?;
+    let points = matrix_view(&x)?;
     let given: Option<(RMatrix<i32>, RMatrix<f64>)> = Option::zip(indices.into(), distances.into());
-    let points = x.as_ref().map(matrix_view).transpose()?;
     let lists = given
         .as_ref()
-        .map(|(ids, distances)| (ids.nrows(), ids.data(), distances.data()));
-    let (weights, rows, k) = job::run(threads, &progress, |monitor| {
-        let (valid, graph) = match (lists, points) {
-            (Some((n, ids, distances)), _) => {
-                let k = ids.len() / n.max(1);
-                let valid = params.check(n, k)?;
+        .map(|(ids, distances)| (ids.data(), distances.data()));
+    let n = points.nrows();
+    let k = lists.map_or(usize::try_from(k).unwrap_or(0), |(ids, _)| {
+        ids.len() / n.max(1)
+    });
+    let limit: Option<f64> = limit.into();
+    if let Some(limit) = limit.map(|bytes| bytes as u64).or_else(memory::available) {
+        let job = memory::Job {
+            n,
+            inputs: points.ncols(),
+            k,
+            d: usize::try_from(d).unwrap_or(0),
+            search: lists.is_none().then_some(how),
+        };
+        job.check(limit)?;
+    }
+    let (affinities, searched, solved) = job::run(threads, &progress, |monitor| {
+        params.check(n, k)?;
+        let began = Instant::now();
+        let graph = match lists {
+            Some((ids, distances)) => {
                 // R counts from 1, column by column; the core from 0, row by row.
                 let at = |i: usize| (i % k) * n + i / k;
                 let ids: Vec<u32> = (0..n * k)
                     .map(|i| (ids[at(i)] as u32).wrapping_sub(1))
                     .collect();
                 let distances: Vec<f64> = (0..n * k).map(|i| distances[at(i)]).collect();
-                (valid, neighbors::from_lists(n, k, &ids, &distances)?)
+                OrderedGraph {
+                    graph: neighbors::from_lists(n, k, &ids, &distances)?,
+                    order: None,
+                }
             }
-            (None, Some(points)) => {
-                let k = usize::try_from(k).unwrap_or(0);
-                let valid = params.check(points.nrows(), k)?;
-                (valid, neighbors::exact(points, k, monitor)?)
-            }
-            (None, None) => return Err(unknown("x", "NULL")),
+            None => neighbors::search(points, k, how, seed as u64, monitor)?,
         };
-        let rows = valid.rows(&graph, monitor)?;
-        Ok((affinity::symmetrize(&graph, &rows), rows, graph.k))
+        let searched = began.elapsed().as_secs_f64();
+        let affinities = Affinities::of_graph(graph, params, monitor)?;
+        Ok((
+            affinities,
+            searched,
+            began.elapsed().as_secs_f64() - searched,
+        ))
     })?;
     Ok(list!(
-        p = as_r_index(weights.starts.iter().copied())?,
-        i = as_r_index(weights.columns.iter().map(|&c| c as usize))?,
-        x = weights.values,
-        log_beta = rows.log_beta,
-        perplexity = rows.perplexity,
-        k = k as i32
+        k = affinities.k as i32,
+        neighbors = searched,
+        affinity = solved,
+        attraction = ExternalPtr::new(Attraction(Some(affinities)))
     ))
+}
+
+/// Weights that the caller computed.
+#[extendr]
+fn rs_attraction_given(
+    weight_p: &[i32],
+    weight_i: &[i32],
+    weight_x: &[f64],
+) -> Outcome<ExternalPtr<Attraction>> {
+    let weights = weights_from(weight_p, weight_i, weight_x)?;
+    Ok(ExternalPtr::new(Attraction(Some(Affinities {
+        weights,
+        log_beta: Vec::new(),
+        perplexity: Vec::new(),
+        k: 0,
+        order: None,
+    }))))
+}
+
+fn taken(mut attraction: ExternalPtr<Attraction>) -> CoreResult<Affinities> {
+    let affinities = attraction.0.take();
+    affinities.ok_or_else(|| CoreError::internal("The affinities were used before.", ""))
+}
+
+/// The slots of W+ and what is known of every cell, with the cells as they came.
+#[extendr]
+fn rs_attraction_slots(attraction: ExternalPtr<Attraction>) -> Outcome<List> {
+    let affinities = taken(attraction)?.as_they_came();
+    let weights = &affinities.weights;
+    let p = as_r_index(weights.starts().iter().copied())?;
+    let entries = (0..weights.n()).flat_map(|row| weights.row(row));
+    let (i, x): (Vec<i32>, Vec<f64>) = entries.map(|(id, value)| (id as i32, value)).unzip();
+    Ok(list!(
+        p = p,
+        i = i,
+        x = x,
+        log_beta = affinities.log_beta,
+        perplexity = affinities.perplexity
+    ))
+}
+
+/// The k nearest neighbours of the cells in the rows of `x`: ids from 1 and distances.
+#[extendr]
+fn rs_neighbors(
+    x: RMatrix<f64>,
+    k: i32,
+    neighbors: &str,
+    seed: f64,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<List> {
+    let how = neighbors_named(neighbors)?;
+    let k = usize::try_from(k).unwrap_or(0);
+    let points = matrix_view(&x)?;
+    let graph = job::run(threads, &progress, |monitor| {
+        Ok(neighbors::search(points, k, how, seed as u64, monitor)?.into_graph())
+    })?;
+    let n = graph.n;
+    let index = RMatrix::new_matrix(n, k, |i, j| graph.ids[i * k + j] as i32 + 1);
+    let distance = RMatrix::new_matrix(n, k, |i, j| graph.squared_distances[i * k + j].sqrt());
+    Ok(list!(index = index, distance = distance))
 }
 
 fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcome<List> {
@@ -144,7 +256,9 @@ fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcom
         )
         .into());
     }
-    let gradient = want.then(|| embedding_matrix(gradient, d)).transpose()?;
+    let gradient = want
+        .then(|| embedding_matrix(gradient, d, None))
+        .transpose()?;
     Ok(list!(
         loss = energy.total(),
         attraction = energy.attraction,
@@ -218,16 +332,17 @@ struct Session {
     run: Run,
     d: usize,
     threads: i32,
+    /// Id of the cell at each place of the run.
+    order: Option<Vec<u32>>,
 }
 
-/// A new run, or with `state` one taken up where it was left.
+/// A new run, or with `state` one taken up where it was left. `lambda` are the weights of
+/// the repulsion that it takes in turn.
 #[extendr]
 fn rs_ee_open(
     x: RMatrix<f64>,
-    weight_p: &[i32],
-    weight_i: &[i32],
-    weight_x: &[f64],
-    lambda: f64,
+    attraction: ExternalPtr<Attraction>,
+    lambda: &[f64],
     d: i32,
     method: &str,
     init: &str,
@@ -258,19 +373,34 @@ fn rs_ee_open(
     } else {
         None
     };
-    let run = job::run(threads, &progress, |monitor| {
-        let weights = weights_from(weight_p, weight_i, weight_x)?;
-        let objective = Objective::new(inputs, weights, lambda, d)?;
-        match (state, given, start) {
-            (Some(state), _, _) => Run::resume(objective, state),
-            (None, Some(given), _) => Run::from_embedding(objective, given, params, monitor),
-            (None, None, Some(start)) => {
-                Run::new(objective, inputs, start, seed as u64, params, monitor)
+    let (&first, further) = lambda
+        .split_first()
+        .ok_or_else(|| unknown("lambda", "empty"))?;
+    let Affinities { weights, order, .. } = taken(attraction)?;
+    let (run, order) = job::run(threads, &progress, move |monitor| {
+        let reordered = order.as_ref().map(|order| placed(inputs, order));
+        let inputs = reordered.as_ref().map_or(inputs, |rows| rows.view());
+        let objective = Objective::new(inputs, weights, first, d)?;
+        let run = match (state, given, start) {
+            (Some(state), _, _) => Run::resume(objective, further, state)?,
+            (None, Some(given), _) => {
+                let rows = order.as_ref().map(|order| placed(given, order));
+                let given = rows.as_ref().map_or(given, |rows| rows.view());
+                Run::from_embedding(objective, given, params, monitor)?.follow(further)?
             }
-            (None, None, None) => Err(unknown("init", init)),
-        }
+            (None, None, Some(start)) => {
+                Run::new(objective, inputs, start, seed as u64, params, monitor)?.follow(further)?
+            }
+            (None, None, None) => return Err(unknown("init", init)),
+        };
+        Ok((run, order))
     })?;
-    Ok(ExternalPtr::new(Session { run, d, threads }))
+    Ok(ExternalPtr::new(Session {
+        run,
+        d,
+        threads,
+        order,
+    }))
 }
 
 /// Up to `iterations` more; returns what they brought. Where it is interrupted, the
@@ -306,6 +436,7 @@ fn trace_list(run: &Run, from: usize) -> List {
             .iter()
             .map(|row| row.iteration as f64)
             .collect::<Vec<_>>(),
+        lambda = rows.iter().map(|row| row.lambda).collect::<Vec<_>>(),
         loss = rows.iter().map(|row| row.loss).collect::<Vec<_>>(),
         gradient_norm = rows.iter().map(|row| row.gradient_norm).collect::<Vec<_>>(),
         seconds = rows.iter().map(|row| row.seconds).collect::<Vec<_>>()
@@ -315,13 +446,20 @@ fn trace_list(run: &Run, from: usize) -> List {
 /// X, N x d.
 #[extendr]
 fn rs_ee_embedding(session: ExternalPtr<Session>) -> Outcome<RMatrix<f64>> {
-    embedding_matrix(session.run.embedding(), session.d)
+    embedding_matrix(session.run.embedding(), session.d, session.order.as_deref())
 }
 
 /// What `rs_ee_open()` needs to go on, as plain bytes.
 #[extendr]
 fn rs_ee_state(session: ExternalPtr<Session>) -> Outcome<Raw> {
     Ok(Raw::from_bytes(&session.run.state().to_bytes()?))
+}
+
+/// The same, written to a file in one move.
+#[extendr]
+fn rs_ee_save(session: ExternalPtr<Session>, path: &str) -> Outcome<bool> {
+    session.run.state().save(Path::new(path))?;
+    Ok(true)
 }
 
 /// Refuses bytes that `rs_ee_open()` could not resume from, whatever the data.
@@ -350,7 +488,10 @@ fn rs_ee_summary(session: ExternalPtr<Session>) -> List {
 
 extendr_module! {
     mod embed;
-    fn rs_affinity;
+    fn rs_attraction;
+    fn rs_attraction_given;
+    fn rs_attraction_slots;
+    fn rs_neighbors;
     fn rs_ee_loss_gradient;
     fn rs_ee_loss_gradient_dense;
     fn rs_ee_defaults;
@@ -359,6 +500,7 @@ extendr_module! {
     fn rs_ee_trace;
     fn rs_ee_embedding;
     fn rs_ee_state;
+    fn rs_ee_save;
     fn rs_ee_check_state;
     fn rs_ee_summary;
 }

@@ -223,6 +223,76 @@ fn weights_are_symmetric_and_sum_to_one() {
     assert!((full.sum() - 1.0).abs() < 1e-12);
 }
 
+/// So many cells that their weights are kept in single precision. Each lists the three
+/// after it and one far away, so that rows hold their own entries, others' and twins.
+#[test]
+fn weights_of_many_cells_are_the_same_to_single_precision() {
+    let (n, k) = (100_000, 4);
+    let neighbours = |i: usize| [(i + 1) % n, (i + 2) % n, (i + 3) % n, n - 1 - i];
+    let p = |i: usize, j: usize| (1 + (i * 7 + j * 3) % 11) as f64;
+    let graph = NeighborGraph {
+        n,
+        k,
+        ids: (0..n)
+            .flat_map(|i| neighbours(i).map(|id| id as u32))
+            .collect(),
+        squared_distances: vec![],
+    };
+    let rows = RowAffinities {
+        p: (0..n * k).map(|at| p(at / k, at % k)).collect(),
+        log_beta: vec![],
+        perplexity: vec![],
+    };
+    let weights = with_threads(3, || symmetrize(&graph, &rows)).unwrap();
+    let of = |i: usize, j: usize| -> f64 {
+        let places = neighbours(i).into_iter().enumerate();
+        places
+            .filter(|&(_, id)| id == j)
+            .map(|(at, _)| p(i, at))
+            .sum()
+    };
+    for row in (0..n).step_by(997).chain([0, n / 2, n - 1]) {
+        let mut columns: Vec<usize> = neighbours(row).to_vec();
+        columns.extend([row + n - 1, row + n - 2, row + n - 3].map(|i| i % n));
+        columns.push(n - 1 - row);
+        columns.sort_unstable();
+        columns.dedup();
+        let found: Vec<(u32, f64)> = weights.row(row).collect();
+        assert!(found
+            .iter()
+            .map(|e| e.0 as usize)
+            .eq(columns.iter().copied()));
+        for &(column, value) in &found {
+            let column = column as usize;
+            let expected = (of(row, column) + of(column, row)) / (2.0 * n as f64);
+            assert!((value - expected).abs() < 1e-7 * expected);
+        }
+    }
+    assert_eq!(
+        weights,
+        with_threads(1, || symmetrize(&graph, &rows)).unwrap()
+    );
+    // L+ X by rows of the packed entries.
+    let x: Vec<f64> = (0..2 * n).map(|i| (i as f64 * 0.37).sin()).collect();
+    let mut product = vec![0.0; 2 * n];
+    weights.laplacian_product(&x, 2, &mut product);
+    for row in [0, 17, n - 1] {
+        let difference = |a: usize, c: u32| x[2 * row + a] - x[2 * c as usize + a];
+        for a in 0..2 {
+            let expected: f64 = weights.row(row).map(|(c, w)| w * difference(a, c)).sum();
+            assert!((product[2 * row + a] - expected).abs() < 1e-15);
+        }
+    }
+    let back: Vec<u32> = (0..n as u32).rev().collect();
+    let turned = weights.renumbered(&back);
+    assert!(turned.row(n - 1).eq(weights
+        .row(0)
+        .map(|(c, w)| (n as u32 - 1 - c, w))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()));
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     let points = normal(1000, 10, 8);

@@ -18,6 +18,9 @@ const ROWS_PER_TASK: usize = 256;
 /// Marks the lower half of a slot whose weight comes from the row's own list.
 const OWN: u32 = 1 << 31;
 
+/// Lengths of some rows, and their entries one after the other.
+type MergedRows = (Vec<usize>, Vec<(u32, f64)>);
+
 /// W+ = (P + P') / (2N) on a neighbour graph.
 ///
 /// Row n of the sum holds the entries of row n of P and, from each row m that lists n,
@@ -36,7 +39,7 @@ pub fn symmetrize(graph: &NeighborGraph, rows: &RowAffinities) -> Weights {
     };
     let parts = parts_of(&mut slots, &starts);
     if n < SINGLE_FROM {
-        let merged: Vec<(Vec<usize>, Vec<(u32, f64)>)> = parts
+        let merged: Vec<MergedRows> = parts
             .into_par_iter()
             .map(|(first, rows)| {
                 let mut entries = Vec::new();
