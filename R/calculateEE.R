@@ -43,21 +43,19 @@
 #' counts <- t(as.matrix(iris[, 1:4]))
 #' map <- calculateEE(counts, perplexity = 20, maxit = 30, verbose = FALSE)
 #' head(map)
-#' @name calculateEE
-#' @importFrom methods setGeneric setMethod
-#' @importClassesFrom SummarizedExperiment SummarizedExperiment
-#' @importClassesFrom SingleCellExperiment SingleCellExperiment
 #' @importClassesFrom Matrix dgCMatrix
 #' @export
-setGeneric("calculateEE", function(x, ...) standardGeneric("calculateEE"))
+calculateEE <- function(x, ...) UseMethod("calculateEE")
 
-calculate_ee_matrix <- function(x, ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
+#' @rdname calculateEE
+#' @export
+calculateEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
                                 transposed = FALSE, ..., threads = NULL, BNPARAM = NULL,
                                 BPPARAM = NULL) {
   call <- quote(calculateEE())
   check_flag(transposed, "transposed", call = call)
   given <- list(...)
-  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(calculate_ee_matrix), call = call)
+  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(calculateEE.default), call = call)
   perplexity <- given$perplexity %||% 30
   if (!transposed && length(dim(x)) == 2L && is_number(perplexity) && perplexity >= ncol(x) - 1 &&
     !inherits(given$affinity, "neuralee_affinity")) {
@@ -160,40 +158,30 @@ find_rows <- function(x, subset_row, call = caller_env()) {
 
 #' @rdname calculateEE
 #' @export
-setMethod("calculateEE", "ANY", calculate_ee_matrix)
+calculateEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values) {
+  call <- quote(calculateEE())
+  check_container_dots(list(...), "assay.type", call)
+  embed_values(assay_of(x, assay.type, call = call), list(assay.type = assay.type), ...)
+}
 
 #' @rdname calculateEE
 #' @export
-setMethod(
-  "calculateEE", "SummarizedExperiment",
-  function(x, ..., exprs_values = "logcounts", assay.type = exprs_values) {
-    call <- quote(calculateEE())
-    check_container_dots(list(...), "assay.type", call)
-    embed_values(assay_of(x, assay.type, call = call), list(assay.type = assay.type), ...)
+calculateEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values,
+                                             dimred = NULL, n_dimred = NULL, altexp = NULL) {
+  call <- quote(calculateEE())
+  check_container_dots(list(...), c("assay.type", "dimred", "n_dimred", "altexp"), call)
+  x <- experiment_of(x, altexp, call = call)
+  if (is.null(dimred)) {
+    values <- assay_of(x, assay.type, call = call)
+    return(embed_values(values, list(assay.type = assay.type, altexp = altexp), ...))
   }
-)
-
-#' @rdname calculateEE
-#' @export
-setMethod(
-  "calculateEE", "SingleCellExperiment",
-  function(x, ..., exprs_values = "logcounts", assay.type = exprs_values, dimred = NULL, n_dimred = NULL,
-           altexp = NULL) {
-    call <- quote(calculateEE())
-    check_container_dots(list(...), c("assay.type", "dimred", "n_dimred", "altexp"), call)
-    x <- experiment_of(x, altexp, call = call)
-    if (is.null(dimred)) {
-      values <- assay_of(x, assay.type, call = call)
-      return(embed_values(values, list(assay.type = assay.type, altexp = altexp), ...))
-    }
-    values <- reduction_of(x, dimred, n_dimred, call = call)
-    source <- list(dimred = dimred, n_dimred = n_dimred, altexp = altexp)
-    embed_values(values, source, transposed = TRUE, ...)
-  }
-)
+  values <- reduction_of(x, dimred, n_dimred, call = call)
+  source <- list(dimred = dimred, n_dimred = n_dimred, altexp = altexp)
+  embed_values(values, source, transposed = TRUE, ...)
+}
 
 check_container_dots <- function(given, own, call) {
-  known <- setdiff(c(own, known_arguments(calculate_ee_matrix)), "transposed")
+  known <- setdiff(c(own, known_arguments(calculateEE.default)), "transposed")
   check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
 }
 

@@ -53,11 +53,7 @@ fn errors(n: usize, d: usize, inputs: usize, apart: f64, spread: f64) -> Option<
         shift + cells.normal((i * inputs + j) as u64)
     });
     let x: Vec<f64> = (0..n * d).map(|i| spread * map.normal(i as u64)).collect();
-    let none = Weights {
-        starts: vec![0; n + 1],
-        columns: vec![],
-        values: vec![],
-    };
+    let none = Weights::from_rows(vec![0; n + 1], vec![], vec![]).expect("no weights");
     let mut objective = Objective::new(y.view(), none, 1.0, d).expect("objective");
     let grid = objective.plan(&x, Method::Grid).ok()?;
     let mut evaluate = |how| {
