@@ -33,17 +33,6 @@ pub struct Index {
     partition: Partition,
 }
 
-/// Nearest points of some queries.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueryNeighbors {
-    /// Neighbours per query.
-    pub k: usize,
-    /// Queries x k, row-major: ids of the points, nearest first, ties by ascending id.
-    pub ids: Vec<u32>,
-    /// Queries x k, row-major: squared Euclidean distances, in the same order.
-    pub squared_distances: Vec<f64>,
-}
-
 impl Index {
     /// Divides the rows of `points` (n x D) into cells; `seed` chooses the first ones.
     pub fn new(points: ArrayView2<'_, f64>, seed: u64, monitor: &dyn Monitor) -> Result<Self> {
@@ -107,7 +96,7 @@ impl Index {
         queries: ArrayView2<'_, f64>,
         k: usize,
         monitor: &dyn Monitor,
-    ) -> Result<QueryNeighbors> {
+    ) -> Result<NeighborGraph> {
         let Partition {
             dim,
             ref order,
@@ -138,7 +127,8 @@ impl Index {
                 Ok((ids, distances))
             })
             .collect::<Result<_>>()?;
-        let mut found = QueryNeighbors {
+        let mut found = NeighborGraph {
+            n: queries.nrows(),
             k,
             ids: vec![0; queries.nrows() * k],
             squared_distances: vec![0.0; queries.nrows() * k],

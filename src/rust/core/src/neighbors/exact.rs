@@ -7,7 +7,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::{check_size, squared_distance, NeighborGraph};
+use super::{check_points, check_queries, check_size, squared_distance, NeighborGraph};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -49,6 +49,44 @@ pub fn exact(
             monitor.advance(rows);
             Ok::<(), Error>(())
         })?;
+    Ok(NeighborGraph {
+        n,
+        k,
+        ids,
+        squared_distances,
+    })
+}
+
+/// The k rows of `points` nearest to every row of `queries`, ties by ascending id, from
+/// the differences of the coordinates.
+pub fn exact_queries(
+    points: ArrayView2<'_, f64>,
+    queries: ArrayView2<'_, f64>,
+    k: usize,
+    monitor: &dyn Monitor,
+) -> Result<NeighborGraph> {
+    check_points(points)?;
+    check_queries(queries, points.nrows(), points.ncols(), k)?;
+    let n = queries.nrows();
+    monitor.stage("neighbors", n);
+    let rows = |matrix: ArrayView2<'_, f64>| -> Vec<f64> { matrix.iter().copied().collect() };
+    let (dim, points, queries) = (points.ncols(), rows(points), rows(queries));
+    let lists: Vec<Vec<(f64, u32)>> = queries
+        .par_chunks_exact(dim)
+        .map(|query| {
+            monitor.check()?;
+            let distance = |(id, point)| (squared_distance(query, point), id as u32);
+            let mut list: Vec<(f64, u32)> =
+                points.chunks_exact(dim).enumerate().map(distance).collect();
+            let nearer = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            list.select_nth_unstable_by(k - 1, nearer);
+            list.truncate(k);
+            list.sort_unstable_by(nearer);
+            monitor.advance(1);
+            Ok(list)
+        })
+        .collect::<Result<_>>()?;
+    let (squared_distances, ids) = lists.into_iter().flatten().unzip();
     Ok(NeighborGraph {
         n,
         k,

@@ -11,15 +11,16 @@ use rayon::prelude::*;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
-pub use approximate::{Index, QueryNeighbors};
-pub use exact::exact;
+pub use approximate::Index;
+pub use exact::{exact, exact_queries};
 pub use given::from_lists;
 
 /// Points closer to their mean than this have squared distances that lose digits or
 /// vanish among the smallest doubles.
 const SMALLEST: f64 = 1e-145;
 
-/// k nearest neighbours of n points, the point itself excluded by its index.
+/// k nearest neighbours of n points, the point itself excluded by its index; or of n
+/// queries among other points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NeighborGraph {
     /// Number of points.
@@ -86,6 +87,22 @@ pub fn search(
     let graph = index.graph(k, monitor)?;
     let order = Some(index.into_order());
     Ok(OrderedGraph { graph, order })
+}
+
+/// The k nearest rows of `points` (N x D) of every row of `queries` (n x D). `seed` is for
+/// the approximate search.
+pub fn search_queries(
+    points: ArrayView2<'_, f64>,
+    queries: ArrayView2<'_, f64>,
+    k: usize,
+    how: Search,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<NeighborGraph> {
+    if how.is_approximate(points.nrows()) {
+        return Index::new(points, seed, monitor)?.queries(queries, k, monitor);
+    }
+    exact_queries(points, queries, k, monitor)
 }
 
 impl OrderedGraph {

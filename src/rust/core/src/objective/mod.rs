@@ -14,6 +14,7 @@ mod exact;
 mod fields;
 mod grid;
 mod kernel;
+mod landscape;
 mod spline;
 
 use ndarray::ArrayView2;
@@ -21,6 +22,8 @@ use ndarray::ArrayView2;
 use crate::affinity::Weights;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
+
+pub use landscape::{Landscape, Potential};
 
 use fields::Fields;
 

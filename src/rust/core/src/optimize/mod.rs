@@ -3,6 +3,7 @@
 
 pub mod direction;
 mod line_search;
+mod placement;
 mod spectral;
 mod start;
 mod state;
@@ -17,6 +18,7 @@ use crate::monitor::Monitor;
 use crate::objective::{Method, Objective, Repulsion};
 use crate::{Error, Result};
 
+pub use placement::place;
 pub use start::Start;
 pub use state::{State, TraceRow};
 

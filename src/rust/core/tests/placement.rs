@@ -1,0 +1,162 @@
+//! New cells on a finished map.
+
+use ndarray::{s, Array2, ArrayView2};
+use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
+use neuralee_core::neighbors::{exact, search_queries, Search};
+use neuralee_core::objective::{Landscape, Method, Objective};
+use neuralee_core::optimize::{place, Params, Run, Start};
+use neuralee_core::random::Stream;
+use neuralee_core::threads::with_threads;
+
+const K: usize = 30;
+const LAMBDA: f64 = 10.0;
+
+fn clustered(n: usize, dim: usize) -> Array2<f64> {
+    let stream = Stream::new(3, 0);
+    Array2::from_shape_fn((n, dim), |(i, j)| {
+        let centre = stream.normal((1 << 40) + (i % 5 * dim + j) as u64);
+        5.0 * centre + stream.normal((i * dim + j) as u64)
+    })
+}
+
+fn affinities() -> AffinityParams {
+    AffinityParams {
+        perplexity: 10.0,
+        ..AffinityParams::default()
+    }
+}
+
+fn map_of(y: ArrayView2<f64>, d: usize) -> Array2<f64> {
+    let graph = exact(y, K, &()).unwrap();
+    let rows = affinities()
+        .check(y.nrows(), K)
+        .unwrap()
+        .rows(&graph, &())
+        .unwrap();
+    let objective = Objective::new(y, symmetrize(&graph, &rows), LAMBDA, d).unwrap();
+    let params = Params {
+        method: Method::Auto,
+        ..Params::default()
+    };
+    let mut run = Run::new(objective, y, Start::Pca, 1, params, &()).unwrap();
+    run.advance(200, &()).unwrap();
+    Array2::from_shape_vec((y.nrows(), d), run.embedding().to_vec()).unwrap()
+}
+
+fn placed(y: ArrayView2<f64>, x: ArrayView2<f64>, new: ArrayView2<f64>) -> Array2<f64> {
+    let graph = search_queries(y, new, K, Search::Auto, 1, &()).unwrap();
+    let rows = affinities()
+        .check(y.nrows(), K)
+        .unwrap()
+        .rows(&graph, &())
+        .unwrap();
+    let landscape = Landscape::new(y, x).unwrap();
+    let found = place(&landscape, new, &graph, &rows, LAMBDA, &()).unwrap();
+    Array2::from_shape_vec((new.nrows(), x.ncols()), found).unwrap()
+}
+
+fn spread(x: &Array2<f64>) -> f64 {
+    x.std(0.0)
+}
+
+#[test]
+fn cells_left_out_of_a_map_return_to_their_group() {
+    for d in [2, 4] {
+        let all = clustered(600, 10);
+        let (y, new) = (all.slice(s![..500, ..]), all.slice(s![500.., ..]));
+        let x = map_of(y, d);
+        let found = placed(y, x.view(), new);
+        let mut same = 0;
+        for (i, place) in found.outer_iter().enumerate() {
+            let distance = |row: usize| {
+                let difference = &x.row(row) - &place;
+                difference.dot(&difference)
+            };
+            let nearest = (0..500).min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+            same += usize::from(nearest.unwrap() % 5 == (500 + i) % 5);
+        }
+        assert!(same >= 98, "{same} of 100 in {d} dimensions");
+    }
+}
+
+/// Left out of its own list, a cell of the map is asked to stay: its place is close to a
+/// minimum of its own part of E, but for the affinities that others have to it.
+#[test]
+fn cells_of_the_map_stay_near_their_places() {
+    let y = clustered(400, 6);
+    let x = map_of(y.view(), 2);
+    let graph = exact(y.view(), K, &()).unwrap();
+    let rows = affinities()
+        .check(400, K)
+        .unwrap()
+        .rows(&graph, &())
+        .unwrap();
+    let landscape = Landscape::new(y.view(), x.view()).unwrap();
+    let found = place(&landscape, y.view(), &graph, &rows, LAMBDA, &()).unwrap();
+    let found = Array2::from_shape_vec((400, 2), found).unwrap();
+    let moved = (&found - &x).mapv(|v| v * v).mean().unwrap().sqrt();
+    assert!(moved < 0.15 * spread(&x), "moved {moved} of {}", spread(&x));
+}
+
+#[test]
+fn without_repulsion_cells_go_to_the_mean_of_their_neighbours() {
+    let y = clustered(200, 4);
+    let x = map_of(y.view(), 2);
+    let new = clustered(210, 4);
+    let new = new.slice(s![200.., ..]);
+    let graph = search_queries(y.view(), new, K, Search::Auto, 1, &()).unwrap();
+    let rows = affinities()
+        .check(200, K)
+        .unwrap()
+        .rows(&graph, &())
+        .unwrap();
+    let landscape = Landscape::new(y.view(), x.view()).unwrap();
+    let found = place(&landscape, new, &graph, &rows, 0.0, &()).unwrap();
+    for cell in 0..10 {
+        for a in 0..2 {
+            let entries = (cell * K..(cell + 1) * K).map(|at| (graph.ids[at], rows.p[at]));
+            let mean: f64 = entries.map(|(id, p)| p * x[(id as usize, a)]).sum();
+            assert!((found[2 * cell + a] - mean).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn a_cell_far_from_all_others_still_gets_a_place() {
+    let y = clustered(300, 5);
+    let x = map_of(y.view(), 2);
+    let found = placed(y.view(), x.view(), Array2::from_elem((1, 5), 1e6).view());
+    assert!(found.iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn threads_and_company_do_not_change_a_bit() {
+    let all = clustered(450, 5);
+    let (y, new) = (all.slice(s![..300, ..]), all.slice(s![300.., ..]));
+    let x = map_of(y, 2);
+    let together = with_threads(1, || placed(y, x.view(), new)).unwrap();
+    assert_eq!(
+        with_threads(3, || placed(y, x.view(), new)).unwrap(),
+        together
+    );
+    let alone = placed(y, x.view(), new.slice(s![7..8, ..]));
+    assert_eq!(alone.row(0), together.row(7));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let y = clustered(50, 5);
+    let x = Array2::zeros((49, 2));
+    assert_eq!(
+        Landscape::new(y.view(), x.view()).err().unwrap().kind(),
+        "input"
+    );
+    let error = |new: &Array2<f64>, k| {
+        search_queries(y.view(), new.view(), k, Search::Auto, 1, &())
+            .unwrap_err()
+            .kind()
+    };
+    assert_eq!(error(&Array2::zeros((3, 4)), 5), "input");
+    assert_eq!(error(&Array2::zeros((3, 5)), 51), "input");
+    assert_eq!(error(&Array2::from_elem((3, 5), f64::NAN), 5), "not_finite");
+}
