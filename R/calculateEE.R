@@ -91,6 +91,12 @@ embed_values <- function(x, source, ncomponents = 2, ntop = 500, subset_row = NU
       "input", "`size` would embed only some of the cells.", "Subset the object first.", call = call
     )
   }
+  if ("keep" %in% names(list(...))) {
+    abort_neuralee(
+      "input", "`keep` is for fits of ee(): a reduced dimension holds the map alone.",
+      "Use ee() where new cells are to be placed.", call = call
+    )
+  }
   threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
   if (!transposed) {
     x <- select_features(x, ntop, subset_row, scale, threads, call = call)

@@ -61,6 +61,8 @@
 #' @param resume `TRUE` goes on from `checkpoint` if that file exists and starts anew if not, so that a
 #'   script can simply be run again; or a checkpoint file, a fit that a callback stopped, or the raw
 #'   bytes of its `state`.
+#' @param keep Keep the cells in the fit, so that [predict()][predict.ee_fit] can place new ones
+#'   without being given them? They take 8 bytes a number, which `print()` shows.
 #' @param callback A function of `iteration`, `loss` and `embedding` (N x d). If it returns
 #'   `FALSE`, the run stops there.
 #' @param verbose Show progress and the number of threads?
@@ -75,6 +77,7 @@
 #'     \item{`params`}{list of all settings, with `iterations`, `converged`, `reason` and the
 #'       `method` that was chosen.}
 #'     \item{`subset`}{row numbers of the embedded cells where `size` was used, else `NULL`.}
+#'     \item{`data`}{with `keep = TRUE`, the embedded cells, N x D.}
 #'     \item{`state`}{raw bytes to resume from, where a callback stopped the run.}
 #'   }
 #'   It has methods for `print`, `summary`, `plot`, `as.matrix`,
@@ -103,9 +106,10 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
                method = c("auto", "grid", "exact"),
                init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = 1e-5, every = 0,
                seed = 42L, threads = NULL, device = "cpu", checkpoint = NULL, resume = NULL,
-               callback = NULL, verbose = interactive()) {
+               callback = NULL, keep = FALSE, verbose = interactive()) {
   begin <- seconds_now()
   check_flag(verbose, "verbose")
+  check_flag(keep, "keep")
   check_device(device)
   d <- check_dimension(d)
   lambda <- check_lambda(lambda)
@@ -177,6 +181,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
           run[c("converged", "reason")]
         ),
         subset = subset,
+        data = if (keep) x,
         state = run$state
       ),
       class = "ee_fit"

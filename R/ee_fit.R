@@ -16,6 +16,11 @@ print.ee_fit <- function(x, ...) {
   if (!is.null(x$subset)) {
     cat("A random subset; its row numbers are in $subset\n")
   }
+  if (!is.null(x$data)) {
+    cat(sprintf(
+      "Keeps its cells for predict(): %s\n", format(structure(8 * length(x$data), class = "object_size"), units = "auto")
+    ))
+  }
   invisible(x)
 }
 

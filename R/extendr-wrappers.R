@@ -58,3 +58,5 @@ rs_ee_save <- function(session, path) .Call(wrap__rs_ee_save, session, path)
 rs_ee_check_state <- function(state) .Call(wrap__rs_ee_check_state, state)
 
 rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)
+
+rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress)

@@ -8,9 +8,9 @@ use ndarray::{Array2, ArrayView2, Axis};
 use neuralee_core::affinity::{self, Affinities, Search, Weights};
 use neuralee_core::memory;
 use neuralee_core::neighbors::{self, OrderedGraph};
-use neuralee_core::objective::{dense, Energy, Method, Objective, Repulsion};
+use neuralee_core::objective::{dense, Energy, Landscape, Method, Objective, Repulsion};
 use neuralee_core::optimize::{
-    Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS, DEFAULT_LAMBDA, DEFAULT_SEED,
+    place, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS, DEFAULT_LAMBDA, DEFAULT_SEED,
 };
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
@@ -449,6 +449,44 @@ fn rs_ee_embedding(session: ExternalPtr<Session>) -> Outcome<RMatrix<f64>> {
     embedding_matrix(session.run.embedding(), session.d, session.order.as_deref())
 }
 
+/// Places of the cells in the rows of `new` on the map `embedding` of the cells in the
+/// rows of `x`, new cells x d.
+#[extendr]
+fn rs_ee_place(
+    x: RMatrix<f64>,
+    embedding: RMatrix<f64>,
+    new: RMatrix<f64>,
+    perplexity: f64,
+    k: i32,
+    search: &str,
+    neighbors: &str,
+    lambda: f64,
+    seed: f64,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<RMatrix<f64>> {
+    let params = affinity::Params {
+        perplexity,
+        search: search_named(search)?,
+    };
+    let how = neighbors_named(neighbors)?;
+    let k = usize::try_from(k).unwrap_or(0);
+    let d = embedding.ncols();
+    let (points, map, queries) = (
+        matrix_view(&x)?,
+        matrix_view(&embedding)?,
+        matrix_view(&new)?,
+    );
+    let placed = job::run(threads, &progress, |monitor| {
+        let valid = params.check(points.nrows(), k)?;
+        let graph = neighbors::search_queries(points, queries, k, how, seed as u64, monitor)?;
+        let rows = valid.rows(&graph, monitor)?;
+        let landscape = Landscape::new(points, map)?;
+        place(&landscape, queries, &graph, &rows, lambda, monitor)
+    })?;
+    embedding_matrix(&placed, d, None)
+}
+
 /// What `rs_ee_open()` needs to go on, as plain bytes.
 #[extendr]
 fn rs_ee_state(session: ExternalPtr<Session>) -> Outcome<Raw> {
@@ -503,4 +541,5 @@ extendr_module! {
     fn rs_ee_save;
     fn rs_ee_check_state;
     fn rs_ee_summary;
+    fn rs_ee_place;
 }

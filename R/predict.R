@@ -1,0 +1,97 @@
+#' Place new cells on a map
+#'
+#' Finds places for cells that were not there when a map was made. The map stays as it is: each new
+#' cell is pulled towards its nearest neighbours among the cells of the map and pushed away from all
+#' of them, as [ee()] does, and new cells do not feel each other.
+#'
+#' A new cell with inputs y and entropic affinities \eqn{p_m} to its `k` nearest cells on the map goes
+#' to a minimum of
+#' \deqn{f(x) = \sum_m p_m \|x - x_m\|^2 + \lambda N / S \sum_m \|y - y_m\|^2 \exp(-\|x - x_m\|^2)}
+#' with \eqn{S = \sum_{nm} \|y_n - y_m\|^2}, starting from the mean of these neighbours. Perplexity,
+#' `k`, `lambda` and `metric` are those of the fit. The result for a cell does not depend on the other
+#' new cells or the number of threads.
+#'
+#' @param object A fit of [ee()].
+#' @param newdata New cells in rows, with the features of the fit in columns, brought to the same
+#'   scale: for principal components, project the new cells onto the loadings of the old ones.
+#' @param data The cells that the map was made from, N x D, as they were given to [ee()] (only those
+#'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the fit.
+#' @param threads Number of threads, as in [ee()].
+#' @param verbose Show progress?
+#' @param ... Not used.
+#' @return A matrix with a row for every row of `newdata` and the columns of the embedding.
+#' @section Errors:
+#' `neuralee_error_input` where the fit keeps no data and none are given, and where features or cells
+#' do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_interrupted` on Ctrl-C.
+#' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
+#'   reduction", ICML, section 5 (out-of-sample extension).
+#' @seealso [ee()].
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' old <- seq(1, 150, by = 2)
+#' fit <- ee(x[old, ], perplexity = 15, lambda = 10, keep = TRUE, verbose = FALSE)
+#' head(predict(fit, x[-old, ]))
+#' @importFrom stats predict
+#' @export
+predict.ee_fit <- function(object, newdata, data = NULL, ..., threads = NULL, verbose = interactive()) {
+  rlang::check_dots_empty()
+  check_flag(verbose, "verbose")
+  threads <- resolve_threads(threads)
+  data <- data %||% object$data
+  if (is.null(data)) {
+    abort_neuralee(
+      "input", "The fit keeps no data, and new cells are placed by their neighbours in these.",
+      "Give data = with the cells that the map was made from, or fit with ee(keep = TRUE)."
+    )
+  }
+  params <- object$params
+  kept <- identical(data, object$data)
+  data <- if (kept) data else dense_cells(data, "data")
+  if (nrow(data) != nrow(object$embedding) || ncol(data) != params$features) {
+    abort_neuralee(
+      "input",
+      sprintf(
+        "`data` is %d x %d, but the map was made from %d cells with %d features.",
+        nrow(data), ncol(data), nrow(object$embedding), params$features
+      ),
+      "Give the cells as they were given to ee()."
+    )
+  }
+  newdata <- new_cells(newdata, data)
+  metric <- params$metric
+  data <- if (kept) data else in_metric(data, metric)
+  newdata <- in_metric(newdata, metric)
+  search <- c(entropic = "entropic", gaussian = "bisection")[[params$affinity]]
+  places <- classed_interrupts(rust_call(rs_ee_place(
+    data, unname(object$embedding), newdata, params$perplexity, params$k, search, "auto", params$lambda,
+    params$seed, threads, progress_reporter(verbose, "Placing")
+  )))
+  name_embedding(places, rownames(newdata))
+}
+
+# One new cell is enough, also as a vector; columns are matched by name where both have names.
+new_cells <- function(newdata, data, call = caller_env()) {
+  if (is.numeric(newdata) && is.null(dim(newdata))) {
+    newdata <- matrix(newdata, 1L, dimnames = list(NULL, names(newdata)))
+  }
+  newdata <- as_number_matrix(newdata, "newdata", call)
+  old <- colnames(data)
+  new <- colnames(newdata)
+  if (!is.null(old) && !is.null(new) && !anyDuplicated(new) && all(old %in% new)) {
+    newdata <- newdata[, old, drop = FALSE]
+  } else if (!is.null(old) && !is.null(new) && !identical(old, new)) {
+    abort_neuralee(
+      "input", sprintf("`newdata` lacks features of the map: %s.", list_some(setdiff(old, new))),
+      "Give the same features.", call = call
+    )
+  }
+  if (ncol(newdata) != ncol(data) || nrow(newdata) < 1L) {
+    abort_neuralee(
+      "input",
+      sprintf("`newdata` is %d x %d, but the map was made from %d features.", nrow(newdata), ncol(newdata), ncol(data)),
+      "Give at least one cell, in a row, with the same features.", call = call
+    )
+  }
+  check_finite(newdata, "newdata", "rows", call)
+  densify(newdata, "newdata", call = call)
+}

@@ -1,0 +1,56 @@
+old_flowers <- seq(1, 150, by = 2)
+
+fit_of <- function(x = iris_x[old_flowers, ], ...) {
+  ee(x, perplexity = 15, lambda = 10, maxit = 100, verbose = FALSE, ...)
+}
+
+test_that("new cells land among their own kind", {
+  fit <- fit_of(keep = TRUE)
+  places <- predict(fit, iris_x[-old_flowers, ], verbose = FALSE)
+  expect_identical(dim(places), c(75L, 2L))
+  expect_identical(colnames(places), c("EE1", "EE2"))
+  nearest <- apply(places, 1, function(place) which.min(colSums((t(fit$embedding) - place)^2)))
+  expect_gt(mean(iris$Species[old_flowers][nearest] == iris$Species[-old_flowers]), 0.9)
+})
+
+test_that("the data may be given instead of kept, and a cell's place is its own", {
+  x <- iris_x[old_flowers, ]
+  new <- iris_x[-old_flowers, ]
+  kept <- fit_of(keep = TRUE)
+  places <- predict(kept, new, verbose = FALSE)
+  expect_identical(predict(fit_of(), new, data = x, threads = 2, verbose = FALSE), places)
+  expect_identical(predict(kept, new[5, ], verbose = FALSE), places[5, , drop = FALSE])
+  # Features are found by their names.
+  expect_identical(predict(kept, new[, 4:1], verbose = FALSE), places)
+  expect_identical(predict(kept, as.data.frame(new), verbose = FALSE), places)
+  rownames(new) <- paste0("n", 1:75)
+  expect_identical(rownames(predict(kept, new, verbose = FALSE)), rownames(new))
+})
+
+test_that("the metric of the fit is that of the new cells", {
+  x <- iris_x[old_flowers, ]
+  fit <- fit_of(metric = "cosine", keep = TRUE)
+  expect_equal(
+    predict(fit, 7 * iris_x[2, ], verbose = FALSE), predict(fit_of(metric = "cosine"), iris_x[2, ], data = x, verbose = FALSE)
+  )
+})
+
+test_that("a fit says what it keeps", {
+  expect_output(print(fit_of(keep = TRUE)), "Keeps its cells for predict..: 2.3 Kb")
+  expect_null(fit_of()$data)
+})
+
+test_that("cells that do not fit the map are refused", {
+  fit <- fit_of(keep = TRUE)
+  place <- function(newdata, ...) predict(fit, newdata, ..., verbose = FALSE)
+  expect_refused(predict(fit_of(), iris_x), "input", "keep = TRUE")
+  expect_refused(place(iris_x[, 1:3]), "input", "Petal.Width")
+  expect_refused(place(unname(iris_x)[, 1:3]), "input", "150 x 3")
+  expect_refused(place(iris_x[0, ]), "input", "0 x 4")
+  expect_refused(place(iris_x, data = iris_x), "input", "150 x 4")
+  expect_refused(place("a"), "input", "newdata")
+  bad <- iris_x
+  bad[3, 2] <- NA
+  expect_refused(place(bad), "not_finite", "newdata")
+  expect_refused(calculateEE(iris_x, transposed = TRUE, keep = TRUE), "input", "keep")
+})
