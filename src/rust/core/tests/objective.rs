@@ -147,6 +147,35 @@ fn grid_holds_where_clusters_lie_apart_in_the_map_as_well() {
 }
 
 #[test]
+fn inputs_that_are_stored_in_single_precision_keep_the_objective() {
+    let (n, inputs) = (300, 28_000);
+    let y = clustered(n, inputs, 1000.0);
+    let mut repulsive = Array2::zeros((n, n));
+    for i in 0..n {
+        for j in 0..i {
+            let pairs = y.row(i).into_iter().zip(y.row(j));
+            let squared: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
+            repulsive[(i, j)] = squared;
+            repulsive[(j, i)] = squared;
+        }
+    }
+    repulsive /= repulsive.sum();
+    let none = Array2::zeros((n, n));
+    let x: Vec<f64> = normal(n, 1, 5).iter().copied().collect();
+    let mut expected = vec![0.0; n];
+    let energy = dense::evaluate(none.view(), repulsive.view(), 1.0, &x, 1, &mut expected).unwrap();
+    let mut objective = Objective::new(y.view(), no_weights(n), 1.0, 1).unwrap();
+    let grid = objective.plan(&x, Method::Grid).unwrap();
+    for (how, most) in [(Repulsion::Exact, 1e-6_f64), (grid, 1e-3)] {
+        let (found, gradient) = evaluate(&mut objective, &x, how);
+        let error = (found.repulsion / energy.repulsion - 1.0).abs();
+        assert!(error < most.min(1e-5), "{how:?}: energy {error:e}");
+        let error = relative(&gradient, &expected);
+        assert!(error < most, "{how:?}: gradient {error:e}");
+    }
+}
+
+#[test]
 fn auto_takes_the_cheaper_sum() {
     let plan = |n: usize, d: usize, spread: f64| {
         let x: Vec<f64> = normal(n, d, 5).iter().map(|v| v * spread).collect();

@@ -58,16 +58,10 @@ pub fn evaluate(
 }
 
 fn tile_sum(fields: &Fields, x: &[f64], d: usize, tile: &Tile, tiles: &[Tile]) -> (f64, Vec<f64>) {
-    let inputs = fields.inputs;
-    let gather = |tile: &Tile, buffer: &mut Vec<f64>| {
-        buffer.clear();
-        for &id in &tile.ids {
-            buffer.extend_from_slice(&fields.row(id as usize)[..inputs]);
-        }
-    };
+    let (inputs, width) = (fields.inputs, fields.width);
     let rows = tile.ids.len();
-    let (mut own, mut theirs) = (Vec::new(), Vec::new());
-    gather(tile, &mut own);
+    let (mut own, mut theirs) = (vec![0.0; TILE * width], vec![0.0; TILE * width]);
+    fields.copy_rows(&tile.ids, &mut own);
     let mut products = vec![0.0; TILE * TILE];
     let mut kernel = vec![0.0; TILE * TILE];
     let mut energy = 0.0;
@@ -85,12 +79,14 @@ fn tile_sum(fields: &Fields, x: &[f64], d: usize, tile: &Tile, tiles: &[Tile]) -
             continue;
         }
         let columns = other.ids.len();
-        gather(other, &mut theirs);
+        fields.copy_rows(&other.ids, &mut theirs);
         matmul(
             MatMut::from_row_major_slice_mut(&mut products[..rows * columns], rows, columns),
             Accum::Replace,
-            MatRef::from_row_major_slice(&own, rows, inputs),
-            MatRef::from_row_major_slice(&theirs, columns, inputs).transpose(),
+            MatRef::from_row_major_slice(&own[..rows * width], rows, width).subcols(0, inputs),
+            MatRef::from_row_major_slice(&theirs[..columns * width], columns, width)
+                .subcols(0, inputs)
+                .transpose(),
             1.0,
             Par::Seq,
         );

@@ -1,19 +1,31 @@
 //! The inputs Y as the rank-(D + 2) factors of the repulsive weights W-.
 
-use ndarray::ArrayView2;
+use multiversion::multiversion;
+use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::aligned::{prefetch, Aligned, LINE};
 use crate::{Error, Result};
 
-/// Numbers that the inner loops handle at once; rows are padded to a multiple of it.
-pub const LANES: usize = 8;
+/// Numbers N x D from which on the rows are kept in single precision: in doubles they
+/// would pass 64 MB and come from memory, which then is what an evaluation waits for.
+const MOST_DOUBLES: usize = 1 << 23;
+
+/// Largest |y|^2 that single precision holds with room on both sides.
+const SINGLE_NORMS: std::ops::Range<f64> = 1e-30..1e36;
+
+/// Rows that one task builds.
+const ROWS: usize = 1024;
 
 /// The rows q_m = (y_m, |y_m|^2, 1), padded with zeros, of column-centred inputs.
 ///
 /// w-_nm = |y_n - y_m|^2 / S = c_n . q_m with c_n = (-2 y_n, 1, |y_n|^2) / S, and
-/// S = sum_nm |y_n - y_m|^2 = 2 N sum_n |y_n|^2 for centred y. Doubles throughout:
-/// the three terms of c_n . q_m cancel where clusters lie far apart, and in single
-/// precision clusters a thousand standard deviations apart lose 14 %.
+/// S = sum_nm |y_n - y_m|^2 = 2 N sum_n |y_n|^2 for centred y. All arithmetic is in
+/// doubles: the three terms of c_n . q_m cancel where clusters lie far apart, and in
+/// single precision clusters a thousand standard deviations apart lose 14 %. Of many
+/// inputs y_m is stored in single precision, and |y_m|^2 is that of the rounded y_m: E is
+/// then exact for inputs that differ by 6e-8 of themselves, and nothing is lost by
+/// cancellation.
 #[derive(Debug, Clone)]
 pub struct Fields {
     /// Number of points N.
@@ -22,10 +34,20 @@ pub struct Fields {
     pub inputs: usize,
     /// Length of a padded row, at least D + 2.
     pub width: usize,
-    /// N rows of `width` numbers.
-    pub rows: Vec<f64>,
     /// S, the sum of all squared distances over ordered pairs.
     pub total: f64,
+    /// Numbers stored for a row.
+    stride: usize,
+    rows: Rows,
+}
+
+/// What is stored of the rows.
+#[derive(Debug, Clone)]
+enum Rows {
+    /// N rows (y, |y|^2, 1), padded with zeros to `width`.
+    Double(Aligned<f64>),
+    /// N rows (y, high, low) with |y|^2 = high + low, padded to whole cache lines.
+    Single(Aligned<f32>),
 }
 
 impl Fields {
@@ -38,33 +60,17 @@ impl Fields {
                 "At least 2 cells and 1 dimension are needed.",
             ));
         }
-        let mean: Vec<f64> = y
-            .columns()
-            .into_iter()
-            .map(|column| column.sum() / n as f64)
-            .collect();
-        let width = (inputs + 2).next_multiple_of(LANES);
-        let mut rows = vec![0.0; n * width];
-        rows.par_chunks_exact_mut(width)
-            .enumerate()
-            .for_each(|(i, row)| {
-                let mut norm = 0.0;
-                for (value, (y, mean)) in row.iter_mut().zip(y.row(i).iter().zip(&mean)) {
-                    *value = y - mean;
-                    norm += *value * *value;
-                }
-                row[inputs] = norm;
-                row[inputs + 1] = 1.0;
-            });
-        let norms: f64 = rows.chunks_exact(width).map(|row| row[inputs]).sum();
-        let total = 2.0 * n as f64 * norms;
-        if !total.is_finite() {
+        let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
+        let single = n * inputs > MOST_DOUBLES && SINGLE_NORMS.contains(&largest_norm(y, &mean));
+        let fields = Fields::stored(y, &mean, single);
+        if !fields.total.is_finite() {
             return Err(Error::not_finite(
                 "The squared distances between the cells overflow.",
                 "Scale the input down, or look for NaN and infinite values in it.",
             ));
         }
         // Centring equal cells leaves the rounding of their mean.
+        let norms = fields.total / (2.0 * n as f64);
         let mean_norm: f64 = mean.iter().map(|m| m * m).sum();
         if norms <= (1e-15f64.powi(2) * mean_norm * n as f64).max(f64::MIN_POSITIVE) {
             return Err(Error::input(
@@ -72,22 +78,173 @@ impl Fields {
                 "Check the features and the subset that were chosen.",
             ));
         }
-        Ok(Fields {
+        Ok(fields)
+    }
+
+    /// The rows of `y` minus `mean`, in single or in double precision.
+    fn stored(y: ArrayView2<f64>, mean: &[f64], single: bool) -> Self {
+        let (n, inputs) = y.dim();
+        let width = (inputs + 2).next_multiple_of(LINE);
+        let stride = if single {
+            (inputs + 2).next_multiple_of(2 * LINE)
+        } else {
+            width
+        };
+        let centred = |i: usize| y.row(i).into_iter().zip(mean).map(|(y, mean)| y - mean);
+        let rows = if single {
+            let mut rows = Aligned::zeros(n * stride);
+            rows.par_chunks_exact_mut(stride)
+                .enumerate()
+                .for_each(|(i, row)| {
+                    let mut norm = 0.0;
+                    for (value, y) in row.iter_mut().zip(centred(i)) {
+                        *value = y as f32;
+                        norm += f64::from(*value) * f64::from(*value);
+                    }
+                    row[inputs] = norm as f32;
+                    row[inputs + 1] = (norm - f64::from(row[inputs])) as f32;
+                });
+            Rows::Single(rows)
+        } else {
+            let mut rows = Aligned::zeros(n * stride);
+            rows.par_chunks_exact_mut(stride)
+                .enumerate()
+                .for_each(|(i, row)| {
+                    let mut norm = 0.0;
+                    for (value, y) in row.iter_mut().zip(centred(i)) {
+                        *value = y;
+                        norm += y * y;
+                    }
+                    row[inputs] = norm;
+                    row[inputs + 1] = 1.0;
+                });
+            Rows::Double(rows)
+        };
+        let mut fields = Fields {
             n,
             inputs,
             width,
+            total: 0.0,
+            stride,
             rows,
-            total,
-        })
+        };
+        let norms: f64 = (0..n).map(|i| fields.squared_norm(i)).sum();
+        fields.total = 2.0 * n as f64 * norms;
+        fields
     }
 
-    /// The padded row of one point.
-    pub fn row(&self, i: usize) -> &[f64] {
-        &self.rows[i * self.width..][..self.width]
+    /// Writes the padded rows of some points one after the other.
+    pub fn copy_rows(&self, ids: &[u32], rows: &mut [f64]) {
+        match &self.rows {
+            Rows::Double(stored) => {
+                for (row, &id) in rows.chunks_exact_mut(self.width).zip(ids) {
+                    row.copy_from_slice(&stored[id as usize * self.stride..][..self.width]);
+                }
+            }
+            Rows::Single(stored) => {
+                widen(stored, self.stride, self.inputs, ids, rows, self.width);
+            }
+        }
+    }
+
+    /// Asks the memory for the rows of some points that are wanted soon.
+    pub fn prefetch(&self, ids: &[u32]) {
+        for &id in ids {
+            let at = id as usize * self.stride;
+            match &self.rows {
+                Rows::Double(rows) => prefetch(&rows[at..at + self.stride]),
+                Rows::Single(rows) => prefetch(&rows[at..at + self.stride]),
+            }
+        }
     }
 
     /// |y_i|^2 of the centred input.
     pub fn squared_norm(&self, i: usize) -> f64 {
-        self.rows[i * self.width + self.inputs]
+        let at = i * self.stride + self.inputs;
+        match &self.rows {
+            Rows::Double(rows) => rows[at],
+            Rows::Single(rows) => f64::from(rows[at]) + f64::from(rows[at + 1]),
+        }
+    }
+
+    /// Hands the bytes of all rows to `feed`.
+    pub fn bytes(&self, mut feed: impl FnMut(&[u8])) {
+        match &self.rows {
+            Rows::Double(rows) => rows.iter().for_each(|v| feed(&v.to_le_bytes())),
+            Rows::Single(rows) => rows.iter().for_each(|v| feed(&v.to_le_bytes())),
+        }
+    }
+}
+
+/// Rows (y, |y|^2, 1) from stored rows (y, high, low).
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn widen(
+    stored: &[f32],
+    stride: usize,
+    inputs: usize,
+    ids: &[u32],
+    rows: &mut [f64],
+    width: usize,
+) {
+    for (row, &id) in rows.chunks_exact_mut(width).zip(ids) {
+        let stored = &stored[id as usize * stride..][..width];
+        let (targets, _) = row.as_chunks_mut::<LINE>();
+        let (sources, _) = stored.as_chunks::<LINE>();
+        for (target, source) in targets.iter_mut().zip(sources) {
+            for lane in 0..LINE {
+                target[lane] = f64::from(source[lane]);
+            }
+        }
+        row[inputs] += row[inputs + 1];
+        row[inputs + 1] = 1.0;
+    }
+}
+
+/// The largest |y_i - mean|^2.
+fn largest_norm(y: ArrayView2<f64>, mean: &[f64]) -> f64 {
+    (0..y.nrows())
+        .into_par_iter()
+        .with_min_len(ROWS)
+        .map(|i| {
+            let row = y.row(i);
+            let centred = row.iter().zip(mean).map(|(y, mean)| y - mean);
+            centred.map(|v| v * v).sum::<f64>()
+        })
+        .reduce(|| 0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+    use ndarray::Array2;
+
+    #[test]
+    fn single_rows_are_those_of_rounded_inputs() {
+        let stream = Stream::new(3, 0);
+        for inputs in [1, 6, 14, 50] {
+            let y = Array2::from_shape_fn((40, inputs), |(i, j)| {
+                100.0 * stream.normal((i * inputs + j) as u64)
+            });
+            let rounded = y.mapv(|v| f64::from(v as f32));
+            let origin = vec![0.0; inputs];
+            let single = Fields::stored(y.view(), &origin, true);
+            let double = Fields::stored(rounded.view(), &origin, false);
+            assert!((single.total / double.total - 1.0).abs() < 1e-13);
+            let rows = |fields: &Fields| {
+                let mut rows = vec![f64::NAN; 3 * fields.width];
+                fields.copy_rows(&[39, 0, 7], &mut rows);
+                rows
+            };
+            let width = single.width;
+            for (i, (found, expected)) in rows(&single).iter().zip(rows(&double)).enumerate() {
+                if i % width == inputs {
+                    assert!((found / expected - 1.0).abs() < 1e-13);
+                } else {
+                    assert_eq!(*found, expected);
+                }
+            }
+            assert_eq!(single.squared_norm(39), rows(&single)[inputs]);
+        }
     }
 }

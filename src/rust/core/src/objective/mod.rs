@@ -8,6 +8,7 @@
 //! over ordered pairs, W+ sparse, w-_nm = |y_n - y_m|^2 / S (Carreira-Perpinan 2010,
 //! "The elastic embedding algorithm for dimensionality reduction", equations 1 and 2).
 
+mod aligned;
 mod attraction;
 pub mod dense;
 mod exact;
@@ -15,6 +16,7 @@ mod fields;
 mod grid;
 mod kernel;
 mod landscape;
+mod shape;
 mod spline;
 
 use ndarray::ArrayView2;
@@ -26,6 +28,7 @@ use crate::{Error, Result};
 pub use landscape::{Landscape, Potential};
 
 use fields::Fields;
+use shape::Shape;
 
 /// How the repulsion is summed.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -152,18 +155,21 @@ impl Objective {
     /// A number that identifies inputs and weights.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        for row in self.fields.rows.chunks(1 << 16) {
-            let bytes: Vec<u8> = row.iter().flat_map(|v| v.to_le_bytes()).collect();
-            hash.update(&bytes);
-        }
+        self.fields.bytes(|bytes| hash.update(bytes));
         hash.update(&self.weights.fingerprint().to_le_bytes());
         hash.digest()
     }
 
     /// Chooses the way to sum the repulsion at X.
     pub fn plan(&self, x: &[f64], method: Method) -> Result<Repulsion> {
-        let grid = Repulsion::Grid { h: self.spacing(x) };
-        let cost = self.grid_cost(x, grid);
+        self.plan_at(&Shape::of(x, self.d), method)
+    }
+
+    fn plan_at(&self, shape: &Shape, method: Method) -> Result<Repulsion> {
+        let grid = Repulsion::Grid {
+            h: spacing(shape.deviation),
+        };
+        let cost = self.grid_cost(shape, grid);
         match method {
             Method::Exact => Ok(Repulsion::Exact),
             Method::Grid if self.d > 3 => Err(Error::dimension(
@@ -190,14 +196,15 @@ impl Objective {
     /// Keeps `current` while it is accurate at X and costs less than twice the best
     /// plan, so that small changes of X do not change the approximated energy.
     pub fn replan(&self, x: &[f64], method: Method, current: Repulsion) -> Result<Repulsion> {
-        let fresh = self.plan(x, method)?;
+        let shape = Shape::of(x, self.d);
+        let fresh = self.plan_at(&shape, method)?;
         let cost = |how| match how {
             Repulsion::Exact => Some(self.exact_cost()),
-            Repulsion::Grid { .. } => self.grid_cost(x, how),
+            Repulsion::Grid { .. } => self.grid_cost(&shape, how),
         };
         let accurate = match current {
             Repulsion::Exact => true,
-            Repulsion::Grid { h } => h <= self.spacing(x),
+            Repulsion::Grid { h } => h <= spacing(shape.deviation),
         };
         match (cost(current), cost(fresh)) {
             (Some(now), Some(then)) if accurate && now < 2.0 * then => Ok(current),
@@ -206,14 +213,14 @@ impl Objective {
     }
 
     /// Multiplications and additions of a grid at X, `None` where it would be too large.
-    fn grid_cost(&self, x: &[f64], how: Repulsion) -> Option<f64> {
+    fn grid_cost(&self, shape: &Shape, how: Repulsion) -> Option<f64> {
         let Repulsion::Grid { h } = how else {
             return None;
         };
         if self.d > 3 {
             return None;
         }
-        grid::Extent::covering(x, self.d, h)
+        grid::Extent::covering(shape, h)
             .filter(|extent| extent.bytes(self.fields.width) <= GRID_BYTES)
             .map(|extent| extent.flops(self.n(), self.fields.width, h))
     }
@@ -222,13 +229,6 @@ impl Objective {
     /// costs beside its weight, the exponential included, measured in such units.
     fn exact_cost(&self) -> f64 {
         (self.n() as f64).powi(2) * (2 * self.fields.inputs + 60) as f64
-    }
-
-    /// Grid spacing for the spread of X, a power of two times the widest.
-    fn spacing(&self, x: &[f64]) -> f64 {
-        let deviation = spread(x, self.d);
-        let wanted = (deviation / NODES_PER_DEVIATION).clamp(FINEST_SPACING, WIDEST_SPACING);
-        WIDEST_SPACING * (wanted / WIDEST_SPACING).log2().floor().exp2()
     }
 
     /// E(X); its gradient replaces `gradient`. X by rows, N x d. Where the monitor
@@ -260,7 +260,7 @@ impl Objective {
         match how {
             Repulsion::Exact => exact::evaluate(&self.fields, x, self.d, scale, gradient, monitor),
             Repulsion::Grid { h } => {
-                let extent = grid::Extent::covering(x, self.d, h)
+                let extent = grid::Extent::covering(&Shape::of(x, self.d), h)
                     .filter(|extent| extent.bytes(self.fields.width) <= GROWTH * GRID_BYTES)
                     .ok_or_else(|| {
                         Error::memory(
@@ -295,19 +295,8 @@ fn check_lambda(lambda: f64) -> Result<f64> {
     ))
 }
 
-/// Standard deviation of X about its mean: the root of the mean over the dimensions.
-fn spread(x: &[f64], d: usize) -> f64 {
-    let n = (x.len() / d) as f64;
-    let variances: f64 = (0..d)
-        .map(|a| {
-            let mean = x.iter().skip(a).step_by(d).sum::<f64>() / n;
-            x.iter()
-                .skip(a)
-                .step_by(d)
-                .map(|v| (v - mean).powi(2))
-                .sum::<f64>()
-                / n
-        })
-        .sum();
-    (variances / d as f64).sqrt()
+/// Grid spacing for the standard deviation of X, a power of two times the widest.
+fn spacing(deviation: f64) -> f64 {
+    let wanted = (deviation / NODES_PER_DEVIATION).clamp(FINEST_SPACING, WIDEST_SPACING);
+    WIDEST_SPACING * (wanted / WIDEST_SPACING).log2().floor().exp2()
 }

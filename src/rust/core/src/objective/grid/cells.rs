@@ -1,5 +1,8 @@
 //! Which nodes a point meets, and the order of the points along the grid.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::{Extent, ORDER};
@@ -8,10 +11,21 @@ use super::{Extent, ORDER};
 /// rows of nodes, so slabs two apart never meet and can be filled at the same time.
 pub(super) const SLAB: usize = 4;
 
-/// Points in the order of their cells.
-pub(super) struct Sorted {
+/// Points counted and moved by one task of the sort, at least.
+const SORTED: usize = 1 << 14;
+
+/// Most tasks of the sort: each counts all buckets.
+const MOST_TASKS: usize = 64;
+
+/// Most buckets into which the points fall before they are sorted by cell.
+const MOST_BUCKETS: usize = 1 << 10;
+
+/// Points in the order of their cells, those of a cell by ascending id.
+pub(super) struct Sorted<const D: usize> {
     /// Ids of the points.
     pub(super) ids: Vec<u32>,
+    /// The points themselves.
+    pub(super) points: Vec<[f64; D]>,
     /// Start of each run of points with the same cell, and one past the last.
     pub(super) runs: Vec<u32>,
     /// Index of the first node that each run's points meet.
@@ -28,39 +42,147 @@ pub(super) fn cell_of(value: f64, h: f64, low: i64) -> (usize, f64) {
     ((floor as i64 - low) as usize, u - floor)
 }
 
-pub(super) fn sort_by_cell<const D: usize>(points: &[[f64; D]], h: f64, extent: &Extent) -> Sorted {
-    let corner_of = |point: &[f64; D]| {
-        (0..D).fold(0, |index, a| {
+/// Index of the first node that each point meets.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn corners_of<const D: usize>(points: &[[f64; D]], h: f64, extent: &Extent, corners: &mut [u64]) {
+    for (corner, point) in corners.iter_mut().zip(points) {
+        *corner = (0..D).fold(0, |index, a| {
             index * extent.extent[a] + cell_of(point[a], h, extent.low[a]).0
+        }) as u64;
+    }
+}
+
+/// Sorts the points by the index of their first node: a stable counting sort into
+/// buckets of `2^shift` successive nodes, chunk of points by chunk, then each bucket for
+/// itself. The counts tell every chunk its places in every bucket beforehand.
+pub(super) fn sort_by_cell<const D: usize>(
+    points: &[[f64; D]],
+    h: f64,
+    extent: &Extent,
+) -> Sorted<D> {
+    let n = points.len();
+    let wanted = (n / 64).clamp(1, MOST_BUCKETS);
+    let nodes = extent.nodes();
+    let shift = (nodes.div_ceil(wanted).next_power_of_two()).trailing_zeros();
+    let buckets = (nodes >> shift) + 1;
+    let chunk = n.div_ceil(MOST_TASKS).max(SORTED);
+
+    let mut corners = vec![0u64; n];
+    let mut counts: Vec<Vec<u32>> = corners
+        .par_chunks_mut(chunk)
+        .zip(points.par_chunks(chunk))
+        .map(|(corners, points)| {
+            corners_of(points, h, extent, corners);
+            let mut counts = vec![0u32; buckets];
+            for &corner in corners.iter() {
+                counts[(corner >> shift) as usize] += 1;
+            }
+            counts
         })
-    };
-    let mut keyed: Vec<(usize, u32)> = points
-        .par_iter()
-        .enumerate()
-        .map(|(i, point)| (corner_of(point), i as u32))
         .collect();
-    keyed.par_sort_unstable();
-    let row = extent.extent[1..D].iter().product::<usize>();
-    let rows = extent.extent[0] + 1 - ORDER;
-    let (mut runs, mut corners) = (Vec::new(), Vec::new());
-    let mut slabs = vec![0; rows.div_ceil(SLAB) + 1];
-    for (place, &(corner, _)) in keyed.iter().enumerate() {
-        if corners.last() != Some(&corner) {
-            runs.push(place as u32);
-            corners.push(corner);
-            slabs[corner / row / SLAB + 1] = corners.len();
+    let mut starts = Vec::with_capacity(buckets + 1);
+    let mut next = 0u32;
+    for bucket in 0..buckets {
+        starts.push(next as usize);
+        for counts in &mut counts {
+            next += std::mem::replace(&mut counts[bucket], next);
         }
     }
-    runs.push(keyed.len() as u32);
-    for slab in 1..slabs.len() {
-        slabs[slab] = slabs[slab].max(slabs[slab - 1]);
+    starts.push(n);
+
+    // Every place is written once; atomics let several tasks write into one vector.
+    let keyed: Vec<AtomicU64> = (0..n).into_par_iter().map(|_| AtomicU64::new(0)).collect();
+    let within = (1u64 << shift) - 1;
+    corners
+        .par_chunks(chunk)
+        .zip(&mut counts)
+        .enumerate()
+        .for_each(|(task, (corners, places))| {
+            for (i, &corner) in corners.iter().enumerate() {
+                let place = &mut places[(corner >> shift) as usize];
+                let id = (task * chunk + i) as u64;
+                keyed[*place as usize].store((corner & within) << 32 | id, Relaxed);
+                *place += 1;
+            }
+        });
+
+    let mut ids = vec![0u32; n];
+    let mut sorted = vec![[0.0; D]; n];
+    let (mut later_ids, mut later) = (ids.as_mut_slice(), sorted.as_mut_slice());
+    let mut pieces = Vec::with_capacity(buckets);
+    for bucket in 0..buckets {
+        let count = starts[bucket + 1] - starts[bucket];
+        let (ids, sorted);
+        (ids, later_ids) = later_ids.split_at_mut(count);
+        (sorted, later) = later.split_at_mut(count);
+        if count > 0 {
+            pieces.push((bucket, ids, sorted));
+        }
     }
+    let runs: Vec<Vec<(u32, usize)>> = pieces
+        .into_par_iter()
+        .map(|(bucket, ids, sorted)| {
+            let start = starts[bucket];
+            let runs = sort_bucket(&keyed[start..start + ids.len()], 1 << shift, ids);
+            for (point, &id) in sorted.iter_mut().zip(ids.iter()) {
+                *point = points[id as usize];
+            }
+            runs.into_iter()
+                .map(|(place, key)| (start as u32 + place, (bucket << shift) + key))
+                .collect()
+        })
+        .collect();
+    let (mut runs, corners): (Vec<u32>, Vec<usize>) = runs.into_iter().flatten().unzip();
+    runs.push(n as u32);
+
+    let row = extent.extent[1..D].iter().product::<usize>();
+    let rows = extent.extent[0] + 1 - ORDER;
+    let slabs = (0..=rows.div_ceil(SLAB))
+        .map(|slab| corners.partition_point(|corner| corner / row < slab * SLAB))
+        .collect();
     Sorted {
-        ids: keyed.into_iter().map(|(_, id)| id).collect(),
+        ids,
+        points: sorted,
         runs,
         corners,
         slabs,
     }
+}
+
+/// Sorts (key, id) pairs by key, then id; `ids` receives the ids. Returns where each key
+/// begins. The ids of equal keys come in ascending order.
+fn sort_bucket(keyed: &[AtomicU64], keys: usize, ids: &mut [u32]) -> Vec<(u32, usize)> {
+    let pairs = keyed.iter().map(|pair| pair.load(Relaxed));
+    let mut runs = Vec::new();
+    if keys <= 2 * keyed.len() + 64 {
+        let mut places = vec![0u32; keys];
+        for pair in pairs.clone() {
+            places[(pair >> 32) as usize] += 1;
+        }
+        let mut next = 0;
+        for (key, place) in places.iter_mut().enumerate() {
+            if *place > 0 {
+                runs.push((next, key));
+            }
+            next += std::mem::replace(place, next);
+        }
+        for pair in pairs {
+            let place = &mut places[(pair >> 32) as usize];
+            ids[*place as usize] = pair as u32;
+            *place += 1;
+        }
+    } else {
+        let mut pairs: Vec<u64> = pairs.collect();
+        pairs.sort_unstable();
+        for (place, (&pair, id)) in pairs.iter().zip(ids).enumerate() {
+            let key = (pair >> 32) as usize;
+            if runs.last().is_none_or(|&(_, last)| last != key) {
+                runs.push((place as u32, key));
+            }
+            *id = pair as u32;
+        }
+    }
+    runs
 }
 
 /// Offset in nodes of one line of `ORDER` nodes along the fastest axis, and the line's
@@ -77,4 +199,61 @@ pub(super) fn line_offset<const D: usize>(line: usize, extent: &Extent) -> (usiz
         (0..D).fold(0, |index, a| index * extent.extent[a] + digits[a]),
         digits,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::shape::Shape;
+    use super::*;
+    use crate::random::Stream;
+    use crate::threads::with_threads;
+
+    /// Holds the sorted points against a plain sort by (first node, id).
+    fn compare<const D: usize>(n: usize, deviation: f64, h: f64) {
+        let stream = Stream::new(7, 0);
+        let points: Vec<[f64; D]> = (0..n)
+            .map(|i| std::array::from_fn(|a| deviation * stream.normal((i * D + a) as u64)))
+            .collect();
+        let extent = Extent::covering(&Shape::of(points.as_flattened(), D), h).unwrap();
+        let corner_of = |point: &[f64; D]| {
+            (0..D).fold(0, |index, a| {
+                index * extent.extent[a] + cell_of(point[a], h, extent.low[a]).0
+            })
+        };
+        let mut expected: Vec<(usize, u32)> =
+            (0..n).map(|i| (corner_of(&points[i]), i as u32)).collect();
+        expected.sort_unstable();
+        let sorted = with_threads(3, || sort_by_cell(&points, h, &extent)).unwrap();
+        assert!(expected
+            .iter()
+            .map(|&(_, id)| id)
+            .eq(sorted.ids.iter().copied()));
+        assert!(sorted.runs.is_sorted() && sorted.runs.len() == sorted.corners.len() + 1);
+        for (place, &(corner, id)) in expected.iter().enumerate() {
+            let run = sorted
+                .runs
+                .partition_point(|&start| start as usize <= place)
+                - 1;
+            assert_eq!(sorted.corners[run], corner);
+            assert_eq!(sorted.points[place], points[id as usize]);
+        }
+        let row: usize = extent.extent[1..D].iter().product();
+        for (slab, ends) in sorted.slabs.windows(2).enumerate() {
+            let corners = &sorted.corners[ends[0]..ends[1]];
+            assert!(corners.iter().all(|corner| corner / row / SLAB == slab));
+        }
+        assert_eq!(sorted.slabs.last(), Some(&sorted.corners.len()));
+    }
+
+    #[test]
+    fn counting_agrees_with_ordering() {
+        // Many points in a cell, many cells without points, one cell, several tasks.
+        compare::<1>(1000, 1.0, 0.1);
+        compare::<1>(300, 1e6, 0.1);
+        compare::<2>(1, 1.0, 0.1);
+        compare::<2>(500, 1e-9, 1.0);
+        compare::<2>(100_000, 3.0, 0.1);
+        compare::<2>(2000, 300.0, 0.1);
+        compare::<3>(20_000, 2.0, 0.2);
+    }
 }

@@ -1,15 +1,24 @@
 //! From the nodes back to the points.
 
-use multiversion::multiversion;
+use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
-use super::super::fields::{Fields, LANES};
+use super::super::aligned::Aligned;
+use super::super::fields::Fields;
 use super::super::spline;
 use super::cells::{cell_of, line_offset, Sorted};
-use super::{Extent, ORDER};
+use super::{fused, Extent, BLOCK, LINES, ORDER};
 
 /// Points gathered by one task.
-pub(super) const GATHER: usize = 512;
+pub(super) const GATHER: usize = 1024;
+
+/// Points whose products with the nodes are summed at once: with two registers of AVX-512
+/// each for `LINES` lines of nodes they take half of the 32.
+const POINTS: usize = 8;
+
+/// Partial sums of a product where fewer points are at hand, so that one addition need not
+/// wait for the last.
+const MOST_SPLIT: usize = 4;
 
 /// What one task of the gather brings back.
 pub(super) struct Forces {
@@ -17,73 +26,243 @@ pub(super) struct Forces {
     pub(super) slopes: Vec<f64>,
 }
 
-/// S psi_n and S grad phi(x_n) . c_n of every point, in the order of `sorted`.
+/// S psi_n and S grad phi(x_n) . c_n of every point, in the order of `sorted`. `grid`:
+/// line by line along the fastest axis, all nodes of a line for one field together.
 pub(super) fn gather<const D: usize>(
     fields: &Fields,
-    points: &[[f64; D]],
     h: f64,
     extent: &Extent,
-    sorted: &Sorted,
+    sorted: &Sorted<D>,
     grid: &[f64],
 ) -> Vec<Forces> {
     let width = fields.width;
+    // Fields by which the products run, `MOST_SPLIT` at a time; those beyond stay zero.
+    let depth = (fields.inputs + 2).next_multiple_of(MOST_SPLIT);
     sorted
         .ids
         .par_chunks(GATHER)
-        .map(|ids| {
-            let mut energy = 0.0;
-            let mut slopes = Vec::with_capacity(ids.len() * D);
-            for &id in ids {
-                let point = &points[id as usize];
-                let cells: [(usize, f64); D] =
-                    std::array::from_fn(|a| cell_of(point[a], h, extent.low[a]));
-                let axes = cells.map(|(_, t)| spline::weights::<ORDER>(t));
-                let corner = (0..D).fold(0, |index, a| index * extent.extent[a] + cells[a].0);
-                let mut slope = [0.0; D];
-                for line in 0..ORDER.pow(D as u32 - 1) {
-                    let (offset, digits) = line_offset::<D>(line, extent);
-                    let start = (corner + offset) * width;
-                    let products =
-                        line_products(&grid[start..start + ORDER * width], fields.row(id as usize));
-                    let (fast, fast_slope) = &axes[D - 1];
-                    let along: f64 = (0..ORDER).map(|j| fast[j] * products[j]).sum();
-                    let along_slope: f64 = (0..ORDER).map(|j| fast_slope[j] * products[j]).sum();
-                    let slow: f64 = (0..D - 1).map(|a| axes[a].0[digits[a]]).product();
-                    energy += slow * along;
-                    slope[D - 1] += slow * along_slope;
-                    for a in 0..D - 1 {
-                        let others: f64 = (0..D - 1)
-                            .map(|b| {
-                                if b == a {
-                                    axes[b].1[digits[b]]
-                                } else {
-                                    axes[b].0[digits[b]]
-                                }
-                            })
-                            .product();
-                        slope[a] += others * along;
-                    }
+        .zip(sorted.points.par_chunks(GATHER))
+        .enumerate()
+        .map(|(task, (ids, points))| {
+            let mut forces = Forces {
+                energy: 0.0,
+                slopes: vec![0.0; ids.len() * D],
+            };
+            let mut rows = Aligned::zeros(BLOCK * width);
+            let mut cell = Aligned::zeros(ORDER.pow(D as u32) * depth);
+            let first = task * GATHER;
+            let mut run = sorted
+                .runs
+                .partition_point(|&start| start as usize <= first)
+                - 1;
+            let (mut done, mut asked) = (0, 0);
+            while done < ids.len() {
+                let end = (sorted.runs[run + 1] as usize - first).min(ids.len());
+                copy_cell::<D>(fields, extent, sorted.corners[run], grid, &mut cell);
+                for start in (done..end).step_by(BLOCK) {
+                    let block = start..end.min(start + BLOCK);
+                    fields.copy_rows(&ids[block.clone()], &mut rows);
+                    let ahead = ids.len().min(block.end + BLOCK);
+                    fields.prefetch(&ids[asked.max(block.end)..ahead]);
+                    asked = ahead;
+                    forces.energy += gather_block(
+                        &rows[..block.len() * width],
+                        &points[block.clone()],
+                        h,
+                        extent,
+                        &cell,
+                        &mut forces.slopes[block.start * D..block.end * D],
+                    );
                 }
-                slopes.extend(slope.map(|s| s / h));
+                done = end;
+                run += 1;
             }
-            Forces { energy, slopes }
+            forces
         })
         .collect()
 }
 
-/// Products of the `ORDER` nodes of a line with one row.
+/// The nodes around one cell: for `LINES` lines at once, field by field.
+///
+/// c_n . phi = (-2 phi_y . y_n + phi_{|y|^2} + phi_1 |y_n|^2) / S: with these factors and
+/// changes of place it is the product with row q_n.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn line_products(nodes: &[f64], row: &[f64]) -> [f64; ORDER] {
-    let width = row.len();
-    let mut sums = [[0.0; LANES]; ORDER];
-    for start in (0..width).step_by(LANES) {
-        let row: &[f64; LANES] = row[start..][..LANES].try_into().unwrap();
-        for j in 0..ORDER {
-            let node: &[f64; LANES] = nodes[j * width + start..][..LANES].try_into().unwrap();
-            for lane in 0..LANES {
-                sums[j][lane] += node[lane] * row[lane];
+fn copy_cell<const D: usize>(
+    fields: &Fields,
+    extent: &Extent,
+    corner: usize,
+    grid: &[f64],
+    cell: &mut [f64],
+) {
+    let length = extent.extent[D - 1];
+    let (row, column) = (corner / length, corner % length);
+    let lines = ORDER.pow(D as u32 - 1);
+    let together = LINES.min(lines);
+    let (cell, _) = cell.as_chunks_mut::<ORDER>();
+    let depth = cell.len() / lines;
+    for line in 0..lines {
+        let row = row + line_offset::<D>(line, extent).0 / length;
+        let nodes = &grid[row * length * fields.width..][..length * fields.width];
+        let targets = &mut cell[line / together * together * depth..][..together * depth];
+        let targets = targets.iter_mut().skip(line % together).step_by(together);
+        for (target, nodes) in targets.zip(nodes.chunks_exact(length)) {
+            let nodes: &[f64; ORDER] = nodes[column..][..ORDER].try_into().unwrap();
+            for j in 0..ORDER {
+                target[j] = -2.0 * nodes[j];
             }
         }
     }
-    sums.map(|lanes| lanes.iter().sum())
+    for group in cell.chunks_exact_mut(together * depth) {
+        let last = &mut group[fields.inputs * together..][..2 * together];
+        last.as_flattened_mut().iter_mut().for_each(|v| *v *= -0.5);
+        let (norm, one) = last.split_at_mut(together);
+        norm.swap_with_slice(one);
+    }
+}
+
+/// S times the sum of psi over the points of a block in one cell, and the slopes.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn gather_block<const D: usize>(
+    rows: &[f64],
+    points: &[[f64; D]],
+    h: f64,
+    extent: &Extent,
+    cell: &[f64],
+    slopes: &mut [f64],
+) -> f64 {
+    const NODES: usize = LINES * ORDER;
+    let fma = target_cfg_f!(target_feature = "fma") || cfg!(target_arch = "aarch64");
+    match (D, fma) {
+        (1, true) => gather_rows::<D, ORDER, true>(rows, points, h, extent, cell, slopes),
+        (1, false) => gather_rows::<D, ORDER, false>(rows, points, h, extent, cell, slopes),
+        (_, true) => gather_rows::<D, NODES, true>(rows, points, h, extent, cell, slopes),
+        (_, false) => gather_rows::<D, NODES, false>(rows, points, h, extent, cell, slopes),
+    }
+}
+
+/// [`gather_block`] with `NODES` nodes of a cell at once.
+#[inline(always)]
+fn gather_rows<const D: usize, const NODES: usize, const FMA: bool>(
+    rows: &[f64],
+    points: &[[f64; D]],
+    h: f64,
+    extent: &Extent,
+    cell: &[f64],
+    slopes: &mut [f64],
+) -> f64 {
+    let width = rows.len() / points.len();
+    let (cell, _) = cell.as_chunks::<NODES>();
+    let depth = cell.len() * NODES / ORDER.pow(D as u32);
+    let (slopes, _) = slopes.as_chunks_mut::<D>();
+    let mut energy = 0.0;
+    let mut products = [[0.0; NODES]; POINTS];
+    let mut axes = [[([0.0; ORDER], [0.0; ORDER]); D]; POINTS];
+    for start in (0..points.len()).step_by(POINTS) {
+        let count = POINTS.min(points.len() - start);
+        let rows = &rows[start * width..(start + count) * width];
+        let slopes = &mut slopes[start..start + count];
+        for (axes, point) in axes.iter_mut().zip(&points[start..start + count]) {
+            for a in 0..D {
+                axes[a] = spline::weights(cell_of(point[a], h, extent.low[a]).1);
+            }
+        }
+        for (group, cell) in cell.chunks_exact(depth).enumerate() {
+            let mut done = 0;
+            while done < count {
+                let rows = &rows[done * width..];
+                let products = &mut products[done..];
+                done += match count - done {
+                    8.. => multiply::<8, 1, NODES, FMA>(rows, width, cell, products),
+                    4.. => multiply::<4, 1, NODES, FMA>(rows, width, cell, products),
+                    2.. => multiply::<2, 2, NODES, FMA>(rows, width, cell, products),
+                    _ => multiply::<1, MOST_SPLIT, NODES, FMA>(rows, width, cell, products),
+                };
+            }
+            let first = group * NODES / ORDER;
+            for i in 0..count {
+                energy += contract::<D, NODES>(&products[i], &axes[i], first, &mut slopes[i]);
+            }
+        }
+        for slope in slopes.iter_mut().flatten() {
+            *slope /= h;
+        }
+    }
+    energy
+}
+
+/// Products of `B` rows with `NODES` nodes of a cell, as `SPLIT` partial sums; returns B.
+#[inline(always)]
+fn multiply<const B: usize, const SPLIT: usize, const NODES: usize, const FMA: bool>(
+    rows: &[f64],
+    width: usize,
+    cell: &[[f64; NODES]],
+    products: &mut [[f64; NODES]],
+) -> usize {
+    let mut sums = [[[0.0; NODES]; B]; SPLIT];
+    let (cell, _) = cell.as_chunks::<SPLIT>();
+    let rows: [&[[f64; SPLIT]]; B] =
+        std::array::from_fn(|i| &rows[i * width..].as_chunks().0[..cell.len()]);
+    for (chunk, nodes) in cell.iter().enumerate() {
+        for s in 0..SPLIT {
+            for i in 0..B {
+                for j in 0..NODES {
+                    sums[s][i][j] = fused::<FMA>(rows[i][chunk][s], nodes[s][j], sums[s][i][j]);
+                }
+            }
+        }
+    }
+    for s in 1..SPLIT {
+        for i in 0..B {
+            for j in 0..NODES {
+                sums[0][i][j] += sums[s][i][j];
+            }
+        }
+    }
+    products[..B].copy_from_slice(&sums[0]);
+    B
+}
+
+/// The products with the nodes of the lines from `first` on times the splines: adds the
+/// slopes, returns the value.
+#[inline(always)]
+fn contract<const D: usize, const NODES: usize>(
+    products: &[f64; NODES],
+    axes: &[([f64; ORDER], [f64; ORDER]); D],
+    first: usize,
+    slope: &mut [f64; D],
+) -> f64 {
+    let (fast, fast_slope) = &axes[D - 1];
+    let (products, _) = products.as_chunks::<ORDER>();
+    let mut value = 0.0;
+    for (line, products) in products.iter().enumerate() {
+        let mut digits = [0; D];
+        let mut rest = first + line;
+        for a in (0..D - 1).rev() {
+            digits[a] = rest % ORDER;
+            rest /= ORDER;
+        }
+        let (mut along, mut along_slope) = (0.0, 0.0);
+        for j in 0..ORDER {
+            along += fast[j] * products[j];
+            along_slope += fast_slope[j] * products[j];
+        }
+        let mut slow = 1.0;
+        for a in 0..D - 1 {
+            slow *= axes[a].0[digits[a]];
+        }
+        value += slow * along;
+        slope[D - 1] += slow * along_slope;
+        for a in 0..D - 1 {
+            let mut others = along;
+            for b in 0..D - 1 {
+                others *= if b == a {
+                    axes[b].1[digits[b]]
+                } else {
+                    axes[b].0[digits[b]]
+                };
+            }
+            slope[a] += others;
+        }
+    }
+    value
 }

@@ -20,12 +20,16 @@ mod gather;
 mod spread;
 mod taps;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use rayon::prelude::*;
 
+use super::aligned::Aligned;
 use super::fields::Fields;
 use super::kernel::CUTOFF_RADIUS;
+use super::shape::Shape;
 use cells::sort_by_cell;
-use convolve::convolve;
+use convolve::{convolve, convolve_last};
 use gather::{gather, GATHER};
 use spread::spread;
 use taps::kernel_taps;
@@ -44,30 +48,26 @@ pub struct Extent {
 impl Extent {
     /// The smallest grid of spacing `h` that covers the points, `None` where it would
     /// have more than 2^40 nodes or a coordinate is not finite.
-    pub fn covering(x: &[f64], d: usize, h: f64) -> Option<Self> {
+    pub fn covering(shape: &Shape, h: f64) -> Option<Self> {
         let mut low = [0i64; 3];
         let mut extent = [1usize; 3];
         let mut nodes = 1f64;
-        for a in 0..d {
-            let column = x.iter().skip(a).step_by(d);
-            let (smallest, largest) = column
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| {
-                    (l.min(v), h.max(v))
-                });
-            let cells = (largest / h).floor() - (smallest / h).floor() + 1.0;
+        let axes = shape.low.len();
+        for a in 0..axes {
+            let (first, last) = ((shape.low[a] / h).floor(), (shape.high[a] / h).floor());
+            let cells = last - first + 1.0;
             nodes *= cells + (ORDER - 1) as f64;
             // The comparison is false for NaN too.
-            if !(nodes < (1u64 << 40) as f64) || !(smallest / h).is_finite() {
+            if !(nodes < (1u64 << 40) as f64) || !first.is_finite() {
                 return None;
             }
-            low[a] = (smallest / h).floor() as i64;
+            low[a] = first as i64;
             extent[a] = cells as usize + ORDER - 1;
         }
-        Some(Extent {
-            low,
-            extent,
-            axes: d,
-        })
+        shape
+            .deviation
+            .is_finite()
+            .then_some(Extent { low, extent, axes })
     }
 
     /// Number of nodes.
@@ -95,8 +95,26 @@ impl Extent {
 /// Buffers that are kept from one evaluation to the next.
 #[derive(Debug, Default)]
 pub struct Workspace {
-    grid: Vec<f64>,
-    image: Vec<f64>,
+    grid: Aligned<f64>,
+    image: Aligned<f64>,
+    slopes: Vec<AtomicU64>,
+}
+
+/// Points whose rows are collected and handled at once: they stay in the first-level cache.
+const BLOCK: usize = 32;
+
+/// Lines of nodes that are handled at once: with `ORDER` nodes each and eight fields they
+/// take half of the 32 registers of AVX-512.
+const LINES: usize = 4;
+
+/// a b + c in one operation where the processor has it.
+#[inline(always)]
+fn fused<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
+    if FMA {
+        a.mul_add(b, c)
+    } else {
+        a * b + c
+    }
 }
 
 /// psi = sum_nm w-_nm K(x_n, x_m); its gradient times `scale` is added to `gradient`.
@@ -113,40 +131,44 @@ pub fn evaluate<const D: usize>(
     let width = fields.width;
     let sorted = sort_by_cell(points, h, extent);
 
-    workspace.grid.clear();
-    workspace.grid.resize(extent.nodes() * width, 0.0);
-    workspace.image.resize(extent.nodes() * width, 0.0);
-    spread(fields, points, h, extent, &sorted, &mut workspace.grid);
+    let Workspace {
+        grid,
+        image,
+        slopes,
+    } = workspace;
+    grid.resize(extent.nodes() * width);
+    image.resize(extent.nodes() * width);
+    grid.par_chunks_mut(1 << 14)
+        .for_each(|chunk| chunk.fill(0.0));
+    spread(fields, h, extent, &sorted, grid);
     let taps = kernel_taps(h, extent.extent[..D].iter().copied().max().unwrap_or(1));
-    for axis in 0..D {
-        convolve(
-            &workspace.grid,
-            &mut workspace.image,
-            &taps,
-            extent,
-            axis,
-            width,
-        );
-        std::mem::swap(&mut workspace.grid, &mut workspace.image);
+    for axis in 0..D - 1 {
+        convolve(grid, image, &taps, extent, axis, width);
+        std::mem::swap(grid, image);
     }
-    workspace.grid.par_chunks_exact_mut(width).for_each(|node| {
-        // c_n . phi = (-2 phi_y . y_n + phi_{|y|^2} + phi_1 |y_n|^2) / S: with these
-        // changes of place and sign it is the product of the node with row q_n.
-        node[..fields.inputs].iter_mut().for_each(|v| *v *= -2.0);
-        node.swap(fields.inputs, fields.inputs + 1);
-    });
+    convolve_last(grid, image, &taps, extent, width);
 
-    let forces = gather::<D>(fields, points, h, extent, &sorted, &workspace.grid);
-    let mut energy = 0.0;
-    let factor = 2.0 * scale / fields.total;
-    let (gradient, _) = gradient.as_chunks_mut::<D>();
-    for (part, ids) in forces.iter().zip(sorted.ids.chunks(GATHER)) {
-        energy += part.energy;
-        for (&id, slope) in ids.iter().zip(part.slopes.chunks_exact(D)) {
-            for a in 0..D {
-                gradient[id as usize][a] += factor * slope[a];
+    let forces = gather(fields, h, extent, &sorted, image);
+    // Every point is written once; atomics let several tasks write into one vector.
+    slopes.resize_with(x.len(), AtomicU64::default);
+    forces
+        .par_iter()
+        .zip(sorted.ids.par_chunks(GATHER))
+        .for_each(|(part, ids)| {
+            for (&id, slope) in ids.iter().zip(part.slopes.chunks_exact(D)) {
+                for a in 0..D {
+                    slopes[id as usize * D + a].store(slope[a].to_bits(), Relaxed);
+                }
             }
-        }
-    }
-    energy / fields.total
+        });
+    let factor = 2.0 * scale / fields.total;
+    gradient
+        .par_chunks_mut(1 << 13)
+        .zip(slopes.par_chunks(1 << 13))
+        .for_each(|(gradient, slopes)| {
+            for (g, slope) in gradient.iter_mut().zip(slopes) {
+                *g += factor * f64::from_bits(slope.load(Relaxed));
+            }
+        });
+    forces.iter().map(|part| part.energy).sum::<f64>() / fields.total
 }

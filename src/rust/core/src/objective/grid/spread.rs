@@ -1,21 +1,28 @@
 //! From the points to the nodes.
 
-use multiversion::multiversion;
+use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
-use super::super::fields::{Fields, LANES};
+use super::super::aligned::{Aligned, LINE};
+use super::super::fields::Fields;
 use super::super::spline;
 use super::cells::{cell_of, line_offset, Sorted, SLAB};
-use super::{Extent, ORDER};
+use super::{fused, Extent, BLOCK, LINES, ORDER};
+
+/// The splines of the points of a block, and what follows for some lines of nodes.
+struct Scratch<const D: usize> {
+    axes: [[[f64; ORDER]; D]; BLOCK],
+    weights: [[[f64; ORDER]; LINES]; BLOCK],
+}
 
 /// Adds every q_m, weighted by the splines, to the nodes around its point: slabs of even
-/// number first, then those of odd number.
+/// number first, then those of odd number. `grid`: node by node, all fields of a node
+/// together.
 pub(super) fn spread<const D: usize>(
     fields: &Fields,
-    points: &[[f64; D]],
     h: f64,
     extent: &Extent,
-    sorted: &Sorted,
+    sorted: &Sorted<D>,
     grid: &mut [f64],
 ) {
     let width = fields.width;
@@ -31,33 +38,28 @@ pub(super) fn spread<const D: usize>(
                     return;
                 }
                 let first_node = slab * SLAB * row / width;
-                let mut scratch = Vec::new();
+                let mut rows = Aligned::zeros(BLOCK * width);
+                let mut scratch = Scratch {
+                    axes: [[[0.0; ORDER]; D]; BLOCK],
+                    weights: [[[0.0; ORDER]; LINES]; BLOCK],
+                };
+                let mut asked = 0;
                 for run in sorted.slabs[slab]..sorted.slabs[slab + 1] {
-                    let ids = &sorted.ids[sorted.runs[run] as usize..sorted.runs[run + 1] as usize];
-                    scratch.clear();
-                    for &id in ids {
-                        let point = &points[id as usize];
-                        let axes: [[f64; ORDER]; D] = std::array::from_fn(|a| {
-                            spline::weights::<ORDER>(cell_of(point[a], h, extent.low[a]).1).0
-                        });
-                        scratch.extend_from_slice(&axes);
-                    }
                     let corner = sorted.corners[run] - first_node;
-                    for line in 0..ORDER.pow(D as u32 - 1) {
-                        let (offset, digits) = line_offset::<D>(line, extent);
-                        // Weight of the line for each point: the product over the slow axes.
-                        let line_weights = scratch.chunks_exact(D).map(|axes| {
-                            let slow: f64 = (0..D - 1).map(|a| axes[a][digits[a]]).product();
-                            axes[D - 1].map(|w| w * slow)
-                        });
-                        let weights: Vec<[f64; ORDER]> = line_weights.collect();
-                        let start = (corner + offset) * width;
-                        add_rows(
-                            &mut nodes[start..start + ORDER * width],
-                            &weights,
-                            ids,
-                            &fields.rows,
-                            width,
+                    let end = sorted.runs[run + 1] as usize;
+                    for start in (sorted.runs[run] as usize..end).step_by(BLOCK) {
+                        let block = start..end.min(start + BLOCK);
+                        fields.copy_rows(&sorted.ids[block.clone()], &mut rows);
+                        let ahead = sorted.ids.len().min(block.end + BLOCK);
+                        fields.prefetch(&sorted.ids[asked.max(block.end)..ahead]);
+                        asked = ahead;
+                        spread_block(
+                            &rows[..block.len() * width],
+                            &sorted.points[block],
+                            h,
+                            extent,
+                            &mut scratch,
+                            &mut nodes[corner * width..],
                         );
                     }
                 }
@@ -65,24 +67,77 @@ pub(super) fn spread<const D: usize>(
     }
 }
 
-/// nodes_j += sum_i weights_ij q_i for the `ORDER` nodes of a line; `rows` holds the q.
+/// Adds the `rows` of points in one cell to the nodes from the cell's first on.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn add_rows(nodes: &mut [f64], weights: &[[f64; ORDER]], ids: &[u32], rows: &[f64], width: usize) {
-    for start in (0..width).step_by(LANES) {
-        let mut sums = [[0.0; LANES]; ORDER];
-        for (weights, &id) in weights.iter().zip(ids) {
-            let row: &[f64; LANES] = rows[id as usize * width + start..][..LANES]
-                .try_into()
-                .unwrap();
-            for j in 0..ORDER {
-                for lane in 0..LANES {
-                    sums[j][lane] += weights[j] * row[lane];
+fn spread_block<const D: usize>(
+    rows: &[f64],
+    points: &[[f64; D]],
+    h: f64,
+    extent: &Extent,
+    scratch: &mut Scratch<D>,
+    nodes: &mut [f64],
+) {
+    let fma = target_cfg_f!(target_feature = "fma") || cfg!(target_arch = "aarch64");
+    let width = rows.len() / points.len();
+    let Scratch { axes, weights } = scratch;
+    for (axes, point) in axes.iter_mut().zip(points) {
+        for a in 0..D {
+            axes[a] = spline::weights::<ORDER>(cell_of(point[a], h, extent.low[a]).1).0;
+        }
+    }
+    let lines = ORDER.pow(D as u32 - 1);
+    for first in (0..lines).step_by(LINES) {
+        let mut starts = [0; LINES];
+        for l in 0..LINES.min(lines) {
+            let (offset, digits) = line_offset::<D>(first + l, extent);
+            starts[l] = offset * width;
+            // Weight of a node: the product over the axes.
+            for (weights, axes) in weights.iter_mut().zip(&axes[..points.len()]) {
+                let mut slow = 1.0;
+                for a in 0..D - 1 {
+                    slow *= axes[a][digits[a]];
+                }
+                for j in 0..ORDER {
+                    weights[l][j] = slow * axes[D - 1][j];
                 }
             }
         }
-        for j in 0..ORDER {
-            for lane in 0..LANES {
-                nodes[j * width + start + lane] += sums[j][lane];
+        match (D, fma) {
+            (1, true) => add_rows::<1, true>(nodes, &starts, weights, rows, width),
+            (1, false) => add_rows::<1, false>(nodes, &starts, weights, rows, width),
+            (_, true) => add_rows::<LINES, true>(nodes, &starts, weights, rows, width),
+            (_, false) => add_rows::<LINES, false>(nodes, &starts, weights, rows, width),
+        }
+    }
+}
+
+/// node_lj += sum_i weights_ilj q_i for `L` lines of `ORDER` nodes.
+#[inline(always)]
+fn add_rows<const L: usize, const FMA: bool>(
+    nodes: &mut [f64],
+    starts: &[usize; LINES],
+    weights: &[[[f64; ORDER]; LINES]; BLOCK],
+    rows: &[f64],
+    width: usize,
+) {
+    for field in (0..width).step_by(LINE) {
+        let mut sums = [[[0.0; LINE]; ORDER]; L];
+        for (weights, row) in weights.iter().zip(rows.chunks_exact(width)) {
+            let row: &[f64; LINE] = row[field..field + LINE].try_into().unwrap();
+            for l in 0..L {
+                for j in 0..ORDER {
+                    for lane in 0..LINE {
+                        sums[l][j][lane] = fused::<FMA>(weights[l][j], row[lane], sums[l][j][lane]);
+                    }
+                }
+            }
+        }
+        for l in 0..L {
+            let line = &mut nodes[starts[l] + field..];
+            for j in 0..ORDER {
+                for (node, sum) in line[j * width..][..LINE].iter_mut().zip(&sums[l][j]) {
+                    *node += sum;
+                }
             }
         }
     }
