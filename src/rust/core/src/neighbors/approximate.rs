@@ -198,16 +198,8 @@ impl Index {
                 partition.starts[cell as usize],
                 partition.starts[cell as usize + 1],
             );
-            right.clear();
-            for p in partition.rows[from * dim..to * dim].chunks_exact(dim) {
-                let mut norm = 0.0;
-                for (p, c) in p.iter().zip(centre) {
-                    let value = p - c;
-                    norm += value * value;
-                    right.push(value);
-                }
-                right.push(norm);
-            }
+            right.resize((to - from) * width, 0.0);
+            shift(&partition.rows[from * dim..to * dim], centre, &mut right);
             for queries in chosen.chunks(ROWS) {
                 block.clear();
                 for &q in queries {
@@ -412,6 +404,21 @@ fn push_below(
         }
     }
     at
+}
+
+/// Writes (p - centre, |p - centre|^2) for every row p.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2", "aarch64+neon"))]
+fn shift(rows: &[f32], centre: &[f32], shifted: &mut [f32]) {
+    let dim = centre.len();
+    for (to, p) in shifted
+        .chunks_exact_mut(dim + 1)
+        .zip(rows.chunks_exact(dim))
+    {
+        for ((to, p), c) in to.iter_mut().zip(p).zip(centre) {
+            *to = p - c;
+        }
+        to[dim] = squared_distance(p, centre);
+    }
 }
 
 /// |a - b|^2 in single precision.
