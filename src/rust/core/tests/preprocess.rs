@@ -3,11 +3,13 @@
 
 mod common;
 
+use common::cells::{cells, Sparse};
 use common::golden;
 use ndarray::{s, Array1, Array2, Axis};
 use ndarray_npy::{read_npy, ReadableElement};
 use neuralee_core::preprocess::{
-    column_variances, log1p, pca, row_variances, standard_scale, top_variable, Cells, Matrix, Pca,
+    column_moments, column_variances, log1p, pca, row_variances, standard_scale, top_variable,
+    Cells, Matrix, Pca,
 };
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
@@ -42,38 +44,6 @@ fn close(found: &[f64], expected: &[f64], tolerance: f64) {
             (a - b).abs() <= tolerance * b.abs().max(1.0),
             "{i}: {a} is not {b}"
         );
-    }
-}
-
-/// The stored parts of a matrix in compressed columns.
-struct Sparse {
-    dim: (usize, usize),
-    indptr: Vec<i32>,
-    indices: Vec<i32>,
-    values: Vec<f64>,
-}
-
-impl Sparse {
-    fn of(dense: &Array2<f64>) -> Self {
-        let mut sparse = Sparse {
-            dim: dense.dim(),
-            indptr: vec![0],
-            indices: vec![],
-            values: vec![],
-        };
-        for column in dense.columns() {
-            for (row, &value) in column.iter().enumerate().filter(|(_, v)| **v != 0.0) {
-                sparse.indices.push(row as i32);
-                sparse.values.push(value);
-            }
-            sparse.indptr.push(sparse.values.len() as i32);
-        }
-        sparse
-    }
-
-    fn view(&self) -> Matrix<'_> {
-        let (rows, columns) = self.dim;
-        Matrix::sparse_columns(rows, columns, &self.indptr, &self.indices, &self.values).unwrap()
     }
 }
 
@@ -240,23 +210,22 @@ fn variance_far_from_zero_keeps_its_digits() {
 }
 
 #[test]
+fn moments_of_parts_merge_to_those_of_all_cells() {
+    let values = cells(50, 8, 0.5).mapv(|v| v + 1e6);
+    let of =
+        |rows: std::ops::Range<usize>| column_moments(&Matrix::Dense(values.slice(s![rows, ..])));
+    let mut merged = of(0..1);
+    merged.merge(1, &of(1..30), 29);
+    merged.merge(30, &of(30..50), 20);
+    let whole = of(0..50);
+    close(&merged.mean, &whole.mean, 1e-15);
+    close(&merged.variance, &whole.variance, 1e-9);
+}
+
+#[test]
 fn equal_variances_rank_by_position() {
     assert_eq!(top_variable(&[1.0, 3.0, 1.0, 3.0, 2.0], 4), [1, 3, 4, 0]);
     assert_eq!(top_variable(&[1.0, 2.0], 5), [1, 0]);
-}
-
-/// Cells of twelve kinds, with the flat tail that noise gives to a spectrum.
-fn cells(n: usize, genes: usize, density: f64) -> Array2<f64> {
-    let (kinds, drop, level) = (Stream::new(1, 0), Stream::new(2, 0), Stream::new(3, 0));
-    Array2::from_shape_fn((n, genes), |(i, j)| {
-        let at = (i * genes + j) as u64;
-        let mean = kinds.normal(((i % 12) * genes + j) as u64).exp();
-        if drop.uniform(at) < density * mean {
-            (1.0 + 2.0 * mean * level.uniform(at)).ln_1p()
-        } else {
-            0.0
-        }
-    })
 }
 
 /// Singular values and right singular vectors of the centred and scaled cells.
@@ -379,6 +348,12 @@ fn components_beyond_the_rank_are_zero() {
     )
     .unwrap();
     assert_eq!(found.sdev, [0.0; 2]);
+    // A gene that differs from its mean by no more than its last digit is constant.
+    let mut nearly = Array2::from_shape_fn((1000, 2), |(i, _)| 1e9 + (i % 2) as f64 * 1.2e-7);
+    nearly[(7, 1)] = 0.0;
+    let found = pca(&Matrix::Dense(nearly.view()), Cells::Rows, 2, true, 1, &()).unwrap();
+    assert_eq!(found.scale[0], 1.0);
+    assert!(found.sdev[1] < 1e-6);
 }
 
 #[test]

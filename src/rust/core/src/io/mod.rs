@@ -7,7 +7,7 @@
 //! Every reader returns genes in rows and cells in columns, stored by columns, which is
 //! the orientation of a `SingleCellExperiment`.
 
-mod gather;
+pub(crate) mod gather;
 pub mod h5ad;
 mod limits;
 mod matrix_market;

@@ -1,4 +1,5 @@
-//! Leading eigenvectors of G = Z'Z or Z Z', whichever is smaller.
+//! Leading eigenvectors of a Gram matrix G: of Z'Z or Z Z', or of one that was summed
+//! before.
 //!
 //! Small G is formed and decomposed. Otherwise a block Krylov space of G is grown from
 //! random vectors (Musco and Musco 2015, "Randomized block Krylov methods for stronger
@@ -10,7 +11,7 @@
 use faer::{Mat, MatRef, Side};
 use ndarray::{s, Array1, Array2, ArrayView1, ArrayView2};
 
-use super::operator::{product, Operator};
+use super::operator::product;
 use crate::monitor::Monitor;
 use crate::random::Stream;
 use crate::{Error, Result};
@@ -27,17 +28,26 @@ const FLOOR: f64 = 1e-14;
 /// A vector that loses this much of its length to projection was dependent on the others.
 const DEPENDENT: f64 = 1e-10;
 
+/// A symmetric positive semidefinite matrix G.
+pub(super) trait Gram {
+    /// Rows of G.
+    fn size(&self) -> usize;
+    /// G itself.
+    fn matrix(&self) -> Array2<f64>;
+    /// G B for B with one row per row of G.
+    fn times(&self, block: ArrayView2<'_, f64>) -> Array2<f64>;
+}
+
 /// The `wanted` leading eigenvectors of G as columns, largest eigenvalue first.
 pub(super) fn leading_vectors(
-    operator: &Operator<'_>,
+    gram: &impl Gram,
     wanted: usize,
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<Array2<f64>> {
-    let size = operator.dim().0.min(operator.dim().1);
+    let size = gram.size();
     if size <= DIRECT {
-        let gram = operator.gram();
-        let (_, vectors) = eigen(gram.view())?;
+        let (_, vectors) = eigen(gram.matrix().view())?;
         return Ok(vectors.slice_move(s![.., ..wanted]));
     }
 
@@ -59,7 +69,7 @@ pub(super) fn leading_vectors(
         let to = basis.len();
 
         // T = Q'GQ, and the part of G Q outside the span of Q.
-        let mut image = operator.gram_times(block.view());
+        let mut image = gram.times(block.view());
         let coefficients = basis.coefficients(image.view());
         projected
             .slice_mut(s![..to, from..to])

@@ -9,6 +9,7 @@ use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::krylov::Gram;
 use super::matrix::{Cells, Matrix, SparseView};
 
 /// Z without making a sparse Y dense.
@@ -153,19 +154,16 @@ impl<'a> Operator<'a> {
             }
         }
     }
+}
 
-    /// G B, with G as in [`Operator::gram`].
-    pub(super) fn gram_times(&self, block: ArrayView2<'_, f64>) -> Array2<f64> {
+/// G = Z'Z or Z Z', whichever is smaller.
+impl Gram for Operator<'_> {
+    fn size(&self) -> usize {
         let (cells, genes) = self.dim();
-        if genes <= cells {
-            self.adjoint(self.forward(block).view())
-        } else {
-            self.forward(self.adjoint(block).view())
-        }
+        cells.min(genes)
     }
 
-    /// G = Z'Z or Z Z', whichever is smaller.
-    pub(super) fn gram(&self) -> Array2<f64> {
+    fn matrix(&self) -> Array2<f64> {
         let (cells, genes) = self.dim();
         if let Operator::Dense { values, .. } = self {
             let z = MatRef::from_column_major_slice(values, cells, genes);
@@ -178,7 +176,16 @@ impl<'a> Operator<'a> {
                 };
             }
         }
-        self.gram_times(Array2::eye(cells.min(genes)).view())
+        self.times(Array2::eye(self.size()).view())
+    }
+
+    fn times(&self, block: ArrayView2<'_, f64>) -> Array2<f64> {
+        let (cells, genes) = self.dim();
+        if genes <= cells {
+            self.adjoint(self.forward(block).view())
+        } else {
+            self.forward(self.adjoint(block).view())
+        }
     }
 }
 
@@ -246,7 +253,7 @@ fn transposed_times(matrix: &SparseView<'_>, b: ArrayView2<'_, f64>) -> Array2<f
 
 /// S B: each task owns a range of rows and walks all columns, so that no two tasks write
 /// to one row and each row is summed by ascending column.
-fn times(matrix: &SparseView<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+pub(super) fn times(matrix: &SparseView<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let SparseView {
         nrows,
         ncols,

@@ -3,15 +3,17 @@
 use ndarray::{Array2, ArrayView1};
 
 use super::krylov::leading_vectors;
+use super::loadings::total_variance;
 use super::matrix::{Cells, Matrix};
 use super::operator::Operator;
-use super::variance::{column_moments, row_moments};
+use super::scale::is_constant;
+use super::variance::{column_moments, row_moments, Moments};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
 /// Standard deviations below this fraction of the first are rounding: eigenvalues of a
 /// Gram matrix are squares.
-const RANK: f64 = 1e-7;
+pub(super) const RANK: f64 = 1e-7;
 
 /// Principal components, largest standard deviation first.
 ///
@@ -30,6 +32,8 @@ pub struct Pca {
     /// What the centred genes were divided by: 1, or with `scale` their standard
     /// deviations (divisor n - 1; 1 for constant genes).
     pub scale: Vec<f64>,
+    /// Sum of the variances (divisor n - 1) of all centred and scaled genes.
+    pub total_variance: f64,
 }
 
 /// The first `components` principal components of the cells of `matrix`.
@@ -47,35 +51,13 @@ pub fn pca(
 ) -> Result<Pca> {
     matrix.check()?;
     let (n, genes) = matrix.cells_and_genes(cells);
-    if n < 2 || genes == 0 {
-        return Err(Error::input(
-            format!("{n} cells with {genes} genes have no principal components."),
-            "Give at least 2 cells and 1 gene.",
-        ));
-    }
-    if components == 0 || components > n.min(genes) {
-        return Err(Error::input(
-            format!("{components} principal components were asked of {n} cells x {genes} genes."),
-            format!("Give a number between 1 and {}.", n.min(genes)),
-        ));
-    }
+    check_components(n, genes, components)?;
     let moments = match cells {
         Cells::Rows => column_moments(matrix),
         Cells::Columns => row_moments(matrix),
     };
-    let divisors = if scale {
-        let unbiased = n as f64 / (n as f64 - 1.0);
-        let deviation = |&variance: &f64| (variance * unbiased).sqrt();
-        let or_one = |sd: f64| if sd > 0.0 { sd } else { 1.0 };
-        moments
-            .variance
-            .iter()
-            .map(|variance| or_one(deviation(variance)))
-            .collect()
-    } else {
-        vec![1.0; genes]
-    };
-    let operator = Operator::new(*matrix, cells, &moments.mean, &divisors);
+    let scale = divisors(&moments, n, scale);
+    let operator = Operator::new(*matrix, cells, &moments.mean, &scale);
     let vectors = leading_vectors(&operator, components, seed, monitor)?;
     let mut rotation = if genes <= n {
         vectors
@@ -91,16 +73,49 @@ pub fn pca(
     let ones = vec![1.0; components];
     divide_or_clear(&mut scores, &singular, &ones);
     divide_or_clear(&mut rotation, &singular, &ones);
-    fix_signs(&mut rotation, &mut scores);
+    fix_signs(&mut rotation, Some(&mut scores));
     let degrees = (n as f64 - 1.0).sqrt();
     let sdev = lengths(&scores).iter().map(|s| s / degrees).collect();
     Ok(Pca {
         scores,
         rotation,
         sdev,
+        total_variance: total_variance(&moments, n, &scale),
         centre: moments.mean,
-        scale: divisors,
+        scale,
     })
+}
+
+/// Refuses what has no principal components, and more of them than there are.
+pub(super) fn check_components(n: usize, genes: usize, components: usize) -> Result<()> {
+    if n < 2 || genes == 0 {
+        return Err(Error::input(
+            format!("{n} cells with {genes} genes have no principal components."),
+            "Give at least 2 cells and 1 gene.",
+        ));
+    }
+    if components == 0 || components > n.min(genes) {
+        return Err(Error::input(
+            format!("{components} principal components were asked of {n} cells x {genes} genes."),
+            format!("Give a number between 1 and {}.", n.min(genes)),
+        ));
+    }
+    Ok(())
+}
+
+/// What the centred genes are divided by: see [`Pca::scale`].
+pub(super) fn divisors(moments: &Moments, n: usize, scale: bool) -> Vec<f64> {
+    let unbiased = n as f64 / (n as f64 - 1.0);
+    let genes = moments.mean.iter().zip(&moments.variance);
+    genes
+        .map(|(&mean, &variance)| {
+            if !scale || is_constant(n, mean, variance) {
+                1.0
+            } else {
+                (variance * unbiased).sqrt()
+            }
+        })
+        .collect()
 }
 
 fn lengths(vectors: &Array2<f64>) -> Vec<f64> {
@@ -109,7 +124,7 @@ fn lengths(vectors: &Array2<f64>) -> Vec<f64> {
 }
 
 /// Divides each column, or clears it where its singular value is rounding.
-fn divide_or_clear(vectors: &mut Array2<f64>, singular: &[f64], divisors: &[f64]) {
+pub(super) fn divide_or_clear(vectors: &mut Array2<f64>, singular: &[f64], divisors: &[f64]) {
     let largest = singular.iter().fold(0.0, |a: f64, &b| a.max(b));
     for (j, mut column) in vectors.columns_mut().into_iter().enumerate() {
         if singular[j] <= RANK * largest {
@@ -121,13 +136,14 @@ fn divide_or_clear(vectors: &mut Array2<f64>, singular: &[f64], divisors: &[f64]
 }
 
 /// Makes the loading of largest absolute value (the first of equals) positive.
-fn fix_signs(rotation: &mut Array2<f64>, scores: &mut Array2<f64>) {
-    let columns = rotation.columns_mut().into_iter().zip(scores.columns_mut());
-    for (mut loadings, mut scores) in columns {
+pub(super) fn fix_signs(rotation: &mut Array2<f64>, mut scores: Option<&mut Array2<f64>>) {
+    for (j, mut loadings) in rotation.columns_mut().into_iter().enumerate() {
         let larger = |peak: f64, &v: &f64| if v.abs() > peak.abs() { v } else { peak };
         if loadings.iter().fold(0.0, larger) < 0.0 {
             loadings *= -1.0;
-            scores *= -1.0;
+            if let Some(scores) = &mut scores {
+                scores.column_mut(j).mapv_inplace(|v| -v);
+            }
         }
     }
 }

@@ -18,21 +18,21 @@ pub struct Standardization {
 
 impl Standardization {
     /// Means and standard deviations (divisor n) of the genes over the cells.
-    ///
-    /// A gene counts as constant where its variance is within the rounding of its sums,
-    /// var <= n eps var + (n mean eps)^2 (scikit-learn's StandardScaler), and becomes 0.
     pub fn of(matrix: &Matrix<'_>, cells: Cells) -> Self {
-        let n = matrix.cells_and_genes(cells).0 as f64;
-        let Moments { mean, variance } = match cells {
+        let n = matrix.cells_and_genes(cells).0;
+        let moments = match cells {
             Cells::Rows => column_moments(matrix),
             Cells::Columns => row_moments(matrix),
         };
-        let scale = mean
-            .iter()
-            .zip(&variance)
-            .map(|(mean, &variance)| {
-                let rounding = n * mean * f64::EPSILON;
-                if variance <= n * f64::EPSILON * variance + rounding * rounding {
+        Standardization::from_moments(moments, n)
+    }
+
+    /// From the moments of the genes over n cells.
+    pub fn from_moments(moments: Moments, n: usize) -> Self {
+        let genes = moments.mean.iter().zip(&moments.variance);
+        let scale = genes
+            .map(|(&mean, &variance)| {
+                if is_constant(n, mean, variance) {
                     1.0
                 } else {
                     variance.sqrt()
@@ -40,7 +40,7 @@ impl Standardization {
             })
             .collect();
         Standardization {
-            centre: mean,
+            centre: moments.mean,
             scale,
         }
     }
@@ -95,8 +95,15 @@ impl Standardization {
     }
 }
 
-/// Standardises every gene into `out` (column-major) and says by what. The result is dense, because a
-/// zero count no longer is zero.
+/// A gene counts as constant where its variance is within the rounding of its sums,
+/// var <= n eps var + (n mean eps)^2 (scikit-learn's StandardScaler).
+pub(super) fn is_constant(n: usize, mean: f64, variance: f64) -> bool {
+    let rounding = n as f64 * mean * f64::EPSILON;
+    variance <= n as f64 * f64::EPSILON * variance + rounding * rounding
+}
+
+/// Standardises every gene into `out` (column-major) and says by what; constant genes become 0. The
+/// result is dense, because a zero count no longer is zero.
 pub fn standard_scale(
     matrix: &Matrix<'_>,
     cells: Cells,

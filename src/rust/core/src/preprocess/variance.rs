@@ -14,6 +14,23 @@ pub struct Moments {
     pub variance: Vec<f64>,
 }
 
+impl Moments {
+    /// Moments over n cells become those over these and `m` other ones: for means that
+    /// differ by d, n var + m var' + n m / (n + m) d^2 is the sum of squares (Chan, Golub
+    /// and LeVeque 1983).
+    pub fn merge(&mut self, n: usize, other: &Moments, m: usize) {
+        let (n, m) = (n as f64, m as f64);
+        let genes = self.mean.iter_mut().zip(&mut self.variance);
+        let others = other.mean.iter().zip(&other.variance);
+        for ((mean, variance), (other_mean, other_variance)) in genes.zip(others) {
+            let apart = other_mean - *mean;
+            let within = n * *variance + m * other_variance;
+            *variance = (within + n * m / (n + m) * apart * apart) / (n + m);
+            *mean += apart * m / (n + m);
+        }
+    }
+}
+
 /// Moments of each column, taken over the rows.
 pub fn column_moments(matrix: &Matrix<'_>) -> Moments {
     match *matrix {

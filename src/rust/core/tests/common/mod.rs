@@ -1,5 +1,8 @@
 //! Golden files: the tests carry a subset, the full set is used where it is found.
 
+#[allow(dead_code)] // not every test crate makes cells
+pub mod cells;
+
 use std::path::PathBuf;
 
 use ndarray::{Array2, Ix2};
