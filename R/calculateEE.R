@@ -119,23 +119,21 @@ known_arguments <- function(...) {
 # The chosen and scaled features as a dense matrix, cells in rows. Only the chosen rows of
 # a file-backed matrix are read into memory as a whole.
 select_features <- function(x, ntop, subset_row, scale, threads, call = caller_env()) {
-  if (!methods::is(x, "DelayedMatrix")) {
-    x <- as_number_matrix(x, "x", call)
+  x <- keep_features(as_number_matrix(x, "x", call), ntop, subset_row, threads, call = call)
+  if (scale) {
+    x <- x / gene_moments(x, "columns", threads, call)$scale
   }
+  dense_cells(Matrix::t(x), call = call)
+}
+
+# The rows that `subset_row` names, or those of largest variance.
+keep_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
   rows <- if (is.null(subset_row)) {
     variable_genes(x, check_count(ntop, "ntop", min = 1, call = call), "columns", threads, call)
   } else {
     find_rows(x, subset_row, call = call)
   }
-  if (!is.null(rows)) {
-    x <- x[rows, , drop = FALSE]
-  }
-  if (methods::is(x, "DelayedMatrix")) x <- as.matrix(x)
-  x <- dense_cells(Matrix::t(x), call = call)
-  if (scale) {
-    x <- sweep(x, 2L, gene_moments(x, "rows", threads, call)$scale, "/")
-  }
-  x
+  if (is.null(rows)) x else x[rows, , drop = FALSE]
 }
 
 find_rows <- function(x, subset_row, call = caller_env()) {

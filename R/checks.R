@@ -64,12 +64,13 @@ check_name <- function(x, name, call = caller_env()) {
 }
 
 # A double matrix or a dgCMatrix of finite numbers, with its dimnames: what Rust takes.
-# `cells` says whether cells are the rows (matrix level) or the columns (containers).
+# `cells` says whether cells are the rows (matrix level) or the columns (containers). A
+# DelayedMatrix stays one, and its values are looked at when they are read.
 check_cells <- function(x, name = "x", cells = c("rows", "columns"), call = caller_env()) {
   cells <- match.arg(cells)
   x <- as_number_matrix(x, name, call)
   check_extent(x, name, cells, call)
-  check_finite(x, name, cells, call)
+  if (!is_delayed(x)) check_finite(x, name, cells, call)
   x
 }
 
@@ -114,13 +115,9 @@ as_number_matrix <- function(x, name, call) {
     }
     x <- as.matrix(x)
   }
-  if (inherits(x, "DelayedMatrix")) {
+  if (is_delayed(x)) {
     check_delayed_type(x, name, call)
-    rlang::inform(
-      sprintf("`%s` is a %s and is read into memory as a whole.", name, class(x)[[1]]),
-      class = "neuralee_message_realised"
-    )
-    x <- if (DelayedArray::is_sparse(x)) methods::as(x, "dgCMatrix") else as.matrix(x)
+    return(x)
   }
   if (inherits(x, "sparseMatrix")) {
     check_sparse(x, name, call)
@@ -186,14 +183,15 @@ as_sparse_columns <- function(x) {
   methods::as(x, "CsparseMatrix")
 }
 
-# `offset` is where `x` starts, less 1, within a larger matrix that is read in blocks.
-check_finite <- function(x, name, cells, call, offset = c(0, 0)) {
+# `offset` is where `x` starts, less 1, within a larger matrix that is read in blocks;
+# `rows`, where given, are the numbers of that matrix's rows.
+check_finite <- function(x, name, cells, call, offset = c(0, 0), rows = NULL) {
   values <- stored_values(x)
   at <- rs_first_not_finite(values)
   if (at == 0) {
     return(invisible())
   }
-  place <- locate_value(x, at, cells, offset)
+  place <- locate_value(x, at, cells, offset, rows)
   abort_neuralee(
     "not_finite",
     sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), place$text),
@@ -205,7 +203,7 @@ check_finite <- function(x, name, cells, call, offset = c(0, 0)) {
 stored_values <- function(x) if (is.matrix(x)) x else x@x
 
 # Row and column of a stored value, counted in the whole matrix, and both in words.
-locate_value <- function(x, at, cells, offset = c(0, 0)) {
+locate_value <- function(x, at, cells, offset = c(0, 0), rows = NULL) {
   if (is.matrix(x)) {
     row <- (at - 1) %% nrow(x) + 1
     column <- (at - 1) %/% nrow(x) + 1
@@ -218,6 +216,7 @@ locate_value <- function(x, at, cells, offset = c(0, 0)) {
     describe_place(column, colnames(x), if (cells == "rows") "gene" else "cell")
   )
   row <- row + offset[[1L]]
+  if (!is.null(rows)) row <- rows[[row]]
   column <- column + offset[[2L]]
   list(
     row = row, column = column,

@@ -142,9 +142,9 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
           "Take the subset of `x` first and compute them on it."
         )
       }
-      x <- x[subset, , drop = FALSE]
+      if (!is_delayed(x)) x <- x[subset, , drop = FALSE]
     }
-    x <- densify(x)
+    x <- densify(x, rows = subset)
     if (verbose) {
       cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
     }

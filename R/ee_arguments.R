@@ -52,13 +52,18 @@ check_device <- function(device, call = caller_env()) {
 }
 
 # Elastic embedding repels cells by their distance in all features, so that a sparse
-# matrix has to be made dense. The limit keeps a whole transcriptome of a million cells
-# from taking the machine down before a gene selection was made.
+# matrix has to be made dense and a DelayedMatrix read. The limit keeps a whole
+# transcriptome of a million cells from taking the machine down before a gene selection
+# was made.
 dense_cells <- function(x, name = "x", call = caller_env()) {
   densify(check_cells(x, name, call = call), name, call = call)
 }
 
-densify <- function(x, name = "x", call = caller_env()) {
+# Of a DelayedMatrix only the chosen `rows` are read.
+densify <- function(x, name = "x", rows = NULL, call = caller_env()) {
+  if (is_delayed(x) && !is.null(rows)) {
+    x <- x[rows, , drop = FALSE]
+  }
   if (is.matrix(x)) {
     return(x)
   }
@@ -68,18 +73,18 @@ densify <- function(x, name = "x", call = caller_env()) {
     abort_neuralee(
       "memory",
       sprintf(
-        "`%s` (%s x %s, sparse) would take %.3g GB as a dense matrix; the limit is %s GB.",
-        name, format(nrow(x), big.mark = ","), format(ncol(x), big.mark = ","), gigabytes,
-        format(limit)
+        "`%s` (%s x %s, %s) would take %.3g GB as a dense matrix; the limit is %s GB.",
+        name, format(nrow(x), big.mark = ","), format(ncol(x), big.mark = ","),
+        if (is_delayed(x)) "on disk or delayed" else "sparse", gigabytes, format(limit)
       ),
       paste(
-        "Select variable genes with subsample_genes() or give principal components,",
+        "Select variable genes with subsample_genes() or give principal components (principal_components()),",
         "or raise options(neuralee.max_dense_gb = )."
       ),
       call = call
     )
   }
-  as.matrix(x)
+  if (is_delayed(x)) read_whole(x, name, rows, call = call) else as.matrix(x)
 }
 
 # A number in (0, 1] is a fraction of the cells, a whole number from 2 on is a count.

@@ -19,6 +19,8 @@ rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)
 
 rs_gene_moments <- function(x, cells_in_rows, threads) .Call(wrap__rs_gene_moments, x, cells_in_rows, threads)
 
+rs_merge_moments <- function(n, mean, variance, m, other_mean, other_variance) .Call(wrap__rs_merge_moments, n, mean, variance, m, other_mean, other_variance)
+
 rs_top_variable <- function(variances, n) .Call(wrap__rs_top_variable, variances, n)
 
 rs_standard_scale <- function(x, cells_in_rows, threads) .Call(wrap__rs_standard_scale, x, cells_in_rows, threads)
@@ -26,6 +28,16 @@ rs_standard_scale <- function(x, cells_in_rows, threads) .Call(wrap__rs_standard
 rs_embedding_quality <- function(embedding, data, k, cells, pairs, seed, threads, progress) .Call(wrap__rs_embedding_quality, embedding, data, k, cells, pairs, seed, threads, progress)
 
 rs_label_accuracy <- function(embedding, labels, k, threads, progress) .Call(wrap__rs_label_accuracy, embedding, labels, k, threads, progress)
+
+rs_pca <- function(x, cells_in_rows, components, scale, seed, threads, progress) .Call(wrap__rs_pca, x, cells_in_rows, components, scale, seed, threads, progress)
+
+rs_gram_new <- function(genes) .Call(wrap__rs_gram_new, genes)
+
+rs_gram_add <- function(sums, block, cells_in_rows, threads) .Call(wrap__rs_gram_add, sums, block, cells_in_rows, threads)
+
+rs_gram_finish <- function(sums, components, scale, seed, threads, progress) .Call(wrap__rs_gram_finish, sums, components, scale, seed, threads, progress)
+
+rs_project <- function(projection, block, cells_in_rows, threads) .Call(wrap__rs_project, projection, block, cells_in_rows, threads)
 
 rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)
 

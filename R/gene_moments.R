@@ -1,31 +1,30 @@
-# Mean, population variance and divisor of each gene, with finite values checked. A
-# DelayedMatrix is read in blocks of genes.
+# Mean, population variance and divisor of each gene, with finite values checked. Blocks
+# of a DelayedMatrix follow its chunks: each has some genes of some cells.
 gene_moments <- function(x, cells, threads, call) {
-  if (!inherits(x, "DelayedMatrix")) {
+  if (!is_delayed(x)) {
     x <- check_cells(x, "x", cells, call = call)
     return(rust_call(rs_gene_moments(x, cells == "rows", threads), call = call))
   }
   check_delayed_type(x, "x", call)
   check_extent(x, "x", cells, call)
-  parts <- over_blocks(x, cells, function(block, offset) {
-    check_finite(block, "x", cells, call, offset)
-    rust_call(rs_gene_moments(block, cells == "rows", threads), call = call)
+  axes <- if (cells == "rows") c(cells = 1L, genes = 2L) else c(cells = 2L, genes = 1L)
+  n_genes <- dim(x)[[axes[["genes"]]]]
+  seen <- numeric(n_genes)
+  moments <- list(mean = numeric(n_genes), variance = numeric(n_genes), scale = numeric(n_genes))
+  over_blocks(x, DelayedArray::defaultAutoGrid(x), function(block, viewport) {
+    check_finite(block, "x", cells, call, block_offset(viewport))
+    part <- rust_call(rs_gene_moments(block, cells == "rows", threads), call = call)
+    genes <- block_range(viewport, axes[["genes"]])
+    before <- seen[[genes[[1L]]]]
+    more <- dim(block)[[axes[["cells"]]]]
+    if (before > 0) {
+      part <- rs_merge_moments(
+        before, moments$mean[genes], moments$variance[genes], as.double(more), part$mean, part$variance
+      )
+    }
+    seen[genes] <<- before + more
+    for (field in names(moments)) moments[[field]][genes] <<- part[[field]]
+    NULL
   })
-  lapply(
-    c(mean = "mean", variance = "variance", scale = "scale"),
-    function(field) unlist(lapply(parts, `[[`, field), use.names = FALSE)
-  )
-}
-
-# Applies `work(block, offset)` to blocks of a DelayedMatrix, each with some genes of all
-# cells in memory, `offset` genes or cells after the first row and column. (blockApply()
-# would hide the class of an error.)
-over_blocks <- function(x, cells, work) {
-  grid <- if (cells == "rows") DelayedArray::colAutoGrid(x) else DelayedArray::rowAutoGrid(x)
-  lapply(seq_along(grid), function(i) {
-    viewport <- grid[[i]]
-    block <- DelayedArray::read_block(x, viewport)
-    storage.mode(block) <- "double"
-    work(block, BiocGenerics::start(viewport) - 1)
-  })
+  moments
 }

@@ -54,10 +54,10 @@ log_shift.SummarizedExperiment <- function(x, ..., assay.type = "counts", name =
 }
 
 log_values <- function(x, cells, threads, call) {
-  if (inherits(x, "DelayedMatrix")) {
+  if (is_delayed(x)) {
     check_delayed_type(x, "x", call)
-    over_blocks(x, cells, function(block, offset) {
-      block_log(block, cells, threads, call, offset)
+    over_blocks(x, DelayedArray::defaultAutoGrid(x), function(block, viewport) {
+      block_log(block, cells, threads, call, block_offset(viewport))
       NULL
     })
     return(log1p(x))

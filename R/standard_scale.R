@@ -53,7 +53,7 @@ standard_scale.SummarizedExperiment <- function(x, ..., assay.type = "logcounts"
 }
 
 scale_genes <- function(x, cells, threads, call) {
-  if (inherits(x, "DelayedMatrix")) {
+  if (is_delayed(x)) {
     by <- gene_moments(x, cells, threads, call)
     by$centre <- by$mean
     # Arithmetic with a vector runs along the rows.

@@ -11,6 +11,7 @@
 
 use extendr_api::prelude::*;
 
+pub mod components;
 pub mod convert;
 pub mod embed;
 pub mod io;
@@ -24,6 +25,7 @@ extendr_module! {
     use system;
     use io;
     use preprocess;
+    use components;
     use sample;
     use embed;
 }

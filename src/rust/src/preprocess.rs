@@ -1,7 +1,7 @@
 //! Preprocessing and quality measures.
 
 use extendr_api::prelude::*;
-use neuralee_core::preprocess::{self, Cells, Matrix};
+use neuralee_core::preprocess::{self, Cells, Matrix, Moments, Standardization};
 use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking};
 use neuralee_core::Error as CoreError;
 
@@ -9,13 +9,13 @@ use crate::convert::{matrix_view, Outcome, SparseSlots};
 use crate::job;
 
 /// A double matrix or a dgCMatrix, held while it is borrowed.
-enum Held {
+pub(crate) enum Held {
     Dense(RMatrix<f64>),
     Sparse(SparseSlots),
 }
 
 impl Held {
-    fn new(x: &Robj) -> Outcome<Self> {
+    pub(crate) fn new(x: &Robj) -> Outcome<Self> {
         if x.is_matrix() {
             let matrix = RMatrix::try_from(x)?;
             return Ok(Held::Dense(matrix));
@@ -23,7 +23,7 @@ impl Held {
         Ok(Held::Sparse(SparseSlots::new(x)?))
     }
 
-    fn matrix(&self) -> Outcome<Matrix<'_>> {
+    pub(crate) fn matrix(&self) -> Outcome<Matrix<'_>> {
         Ok(match self {
             Held::Dense(matrix) => Matrix::Dense(matrix_view(matrix)?),
             Held::Sparse(slots) => Matrix::sparse_columns(
@@ -37,7 +37,7 @@ impl Held {
     }
 }
 
-fn cells(in_rows: bool) -> Cells {
+pub(crate) fn cells(in_rows: bool) -> Cells {
     if in_rows {
         Cells::Rows
     } else {
@@ -66,19 +66,43 @@ fn rs_log1p(values: &[f64], threads: i32) -> Outcome<List> {
 fn rs_gene_moments(x: Robj, cells_in_rows: bool, threads: i32) -> Outcome<List> {
     let held = Held::new(&x)?;
     let matrix = held.matrix()?;
-    let (moments, by) = job::run(threads, &().into(), |_| {
-        let cells = cells(cells_in_rows);
-        let moments = match cells {
+    let moments = job::run(threads, &().into(), |_| {
+        Ok(match cells(cells_in_rows) {
             Cells::Rows => preprocess::column_moments(&matrix),
             Cells::Columns => preprocess::row_moments(&matrix),
-        };
-        Ok((moments, preprocess::Standardization::of(&matrix, cells)))
+        })
     })?;
-    Ok(list!(
+    let (rows, columns) = matrix.dim();
+    let n = if cells_in_rows { rows } else { columns };
+    Ok(moments_to_r(n, moments))
+}
+
+/// The moments of `n` cells together with those of `m` others.
+#[extendr]
+fn rs_merge_moments(
+    n: f64,
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+    m: f64,
+    other_mean: Vec<f64>,
+    other_variance: Vec<f64>,
+) -> List {
+    let mut moments = Moments { mean, variance };
+    let other = Moments {
+        mean: other_mean,
+        variance: other_variance,
+    };
+    moments.merge(n as usize, &other, m as usize);
+    moments_to_r(n as usize + m as usize, moments)
+}
+
+fn moments_to_r(n: usize, moments: Moments) -> List {
+    let by = Standardization::from_moments(moments.clone(), n);
+    list!(
         mean = moments.mean,
         variance = moments.variance,
         scale = by.scale
-    ))
+    )
 }
 
 /// The genes, counted from 1, of the `n` largest variances, descending.
@@ -151,6 +175,7 @@ extendr_module! {
     mod preprocess;
     fn rs_log1p;
     fn rs_gene_moments;
+    fn rs_merge_moments;
     fn rs_top_variable;
     fn rs_standard_scale;
     fn rs_embedding_quality;

@@ -14,8 +14,7 @@
 //!
 //! so that means far from zero cancel nothing.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::MatRef;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -23,7 +22,8 @@ use super::krylov::{leading_vectors, Gram};
 use super::loadings::Loadings;
 use super::matrix::{Cells, Matrix, SparseView};
 use super::operator::{product, times};
-use super::outer::{add_outer_products, by_cells, outer_products, without, ByCells};
+use super::outer::{add_gram, add_outer_products, add_rows, by_rows};
+use super::outer::{by_cells, outer_products, without, ByCells};
 use super::pca::{check_components, divisors};
 use super::variance::Moments;
 use crate::monitor::Monitor;
@@ -33,8 +33,6 @@ use crate::{Error, Result};
 const MOST_GENES: usize = 5000;
 /// Cells that are centred at a time.
 const TILE: usize = 1024;
-/// Rows of the Gram matrix that one task computes.
-const GRAM_ROWS: usize = 128;
 /// A gene of a sparse block with values in more than this share of the cells is centred
 /// and multiplied as a dense one. Below, E[y^2] is at most 4/3 of the variance, so that
 /// the square of the mean may be subtracted afterwards.
@@ -348,38 +346,4 @@ impl Gram for Formed<'_> {
             block,
         )
     }
-}
-
-/// Runs `fill(row number, row)` on each row of a row-major matrix.
-fn by_rows(matrix: &mut [f64], width: usize, fill: impl Fn(usize, &mut [f64]) + Sync) {
-    let rows = matrix.par_chunks_mut(width.max(1)).enumerate();
-    rows.with_min_len(16).for_each(|(at, row)| fill(at, row));
-}
-
-/// Adds the rows of a row-major matrix to `sum`.
-fn add_rows(sum: &mut [f64], matrix: &[f64]) {
-    for row in matrix.chunks_exact(sum.len().max(1)) {
-        for (sum, value) in sum.iter_mut().zip(row) {
-            *sum += value;
-        }
-    }
-}
-
-/// Adds Z'Z to the lower triangle of a row-major matrix, by blocks of its rows.
-fn add_gram(gram: &mut [f64], z: &[f64], genes: usize) {
-    let z = MatRef::from_row_major_slice(z, z.len() / genes, genes);
-    gram.par_chunks_mut(GRAM_ROWS * genes)
-        .enumerate()
-        .for_each(|(block, to)| {
-            let (first, rows) = (block * GRAM_ROWS, to.len() / genes);
-            let end = first + rows;
-            matmul(
-                MatMut::from_row_major_slice_mut(to, rows, genes).subcols_mut(0, end),
-                Accum::Add,
-                z.subcols(first, rows).transpose(),
-                z.subcols(0, end),
-                1.0,
-                Par::Seq,
-            );
-        });
 }

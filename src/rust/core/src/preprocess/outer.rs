@@ -1,14 +1,52 @@
-//! Sums of outer products of sparse cells.
+//! Sums of outer products of cells, dense and sparse.
 
 use std::borrow::Cow;
 
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::matrix::{Cells, SparseView};
 use crate::io::gather::group;
 
-/// Entries of the Gram matrix that one task sums; they stay in its cache.
+/// Rows of the Gram matrix that one task computes from dense cells.
+const GRAM_ROWS: usize = 128;
+/// Entries of it that one task sums from sparse cells; they stay in its cache.
 const AREA: usize = 1 << 16;
+
+/// Runs `fill(row number, row)` on each row of a row-major matrix.
+pub(super) fn by_rows(matrix: &mut [f64], width: usize, fill: impl Fn(usize, &mut [f64]) + Sync) {
+    let rows = matrix.par_chunks_mut(width.max(1)).enumerate();
+    rows.with_min_len(16).for_each(|(at, row)| fill(at, row));
+}
+
+/// Adds the rows of a row-major matrix to `sum`.
+pub(super) fn add_rows(sum: &mut [f64], matrix: &[f64]) {
+    for row in matrix.chunks_exact(sum.len().max(1)) {
+        for (sum, value) in sum.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+}
+
+/// Adds Z'Z to the lower triangle of a row-major matrix, by blocks of its rows.
+pub(super) fn add_gram(gram: &mut [f64], z: &[f64], genes: usize) {
+    let z = MatRef::from_row_major_slice(z, z.len() / genes, genes);
+    gram.par_chunks_mut(GRAM_ROWS * genes)
+        .enumerate()
+        .for_each(|(block, to)| {
+            let (first, rows) = (block * GRAM_ROWS, to.len() / genes);
+            let end = first + rows;
+            matmul(
+                MatMut::from_row_major_slice_mut(to, rows, genes).subcols_mut(0, end),
+                Accum::Add,
+                z.subcols(first, rows).transpose(),
+                z.subcols(0, end),
+                1.0,
+                Par::Seq,
+            );
+        });
+}
 
 /// A sparse block with one column per cell, whose genes ascend.
 pub(super) struct ByCells<'a> {

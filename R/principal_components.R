@@ -1,0 +1,158 @@
+#' Principal components, in memory or block by block
+#'
+#' Computes the leading principal components of the cells. A sparse matrix stays sparse.
+#' A DelayedMatrix, such as a matrix that is kept in an HDF5 file, is read block by block,
+#' so that memory does not grow with the number of cells beyond that of the scores
+#' (8 bytes a cell and component).
+#'
+#' Blocks are read twice: the first pass sums the products of all pairs of genes, whose
+#' eigenvectors are the components, and the second projects the cells. Up to 5,000 genes
+#' are taken this way (200 MB); choose variable ones first. A block is as large as
+#' [DelayedArray::getAutoBlockSize()] says. A file that is stored cell by cell (CSR in
+#' h5ad files) is read fastest.
+#'
+#' The loading of largest absolute value of each component is positive. Components beyond
+#' the rank of the data are 0.
+#'
+#' @inheritParams log_shift
+#' @param x Usually logarithms of counts: a numeric matrix, sparse matrix, DelayedMatrix or
+#'   data frame of numbers with at least 2 cells in rows, or a SingleCellExperiment with
+#'   cells in columns.
+#' @param n How many components, at least 1. Where there are fewer cells or genes, as many
+#'   as the smaller of the two.
+#' @param scale Bring the genes to unit variance? Constant genes stay as they are.
+#' @param seed A whole number, 0 or more, for the random start of the search for
+#'   components; its influence is below 1e-8. R's own generator is neither read nor moved.
+#' @param verbose Show progress?
+#' @return For a matrix, the scores: a matrix with a row per cell and the columns `PC1`,
+#'   `PC2`, …, with the attributes that scater's `calculatePCA()` gives and two more:
+#'   \describe{
+#'     \item{`varExplained`}{variance of each component (divisor: cells less 1).}
+#'     \item{`percentVar`}{the same in percent of the variance of all genes.}
+#'     \item{`rotation`}{genes x components, the loadings.}
+#'     \item{`centre`, `scale`}{what is subtracted from each gene, and by what it is divided.}
+#'   }
+#'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`.
+#' @section Errors:
+#' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
+#' cell and gene); `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes;
+#' `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_input` for any other argument of
+#' the wrong kind and for an assay or a row that is not there.
+#' @references
+#' Chan TF, Golub GH, LeVeque RJ (1983). Algorithms for computing the sample variance:
+#' analysis and recommendations. *The American Statistician* 37, 242-247 (how the sums of
+#' blocks are merged).
+#'
+#' Musco C, Musco C (2015). Randomized block Krylov methods for stronger and faster
+#' approximate singular value decomposition. *Advances in Neural Information Processing
+#' Systems* 28.
+#' @seealso [read_h5ad()] with `on_disk = TRUE`, [subsample_genes()]; [ee()] and [runEE()]
+#'   (`dimred = "PCA"`), which take the scores.
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' scores <- principal_components(x, n = 2)
+#' head(scores, 3)
+#' attr(scores, "percentVar")
+#'
+#' # The same from blocks
+#' blocks <- principal_components(DelayedArray::DelayedArray(x), n = 2)
+#' all.equal(blocks, scores)
+#' @export
+principal_components <- function(x, n = 50, ...) UseMethod("principal_components")
+
+#' @rdname principal_components
+#' @export
+principal_components.default <- function(x, n = 50, ..., scale = FALSE, seed = 42L, threads = NULL,
+                                         verbose = interactive()) {
+  check_no_dots(...)
+  components_of(as_number_matrix(x, "x", environment()), "rows", n, scale, seed, threads, verbose, environment())
+}
+
+#' @rdname principal_components
+#' @param ntop Number of genes of largest variance to use.
+#' @param subset_row Genes to use instead: names, numbers or a logical vector.
+#' @param name Name of the new reduction.
+#' @export
+principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500, subset_row = NULL,
+                                                      scale = FALSE, assay.type = "logcounts",
+                                                      name = "PCA", seed = 42L, threads = NULL,
+                                                      verbose = interactive()) {
+  check_no_dots(...)
+  if (!methods::is(x, "SingleCellExperiment")) {
+    abort_neuralee(
+      "input", sprintf("`x` is a %s, which has no place for reduced dimensions.", class(x)[[1L]]),
+      "Turn it into a SingleCellExperiment with as(x, \"SingleCellExperiment\")."
+    )
+  }
+  call <- environment()
+  name <- check_name(name, "name")
+  values <- as_number_matrix(assay_of(x, assay.type), "x", call)
+  scores <- classed_interrupts({
+    genes <- keep_features(values, ntop, subset_row, resolve_threads(threads))
+    components_of(genes, "columns", n, scale, seed, threads, verbose, call)
+  })
+  SingleCellExperiment::reducedDim(x, name) <- scores
+  x
+}
+
+# Scores with their attributes.
+components_of <- function(x, cells, n, scale, seed, threads, verbose, call) {
+  n <- check_count(n, "n", min = 1, call = call)
+  check_flag(scale, "scale", call = call)
+  seed <- check_seed(seed, call = call)
+  threads <- resolve_threads(threads, call = call)
+  check_flag(verbose, "verbose", call = call)
+  x <- check_cells(x, "x", cells, call = call)
+  n <- min(n, dim(x))
+  names <- if (cells == "rows") dimnames(x) else rev(dimnames(x))
+
+  classed_interrupts(
+    {
+      progress <- progress_reporter(verbose, "Principal components")
+      found <- if (is_delayed(x)) {
+        components_by_blocks(x, cells, n, scale, seed, threads, progress, call)
+      } else {
+        rust_call(rs_pca(x, cells == "rows", n, scale, seed, threads, progress), call = call)
+      }
+    },
+    call = call
+  )
+  components <- paste0("PC", seq_len(n))
+  variance <- found$sdev^2
+  structure(
+    found$scores,
+    dimnames = list(names[[1L]], components),
+    varExplained = variance,
+    percentVar = if (found$total_variance > 0) 100 * variance / found$total_variance else 0 * variance,
+    rotation = structure(found$rotation, dimnames = list(names[[2L]], components)),
+    centre = rlang::set_names(found$centre, names[[2L]]),
+    scale = rlang::set_names(found$scale, names[[2L]])
+  )
+}
+
+# Two passes over blocks of cells. Only one block, the products of the genes and the scores
+# are in memory.
+components_by_blocks <- function(x, cells, n, scale, seed, threads, progress, call) {
+  axis <- if (cells == "rows") 1L else 2L
+  sums <- rust_call(rs_gram_new(dim(x)[[3L - axis]]), call = call)
+  grid <- cell_blocks(x, cells)
+  report <- function(stage, viewport) {
+    done <- BiocGenerics::end(viewport)[[axis]]
+    if (!is.null(progress) && isFALSE(progress(stage, done, dim(x)[[axis]]))) {
+      abort_neuralee("interrupted", "The computation was interrupted.", call = call)
+    }
+  }
+  over_blocks(x, grid, function(block, viewport) {
+    check_finite(block, "x", cells, call, block_offset(viewport))
+    rust_call(rs_gram_add(sums, block, cells == "rows", threads), call = call)
+    report("products", viewport)
+  })
+  found <- rust_call(rs_gram_finish(sums, n, scale, seed, threads, progress), call = call)
+  found$scores <- matrix(0, dim(x)[[axis]], n)
+  over_blocks(x, grid, function(block, viewport) {
+    scores <- rust_call(rs_project(found$projection, block, cells == "rows", threads), call = call)
+    found$scores[block_range(viewport, axis), ] <<- scores
+    report("scores", viewport)
+  })
+  found
+}
