@@ -9,9 +9,11 @@ rs_build_info <- function() .Call(wrap__rs_build_info)
 
 rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
-rs_wait <- function(seconds, panics, threads, progress) .Call(wrap__rs_wait, seconds, panics, threads, progress)
+rs_wait <- function(seconds, panics, threads, here, progress) .Call(wrap__rs_wait, seconds, panics, threads, here, progress)
 
 rs_read_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_read_h5ad, file, layer, reductions, progress)
+
+rs_outline_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_outline_h5ad, file, layer, reductions, progress)
 
 rs_read_10x <- function(folder, progress) .Call(wrap__rs_read_10x, folder, progress)
 

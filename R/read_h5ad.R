@@ -13,7 +13,8 @@
 #' and filter plugins are refused. gzip is the compression to use.
 #' Within the file HDF5's own library does the parsing, and older versions of it (1.10.8 among
 #' them) can crash or hang on text that was damaged on purpose: read files from strangers with a
-#' current HDF5.
+#' current HDF5. With `on_disk` the values are read later, by HDF5Array, without these checks
+#' of what they are.
 #'
 #' Names of cells and genes are kept as they are, also when they repeat; see
 #' [base::make.unique()].
@@ -24,12 +25,15 @@
 #' @param obsm Whether to read the dense matrices of `obsm` as reduced dimensions. `X_pca`,
 #'   `X_tsne`, `X_umap`, `X_mds` and `X_nmf` are named as scater names them (`PCA`, `TSNE` and
 #'   so on), others lose the leading `X_`.
-#' @param assay Name of the assay. `NULL` stands for `"counts"` if all values are whole and
-#'   none is negative, else for `layer`.
+#' @param assay Name of the assay. `NULL` stands for `"counts"` if all values (with `on_disk`:
+#'   the first 65,536) are whole and none is negative, else for `layer`.
+#' @param on_disk Leave the matrix in the file? Then the assay is a DelayedMatrix (of the
+#'   package HDF5Array) whose values are read when they are needed, block by block; see
+#'   [principal_components()]. The file must stay where it is.
 #' @param verbose Whether to show progress.
 #'
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, with one
-#'   assay (a `dgCMatrix` or a matrix), `obs` as `colData`, `var` as `rowData`, and `obsm` as
+#'   assay (a `dgCMatrix`, a matrix or a DelayedMatrix), `obs` as `colData`, `var` as `rowData`, and `obsm` as
 #'   `reducedDims`. Categories become factors, in the file's order. Parts without a
 #'   counterpart are left out with a message.
 #'
@@ -38,12 +42,14 @@
 #' what its name says, and where neuralee was installed without HDF5;
 #' `neuralee_error_input` for a layer that is not there (those there are, are listed);
 #' `neuralee_error_not_finite` for NA, NaN or an infinite value, naming the first cell and
-#' gene; `neuralee_error_memory` where the matrix would not fit.
+#' gene (not with `on_disk`: there the functions that read the values look);
+#' `neuralee_error_memory` where the matrix would not fit; `neuralee_error_input` where
+#' `on_disk` is asked for and the package HDF5Array is not installed.
 #'
 #' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
 #'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is
 #'   described at <https://anndata.readthedocs.io/en/stable/fileformat-prose.html>.
-#' @seealso [read_10x()]
+#' @seealso [read_10x()]; [principal_components()] for matrices on disk.
 #' @importFrom rlang %||%
 #' @export
 #' @examples
@@ -51,26 +57,69 @@
 #' cells <- read_h5ad(file)
 #' cells
 #' table(cells$label)
-read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, verbose = interactive()) {
+read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FALSE,
+                      verbose = interactive()) {
   check_string(file, "file", "the path of one file")
   check_string(layer, "layer", "\"X\", \"raw\" or the name of a layer")
   check_flag(obsm, "obsm")
+  check_flag(on_disk, "on_disk")
   check_flag(verbose, "verbose")
   if (!is.null(assay)) {
     check_string(assay, "assay", "the name of an assay, or NULL")
   }
 
+  if (on_disk) require_hdf5array()
+
   progress <- progress_reporter(verbose, "read_h5ad")
-  data <- rust_call(rs_read_h5ad(path_for_rust(file), enc2utf8(layer), obsm, progress))
+  read <- if (on_disk) rs_outline_h5ad else rs_read_h5ad
+  data <- rust_call(read(path_for_rust(file), enc2utf8(layer), obsm, progress))
   if (length(data$notes)) {
     rlang::inform(data$notes, class = "neuralee_message_left_out")
   }
   assay <- assay %||% if (data$counts$whole) "counts" else layer
   reduced <- data$reductions
   names(reduced) <- reduced_dim_names(names(reduced))
+  counts <- if (on_disk) matrix_on_disk(file, data$counts) else data$counts
   as_experiment(
-    data$counts, assay,
+    counts, assay,
     genes = as_data_frame(data$genes), cells = as_data_frame(data$cells), reduced = reduced
+  )
+}
+
+require_hdf5array <- function(call = caller_env()) {
+  if (!requireNamespace("HDF5Array", quietly = TRUE)) {
+    abort_neuralee(
+      "input", "`on_disk = TRUE` needs the package HDF5Array, which is not installed.",
+      "Run BiocManager::install(\"HDF5Array\"), or leave `on_disk` out.",
+      call = call
+    )
+  }
+}
+
+# Genes by cells, read when they are asked for.
+matrix_on_disk <- function(file, stored, call = caller_env()) {
+  if (!stored$by_cells) {
+    rlang::inform(
+      c(
+        sprintf("%s is stored gene by gene (CSC), so that each block of cells searches all of it.", stored$path),
+        i = "Reading goes faster once it is stored by cells: in Python adata.X = adata.X.tocsr()."
+      ),
+      class = "neuralee_message_by_genes"
+    )
+  }
+  # Where the two packages share one HDF5 library, as Debian's do, HDF5Array turns off the
+  # errors that rhdf5 counts on when it looks whether something is in the file.
+  if (requireNamespace("rhdf5", quietly = TRUE)) rhdf5::h5errorHandling()
+  open <- if (stored$sparse) HDF5Array::H5SparseMatrix else HDF5Array::HDF5Array
+  tryCatch(
+    open(path.expand(file), stored$path),
+    error = function(e) {
+      abort_neuralee(
+        "file_format", sprintf("HDF5Array cannot open %s of %s: %s", stored$path, file, conditionMessage(e)),
+        "Leave `on_disk` out, or write the file again with a current anndata.",
+        call = call
+      )
+    }
   )
 }
 
@@ -95,7 +144,10 @@ as_data_frame <- function(table) {
 
 as_experiment <- function(counts, assay, genes, cells, reduced = list()) {
   dimnames <- list(rownames(genes), rownames(cells))
-  if (is.null(counts$dense)) {
+  if (is_delayed(counts)) {
+    matrix <- counts
+    dimnames(matrix) <- dimnames
+  } else if (is.null(counts$dense)) {
     matrix <- methods::new(
       "dgCMatrix", i = counts$i, p = counts$p, x = counts$x, Dim = counts$dim,
       Dimnames = dimnames

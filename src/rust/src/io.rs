@@ -84,11 +84,41 @@ fn rs_read_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) -> Ou
         layer: layer.to_owned(),
         reductions,
     };
-    let data = job::run(1, &progress, |monitor| {
+    let data = job::run_here(&progress, |monitor| {
         h5ad::read(Path::new(file), &options, monitor)
     })?;
     Ok(list!(
         counts = counts_to_r(data.counts),
+        cells = table_to_r(&data.cells)?,
+        genes = table_to_r(&data.genes)?,
+        reductions = reductions_to_r(&data.reductions),
+        notes = data.notes
+    ))
+}
+
+/// As `rs_read_h5ad`, but of the matrix only where it lies in the file.
+#[extendr]
+fn rs_outline_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) -> Outcome<List> {
+    let options = h5ad::Options {
+        layer: layer.to_owned(),
+        reductions,
+    };
+    let data = job::run_here(&progress, |monitor| {
+        h5ad::outline(Path::new(file), &options, monitor)
+    })?;
+    let h5ad::Stored {
+        path,
+        sparse,
+        by_cells,
+        whole,
+    } = data.counts;
+    Ok(list!(
+        counts = list!(
+            path = path,
+            sparse = sparse,
+            by_cells = by_cells,
+            whole = whole
+        ),
         cells = table_to_r(&data.cells)?,
         genes = table_to_r(&data.genes)?,
         reductions = reductions_to_r(&data.reductions),
@@ -115,5 +145,6 @@ fn rs_read_10x(folder: &str, progress: Robj) -> Outcome<List> {
 extendr_module! {
     mod io;
     fn rs_read_h5ad;
+    fn rs_outline_h5ad;
     fn rs_read_10x;
 }

@@ -6,7 +6,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
 use extendr_api::prelude::*;
 use neuralee_core::monitor::Monitor;
@@ -42,12 +43,8 @@ pub fn run<T: Send>(
         let board = &board;
         scope.spawn(move || {
             let run = || with_threads(threads, || work(board)).and_then(|result| result);
-            let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-                Err(CoreError::internal(
-                    format!("The computation stopped with: {}.", panic_message(&*panic)),
-                    "This is a bug; please report it with the call that led here.",
-                ))
-            });
+            let result = catch_unwind(AssertUnwindSafe(run))
+                .unwrap_or_else(|panic| Err(stopped_with(&*panic)));
             // R's thread only stops listening once it has this message.
             let _ = finished.send(result);
         });
@@ -72,6 +69,71 @@ pub fn run<T: Send>(
         return Err(CoreError::interrupted("The computation was interrupted.", "").into());
     }
     Ok(result)
+}
+
+/// Runs `work` on R's own thread, without a pool: for calls into HDF5, whose library R's
+/// packages may share. Where such a package leaves a call by R's long jump, as rhdf5 does
+/// when an error is raised, the library's lock stays with R's thread, and any other would
+/// wait for ever. `work` looks for Ctrl-C and shows progress whenever it asks its monitor.
+pub fn run_here<T>(
+    progress: &Robj,
+    work: impl FnOnce(&dyn Monitor) -> CoreResult<T>,
+) -> Outcome<T> {
+    let here = Here {
+        progress: RThread(progress),
+        thread: std::thread::current().id(),
+        board: Board::default(),
+        looked: Mutex::new((Instant::now(), None)),
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(&here)));
+    let result = outcome.unwrap_or_else(|panic| Err(stopped_with(&*panic)))?;
+    here.check()?;
+    Ok(result)
+}
+
+/// A board that R's thread looks at itself.
+struct Here<'a> {
+    progress: RThread<'a>,
+    thread: ThreadId,
+    board: Board,
+    looked: Mutex<(Instant, Option<(&'static str, usize)>)>,
+}
+
+/// An R object that only R's thread touches.
+struct RThread<'a>(&'a Robj);
+
+// SAFETY: `Here::cancelled`, the only reader, compares the thread first.
+unsafe impl Sync for RThread<'_> {}
+
+impl Monitor for Here<'_> {
+    fn cancelled(&self) -> bool {
+        if std::thread::current().id() == self.thread {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let (at, shown) = &mut *looked;
+            if at.elapsed() >= POLL {
+                if interrupted() || !self.board.show(self.progress.0, shown) {
+                    self.board.cancelled.store(true, Ordering::Relaxed);
+                }
+                *at = Instant::now();
+            }
+        }
+        self.board.cancelled()
+    }
+
+    fn stage(&self, name: &'static str, total: usize) {
+        self.board.stage(name, total);
+    }
+
+    fn advance(&self, amount: usize) {
+        self.board.advance(amount);
+    }
+}
+
+fn stopped_with(panic: &(dyn std::any::Any + Send)) -> CoreError {
+    CoreError::internal(
+        format!("The computation stopped with: {}.", panic_message(panic)),
+        "This is a bug; please report it with the call that led here.",
+    )
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use extendr_api::prelude::*;
+use neuralee_core::io::h5ad::library_version;
+use neuralee_core::monitor::Monitor;
 
 use crate::convert::{or_null, Outcome};
 use crate::job;
@@ -20,7 +22,7 @@ fn rs_build_info() -> List {
         rustc = env!("NEURALEE_RUSTC"),
         target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         simd = simd_features(),
-        hdf5 = or_null(hdf5_version()),
+        hdf5 = or_null(library_version()),
         hdf5_static = cfg!(feature = "hdf5-static")
     )
 }
@@ -45,17 +47,6 @@ fn simd_features() -> Vec<&'static str> {
         .collect()
 }
 
-#[cfg(feature = "hdf5")]
-fn hdf5_version() -> Option<String> {
-    let (major, minor, patch) = hdf5_metno::library_version();
-    Some(format!("{major}.{minor}.{patch}"))
-}
-
-#[cfg(not(feature = "hdf5"))]
-fn hdf5_version() -> Option<String> {
-    None
-}
-
 /// The place, counted from 1, of the first value that is not finite; 0 if all are.
 #[extendr]
 fn rs_first_not_finite(values: &[f64]) -> f64 {
@@ -65,11 +56,11 @@ fn rs_first_not_finite(values: &[f64]) -> f64 {
         .map_or(0.0, |i| (i + 1) as f64)
 }
 
-/// Waits under the job runner, for the tests of interrupts and progress; panics in the
-/// middle where asked to.
+/// Waits under the job runner, for the tests of interrupts and progress: on threads of its
+/// own or, where `here`, on R's. Panics in the middle where asked to.
 #[extendr]
-fn rs_wait(seconds: f64, panics: bool, threads: i32, progress: Robj) -> Outcome<()> {
-    job::run(threads, &progress, |monitor| {
+fn rs_wait(seconds: f64, panics: bool, threads: i32, here: bool, progress: Robj) -> Outcome<()> {
+    let wait = |monitor: &dyn Monitor| {
         let started = Instant::now();
         monitor.stage("waiting", (seconds * 1000.0) as usize);
         while started.elapsed().as_secs_f64() < seconds {
@@ -79,7 +70,11 @@ fn rs_wait(seconds: f64, panics: bool, threads: i32, progress: Robj) -> Outcome<
             assert!(!panics, "asked to panic");
         }
         Ok(())
-    })
+    };
+    if here {
+        return job::run_here(&progress, wait);
+    }
+    job::run(threads, &progress, wait)
 }
 
 extendr_module! {

@@ -4,7 +4,7 @@
 use hdf5_metno::types::{FixedAscii, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, File, Group, H5Type, Location};
 use ndarray::{arr2, Array2};
-use neuralee_core::io::h5ad::{self, AnnData, Options};
+use neuralee_core::io::h5ad::{self, AnnData, Options, Stored};
 use neuralee_core::io::{Column, SparseColumns, Values};
 use neuralee_core::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -114,6 +114,10 @@ fn read(path: &Path) -> Result<AnnData> {
     h5ad::read(path, &Options::default(), &())
 }
 
+fn outline(fixture: &Fixture) -> Result<AnnData<Stored>> {
+    h5ad::outline(&fixture.path, &Options::default(), &())
+}
+
 /// Genes by cells, by columns.
 fn dense(data: &AnnData) -> Vec<f64> {
     match &data.counts.values {
@@ -160,7 +164,7 @@ fn csr(file: &File) {
     sparse_group(file, "csr_matrix", parts, [4, 3]);
 }
 
-fn assert_refused(result: Result<AnnData>, words: &str) {
+fn assert_refused<T: std::fmt::Debug>(result: Result<T>, words: &str) {
     match result {
         Err(Error::FileFormat(report)) => {
             assert!(
@@ -224,6 +228,65 @@ fn rows_are_sorted_and_repeated_places_added_up() {
     assert_eq!(sparse.indices, [0, 2]);
     assert_eq!(sparse.values, [6.0, 7.0]);
     assert_eq!(sparse.indptr, [0, 0, 0, 0, 2]);
+}
+
+#[test]
+fn an_outline_says_where_the_matrix_lies_and_reads_the_rest() {
+    let fixture = Fixture::new(csr);
+    let (whole, outlined) = (
+        fixture.read().expect("csr"),
+        outline(&fixture).expect("csr"),
+    );
+    assert_eq!(outlined.cells, whole.cells);
+    assert_eq!(outlined.genes, whole.genes);
+    let stored = |sparse, by_cells, whole| Stored {
+        path: "/X".into(),
+        sparse,
+        by_cells,
+        whole,
+    };
+    assert_eq!(outlined.counts, stored(true, true, true));
+
+    let by_genes = Fixture::new(|f| {
+        let parts = (
+            &[1f64, 5.5, 2.0, 7.0][..],
+            &[1i64, 3, 0, 3][..],
+            &[0u32, 2, 3, 4][..],
+        );
+        sparse_group(f, "csc_matrix", parts, [4, 3]);
+    });
+    assert_eq!(
+        outline(&by_genes).expect("csc").counts,
+        stored(true, false, false)
+    );
+    let dense = Fixture::new(|f| drop(put_matrix(f, "X", &counts())));
+    assert_eq!(
+        outline(&dense).expect("dense").counts,
+        stored(false, true, true)
+    );
+    // A link is resolved, since others may open what the path names.
+    let linked = Fixture::new(|f| {
+        put_matrix(f, "here", &counts());
+        f.link_soft("/here", "X").expect("link");
+    });
+    assert_eq!(outline(&linked).expect("link").counts.path, "/here");
+}
+
+#[test]
+fn an_outline_refuses_a_matrix_that_contradicts_itself() {
+    let wrong = Fixture::new(|f| drop(put_matrix(f, "X", &arr2(&[[1.0, 2.0]]))));
+    assert_refused(outline(&wrong), "X");
+    let parts: [(&[f32], &[i32], &[i64]); 3] = [
+        (&[1.0, 2.0], &[0], &[0, 1, 2, 2, 2]),
+        (&[1.0, 2.0], &[0, 1], &[0, 1, 2]),
+        (&[1.0, 2.0], &[0, 1], &[0, 2, 1, 2, 2]),
+    ];
+    for parts in parts {
+        let fixture = Fixture::new(|f| sparse_group(f, "csr_matrix", parts, [4, 3]));
+        assert_refused(outline(&fixture), "X");
+    }
+    let fixture = Fixture::new(|f| sparse_group(f, "coo", (&[1f32], &[0i32], &[0i32]), [4, 3]));
+    assert_refused(outline(&fixture), "coo");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! X, raw/X, layers and obsm.
 
 use super::raw::{Kind, Source};
+use super::sparse::read_sparse;
 use super::store::{damaged, failed, Array, Node};
 use super::table::wrong_shape;
 use crate::io::gather::SparseColumns;
@@ -81,9 +82,7 @@ pub(super) fn read(
     monitor: &dyn Monitor,
 ) -> Result<Counts> {
     let (cells, genes) = (cell_names.len(), gene_names.len());
-    if cells > MOST_ENTRIES || genes > MOST_ENTRIES {
-        return Err(damaged("There are more cells or genes than R can index"));
-    }
+    require_countable(cells, genes)?;
     let values = if matrix.is_dataset() {
         read_dense(matrix, cells, genes, monitor)?
     } else {
@@ -98,101 +97,20 @@ pub(super) fn read(
     .checked(cell_names, gene_names)
 }
 
-fn read_sparse(
-    matrix: &Node,
-    cells: usize,
-    genes: usize,
-    monitor: &dyn Monitor,
-) -> Result<SparseColumns> {
-    let path = &matrix.path;
-    let encoding = match matrix.text("encoding-type")? {
-        Some(encoding) => encoding,
-        None => matrix.text("h5sparse_format")?.unwrap_or_default(),
-    };
-    let by_cells = match encoding.as_str() {
-        "csr_matrix" | "csr" => true,
-        "csc_matrix" | "csc" => false,
-        other => {
-            return Err(Error::file_format(
-                format!("{path} is encoded as '{other}', which is neither dense nor CSR nor CSC."),
-                "Convert the matrix in Python, for example by scipy.sparse.csr_matrix, and write it again.",
-            ))
-        }
-    };
-    let shape = match matrix.integers("shape")? {
-        Some(shape) => Some(shape),
-        None => matrix.integers("h5sparse_shape")?,
-    };
-    let shape = match shape.as_deref() {
-        Some(&[rows, columns]) if rows >= 0 && columns >= 0 => [rows as usize, columns as usize],
-        _ => return Err(damaged(format!("{path} has no shape"))),
-    };
-    if shape != [cells, genes] {
-        return Err(wrong_shape(path, shape, cells, genes));
+/// Refuses more rows or columns than R can index.
+pub(super) fn require_countable(cells: usize, genes: usize) -> Result<()> {
+    if cells > MOST_ENTRIES || genes > MOST_ENTRIES {
+        return Err(damaged("There are more cells or genes than R can index"));
     }
-
-    let (major, minor) = if by_cells {
-        (cells, genes)
-    } else {
-        (genes, cells)
-    };
-    let [indptr, indices, data] =
-        ["indptr", "indices", "data"].map(|name| matrix.required(name, ""));
-    let (indptr, indices, data) = (indptr?, indices?, data?);
-    let (starts, indices, data) = (indptr.array()?, indices.array()?, data.array()?);
-    let stored = data.length()?;
-    if indices.length()? != stored || starts.length()? != major + 1 {
-        return Err(damaged(format!("The parts of {path} are not equally long")));
-    }
-    limits::require_indexable(stored)?;
-    limits::require_memory(24 * stored as u64, path)?;
-
-    let starts = {
-        let mut out = vec![0i64; major + 1];
-        fill(&starts, &mut out, monitor)?;
-        out
-    };
-    let ascends = starts.windows(2).all(|w| w[0] <= w[1]);
-    if !ascends || starts[0] != 0 || starts[major] != stored as i64 {
-        return Err(damaged(format!(
-            "{} does not ascend from 0 to {stored}",
-            indptr.path
-        )));
-    }
-
-    monitor.stage("Reading counts", 2 * stored);
-    let mut rows = vec![0i32; stored];
-    fill(&indices, &mut rows, monitor)?;
-    if let Some(at) = rows.iter().position(|&i| i < 0 || i as usize >= minor) {
-        let problem = format!(
-            "{} at {at} is {}, outside of 0 to {}",
-            indices.path,
-            rows[at],
-            minor as i64 - 1
-        );
-        return Err(damaged(problem));
-    }
-    let mut values = vec![0f64; stored];
-    fill(&data, &mut values, monitor)?;
-
-    let indptr = starts.into_iter().map(|s| s as i32).collect();
-    let sparse = SparseColumns {
-        nrows: minor,
-        ncols: major,
-        indptr,
-        indices: rows,
-        values,
-    };
-    let sparse = if by_cells {
-        sparse
-    } else {
-        sparse.transposed()
-    };
-    Ok(sparse.canonical())
+    Ok(())
 }
 
 /// Reads a one-dimensional dataset of numbers block by block.
-fn fill<T: super::raw::Native>(array: &Array, out: &mut [T], monitor: &dyn Monitor) -> Result<()> {
+pub(super) fn fill<T: super::raw::Native>(
+    array: &Array,
+    out: &mut [T],
+    monitor: &dyn Monitor,
+) -> Result<()> {
     let source = numeric(array)?;
     let step = rows_per_block(array, 1);
     for (i, block) in out.chunks_mut(step).enumerate() {
@@ -205,7 +123,7 @@ fn fill<T: super::raw::Native>(array: &Array, out: &mut [T], monitor: &dyn Monit
     Ok(())
 }
 
-fn numeric<'a>(array: &'a Array) -> Result<Source<'a>> {
+pub(super) fn numeric<'a>(array: &'a Array) -> Result<Source<'a>> {
     let source = Source {
         container: array.source,
         field: None,

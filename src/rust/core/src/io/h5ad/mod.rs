@@ -7,11 +7,17 @@ use ndarray::Array2;
 use std::path::Path;
 
 #[cfg(feature = "hdf5")]
+mod errors;
+#[cfg(feature = "hdf5")]
 mod matrix;
 #[cfg(feature = "hdf5")]
 mod raw;
 #[cfg(feature = "hdf5")]
+mod sparse;
+#[cfg(feature = "hdf5")]
 mod store;
+#[cfg(feature = "hdf5")]
+mod stored;
 #[cfg(feature = "hdf5")]
 mod table;
 
@@ -33,11 +39,24 @@ impl Default for Options {
     }
 }
 
+/// Where a matrix of cells by genes lies in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Path of the dataset or, of a sparse matrix, the group.
+    pub path: String,
+    /// CSR or CSC, not dense.
+    pub sparse: bool,
+    /// Dense or CSR: the values of a cell are side by side.
+    pub by_cells: bool,
+    /// True if the first 65,536 stored values are whole numbers and none is negative.
+    pub whole: bool,
+}
+
 /// The content of an AnnData file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AnnData {
-    /// Genes by cells: the transpose of the file's matrix.
-    pub counts: Counts,
+pub struct AnnData<M = Counts> {
+    /// Genes by cells: the transpose of the file's matrix; or where that lies.
+    pub counts: M,
     /// obs.
     pub cells: Table,
     /// var, or raw/var.
@@ -49,42 +68,78 @@ pub struct AnnData {
 }
 
 /// Reads one matrix of the file with the annotations of its cells and genes.
-#[cfg(feature = "hdf5")]
 pub fn read(path: &Path, options: &Options, monitor: &dyn Monitor) -> Result<AnnData> {
-    read_file(path, options, monitor).map_err(|e| super::limits::with_path(path, e))
+    #[cfg(not(feature = "hdf5"))]
+    return without_hdf5(path, options, monitor);
+    #[cfg(feature = "hdf5")]
+    read_with(path, options, monitor, |matrix, cells, genes| {
+        matrix::read(matrix, &cells.names, &genes.names, monitor)
+    })
+}
+
+/// As [`read`], but the matrix stays in the file: all that is told is where it lies.
+pub fn outline(path: &Path, options: &Options, monitor: &dyn Monitor) -> Result<AnnData<Stored>> {
+    #[cfg(not(feature = "hdf5"))]
+    return without_hdf5(path, options, monitor);
+    #[cfg(feature = "hdf5")]
+    read_with(path, options, monitor, |matrix, cells, genes| {
+        stored::locate(matrix, cells.names.len(), genes.names.len(), monitor)
+    })
+}
+
+/// Version of the HDF5 library; `None` where this build has none.
+pub fn library_version() -> Option<String> {
+    #[cfg(not(feature = "hdf5"))]
+    return None;
+    #[cfg(feature = "hdf5")]
+    {
+        let _silence = errors::Silence::new();
+        let (major, minor, patch) = hdf5_metno::library_version();
+        Some(format!("{major}.{minor}.{patch}"))
+    }
 }
 
 /// Refuses: this build has no HDF5.
 #[cfg(not(feature = "hdf5"))]
-pub fn read(path: &Path, _: &Options, _: &dyn Monitor) -> Result<AnnData> {
+fn without_hdf5<T>(path: &Path, _: &Options, _: &dyn Monitor) -> Result<T> {
     Err(crate::Error::file_format(
         format!("{}: neuralee was installed without HDF5 and cannot read this.", path.display()),
         "Install HDF5 (Debian and Ubuntu: apt-get install libhdf5-dev; macOS: brew install hdf5), then reinstall neuralee.",
     ))
 }
 
+/// Reads the annotations and, by `take`, the matrix.
 #[cfg(feature = "hdf5")]
-fn read_file(path: &Path, options: &Options, monitor: &dyn Monitor) -> Result<AnnData> {
-    let store = store::Store::open(path)?;
-    let root = store.root();
-    let mut notes = Vec::new();
+fn read_with<M>(
+    path: &Path,
+    options: &Options,
+    monitor: &dyn Monitor,
+    take: impl FnOnce(&store::Node, &Table, &Table) -> Result<M>,
+) -> Result<AnnData<M>> {
+    let _silence = errors::Silence::new();
+    let read = || {
+        let store = store::Store::open(path)?;
+        let root = store.root();
+        let mut notes = Vec::new();
 
-    let (matrix, variables) = matrix::find(&root, &options.layer)?;
-    let cells = table::read_annotations(&root, root.required("obs", "")?, "obs", &mut notes)?;
-    monitor.check()?;
-    let genes = table::read_annotations(&root, variables, "var", &mut notes)?;
-    monitor.check()?;
+        let (matrix, variables) = matrix::find(&root, &options.layer)?;
+        let cells = table::read_annotations(&root, root.required("obs", "")?, "obs", &mut notes)?;
+        monitor.check()?;
+        let genes = table::read_annotations(&root, variables, "var", &mut notes)?;
+        monitor.check()?;
 
-    let counts = matrix::read(&matrix, &cells.names, &genes.names, monitor)?;
-    let mut reductions = Vec::new();
-    if options.reductions {
-        reductions = matrix::read_reductions(&root, cells.names.len(), &mut notes)?;
-    }
-    Ok(AnnData {
-        counts,
-        cells,
-        genes,
-        reductions,
-        notes,
-    })
+        let counts = take(&matrix, &cells, &genes)?;
+        let mut reductions = Vec::new();
+        if options.reductions {
+            reductions = matrix::read_reductions(&root, cells.names.len(), &mut notes)?;
+        }
+        Ok(AnnData {
+            counts,
+            cells,
+            genes,
+            reductions,
+            notes,
+        })
+    };
+    read().map_err(|e| super::limits::with_path(path, e))
 }

@@ -219,8 +219,15 @@ impl<'a> Node<'a> {
             .and_then(|attribute| raw::attribute_logical(&attribute).ok())
     }
 
-    /// The dataset, after a check of where and how it is stored.
+    /// The dataset, after a check of where and how it is stored and that it fits into memory.
     pub(super) fn array(&self) -> Result<Array<'_>> {
+        let array = self.array_on_disk()?;
+        limits::require_memory(array.bytes, array.path)?;
+        Ok(array)
+    }
+
+    /// The dataset, of which parts may be read, after a check of where and how it is stored.
+    pub(super) fn array_on_disk(&self) -> Result<Array<'_>> {
         let Object::Dataset(dataset) = &self.object else {
             return Err(damaged(format!("{} is a group, not a dataset", self.path)));
         };
@@ -229,9 +236,10 @@ impl<'a> Node<'a> {
             path: &self.path,
             source: dataset,
             file_length,
+            bytes: 0,
             chunk: Vec::new(),
         };
-        array.chunk = check_storage(dataset, &array)?;
+        (array.bytes, array.chunk) = check_storage(dataset, &array)?;
         Ok(array)
     }
 }
@@ -242,6 +250,8 @@ pub(super) struct Array<'a> {
     pub(super) source: &'a Container,
     /// Text of variable length lies outside of the dataset, but not outside of the file.
     pub(super) file_length: u64,
+    /// Of all values and, while they are read, a chunk.
+    bytes: u64,
     chunk: Vec<usize>,
 }
 
@@ -264,9 +274,10 @@ impl Array<'_> {
     }
 }
 
-/// Checks that the data are in this file and can be as many as claimed; returns the shape
-/// of their chunks, empty where they are not chunked.
-fn check_storage(dataset: &Dataset, array: &Array) -> Result<Vec<usize>> {
+/// Checks that the data are in this file and can be as many as claimed, and that a chunk fits
+/// into memory; returns what they take with a chunk, in bytes, and the shape of a chunk,
+/// empty where there are none.
+fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>)> {
     let path = array.path;
     let plan = dataset.create_plist().map_err(failed(path))?;
     let layout = plan.get_layout().map_err(failed(path))?;
@@ -325,6 +336,6 @@ fn check_storage(dataset: &Dataset, array: &Array) -> Result<Vec<usize>> {
     } else {
         bytes_of(&chunk)
     };
-    limits::require_memory(bytes.saturating_add(chunk_bytes), path)?;
-    Ok(chunk)
+    limits::require_memory(chunk_bytes, path)?;
+    Ok((bytes.saturating_add(chunk_bytes), chunk))
 }
