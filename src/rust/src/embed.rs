@@ -481,7 +481,7 @@ fn rs_ee_place(
         let valid = params.check(points.nrows(), k)?;
         let graph = neighbors::search_queries(points, queries, k, how, seed as u64, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
-        let landscape = Landscape::new(points, map)?;
+        let landscape = Landscape::new(points, map, Method::Auto)?;
         place(&landscape, queries, &graph, &rows, lambda, monitor)
     })?;
     embedding_matrix(&placed, d, None)

@@ -50,7 +50,7 @@ fn placed(y: ArrayView2<f64>, x: ArrayView2<f64>, new: ArrayView2<f64>) -> Array
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y, x).unwrap();
+    let landscape = Landscape::new(y, x, Method::Auto).unwrap();
     let found = place(&landscape, new, &graph, &rows, LAMBDA, &()).unwrap();
     Array2::from_shape_vec((new.nrows(), x.ncols()), found).unwrap()
 }
@@ -91,11 +91,38 @@ fn cells_of_the_map_stay_near_their_places() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y.view(), x.view()).unwrap();
+    let landscape = Landscape::new(y.view(), x.view(), Method::Auto).unwrap();
     let found = place(&landscape, y.view(), &graph, &rows, LAMBDA, &()).unwrap();
     let found = Array2::from_shape_vec((400, 2), found).unwrap();
     let moved = (&found - &x).mapv(|v| v * v).mean().unwrap().sqrt();
     assert!(moved < 0.15 * spread(&x), "moved {moved} of {}", spread(&x));
+}
+
+#[test]
+fn grid_and_sum_give_the_same_potential() {
+    let stream = Stream::new(8, 1);
+    for d in 1..=3 {
+        let y = clustered(800, 12);
+        let x = Array2::from_shape_fn((800, d), |(i, a)| 2.0 * stream.normal((i * 3 + a) as u64));
+        let exact = Landscape::new(y.view(), x.view(), Method::Exact).unwrap();
+        let grid = Landscape::new(y.view(), x.view(), Method::Grid).unwrap();
+        let new = clustered(850, 12);
+        let new = new.slice(s![800.., ..]);
+        // Some of them well outside the map.
+        let at: Vec<f64> = (0..50 * d)
+            .map(|i| 4.0 * stream.normal((5000 + i) as u64))
+            .collect();
+        let cells: Vec<u32> = (0..50).collect();
+        let expected = exact.evaluate(new, &cells, &at, &()).unwrap();
+        let found = grid.evaluate(new, &cells, &at, &()).unwrap();
+        let highest = expected.iter().map(|p| p.psi).fold(0.0, f64::max);
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found.psi - expected.psi).abs() < 1e-4 * highest, "{d}");
+            for (found, expected) in found.gradient.iter().zip(&expected.gradient) {
+                assert!((found - expected).abs() < 2e-3 * highest, "{d}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -110,7 +137,7 @@ fn without_repulsion_cells_go_to_the_mean_of_their_neighbours() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y.view(), x.view()).unwrap();
+    let landscape = Landscape::new(y.view(), x.view(), Method::Auto).unwrap();
     let found = place(&landscape, new, &graph, &rows, 0.0, &()).unwrap();
     for cell in 0..10 {
         for a in 0..2 {
@@ -148,7 +175,10 @@ fn what_does_not_fit_is_refused() {
     let y = clustered(50, 5);
     let x = Array2::zeros((49, 2));
     assert_eq!(
-        Landscape::new(y.view(), x.view()).err().unwrap().kind(),
+        Landscape::new(y.view(), x.view(), Method::Auto)
+            .err()
+            .unwrap()
+            .kind(),
         "input"
     );
     let error = |new: &Array2<f64>, k| {

@@ -1,25 +1,34 @@
 //! The repulsion that a finished map exerts on cells that are not of it.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::fields::Fields;
+use super::grid::Nodes;
 use super::kernel::NEGLIGIBLE_SQUARED_DISTANCE;
+use super::shape::Shape;
+use super::{spacing, Method, GRID_BYTES};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
 /// Cells evaluated between two looks at the monitor.
 const CELLS_PER_TASK: usize = 64;
 
+/// Cells of a map up to which their sum is taken for every new cell.
+const MOST_SUMMED: usize = 5000;
+
 /// psi(x) = sum_m |y - y_m|^2 / S exp(-|x - x_m|^2) over the N cells of a map.
 pub struct Landscape {
-    /// Inputs of the cells, N x D by rows.
+    /// Inputs of the cells about their mean, N x D by rows.
     y: Vec<f64>,
-    inputs: usize,
+    mean: Vec<f64>,
     /// The map, N x d by rows.
     x: Vec<f64>,
     d: usize,
     /// S, the sum of |y_n - y_m|^2 over ordered pairs.
     total: f64,
+    /// The fields of the map, where they are not summed cell by cell.
+    nodes: Option<Nodes>,
 }
 
 /// psi at one cell, and its gradient there.
@@ -32,8 +41,9 @@ pub struct Potential {
 }
 
 impl Landscape {
-    /// `y`: N x D inputs of the map's cells; `x`: their places, N x d.
-    pub fn new(y: ArrayView2<'_, f64>, x: ArrayView2<'_, f64>) -> Result<Self> {
+    /// `y`: N x D inputs of the map's cells; `x`: their places, N x d. `Method::Auto` takes
+    /// a grid for more than 5,000 cells in up to 3 dimensions.
+    pub fn new(y: ArrayView2<'_, f64>, x: ArrayView2<'_, f64>, method: Method) -> Result<Self> {
         if y.nrows() != x.nrows() || x.ncols() == 0 || y.ncols() == 0 {
             return Err(Error::input(
                 format!(
@@ -46,13 +56,37 @@ impl Landscape {
                 "Give the inputs that the map was made from.",
             ));
         }
-        let total = super::fields::Fields::new(y)?.total;
+        let fields = Fields::new(y)?;
+        let (n, d) = x.dim();
+        let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
+        let x: Vec<f64> = x.iter().copied().collect();
+        let on_grid = match method {
+            Method::Exact => false,
+            Method::Grid => true,
+            Method::Auto => n > MOST_SUMMED,
+        };
+        let h = spacing(Shape::of(&x, d).deviation);
+        let nodes = match d {
+            _ if !on_grid => None,
+            1 => Nodes::new::<1>(&fields, &x, h, GRID_BYTES),
+            2 => Nodes::new::<2>(&fields, &x, h, GRID_BYTES),
+            3 => Nodes::new::<3>(&fields, &x, h, GRID_BYTES),
+            _ => None,
+        };
+        let centred = |row: ArrayView1<'_, f64>| -> Vec<f64> {
+            row.iter().zip(&mean).map(|(y, mean)| y - mean).collect()
+        };
+        let y = match nodes {
+            Some(_) => Vec::new(),
+            None => y.outer_iter().flat_map(centred).collect(),
+        };
         Ok(Landscape {
-            y: y.iter().copied().collect(),
-            inputs: y.ncols(),
-            x: x.iter().copied().collect(),
-            d: x.ncols(),
-            total,
+            y,
+            mean,
+            x,
+            d,
+            total: fields.total,
+            nodes,
         })
     }
 
@@ -87,8 +121,12 @@ impl Landscape {
                 monitor.check()?;
                 let points = cells.iter().zip(x.chunks_exact(self.d));
                 let potential = |(&cell, x): (&u32, &[f64])| {
-                    let y: Vec<f64> = queries.row(cell as usize).to_vec();
-                    self.sum_over_cells(&y, x)
+                    let row = queries.row(cell as usize);
+                    let y: Vec<f64> = row.iter().zip(&self.mean).map(|(y, m)| y - m).collect();
+                    match &self.nodes {
+                        Some(nodes) => self.on_nodes(nodes, &y, x),
+                        None => self.sum_over_cells(&y, x),
+                    }
                 };
                 Ok(points.map(potential).collect())
             })
@@ -96,12 +134,34 @@ impl Landscape {
         Ok(parts.into_iter().flatten().collect())
     }
 
+    fn on_nodes(&self, nodes: &Nodes, y: &[f64], x: &[f64]) -> Potential {
+        let scaled = |(psi, gradient): (f64, &[f64])| Potential {
+            psi: psi / self.total,
+            gradient: gradient.iter().map(|g| g / self.total).collect(),
+        };
+        match *x {
+            [a] => {
+                let (psi, gradient) = nodes.potential(y, [a]);
+                scaled((psi, &gradient))
+            }
+            [a, b] => {
+                let (psi, gradient) = nodes.potential(y, [a, b]);
+                scaled((psi, &gradient))
+            }
+            [a, b, c] => {
+                let (psi, gradient) = nodes.potential(y, [a, b, c]);
+                scaled((psi, &gradient))
+            }
+            _ => self.sum_over_cells(y, x),
+        }
+    }
+
     fn sum_over_cells(&self, y: &[f64], x: &[f64]) -> Potential {
         let mut psi = 0.0;
         let mut gradient = vec![0.0; self.d];
         let cells = self
             .y
-            .chunks_exact(self.inputs)
+            .chunks_exact(self.mean.len())
             .zip(self.x.chunks_exact(self.d));
         for (y_m, x_m) in cells {
             let near: f64 = x.iter().zip(x_m).map(|(a, b)| (a - b) * (a - b)).sum();

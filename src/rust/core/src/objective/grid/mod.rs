@@ -17,6 +17,7 @@
 mod cells;
 mod convolve;
 mod gather;
+mod potential;
 mod spread;
 mod taps;
 
@@ -31,6 +32,7 @@ use super::shape::Shape;
 use cells::sort_by_cell;
 use convolve::{convolve, convolve_last};
 use gather::{gather, GATHER};
+pub use potential::Nodes;
 use spread::spread;
 use taps::kernel_taps;
 
