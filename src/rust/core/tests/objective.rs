@@ -147,6 +147,23 @@ fn grid_holds_where_clusters_lie_apart_in_the_map_as_well() {
 }
 
 #[test]
+fn grid_holds_where_most_of_the_map_is_empty() {
+    for d in 1..=3 {
+        let n = 600;
+        let y = clustered(n, 20, 3.0);
+        let mut x = normal(n, d, 6);
+        for i in 0..n {
+            // Islands within reach of each other, just beyond it, and far away.
+            x[(i, 0)] += [0.0, 7.0, 20.0, 700.0][i % 4];
+            x[(i, d - 1)] += [0.0, 7.0, -5.0, 300.0][i % 4];
+        }
+        let (energy, gradient) = grid_errors(&y, x.as_slice().unwrap(), d).expect("a grid");
+        assert!(energy < 1e-5, "d {d}: energy {energy:e}");
+        assert!(gradient < 1e-3, "d {d}: gradient {gradient:e}");
+    }
+}
+
+#[test]
 fn inputs_that_are_stored_in_single_precision_keep_the_objective() {
     let (n, inputs) = (300, 28_000);
     let y = clustered(n, inputs, 1000.0);

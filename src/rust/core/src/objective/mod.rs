@@ -162,14 +162,14 @@ impl Objective {
 
     /// Chooses the way to sum the repulsion at X.
     pub fn plan(&self, x: &[f64], method: Method) -> Result<Repulsion> {
-        self.plan_at(&Shape::of(x, self.d), method)
+        self.plan_at(x, &Shape::of(x, self.d), method)
     }
 
-    fn plan_at(&self, shape: &Shape, method: Method) -> Result<Repulsion> {
+    fn plan_at(&self, x: &[f64], shape: &Shape, method: Method) -> Result<Repulsion> {
         let grid = Repulsion::Grid {
             h: spacing(shape.deviation),
         };
-        let cost = self.grid_cost(shape, grid);
+        let cost = self.grid_cost(x, shape, grid);
         match method {
             Method::Exact => Ok(Repulsion::Exact),
             Method::Grid if self.d > 3 => Err(Error::dimension(
@@ -197,10 +197,10 @@ impl Objective {
     /// plan, so that small changes of X do not change the approximated energy.
     pub fn replan(&self, x: &[f64], method: Method, current: Repulsion) -> Result<Repulsion> {
         let shape = Shape::of(x, self.d);
-        let fresh = self.plan_at(&shape, method)?;
+        let fresh = self.plan_at(x, &shape, method)?;
         let cost = |how| match how {
             Repulsion::Exact => Some(self.exact_cost()),
-            Repulsion::Grid { .. } => self.grid_cost(&shape, how),
+            Repulsion::Grid { .. } => self.grid_cost(x, &shape, how),
         };
         let accurate = match current {
             Repulsion::Exact => true,
@@ -213,16 +213,30 @@ impl Objective {
     }
 
     /// Multiplications and additions of a grid at X, `None` where it would be too large.
-    fn grid_cost(&self, shape: &Shape, how: Repulsion) -> Option<f64> {
+    fn grid_cost(&self, x: &[f64], shape: &Shape, how: Repulsion) -> Option<f64> {
         let Repulsion::Grid { h } = how else {
             return None;
         };
         if self.d > 3 {
             return None;
         }
-        grid::Extent::covering(shape, h)
-            .filter(|extent| extent.bytes(self.fields.width) <= GRID_BYTES)
-            .map(|extent| extent.flops(self.n(), self.fields.width, h))
+        let width = self.fields.width;
+        let tiling = grid::Tiling::covering(shape, h)?;
+        let points = grid::point_flops(self.n(), self.d, width);
+        let cost = |sources: grid::TileSet| {
+            let passes = grid::Passes::new(&tiling, sources.clone(), sources);
+            (passes.bytes(width), points + passes.flops(width))
+        };
+        let (mut bytes, mut flops) = cost(tiling.everywhere());
+        // Which tiles have points matters where the nodes cost more than the points.
+        if bytes > GRID_BYTES || flops > 2.0 * points {
+            (bytes, flops) = cost(match self.d {
+                1 => tiling.occupied::<1>(x.as_chunks().0),
+                2 => tiling.occupied::<2>(x.as_chunks().0),
+                _ => tiling.occupied::<3>(x.as_chunks().0),
+            });
+        }
+        (bytes <= GRID_BYTES).then_some(flops)
     }
 
     /// Multiplications and additions of the exact sum; the constant is what a pair
@@ -260,14 +274,14 @@ impl Objective {
         match how {
             Repulsion::Exact => exact::evaluate(&self.fields, x, self.d, scale, gradient, monitor),
             Repulsion::Grid { h } => {
-                let extent = grid::Extent::covering(&Shape::of(x, self.d), h)
-                    .filter(|extent| extent.bytes(self.fields.width) <= GROWTH * GRID_BYTES)
-                    .ok_or_else(|| {
-                        Error::memory(
-                            "The embedding is too wide for its grid.",
-                            "Use `method = \"auto\"` or `method = \"exact\"`.",
-                        )
-                    })?;
+                let too_wide = || {
+                    Error::memory(
+                        "The embedding is too wide for its grid.",
+                        "Use `method = \"auto\"` or `method = \"exact\"`.",
+                    )
+                };
+                let tiling =
+                    grid::Tiling::covering(&Shape::of(x, self.d), h).ok_or_else(too_wide)?;
                 let Objective {
                     fields,
                     workspace,
@@ -279,7 +293,9 @@ impl Objective {
                     2 => grid::evaluate::<2>,
                     _ => grid::evaluate::<3>,
                 };
-                Ok(evaluate(fields, x, h, &extent, workspace, scale, gradient))
+                let most_bytes = GROWTH * GRID_BYTES;
+                evaluate(fields, x, &tiling, most_bytes, workspace, scale, gradient)
+                    .ok_or_else(too_wide)
             }
         }
     }

@@ -5,11 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Extent, ORDER};
-
-/// Cells per slab along the slowest axis. Points of a slab touch `SLAB + ORDER - 1`
-/// rows of nodes, so slabs two apart never meet and can be filled at the same time.
-pub(super) const SLAB: usize = 4;
+use super::tiles::{TileSet, Tiling};
+use super::ORDER;
 
 /// Points counted and moved by one task of the sort, at least.
 const SORTED: usize = 1 << 14;
@@ -28,10 +25,12 @@ pub(super) struct Sorted<const D: usize> {
     pub(super) points: Vec<[f64; D]>,
     /// Start of each run of points with the same cell, and one past the last.
     pub(super) runs: Vec<u32>,
-    /// Index of the first node that each run's points meet.
+    /// The first node that each run's points meet, in their tile.
     pub(super) corners: Vec<usize>,
-    /// First run of every slab, and one past the last.
-    pub(super) slabs: Vec<usize>,
+    /// The tiles with points.
+    pub(super) tiles: TileSet,
+    /// First run of each of these tiles, and one past the last.
+    pub(super) starts: Vec<usize>,
 }
 
 /// Cell of a coordinate relative to the grid, and the place within the cell in [0, 1).
@@ -42,40 +41,36 @@ pub(super) fn cell_of(value: f64, h: f64, low: i64) -> (usize, f64) {
     ((floor as i64 - low) as usize, u - floor)
 }
 
-/// Index of the first node that each point meets.
+/// Index of the cell of each point, tile by tile.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn corners_of<const D: usize>(points: &[[f64; D]], h: f64, extent: &Extent, corners: &mut [u64]) {
-    for (corner, point) in corners.iter_mut().zip(points) {
-        *corner = (0..D).fold(0, |index, a| {
-            index * extent.extent[a] + cell_of(point[a], h, extent.low[a]).0
-        }) as u64;
+fn cells_of<const D: usize>(points: &[[f64; D]], tiling: &Tiling, cells: &mut [u64]) {
+    for (cell, point) in cells.iter_mut().zip(points) {
+        let (tile, within) = tiling.place(point);
+        *cell = (tile * tiling.cells() + within) as u64;
     }
 }
 
-/// Sorts the points by the index of their first node: a stable counting sort into
-/// buckets of `2^shift` successive nodes, chunk of points by chunk, then each bucket for
-/// itself. The counts tell every chunk its places in every bucket beforehand.
-pub(super) fn sort_by_cell<const D: usize>(
-    points: &[[f64; D]],
-    h: f64,
-    extent: &Extent,
-) -> Sorted<D> {
+/// Sorts the points by tile and cell: a stable counting sort into buckets of `2^shift`
+/// successive cells, chunk of points by chunk, then each bucket for itself. The counts
+/// tell every chunk its places in every bucket beforehand.
+pub(super) fn sort_by_cell<const D: usize>(points: &[[f64; D]], tiling: &Tiling) -> Sorted<D> {
     let n = points.len();
-    let wanted = (n / 64).clamp(1, MOST_BUCKETS);
-    let nodes = extent.nodes();
-    let shift = (nodes.div_ceil(wanted).next_power_of_two()).trailing_zeros();
-    let buckets = (nodes >> shift) + 1;
+    let cells = tiling.tiles() * tiling.cells();
+    // A cell within its bucket is to fit into 32 bits.
+    let wanted = (n / 64).clamp(1, MOST_BUCKETS).max(cells >> 31);
+    let shift = (cells.div_ceil(wanted).next_power_of_two()).trailing_zeros();
+    let buckets = (cells >> shift) + 1;
     let chunk = n.div_ceil(MOST_TASKS).max(SORTED);
 
-    let mut corners = vec![0u64; n];
-    let mut counts: Vec<Vec<u32>> = corners
+    let mut cells = vec![0u64; n];
+    let mut counts: Vec<Vec<u32>> = cells
         .par_chunks_mut(chunk)
         .zip(points.par_chunks(chunk))
-        .map(|(corners, points)| {
-            corners_of(points, h, extent, corners);
+        .map(|(cells, points)| {
+            cells_of(points, tiling, cells);
             let mut counts = vec![0u32; buckets];
-            for &corner in corners.iter() {
-                counts[(corner >> shift) as usize] += 1;
+            for &cell in cells.iter() {
+                counts[(cell >> shift) as usize] += 1;
             }
             counts
         })
@@ -93,15 +88,15 @@ pub(super) fn sort_by_cell<const D: usize>(
     // Every place is written once; atomics let several tasks write into one vector.
     let keyed: Vec<AtomicU64> = (0..n).into_par_iter().map(|_| AtomicU64::new(0)).collect();
     let within = (1u64 << shift) - 1;
-    corners
+    cells
         .par_chunks(chunk)
         .zip(&mut counts)
         .enumerate()
-        .for_each(|(task, (corners, places))| {
-            for (i, &corner) in corners.iter().enumerate() {
-                let place = &mut places[(corner >> shift) as usize];
+        .for_each(|(task, (cells, places))| {
+            for (i, &cell) in cells.iter().enumerate() {
+                let place = &mut places[(cell >> shift) as usize];
                 let id = (task * chunk + i) as u64;
-                keyed[*place as usize].store((corner & within) << 32 | id, Relaxed);
+                keyed[*place as usize].store((cell & within) << 32 | id, Relaxed);
                 *place += 1;
             }
         });
@@ -132,20 +127,27 @@ pub(super) fn sort_by_cell<const D: usize>(
                 .collect()
         })
         .collect();
-    let (mut runs, corners): (Vec<u32>, Vec<usize>) = runs.into_iter().flatten().unzip();
+    let (mut runs, cells): (Vec<u32>, Vec<usize>) = runs.into_iter().flatten().unzip();
     runs.push(n as u32);
-
-    let row = extent.extent[1..D].iter().product::<usize>();
-    let rows = extent.extent[0] + 1 - ORDER;
-    let slabs = (0..=rows.div_ceil(SLAB))
-        .map(|slab| corners.partition_point(|corner| corner / row < slab * SLAB))
-        .collect();
+    let (mut tiles, mut starts) = (Vec::new(), Vec::new());
+    for (run, cell) in cells.iter().enumerate() {
+        let tile = (cell / tiling.cells()) as u32;
+        if tiles.last() != Some(&tile) {
+            tiles.push(tile);
+            starts.push(run);
+        }
+    }
+    starts.push(cells.len());
+    let corners = cells
+        .iter()
+        .map(|cell| tiling.corner(cell % tiling.cells()));
     Sorted {
         ids,
         points: sorted,
         runs,
-        corners,
-        slabs,
+        corners: corners.collect(),
+        tiles: TileSet::new(tiling, tiles),
+        starts,
     }
 }
 
@@ -188,7 +190,7 @@ fn sort_bucket(keyed: &[AtomicU64], keys: usize, ids: &mut [u32]) -> Vec<(u32, u
 /// Offset in nodes of one line of `ORDER` nodes along the fastest axis, and the line's
 /// place along each slower axis.
 #[inline(always)]
-pub(super) fn line_offset<const D: usize>(line: usize, extent: &Extent) -> (usize, [usize; D]) {
+pub(super) fn line_offset<const D: usize>(line: usize, tiling: &Tiling) -> (usize, [usize; D]) {
     let mut digits = [0; D];
     let mut rest = line;
     for a in (0..D - 1).rev() {
@@ -196,7 +198,7 @@ pub(super) fn line_offset<const D: usize>(line: usize, extent: &Extent) -> (usiz
         rest /= ORDER;
     }
     (
-        (0..D).fold(0, |index, a| index * extent.extent[a] + digits[a]),
+        (0..D).fold(0, |index, a| index * tiling.extent[a] + digits[a]),
         digits,
     )
 }
@@ -208,41 +210,35 @@ mod tests {
     use crate::random::Stream;
     use crate::threads::with_threads;
 
-    /// Holds the sorted points against a plain sort by (first node, id).
+    /// Holds the sorted points against a plain sort by (tile, cell, id).
     fn compare<const D: usize>(n: usize, deviation: f64, h: f64) {
         let stream = Stream::new(7, 0);
         let points: Vec<[f64; D]> = (0..n)
             .map(|i| std::array::from_fn(|a| deviation * stream.normal((i * D + a) as u64)))
             .collect();
-        let extent = Extent::covering(&Shape::of(points.as_flattened(), D), h).unwrap();
-        let corner_of = |point: &[f64; D]| {
-            (0..D).fold(0, |index, a| {
-                index * extent.extent[a] + cell_of(point[a], h, extent.low[a]).0
+        let tiling = Tiling::covering(&Shape::of(points.as_flattened(), D), h).unwrap();
+        let mut expected: Vec<(usize, usize, u32)> = (0..n)
+            .map(|i| {
+                let (tile, cell) = tiling.place(&points[i]);
+                (tile, cell, i as u32)
             })
-        };
-        let mut expected: Vec<(usize, u32)> =
-            (0..n).map(|i| (corner_of(&points[i]), i as u32)).collect();
+            .collect();
         expected.sort_unstable();
-        let sorted = with_threads(3, || sort_by_cell(&points, h, &extent)).unwrap();
-        assert!(expected
-            .iter()
-            .map(|&(_, id)| id)
-            .eq(sorted.ids.iter().copied()));
+        let sorted = with_threads(3, || sort_by_cell(&points, &tiling)).unwrap();
+        let ids = expected.iter().map(|&(_, _, id)| id);
+        assert!(ids.eq(sorted.ids.iter().copied()));
         assert!(sorted.runs.is_sorted() && sorted.runs.len() == sorted.corners.len() + 1);
-        for (place, &(corner, id)) in expected.iter().enumerate() {
+        assert_eq!(sorted.tiles, tiling.occupied(&points));
+        for (place, &(tile, cell, id)) in expected.iter().enumerate() {
             let run = sorted
                 .runs
                 .partition_point(|&start| start as usize <= place)
                 - 1;
-            assert_eq!(sorted.corners[run], corner);
+            assert_eq!(sorted.corners[run], tiling.corner(cell));
+            let slot = sorted.starts.partition_point(|&start| start <= run) - 1;
+            assert_eq!(sorted.tiles.tiles[slot] as usize, tile);
             assert_eq!(sorted.points[place], points[id as usize]);
         }
-        let row: usize = extent.extent[1..D].iter().product();
-        for (slab, ends) in sorted.slabs.windows(2).enumerate() {
-            let corners = &sorted.corners[ends[0]..ends[1]];
-            assert!(corners.iter().all(|corner| corner / row / SLAB == slab));
-        }
-        assert_eq!(sorted.slabs.last(), Some(&sorted.corners.len()));
     }
 
     #[test]
@@ -255,5 +251,6 @@ mod tests {
         compare::<2>(100_000, 3.0, 0.1);
         compare::<2>(2000, 300.0, 0.1);
         compare::<3>(20_000, 2.0, 0.2);
+        compare::<3>(1000, 100.0, 0.1);
     }
 }

@@ -7,7 +7,8 @@ use super::super::aligned::Aligned;
 use super::super::fields::Fields;
 use super::super::spline;
 use super::cells::{cell_of, line_offset, Sorted};
-use super::{fused, Extent, BLOCK, LINES, ORDER};
+use super::tiles::Tiling;
+use super::{fused, BLOCK, LINES, ORDER};
 
 /// Points gathered by one task.
 pub(super) const GATHER: usize = 1024;
@@ -26,18 +27,20 @@ pub(super) struct Forces {
     pub(super) slopes: Vec<f64>,
 }
 
-/// S psi_n and S grad phi(x_n) . c_n of every point, in the order of `sorted`. `grid`:
-/// line by line along the fastest axis, all nodes of a line for one field together.
+/// S psi_n and S grad phi(x_n) . c_n of every point, in the order of `sorted`. `grid`: the
+/// tiles with points, line by line along the fastest axis, all nodes of a line for one
+/// field together.
 pub(super) fn gather<const D: usize>(
     fields: &Fields,
-    h: f64,
-    extent: &Extent,
+    tiling: &Tiling,
     sorted: &Sorted<D>,
     grid: &[f64],
 ) -> Vec<Forces> {
     let width = fields.width;
     // Fields by which the products run, `MOST_SPLIT` at a time; those beyond stay zero.
     let depth = (fields.inputs + 2).next_multiple_of(MOST_SPLIT);
+    let size = tiling.nodes() * width;
+    let tile_nodes = |tile: usize| &grid[tile * size..][..size];
     sorted
         .ids
         .par_chunks(GATHER)
@@ -55,10 +58,17 @@ pub(super) fn gather<const D: usize>(
                 .runs
                 .partition_point(|&start| start as usize <= first)
                 - 1;
+            // The tile after that of the first run.
+            let mut tile = sorted.starts.partition_point(|&start| start <= run);
+            let mut nodes = tile_nodes(tile - 1);
             let (mut done, mut asked) = (0, 0);
             while done < ids.len() {
                 let end = (sorted.runs[run + 1] as usize - first).min(ids.len());
-                copy_cell::<D>(fields, extent, sorted.corners[run], grid, &mut cell);
+                if sorted.starts[tile] == run {
+                    nodes = tile_nodes(tile);
+                    tile += 1;
+                }
+                copy_cell::<D>(fields.inputs, tiling, sorted.corners[run], nodes, &mut cell);
                 for start in (done..end).step_by(BLOCK) {
                     let block = start..end.min(start + BLOCK);
                     fields.copy_rows(&ids[block.clone()], &mut rows);
@@ -68,8 +78,7 @@ pub(super) fn gather<const D: usize>(
                     forces.energy += gather_block(
                         &rows[..block.len() * width],
                         &points[block.clone()],
-                        h,
-                        extent,
+                        tiling,
                         &cell,
                         &mut forces.slopes[block.start * D..block.end * D],
                     );
@@ -88,21 +97,22 @@ pub(super) fn gather<const D: usize>(
 /// changes of place it is the product with row q_n.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn copy_cell<const D: usize>(
-    fields: &Fields,
-    extent: &Extent,
+    inputs: usize,
+    tiling: &Tiling,
     corner: usize,
-    grid: &[f64],
+    tile: &[f64],
     cell: &mut [f64],
 ) {
-    let length = extent.extent[D - 1];
+    let length = tiling.extent[D - 1];
     let (row, column) = (corner / length, corner % length);
+    let line_size = tile.len() * length / tiling.nodes();
     let lines = ORDER.pow(D as u32 - 1);
     let together = LINES.min(lines);
     let (cell, _) = cell.as_chunks_mut::<ORDER>();
     let depth = cell.len() / lines;
     for line in 0..lines {
-        let row = row + line_offset::<D>(line, extent).0 / length;
-        let nodes = &grid[row * length * fields.width..][..length * fields.width];
+        let row = row + line_offset::<D>(line, tiling).0 / length;
+        let nodes = &tile[row * line_size..][..line_size];
         let targets = &mut cell[line / together * together * depth..][..together * depth];
         let targets = targets.iter_mut().skip(line % together).step_by(together);
         for (target, nodes) in targets.zip(nodes.chunks_exact(length)) {
@@ -113,7 +123,7 @@ fn copy_cell<const D: usize>(
         }
     }
     for group in cell.chunks_exact_mut(together * depth) {
-        let last = &mut group[fields.inputs * together..][..2 * together];
+        let last = &mut group[inputs * together..][..2 * together];
         last.as_flattened_mut().iter_mut().for_each(|v| *v *= -0.5);
         let (norm, one) = last.split_at_mut(together);
         norm.swap_with_slice(one);
@@ -125,18 +135,17 @@ fn copy_cell<const D: usize>(
 fn gather_block<const D: usize>(
     rows: &[f64],
     points: &[[f64; D]],
-    h: f64,
-    extent: &Extent,
+    tiling: &Tiling,
     cell: &[f64],
     slopes: &mut [f64],
 ) -> f64 {
     const NODES: usize = LINES * ORDER;
     let fma = target_cfg_f!(target_feature = "fma") || cfg!(target_arch = "aarch64");
     match (D, fma) {
-        (1, true) => gather_rows::<D, ORDER, true>(rows, points, h, extent, cell, slopes),
-        (1, false) => gather_rows::<D, ORDER, false>(rows, points, h, extent, cell, slopes),
-        (_, true) => gather_rows::<D, NODES, true>(rows, points, h, extent, cell, slopes),
-        (_, false) => gather_rows::<D, NODES, false>(rows, points, h, extent, cell, slopes),
+        (1, true) => gather_rows::<D, ORDER, true>(rows, points, tiling, cell, slopes),
+        (1, false) => gather_rows::<D, ORDER, false>(rows, points, tiling, cell, slopes),
+        (_, true) => gather_rows::<D, NODES, true>(rows, points, tiling, cell, slopes),
+        (_, false) => gather_rows::<D, NODES, false>(rows, points, tiling, cell, slopes),
     }
 }
 
@@ -145,8 +154,7 @@ fn gather_block<const D: usize>(
 fn gather_rows<const D: usize, const NODES: usize, const FMA: bool>(
     rows: &[f64],
     points: &[[f64; D]],
-    h: f64,
-    extent: &Extent,
+    tiling: &Tiling,
     cell: &[f64],
     slopes: &mut [f64],
 ) -> f64 {
@@ -163,7 +171,7 @@ fn gather_rows<const D: usize, const NODES: usize, const FMA: bool>(
         let slopes = &mut slopes[start..start + count];
         for (axes, point) in axes.iter_mut().zip(&points[start..start + count]) {
             for a in 0..D {
-                axes[a] = spline::weights(cell_of(point[a], h, extent.low[a]).1);
+                axes[a] = spline::weights(cell_of(point[a], tiling.h, tiling.low[a]).1);
             }
         }
         for (group, cell) in cell.chunks_exact(depth).enumerate() {
@@ -184,7 +192,7 @@ fn gather_rows<const D: usize, const NODES: usize, const FMA: bool>(
             }
         }
         for slope in slopes.iter_mut().flatten() {
-            *slope /= h;
+            *slope /= tiling.h;
         }
     }
     energy

@@ -20,6 +20,7 @@ mod gather;
 mod potential;
 mod spread;
 mod taps;
+mod tiles;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -27,72 +28,17 @@ use rayon::prelude::*;
 
 use super::aligned::Aligned;
 use super::fields::Fields;
-use super::kernel::CUTOFF_RADIUS;
-use super::shape::Shape;
-use cells::sort_by_cell;
+use cells::{sort_by_cell, Sorted};
 use convolve::{convolve, convolve_last};
 use gather::{gather, GATHER};
 pub use potential::Nodes;
 use spread::spread;
 use taps::kernel_taps;
 
+pub use tiles::{Passes, TileSet, Tiling};
+
 /// Order of the spline: nodes that a point meets along an axis.
 pub const ORDER: usize = 4;
-
-/// Nodes that cover the points, `extent[0]` the slowest axis, at whole multiples of h.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
-    low: [i64; 3],
-    extent: [usize; 3],
-    axes: usize,
-}
-
-impl Extent {
-    /// The smallest grid of spacing `h` that covers the points, `None` where it would
-    /// have more than 2^40 nodes or a coordinate is not finite.
-    pub fn covering(shape: &Shape, h: f64) -> Option<Self> {
-        let mut low = [0i64; 3];
-        let mut extent = [1usize; 3];
-        let mut nodes = 1f64;
-        let axes = shape.low.len();
-        for a in 0..axes {
-            let (first, last) = ((shape.low[a] / h).floor(), (shape.high[a] / h).floor());
-            let cells = last - first + 1.0;
-            nodes *= cells + (ORDER - 1) as f64;
-            // The comparison is false for NaN too.
-            if !(nodes < (1u64 << 40) as f64) || !first.is_finite() {
-                return None;
-            }
-            low[a] = first as i64;
-            extent[a] = cells as usize + ORDER - 1;
-        }
-        shape
-            .deviation
-            .is_finite()
-            .then_some(Extent { low, extent, axes })
-    }
-
-    /// Number of nodes.
-    pub fn nodes(&self) -> usize {
-        self.extent.iter().product()
-    }
-
-    /// Multiplications and additions of one evaluation for n points.
-    pub fn flops(&self, n: usize, width: usize, h: f64) -> f64 {
-        let reach = 2.0 * (CUTOFF_RADIUS / h).ceil() + 1.0;
-        let taps: f64 = self.extent[..self.axes]
-            .iter()
-            .map(|&e| reach.min(e as f64))
-            .sum();
-        let points = 4.0 * n as f64 * (ORDER as f64).powi(self.axes as i32);
-        (points + 2.0 * taps * self.nodes() as f64) * width as f64
-    }
-
-    /// Bytes of one evaluation: the grid and its image under the convolution.
-    pub fn bytes(&self, width: usize) -> f64 {
-        16.0 * self.nodes() as f64 * width as f64
-    }
-}
 
 /// Buffers that are kept from one evaluation to the next.
 #[derive(Debug, Default)]
@@ -119,38 +65,32 @@ fn fused<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
     }
 }
 
+/// Multiplications and additions of spreading n points and of gathering at them.
+pub fn point_flops(n: usize, axes: usize, width: usize) -> f64 {
+    4.0 * n as f64 * (ORDER as f64).powi(axes as i32) * width as f64
+}
+
 /// psi = sum_nm w-_nm K(x_n, x_m); its gradient times `scale` is added to `gradient`.
+/// `None` where the grid would take more than `most_bytes`.
 pub fn evaluate<const D: usize>(
     fields: &Fields,
     x: &[f64],
-    h: f64,
-    extent: &Extent,
+    tiling: &Tiling,
+    most_bytes: f64,
     workspace: &mut Workspace,
     scale: f64,
     gradient: &mut [f64],
-) -> f64 {
+) -> Option<f64> {
     let (points, _) = x.as_chunks::<D>();
-    let width = fields.width;
-    let sorted = sort_by_cell(points, h, extent);
-
-    let Workspace {
-        grid,
-        image,
-        slopes,
-    } = workspace;
-    grid.resize(extent.nodes() * width);
-    image.resize(extent.nodes() * width);
-    grid.par_chunks_mut(1 << 14)
-        .for_each(|chunk| chunk.fill(0.0));
-    spread(fields, h, extent, &sorted, grid);
-    let taps = kernel_taps(h, extent.extent[..D].iter().copied().max().unwrap_or(1));
-    for axis in 0..D - 1 {
-        convolve(grid, image, &taps, extent, axis, width);
-        std::mem::swap(grid, image);
+    let sorted = sort_by_cell(points, tiling);
+    let passes = Passes::new(tiling, sorted.tiles.clone(), sorted.tiles.clone());
+    if passes.bytes(fields.width) > most_bytes {
+        return None;
     }
-    convolve_last(grid, image, &taps, extent, width);
+    convolved(fields, tiling, &sorted, &passes, workspace);
 
-    let forces = gather(fields, h, extent, &sorted, image);
+    let Workspace { grid, slopes, .. } = workspace;
+    let forces = gather(fields, tiling, &sorted, grid);
     // Every point is written once; atomics let several tasks write into one vector.
     slopes.resize_with(x.len(), AtomicU64::default);
     forces
@@ -172,5 +112,39 @@ pub fn evaluate<const D: usize>(
                 *g += factor * f64::from_bits(slope.load(Relaxed));
             }
         });
-    forces.iter().map(|part| part.energy).sum::<f64>() / fields.total
+    Some(forces.iter().map(|part| part.energy).sum::<f64>() / fields.total)
+}
+
+/// Leaves phi on the nodes of the last tiles of `passes` in the workspace's grid.
+fn convolved<const D: usize>(
+    fields: &Fields,
+    tiling: &Tiling,
+    sorted: &Sorted<D>,
+    passes: &Passes,
+    workspace: &mut Workspace,
+) {
+    let Workspace { grid, image, .. } = workspace;
+    let width = fields.width;
+    let size = tiling.nodes() * width;
+    grid.resize(passes.sets[0].len() * size);
+    spread(fields, tiling, sorted, grid);
+    let longest = (0..D).map(|a| tiling.side[a] * tiling.count[a] + ORDER - 1);
+    let taps = kernel_taps(tiling.h, longest.max().unwrap_or(1));
+    for axis in 0..D {
+        let [from, to] = [0, 1].map(|pass| &passes.sets[axis + pass]);
+        image.resize(to.len() * size);
+        if axis + 1 < D {
+            convolve(
+                (from, &*grid),
+                (to, &mut *image),
+                &taps,
+                tiling,
+                axis,
+                width,
+            );
+        } else {
+            convolve_last((from, &*grid), (to, &mut *image), &taps, tiling, width);
+        }
+        std::mem::swap(grid, image);
+    }
 }

@@ -1,13 +1,21 @@
 //! From the points to the nodes.
 
+use std::ops::Range;
+
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
 use super::super::aligned::{Aligned, LINE};
 use super::super::fields::Fields;
 use super::super::spline;
-use super::cells::{cell_of, line_offset, Sorted, SLAB};
-use super::{fused, Extent, BLOCK, LINES, ORDER};
+use super::cells::{cell_of, line_offset, Sorted};
+use super::tiles::Tiling;
+use super::{fused, BLOCK, LINES, ORDER};
+
+/// Rows of cells per slab of a tile, along the slowest axis. Points of a slab touch
+/// `SLAB + ORDER - 1` rows of nodes, so slabs two apart never meet and can be filled at the
+/// same time.
+const SLAB: usize = 4;
 
 /// The splines of the points of a block, and what follows for some lines of nodes.
 struct Scratch<const D: usize> {
@@ -15,56 +23,74 @@ struct Scratch<const D: usize> {
     weights: [[[f64; ORDER]; LINES]; BLOCK],
 }
 
-/// Adds every q_m, weighted by the splines, to the nodes around its point: slabs of even
-/// number first, then those of odd number. `grid`: node by node, all fields of a node
-/// together.
+/// Adds every q_m, weighted by the splines, to the nodes around its point. `grid`: the
+/// tiles with points, node by node, all fields of a node together.
 pub(super) fn spread<const D: usize>(
     fields: &Fields,
-    h: f64,
-    extent: &Extent,
+    tiling: &Tiling,
     sorted: &Sorted<D>,
     grid: &mut [f64],
 ) {
+    grid.par_chunks_mut(tiling.nodes() * fields.width)
+        .zip(sorted.starts.par_windows(2))
+        .for_each(|(tile, runs)| {
+            tile.par_chunks_mut(SLAB * fields.width)
+                .for_each(|nodes| nodes.fill(0.0));
+            // Slabs of even number first, then those of odd number.
+            for parity in 0..2 {
+                spread_slabs(fields, tiling, sorted, runs[0]..runs[1], parity, tile);
+            }
+        });
+}
+
+/// The points of every second slab of a tile, whose runs are given.
+fn spread_slabs<const D: usize>(
+    fields: &Fields,
+    tiling: &Tiling,
+    sorted: &Sorted<D>,
+    runs: Range<usize>,
+    parity: usize,
+    tile: &mut [f64],
+) {
     let width = fields.width;
-    let row = extent.extent[1..D].iter().product::<usize>() * width;
-    for parity in 0..2 {
-        let skipped = (parity * SLAB * row).min(grid.len());
-        grid[skipped..]
-            .par_chunks_mut(2 * SLAB * row)
-            .enumerate()
-            .for_each(|(pair, nodes)| {
-                let slab = 2 * pair + parity;
-                if slab + 1 >= sorted.slabs.len() {
-                    return;
+    let slab_nodes = SLAB * tiling.extent[1..D].iter().product::<usize>();
+    let skipped = (parity * slab_nodes * width).min(tile.len());
+    tile[skipped..]
+        .par_chunks_mut(2 * slab_nodes * width)
+        .enumerate()
+        .for_each(|(pair, nodes)| {
+            let first_node = (2 * pair + parity) * slab_nodes;
+            let corners = &sorted.corners[runs.clone()];
+            let first = corners.partition_point(|&corner| corner < first_node);
+            let last = corners.partition_point(|&corner| corner < first_node + slab_nodes);
+            if first == last {
+                return;
+            }
+            let mut rows = Aligned::zeros(BLOCK * width);
+            let mut scratch = Scratch {
+                axes: [[[0.0; ORDER]; D]; BLOCK],
+                weights: [[[0.0; ORDER]; LINES]; BLOCK],
+            };
+            let mut asked = 0;
+            for run in runs.start + first..runs.start + last {
+                let corner = sorted.corners[run] - first_node;
+                let end = sorted.runs[run + 1] as usize;
+                for start in (sorted.runs[run] as usize..end).step_by(BLOCK) {
+                    let block = start..end.min(start + BLOCK);
+                    fields.copy_rows(&sorted.ids[block.clone()], &mut rows);
+                    let ahead = sorted.ids.len().min(block.end + BLOCK);
+                    fields.prefetch(&sorted.ids[asked.max(block.end)..ahead]);
+                    asked = ahead;
+                    spread_block(
+                        &rows[..block.len() * width],
+                        &sorted.points[block],
+                        tiling,
+                        &mut scratch,
+                        &mut nodes[corner * width..],
+                    );
                 }
-                let first_node = slab * SLAB * row / width;
-                let mut rows = Aligned::zeros(BLOCK * width);
-                let mut scratch = Scratch {
-                    axes: [[[0.0; ORDER]; D]; BLOCK],
-                    weights: [[[0.0; ORDER]; LINES]; BLOCK],
-                };
-                let mut asked = 0;
-                for run in sorted.slabs[slab]..sorted.slabs[slab + 1] {
-                    let corner = sorted.corners[run] - first_node;
-                    let end = sorted.runs[run + 1] as usize;
-                    for start in (sorted.runs[run] as usize..end).step_by(BLOCK) {
-                        let block = start..end.min(start + BLOCK);
-                        fields.copy_rows(&sorted.ids[block.clone()], &mut rows);
-                        let ahead = sorted.ids.len().min(block.end + BLOCK);
-                        fields.prefetch(&sorted.ids[asked.max(block.end)..ahead]);
-                        asked = ahead;
-                        spread_block(
-                            &rows[..block.len() * width],
-                            &sorted.points[block],
-                            h,
-                            extent,
-                            &mut scratch,
-                            &mut nodes[corner * width..],
-                        );
-                    }
-                }
-            });
-    }
+            }
+        });
 }
 
 /// Adds the `rows` of points in one cell to the nodes from the cell's first on.
@@ -72,8 +98,7 @@ pub(super) fn spread<const D: usize>(
 fn spread_block<const D: usize>(
     rows: &[f64],
     points: &[[f64; D]],
-    h: f64,
-    extent: &Extent,
+    tiling: &Tiling,
     scratch: &mut Scratch<D>,
     nodes: &mut [f64],
 ) {
@@ -82,14 +107,14 @@ fn spread_block<const D: usize>(
     let Scratch { axes, weights } = scratch;
     for (axes, point) in axes.iter_mut().zip(points) {
         for a in 0..D {
-            axes[a] = spline::weights::<ORDER>(cell_of(point[a], h, extent.low[a]).1).0;
+            axes[a] = spline::weights::<ORDER>(cell_of(point[a], tiling.h, tiling.low[a]).1).0;
         }
     }
     let lines = ORDER.pow(D as u32 - 1);
     for first in (0..lines).step_by(LINES) {
         let mut starts = [0; LINES];
         for l in 0..LINES.min(lines) {
-            let (offset, digits) = line_offset::<D>(first + l, extent);
+            let (offset, digits) = line_offset::<D>(first + l, tiling);
             starts[l] = offset * width;
             // Weight of a node: the product over the axes.
             for (weights, axes) in weights.iter_mut().zip(&axes[..points.len()]) {

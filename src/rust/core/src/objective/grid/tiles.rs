@@ -1,0 +1,257 @@
+//! The nodes of the grid, held in tiles so that empty parts of a map cost nothing.
+
+use rayon::prelude::*;
+
+use super::super::kernel::CUTOFF_RADIUS;
+use super::super::shape::Shape;
+use super::cells::cell_of;
+use super::ORDER;
+
+/// Most tiles that may fit between the outermost points: an index of all is kept.
+const MOST_TILES: f64 = (1 << 22) as f64;
+
+/// Most cells between the outermost points: the sort by cell packs an index of them.
+const MOST_CELLS: f64 = (1u64 << 40) as f64;
+
+/// No tile.
+const NONE: u32 = u32::MAX;
+
+/// A regular grid, cut into tiles of equal size. A tile holds all nodes that the points in
+/// its cells meet, so that tiles overlap by `ORDER - 1` nodes; a cell lies in one tile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tiling {
+    /// Distance between nodes.
+    pub(super) h: f64,
+    /// Dimensions of the grid.
+    pub(super) axes: usize,
+    /// The first cell along every axis, at `low` h.
+    pub(super) low: [i64; 3],
+    /// Cells of a tile along every axis, `side[0]` the slowest.
+    pub(super) side: [usize; 3],
+    /// Nodes of a tile along every axis.
+    pub(super) extent: [usize; 3],
+    /// Tiles along every axis.
+    pub(super) count: [usize; 3],
+    /// Nodes that the kernel reaches to each side.
+    pub(super) reach: usize,
+}
+
+impl Tiling {
+    /// The smallest grid of spacing `h` that covers the points, `None` where an index of
+    /// its cells would be too large or a coordinate is not finite.
+    ///
+    /// A tile that is no smaller than the reach of the kernel is met by the kernel of its
+    /// direct neighbours alone.
+    pub fn covering(shape: &Shape, h: f64) -> Option<Self> {
+        let reach = (CUTOFF_RADIUS / h).ceil() as usize;
+        let axes = shape.low.len();
+        let mut tiling = Tiling {
+            h,
+            axes,
+            low: [0; 3],
+            side: [1; 3],
+            extent: [1; 3],
+            count: [1; 3],
+            reach,
+        };
+        let (mut cells, mut tiles) = (1.0, 1.0);
+        for a in 0..axes {
+            let (first, last) = ((shape.low[a] / h).floor(), (shape.high[a] / h).floor());
+            let length = last - first + 1.0;
+            let count = (length / (reach + ORDER - 1) as f64).floor().max(1.0);
+            cells *= length;
+            tiles *= count;
+            // The comparison is false for NaN too.
+            if !(cells < MOST_CELLS && tiles < MOST_TILES) {
+                return None;
+            }
+            tiling.low[a] = first as i64;
+            tiling.count[a] = count as usize;
+            tiling.side[a] = (length as usize).div_ceil(count as usize);
+            tiling.extent[a] = tiling.side[a] + ORDER - 1;
+        }
+        shape.deviation.is_finite().then_some(tiling)
+    }
+
+    /// Nodes of a tile.
+    pub(super) fn nodes(&self) -> usize {
+        self.extent.iter().product()
+    }
+
+    /// Cells of a tile.
+    pub(super) fn cells(&self) -> usize {
+        self.side.iter().product()
+    }
+
+    /// Tiles between the outermost points.
+    pub(super) fn tiles(&self) -> usize {
+        self.count.iter().product()
+    }
+
+    /// The tile of a point, and its cell within the tile.
+    #[inline(always)]
+    pub(super) fn place<const D: usize>(&self, point: &[f64; D]) -> (usize, usize) {
+        let (mut tile, mut within) = (0, 0);
+        for a in 0..D {
+            let cell = cell_of(point[a], self.h, self.low[a]).0;
+            tile = tile * self.count[a] + cell / self.side[a];
+            within = within * self.side[a] + cell % self.side[a];
+        }
+        (tile, within)
+    }
+
+    /// The first node that the points of a cell meet, in its tile.
+    pub(super) fn corner(&self, cell: usize) -> usize {
+        let (mut corner, mut stride, mut rest) = (0, 1, cell);
+        for a in (0..self.axes).rev() {
+            corner += rest % self.side[a] * stride;
+            rest /= self.side[a];
+            stride *= self.extent[a];
+        }
+        corner
+    }
+
+    /// Every tile.
+    pub fn everywhere(&self) -> TileSet {
+        TileSet::from_flags(vec![true; self.tiles()])
+    }
+
+    /// The tiles that hold points.
+    pub fn occupied<const D: usize>(&self, points: &[[f64; D]]) -> TileSet {
+        let parts: Vec<Vec<bool>> = points
+            .par_chunks(points.len().div_ceil(16).max(1 << 14))
+            .map(|points| {
+                let mut flags = vec![false; self.tiles()];
+                for point in points {
+                    flags[self.place(point).0] = true;
+                }
+                flags
+            })
+            .collect();
+        let flags = (0..self.tiles()).map(|tile| parts.iter().any(|flags| flags[tile]));
+        TileSet::from_flags(flags.collect())
+    }
+}
+
+/// Some tiles of a tiling, in ascending order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TileSet {
+    /// Index of every tile among all.
+    pub(super) tiles: Vec<u32>,
+    /// Place of each tile in `tiles`, or `NONE`.
+    slots: Vec<u32>,
+}
+
+impl TileSet {
+    fn from_flags(flags: Vec<bool>) -> Self {
+        let mut slots = vec![NONE; flags.len()];
+        let mut tiles = Vec::new();
+        for (tile, _) in flags.iter().enumerate().filter(|(_, &flag)| flag) {
+            slots[tile] = tiles.len() as u32;
+            tiles.push(tile as u32);
+        }
+        TileSet { tiles, slots }
+    }
+
+    /// The given tiles, ascending.
+    pub(super) fn new(tiling: &Tiling, tiles: Vec<u32>) -> Self {
+        let mut slots = vec![NONE; tiling.tiles()];
+        for (slot, &tile) in tiles.iter().enumerate() {
+            slots[tile as usize] = slot as u32;
+        }
+        TileSet { tiles, slots }
+    }
+
+    /// Number of tiles.
+    pub(super) fn len(&self) -> usize {
+        self.tiles.len()
+    }
+
+    /// Place of a tile in the set.
+    pub(super) fn slot(&self, tile: usize) -> Option<usize> {
+        Some(self.slots[tile])
+            .filter(|&slot| slot != NONE)
+            .map(|slot| slot as usize)
+    }
+
+    /// Place of the tile that lies `shift` further along an axis than a given one.
+    pub(super) fn neighbor(
+        &self,
+        tiling: &Tiling,
+        tile: usize,
+        axis: usize,
+        shift: isize,
+    ) -> Option<usize> {
+        let stride: usize = tiling.count[axis + 1..].iter().product();
+        let along = tile / stride % tiling.count[axis];
+        let there = along.checked_add_signed(shift)?;
+        if there >= tiling.count[axis] {
+            return None;
+        }
+        self.slot(tile - along * stride + there * stride)
+    }
+
+    /// The tiles and their neighbours along an axis.
+    fn widened(&self, tiling: &Tiling, axis: usize) -> TileSet {
+        let near = |tile| (-1..=1).any(|shift| self.neighbor(tiling, tile, axis, shift).is_some());
+        TileSet::from_flags((0..tiling.tiles()).map(near).collect())
+    }
+
+    fn intersection(&self, other: &TileSet) -> TileSet {
+        let both = |tile| self.slot(tile).is_some() && other.slot(tile).is_some();
+        TileSet::from_flags((0..self.slots.len()).map(both).collect())
+    }
+}
+
+/// Which tiles are filled by each pass of the convolution.
+#[derive(Debug, Clone)]
+pub struct Passes {
+    tiling: Tiling,
+    /// The tiles with points, then those that the convolution along each axis fills: what
+    /// points reach along this axis and those before, and what the passes to come read.
+    pub(super) sets: Vec<TileSet>,
+}
+
+impl Passes {
+    /// From the tiles with points to those where the fields are wanted.
+    pub fn new(tiling: &Tiling, sources: TileSet, targets: TileSet) -> Self {
+        let axes = tiling.axes;
+        let mut wanted = vec![targets];
+        for axis in (1..axes).rev() {
+            wanted.push(wanted[wanted.len() - 1].widened(tiling, axis));
+        }
+        wanted.reverse();
+        let mut reached = sources.clone();
+        let mut sets = vec![sources];
+        for (axis, wanted) in wanted.iter().enumerate() {
+            reached = reached.widened(tiling, axis);
+            sets.push(reached.intersection(wanted));
+        }
+        Passes {
+            tiling: *tiling,
+            sets,
+        }
+    }
+
+    /// Multiplications and additions of the convolution.
+    pub fn flops(&self, width: usize) -> f64 {
+        let taps = |axis: usize| {
+            let length = self.tiling.side[axis] * self.tiling.count[axis] + ORDER - 1;
+            length.min(2 * self.tiling.reach + 1)
+        };
+        let products: usize = (0..self.tiling.axes)
+            .map(|axis| taps(axis) * self.sets[axis + 1].len())
+            .sum();
+        2.0 * products as f64 * self.tiling.nodes() as f64 * width as f64
+    }
+
+    /// Bytes of the grid and its image under the convolution.
+    pub fn bytes(&self, width: usize) -> f64 {
+        let pairs = self
+            .sets
+            .windows(2)
+            .map(|pair| pair[0].len() + pair[1].len());
+        let most = pairs.max().unwrap_or(0);
+        8.0 * most as f64 * self.tiling.nodes() as f64 * width as f64
+    }
+}
