@@ -8,18 +8,17 @@ use super::super::kernel::CUTOFF_RADIUS;
 use super::super::shape::Shape;
 use super::super::spline;
 use super::cells::{cell_of, sort_by_cell};
-use super::convolve::convolve;
-use super::spread::spread;
-use super::taps::kernel_taps;
-use super::{Extent, ORDER};
+use super::tiles::{Passes, TileSet, Tiling};
+use super::{convolved, Workspace, ORDER};
 
 /// phi on nodes that reach as far as the kernel does.
 #[derive(Debug)]
 pub struct Nodes {
-    /// Nodes x width.
+    /// Tile by tile, as the gather reads them: line by line along the fastest axis, all
+    /// nodes of a line for one field together.
     fields: Aligned<f64>,
-    extent: Extent,
-    h: f64,
+    tiles: TileSet,
+    tiling: Tiling,
     width: usize,
     inputs: usize,
 }
@@ -33,23 +32,20 @@ impl Nodes {
             shape.low[a] -= CUTOFF_RADIUS;
             shape.high[a] += CUTOFF_RADIUS;
         }
-        let width = fields.width;
-        let extent = Extent::covering(&shape, h).filter(|extent| extent.bytes(width) <= bytes)?;
+        let tiling = Tiling::covering(&shape, h)?;
         let (points, _) = x.as_chunks::<D>();
-        let sorted = sort_by_cell(points, h, &extent);
-        let mut grid = Aligned::zeros(extent.nodes() * width);
-        let mut image = Aligned::zeros(extent.nodes() * width);
-        spread(fields, h, &extent, &sorted, &mut grid);
-        let taps = kernel_taps(h, extent.extent[..D].iter().copied().max().unwrap_or(1));
-        for axis in 0..D {
-            convolve(&grid, &mut image, &taps, &extent, axis, width);
-            std::mem::swap(&mut grid, &mut image);
+        let sorted = sort_by_cell(points, &tiling);
+        let passes = Passes::new(&tiling, sorted.tiles.clone(), tiling.everywhere());
+        if passes.bytes(fields.width) > bytes {
+            return None;
         }
+        let mut workspace = Workspace::default();
+        convolved(fields, &tiling, &sorted, &passes, &mut workspace);
         Some(Nodes {
-            fields: grid,
-            extent,
-            h,
-            width,
+            fields: workspace.grid,
+            tiles: passes.sets[D].clone(),
+            tiling,
+            width: fields.width,
             inputs: fields.inputs,
         })
     }
@@ -58,27 +54,38 @@ impl Nodes {
     ///
     /// S psi = |y|^2 phi_1 + phi_{|y|^2} - 2 y . phi_y
     pub fn potential<const D: usize>(&self, y: &[f64], x: [f64; D]) -> (f64, [f64; D]) {
+        let tiling = &self.tiling;
         let mut axes = [([0.0; ORDER], [0.0; ORDER]); D];
-        let mut corner = 0;
+        let mut corner = [0; D];
+        let mut tile = 0;
         for a in 0..D {
-            let cells = self.extent.extent[a] + 1 - ORDER;
-            let place = x[a] / self.h - self.extent.low[a] as f64;
+            let cells = tiling.side[a] * tiling.count[a];
+            let place = (x[a] / tiling.h).floor() - tiling.low[a] as f64;
             // The comparison is false for NaN too.
             if !(place >= 0.0 && place < cells as f64) {
                 return (0.0, [0.0; D]);
             }
-            let (cell, t) = cell_of(x[a], self.h, self.extent.low[a]);
+            let (cell, t) = cell_of(x[a], tiling.h, tiling.low[a]);
             axes[a] = spline::weights::<ORDER>(t);
-            corner = corner * self.extent.extent[a] + cell.min(cells - 1);
+            tile = tile * tiling.count[a] + cell / tiling.side[a];
+            corner[a] = cell % tiling.side[a];
         }
+        let Some(slot) = self.tiles.slot(tile) else {
+            return (0.0, [0.0; D]);
+        };
+        let size = tiling.nodes() * self.width;
+        let nodes = &self.fields[slot * size..][..size];
+        let length = tiling.extent[D - 1];
         let norm: f64 = y.iter().map(|v| v * v).sum();
         let (mut psi, mut gradient) = (0.0, [0.0; D]);
         for node in 0..ORDER.pow(D as u32) {
             let digits: [usize; D] = from_fn(|a| node / ORDER.pow((D - 1 - a) as u32) % ORDER);
-            let offset = (0..D).fold(0, |index, a| index * self.extent.extent[a] + digits[a]);
-            let phi = &self.fields[(corner + offset) * self.width..][..self.width];
-            let product: f64 = y.iter().zip(phi).map(|(y, phi)| y * phi).sum();
-            let value = norm * phi[self.inputs + 1] + phi[self.inputs] - 2.0 * product;
+            let line =
+                (0..D - 1).fold(0, |line, a| line * tiling.extent[a] + corner[a] + digits[a]);
+            let start = line * self.width * length + corner[D - 1] + digits[D - 1];
+            let phi = |field: usize| nodes[start + field * length];
+            let product: f64 = y.iter().enumerate().map(|(field, y)| y * phi(field)).sum();
+            let value = norm * phi(self.inputs + 1) + phi(self.inputs) - 2.0 * product;
             psi += value * (0..D).map(|a| axes[a].0[digits[a]]).product::<f64>();
             for (along, slope) in gradient.iter_mut().enumerate() {
                 let weight = |a: usize| {
@@ -89,7 +96,7 @@ impl Nodes {
                         values[digits[a]]
                     }
                 };
-                *slope += value * (0..D).map(weight).product::<f64>() / self.h;
+                *slope += value * (0..D).map(weight).product::<f64>() / tiling.h;
             }
         }
         (psi, gradient)
