@@ -8,20 +8,14 @@ cell_blocks <- function(x, cells) {
   if (cells == "rows") DelayedArray::rowAutoGrid(x) else DelayedArray::colAutoGrid(x)
 }
 
-# Applies `work(block, viewport)` to each block of `grid`: a double matrix, or a dgCMatrix
-# where `x` is sparse, with its names.
-over_blocks <- function(x, grid, work, dense = FALSE) {
-  sparse <- !dense && DelayedArray::is_sparse(x)
-  lapply(seq_along(grid), function(i) {
-    viewport <- grid[[i]]
-    block <- DelayedArray::read_block(x, viewport, as.sparse = sparse)
-    if (sparse) {
-      block <- methods::as(block, "dgCMatrix")
-    } else {
-      storage.mode(block) <- "double"
-    }
-    work(block, viewport)
-  })
+# A double matrix, or a dgCMatrix where `x` is sparse, with its names.
+read_block_of <- function(x, viewport, sparse = DelayedArray::is_sparse(x)) {
+  block <- DelayedArray::read_block(x, viewport, as.sparse = sparse)
+  if (sparse) {
+    return(methods::as(block, "dgCMatrix"))
+  }
+  storage.mode(block) <- "double"
+  block
 }
 
 # What comes before a block: rows and columns.
@@ -38,8 +32,7 @@ read_whole <- function(x, name, rows = NULL, call = caller_env()) {
   grid <- DelayedArray::defaultAutoGrid(x)
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
-    block <- DelayedArray::read_block(x, viewport)
-    storage.mode(block) <- "double"
+    block <- read_block_of(x, viewport, sparse = FALSE)
     check_finite(block, name, "rows", call, block_offset(viewport), rows)
     values[block_range(viewport, 1L), block_range(viewport, 2L)] <- block
   }

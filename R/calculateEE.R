@@ -129,7 +129,9 @@ select_features <- function(x, ntop, subset_row, scale, threads, call = caller_e
 # The rows that `subset_row` names, or those of largest variance.
 keep_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
   rows <- if (is.null(subset_row)) {
-    variable_genes(x, check_count(ntop, "ntop", min = 1, call = call), "columns", threads, call)
+    ntop <- check_count(ntop, "ntop", min = 1, call = call)
+    # A file need not be read to keep all.
+    if (is_delayed(x) && ntop >= nrow(x)) NULL else variable_genes(x, ntop, "columns", threads, call)
   } else {
     find_rows(x, subset_row, call = call)
   }

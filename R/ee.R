@@ -31,9 +31,10 @@
 #'
 #' @inheritParams entropic_affinity
 #' @param x Cells in rows and features (genes or principal components) in columns: a
-#'   numeric matrix, a sparse `dgCMatrix` (made dense after a size check) or a data frame
-#'   of numbers. Elastic embedding uses the distances as they are, so bring genes to a
-#'   common scale first (see [standard_scale()]).
+#'   numeric matrix, a data frame of numbers, a sparse `dgCMatrix` (made dense) or a
+#'   DelayedMatrix (read into memory block by block); the last two after a size check
+#'   (`options(neuralee.max_dense_gb = 8)`). Elastic embedding uses the distances as they
+#'   are, so bring genes to a common scale first (see [standard_scale()]).
 #' @param d Number of dimensions of the embedding, 1 to 50.
 #' @param lambda Weight of the repulsion, 0 or more. Larger values spread the map; 1 to 100
 #'   are usual. Several values are taken in turn, each from the map of the one before (homotopy),

@@ -12,8 +12,9 @@
 #' The random number generator of R is neither read nor moved.
 #'
 #' @param x Cells in rows and features (genes or principal components) in columns: a
-#'   numeric matrix, a sparse `dgCMatrix` (made dense after a size check) or a data frame
-#'   of numbers.
+#'   numeric matrix, a data frame of numbers, a sparse `dgCMatrix` (made dense) or a
+#'   DelayedMatrix (read into memory block by block); the last two after a size check
+#'   (`options(neuralee.max_dense_gb = 8)`).
 #' @param perplexity Effective number of neighbours per cell, greater than 1 and below
 #'   `k`.
 #' @param k Number of nearest neighbours that get a weight. `NULL` means
@@ -41,8 +42,8 @@
 #' `neuralee_error_perplexity` for a perplexity that is not above 1 or that `k` neighbours
 #' cannot reach; `neuralee_error_not_finite` for NA, NaN or Inf in `x`;
 #' `neuralee_error_input` for any other argument of the wrong kind;
-#' `neuralee_error_memory` for a sparse `x` that is too large when dense, and for affinities that
-#' would not fit into memory.
+#' `neuralee_error_memory` for a sparse or delayed `x` that is too large when dense, and for
+#' affinities that would not fit into memory.
 #' @references Vladymyrov and Carreira-Perpinan (2013), "Entropic affinities: properties
 #'   and efficient numerical computation", ICML. The idea is that of Hinton and Roweis
 #'   (2002), "Stochastic neighbor embedding", NIPS.

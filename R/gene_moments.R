@@ -11,7 +11,10 @@ gene_moments <- function(x, cells, threads, call) {
   n_genes <- dim(x)[[axes[["genes"]]]]
   seen <- numeric(n_genes)
   moments <- list(mean = numeric(n_genes), variance = numeric(n_genes), scale = numeric(n_genes))
-  over_blocks(x, DelayedArray::defaultAutoGrid(x), function(block, viewport) {
+  grid <- DelayedArray::defaultAutoGrid(x)
+  for (i in seq_along(grid)) {
+    viewport <- grid[[i]]
+    block <- read_block_of(x, viewport)
     check_finite(block, "x", cells, call, block_offset(viewport))
     part <- rust_call(rs_gene_moments(block, cells == "rows", threads), call = call)
     genes <- block_range(viewport, axes[["genes"]])
@@ -22,9 +25,8 @@ gene_moments <- function(x, cells, threads, call) {
         before, moments$mean[genes], moments$variance[genes], as.double(more), part$mean, part$variance
       )
     }
-    seen[genes] <<- before + more
-    for (field in names(moments)) moments[[field]][genes] <<- part[[field]]
-    NULL
-  })
+    seen[genes] <- before + more
+    for (field in names(moments)) moments[[field]][genes] <- part[[field]]
+  }
   moments
 }

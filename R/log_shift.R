@@ -56,10 +56,10 @@ log_shift.SummarizedExperiment <- function(x, ..., assay.type = "counts", name =
 log_values <- function(x, cells, threads, call) {
   if (is_delayed(x)) {
     check_delayed_type(x, "x", call)
-    over_blocks(x, DelayedArray::defaultAutoGrid(x), function(block, viewport) {
-      block_log(block, cells, threads, call, block_offset(viewport))
-      NULL
-    })
+    grid <- DelayedArray::defaultAutoGrid(x)
+    for (i in seq_along(grid)) {
+      block_log(read_block_of(x, grid[[i]]), cells, threads, call, block_offset(grid[[i]]))
+    }
     return(log1p(x))
   }
   block_log(as_number_matrix(x, "x", call), cells, threads, call)

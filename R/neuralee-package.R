@@ -10,8 +10,8 @@
 #'
 #' @section Start here:
 #' * [runEE()] embeds a SingleCellExperiment, [ee()] a matrix with cells in rows.
-#' * [read_h5ad()] and [read_10x()] read data; [log_shift()], [subsample_genes()] and
-#'   [standard_scale()] prepare them.
+#' * [read_h5ad()] and [read_10x()] read data; [log_shift()], [subsample_genes()],
+#'   [standard_scale()] and [principal_components()] prepare them.
 #' * [plot_embedding()] draws the map, [plot_trace()] how it converged, and
 #'   [embedding_quality()] measures what it keeps.
 #' * `vignette("neuralee")` goes from counts to a map; [neuralee_sitrep()] says what this
@@ -22,6 +22,8 @@
 #'   of the cores that the process may use, at least 1 and at most 8, and at most 2 under
 #'   `R CMD check`. The environment variable `OMP_THREAD_LIMIT` is an upper bound for both
 #'   and for `threads`. Results do not depend on the number of threads.
+#' * `neuralee.max_dense_gb`: the largest matrix, in GB as doubles, that a sparse or delayed
+#'   one is turned into; 8 without it.
 #'
 #' @section Random numbers:
 #' R's random number generator is neither read nor moved: `set.seed()` has no effect on

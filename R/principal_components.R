@@ -109,21 +109,27 @@ components_of <- function(x, cells, n, scale, seed, threads, verbose, call) {
   classed_interrupts(
     {
       progress <- progress_reporter(verbose, "Principal components")
-      found <- if (is_delayed(x)) {
-        components_by_blocks(x, cells, n, scale, seed, threads, progress, call)
+      if (is_delayed(x)) {
+        components_by_blocks(x, cells, n, scale, seed, threads, progress, names, call)
       } else {
-        rust_call(rs_pca(x, cells == "rows", n, scale, seed, threads, progress), call = call)
+        found <- rust_call(rs_pca(x, cells == "rows", n, scale, seed, threads, progress), call = call)
+        scores <- found$scores
+        attributes(scores) <- score_attributes(dim(scores), found, names)
+        scores
       }
     },
     call = call
   )
-  components <- paste0("PC", seq_len(n))
+}
+
+score_attributes <- function(dim, found, names) {
+  components <- paste0("PC", seq_len(dim[[2L]]))
   variance <- found$sdev^2
-  structure(
-    found$scores,
+  list(
+    dim = dim,
     dimnames = list(names[[1L]], components),
     varExplained = variance,
-    percentVar = if (found$total_variance > 0) 100 * variance / found$total_variance else 0 * variance,
+    percentVar = if (found$total_variance > 0) 100 * variance / found$total_variance else variance,
     rotation = structure(found$rotation, dimnames = list(names[[2L]], components)),
     centre = rlang::set_names(found$centre, names[[2L]]),
     scale = rlang::set_names(found$scale, names[[2L]])
@@ -132,27 +138,35 @@ components_of <- function(x, cells, n, scale, seed, threads, verbose, call) {
 
 # Two passes over blocks of cells. Only one block, the products of the genes and the scores
 # are in memory.
-components_by_blocks <- function(x, cells, n, scale, seed, threads, progress, call) {
+components_by_blocks <- function(x, cells, n, scale, seed, threads, progress, names, call) {
   axis <- if (cells == "rows") 1L else 2L
   sums <- rust_call(rs_gram_new(dim(x)[[3L - axis]]), call = call)
   grid <- cell_blocks(x, cells)
-  report <- function(stage, viewport) {
-    done <- BiocGenerics::end(viewport)[[axis]]
-    if (!is.null(progress) && isFALSE(progress(stage, done, dim(x)[[axis]]))) {
-      abort_neuralee("interrupted", "The computation was interrupted.", call = call)
-    }
-  }
-  over_blocks(x, grid, function(block, viewport) {
+  for (i in seq_along(grid)) {
+    viewport <- grid[[i]]
+    block <- read_block_of(x, viewport)
     check_finite(block, "x", cells, call, block_offset(viewport))
     rust_call(rs_gram_add(sums, block, cells == "rows", threads), call = call)
-    report("products", viewport)
-  })
+    report_cells(progress, "products", BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
+  }
   found <- rust_call(rs_gram_finish(sums, n, scale, seed, threads, progress), call = call)
-  found$scores <- matrix(0, dim(x)[[axis]], n)
-  over_blocks(x, grid, function(block, viewport) {
-    scores <- rust_call(rs_project(found$projection, block, cells == "rows", threads), call = call)
-    found$scores[block_range(viewport, axis), ] <<- scores
-    report("scores", viewport)
-  })
-  found
+  scores <- matrix(0, dim(x)[[axis]], n)
+  for (i in seq_along(grid)) {
+    viewport <- grid[[i]]
+    block <- read_block_of(x, viewport)
+    scores[block_range(viewport, axis), ] <- rust_call(
+      rs_project(found$projection, block, cells == "rows", threads),
+      call = call
+    )
+    report_cells(progress, "scores", BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
+  }
+  # Here, where nothing else refers to the scores, so that they are not copied.
+  attributes(scores) <- score_attributes(dim(scores), found, names)
+  scores
+}
+
+report_cells <- function(progress, stage, done, total, call) {
+  if (!is.null(progress) && isFALSE(progress(stage, done, total))) {
+    abort_neuralee("interrupted", "The computation was interrupted.", call = call)
+  }
 }

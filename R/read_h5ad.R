@@ -86,8 +86,8 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   )
 }
 
-require_hdf5array <- function(call = caller_env()) {
-  if (!requireNamespace("HDF5Array", quietly = TRUE)) {
+require_hdf5array <- function(installed = requireNamespace("HDF5Array", quietly = TRUE), call = caller_env()) {
+  if (!installed) {
     abort_neuralee(
       "input", "`on_disk = TRUE` needs the package HDF5Array, which is not installed.",
       "Run BiocManager::install(\"HDF5Array\"), or leave `on_disk` out.",

@@ -13,10 +13,10 @@ sparse <- function(x) methods::as(x, "dgCMatrix")
 
 delayed <- function(x) DelayedArray::DelayedArray(x)
 
-# Blocks of a few genes, so that a small DelayedMatrix takes several.
-with_small_blocks <- function(code) {
+# Blocks of `size` bytes, so that a small DelayedMatrix takes several.
+with_small_blocks <- function(code, size = 20000) {
   before <- suppressMessages(DelayedArray::getAutoBlockSize())
   on.exit(suppressMessages(DelayedArray::setAutoBlockSize(before)))
-  suppressMessages(DelayedArray::setAutoBlockSize(20000))
+  suppressMessages(DelayedArray::setAutoBlockSize(size))
   code
 }

@@ -114,12 +114,13 @@ test_that("a perplexity out of reach is refused with a proposal", {
   expect_refused(entropic_affinity(iris_x[1:2, ], 20), "input", "at least 3")
 })
 
-test_that("a sparse matrix that would not fit is refused before it is made dense", {
+test_that("a matrix that would not fit is refused before it is made dense or read", {
   before <- options(neuralee.max_dense_gb = 1e-6)
   on.exit(options(before))
   expect_refused(
     entropic_affinity(methods::as(iris_x, "CsparseMatrix"), 20), "memory", "subsample_genes"
   )
+  expect_refused(entropic_affinity(delayed(iris_x), 20), "memory", "principal_components")
 })
 
 test_that("neighbours with entries that cannot be are refused by name and place", {

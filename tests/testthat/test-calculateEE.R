@@ -36,6 +36,11 @@ test_that("delayed and sparse matrices choose the rows that dense ones do", {
   reference <- values(quick(genes, ntop = 2))
   expect_identical(values(quick(DelayedArray::DelayedArray(genes), ntop = 2)), reference)
   expect_identical(values(quick(methods::as(genes, "CsparseMatrix"), ntop = 2)), reference)
+  scaled <- values(quick(genes, ntop = 3, scale = TRUE))
+  expect_equal(
+    with_small_blocks(values(quick(DelayedArray::DelayedArray(genes), ntop = 3, scale = TRUE)), size = 800),
+    scaled, tolerance = 1e-6
+  )
 })
 
 test_that("runEE stores a map whose attributes survive subsetting", {

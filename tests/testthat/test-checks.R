@@ -39,13 +39,30 @@ test_that("numbers in any container become a double matrix or a dgCMatrix, names
   expect_equal(check_cells(sparse != 0), (sparse != 0) * 1)
 })
 
-test_that("a DelayedMatrix is read into memory with a message", {
-  x <- matrix(c(1, 2, 3, 4), 2, dimnames = list(NULL, c("g1", "g2")))
-  expect_message(
-    read <- check_cells(DelayedArray::DelayedArray(x)),
-    class = "neuralee_message_realised"
+test_that("a DelayedMatrix stays one until it is read, block by block and without a message", {
+  x <- matrix(1:6000, 100, dimnames = list(paste0("cell", 1:100), paste0("g", 1:60)))
+  given <- DelayedArray::DelayedArray(x)
+  expect_identical(check_cells(given), given)
+  expect_message(read <- with_small_blocks(dense_cells(given)), NA)
+  expect_identical(read, x + 0)
+  expect_identical(with_small_blocks(dense_cells(DelayedArray::DelayedArray(sparse(x + 0)))), x + 0)
+  expect_refused(check_cells(DelayedArray::DelayedArray(matrix("a", 3, 3))), "of type character")
+  expect_refused(check_cells(given[1, , drop = FALSE]), "transposed")
+})
+
+test_that("a value of a DelayedMatrix that is not finite is named as it is counted by the user", {
+  x <- matrix(1, 100, 60, dimnames = list(paste0("cell", 1:100), paste0("g", 1:60)))
+  x[77, 41] <- NaN
+  expect_refused(
+    with_small_blocks(dense_cells(DelayedArray::DelayedArray(x))),
+    "NaN in row 77 \\(cell \"cell77\"\\), column 41 \\(gene \"g41\"\\)",
+    class = "neuralee_error_not_finite"
   )
-  expect_identical(read, x)
+  condition <- expect_refused(
+    densify(DelayedArray::DelayedArray(unname(x)), rows = c(4L, 77L)), "row 77",
+    class = "neuralee_error_not_finite"
+  )
+  expect_equal(c(condition$row, condition$column), c(77, 41))
 })
 
 test_that("text is refused, and the columns that hold it are named", {

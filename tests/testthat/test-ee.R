@@ -33,6 +33,15 @@ test_that("a fit is what the help says", {
   expect_equal(fit$loss, ee_loss(fit, x, affinity, lambda = 10), tolerance = 1e-5)
 })
 
+test_that("a DelayedMatrix gives the map of its values, whole or of a subset", {
+  for (size in c(1, 60)) {
+    expected <- embed(size = size, maxit = 10)
+    found <- with_small_blocks(embed(x = delayed(iris_x), size = size, maxit = 10), size = 800)
+    expect_identical(found$embedding, expected$embedding)
+    expect_identical(found$subset, expected$subset)
+  }
+})
+
 test_that("the loss falls, ends below the start and separates the species", {
   fit <- embed(maxit = 100)
   expect_lt(fit$loss, 0.5)

@@ -109,6 +109,68 @@ test_that("rhdf5 reads the same file in the same session, before and after", {
   expect_equal(dim(read_h5ad(file, verbose = FALSE)), dim(ours))
 })
 
+test_that("the matrix stays in the file on request, with the rest read as always", {
+  skip_without_hdf5()
+  skip_if_not_installed("HDF5Array")
+  read <- function(..., on_disk = TRUE) {
+    suppressMessages(read_h5ad(fixture("new.h5ad"), ..., on_disk = on_disk, verbose = FALSE))
+  }
+  for (layer in c("X", "raw", "columns", "dense")) {
+    cells <- read(layer)
+    whole <- read(layer, on_disk = FALSE)
+    expect_s4_class(SummarizedExperiment::assay(cells), "DelayedMatrix")
+    expect_identical(DelayedArray::is_sparse(SummarizedExperiment::assay(cells)), layer != "dense", info = layer)
+    SummarizedExperiment::assay(cells, 1) <- as.matrix(SummarizedExperiment::assay(cells, 1)) + 0
+    SummarizedExperiment::assay(whole, 1) <- as.matrix(SummarizedExperiment::assay(whole, 1))
+    expect_equal(cells, whole, info = layer)
+  }
+  expect_equal(SummarizedExperiment::assayNames(read("dense", assay = "umi")), "umi")
+  expect_message(
+    read_h5ad(fixture("new.h5ad"), "columns", obsm = FALSE, on_disk = TRUE, verbose = FALSE), "gene by gene",
+    class = "neuralee_message_by_genes"
+  )
+  old <- read_h5ad(fixture("old.h5ad"), on_disk = TRUE, verbose = FALSE)
+  expect_equal(as.matrix(SummarizedExperiment::assay(old, "counts")), expected_counts())
+})
+
+test_that("counts on disk go through the steps that those in memory do", {
+  skip_without_hdf5()
+  skip_if_not_installed("HDF5Array")
+  steps <- function(on_disk) {
+    cells <- read_h5ad(bundled("cortex.h5ad"), on_disk = on_disk, verbose = FALSE)
+    principal_components(subsample_genes(log_shift(cells), 300), n = 10, scale = TRUE, verbose = FALSE)
+  }
+  expected <- SingleCellExperiment::reducedDim(steps(FALSE), "PCA")
+  found <- SingleCellExperiment::reducedDim(steps(TRUE), "PCA")
+  expect_equal(found, expected, tolerance = 1e-7)
+})
+
+test_that("on_disk needs HDF5Array", {
+  expect_refused(require_hdf5array(installed = FALSE), "BiocManager::install", "neuralee_error_input")
+})
+
+test_that("an error in rhdf5 neither blocks our reader nor is lost through it", {
+  skip_without_hdf5()
+  skip_if_not_installed("rhdf5")
+  # With a library that they share, rhdf5's error leaves its lock with R's thread: in a
+  # process of its own, since another thread would wait for ever.
+  code <- sprintf(
+    "failed <- function() inherits(try(rhdf5::H5Fopen('/nothing'), silent = TRUE), 'try-error')
+    stopifnot(failed()); cells <- neuralee::read_h5ad('%s', verbose = FALSE)
+    neuralee::neuralee_sitrep(); stopifnot(failed()); cat(dim(cells))",
+    normalizePath(bundled("cortex.h5ad"))
+  )
+  script <- tempfile(fileext = ".R")
+  on.exit(unlink(script))
+  writeLines(code, script)
+  said <- system2(
+    file.path(R.home("bin"), "Rscript"), shQuote(script),
+    stdout = TRUE, stderr = FALSE, timeout = 120,
+    env = paste0("R_LIBS=", shQuote(paste(.libPaths(), collapse = .Platform$path.sep)))
+  )
+  expect_equal(utils::tail(said, 1), "1000 3005")
+})
+
 test_that("files that are no h5ad are refused with what to do", {
   skip_without_hdf5()
   read <- function(file) read_h5ad(file, verbose = FALSE)
@@ -131,6 +193,7 @@ test_that("arguments of the wrong kind are refused", {
   refused(c("a", "b"))
   refused(fixture("new.h5ad"), layer = NA_character_)
   refused(fixture("new.h5ad"), obsm = "yes")
+  refused(fixture("new.h5ad"), on_disk = NA)
   refused(fixture("new.h5ad"), assay = "")
   refused(fixture("new.h5ad"), verbose = NULL)
 })
