@@ -34,6 +34,9 @@ is_regular_file <- function(path) {
 # The saved state that `resume` stands for, or NULL. Refused at once where it is damaged,
 # before the affinities are computed.
 read_resume <- function(resume, checkpoint, call = caller_env()) {
+  if (isFALSE(resume)) {
+    return(NULL)
+  }
   if (isTRUE(resume)) {
     if (is.null(checkpoint)) {
       abort_neuralee(

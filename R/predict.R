@@ -34,7 +34,13 @@
 #' @importFrom stats predict
 #' @export
 predict.ee_fit <- function(object, newdata, data = NULL, ..., threads = NULL, verbose = interactive()) {
-  rlang::check_dots_empty()
+  given <- list(...)
+  check_dot_names(names(given) %||% rep("", length(given)), c("newdata", "data", "threads", "verbose"))
+  if (missing(newdata)) {
+    abort_neuralee(
+      "input", "There are no new cells.", "Give newdata =; the map itself is object$embedding or as.matrix(object)."
+    )
+  }
   check_flag(verbose, "verbose")
   threads <- resolve_threads(threads)
   data <- data %||% object$data

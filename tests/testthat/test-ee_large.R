@@ -88,5 +88,6 @@ test_that("a run that was killed ends with the same bits when it is run again", 
   straight <- embed()
   expect_identical(resumed$embedding, straight$embedding)
   expect_identical(resumed$trace$loss, straight$trace$loss)
+  expect_identical(embed(checkpoint = file, resume = FALSE)$embedding, straight$embedding)
   expect_refused(embed(resume = TRUE), "input", "checkpoint")
 })

@@ -49,6 +49,9 @@ test_that("cells that do not fit the map are refused", {
   expect_refused(place(iris_x[0, ]), "input", "0 x 4")
   expect_refused(place(iris_x, data = iris_x), "input", "150 x 4")
   expect_refused(place("a"), "input", "newdata")
+  expect_refused(predict(fit), "input", "as.matrix")
+  expect_refused(place(iris_x, thread = 2), "input", "threads")
+  expect_refused(place(iris_x * 1e300), "input", "overflow")
   bad <- iris_x
   bad[3, 2] <- NA
   expect_refused(place(bad), "not_finite", "newdata")

@@ -363,6 +363,12 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
         assert_eq!(resumed.embedding(), straight.embedding(), "after {stop}");
         assert_eq!(resumed.iteration(), last);
     }
+    // More values than iterations: those for which there is no time are passed by.
+    let short = Params { maxit: 2, ..params };
+    let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, short, &()).unwrap();
+    let mut run = run.follow(&[2.0, 5.0, 10.0, 100.0]).unwrap();
+    run.advance(1000, &()).unwrap();
+    assert_eq!(run.trace().last().unwrap().lambda, 100.0);
     let state = new().state().clone();
     let other_path = Run::resume(objective(&y, 1.0, 2), &[10.0], state)
         .err()

@@ -189,4 +189,5 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(error(&Array2::zeros((3, 4)), 5), "input");
     assert_eq!(error(&Array2::zeros((3, 5)), 51), "input");
     assert_eq!(error(&Array2::from_elem((3, 5), f64::NAN), 5), "not_finite");
+    assert_eq!(error(&Array2::from_elem((3, 5), 1e300), 5), "input");
 }

@@ -99,10 +99,22 @@ pub fn search_queries(
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<NeighborGraph> {
-    if how.is_approximate(points.nrows()) {
-        return Index::new(points, seed, monitor)?.queries(queries, k, monitor);
+    let graph = if how.is_approximate(points.nrows()) {
+        Index::new(points, seed, monitor)?.queries(queries, k, monitor)?
+    } else {
+        exact_queries(points, queries, k, monitor)?
+    };
+    let overflows = |distance: &f64| !distance.is_finite();
+    if let Some(at) = graph.squared_distances.iter().position(overflows) {
+        return Err(Error::input(
+            format!(
+                "Row {} of the queries lies so far from the points that distances overflow.",
+                at / k + 1
+            ),
+            "Bring the queries to the scale of the points.",
+        ));
     }
-    exact_queries(points, queries, k, monitor)
+    Ok(graph)
 }
 
 impl OrderedGraph {

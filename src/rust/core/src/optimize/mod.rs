@@ -244,9 +244,12 @@ impl Run {
             if monitor.cancelled() {
                 return Ok(());
             }
-            match self.next_stage(monitor) {
-                Err(Error::Interrupted(_)) => return Ok(()),
-                other => other?,
+            loop {
+                match self.next_stage(monitor) {
+                    Err(Error::Interrupted(_)) => return Ok(()),
+                    Ok(false) => break,
+                    other => other?,
+                };
             }
             if self.state.stopped.is_some() {
                 return Ok(());
@@ -263,18 +266,18 @@ impl Run {
         Ok(())
     }
 
-    /// Goes to the next lambda, if there is one and its time has come.
-    fn next_stage(&mut self, monitor: &dyn Monitor) -> Result<()> {
+    /// Goes to the next lambda, if there is one and its time has come; says whether it did.
+    fn next_stage(&mut self, monitor: &dyn Monitor) -> Result<bool> {
         let Run {
             objective, state, ..
         } = self;
         let stages = state.lambdas.len();
         if state.stage + 1 == stages {
-            return Ok(());
+            return Ok(false);
         }
         let share = state.params.maxit * (state.stage as u64 + 1) / stages as u64;
         if state.stopped.is_none() && state.iteration < share {
-            return Ok(());
+            return Ok(false);
         }
         let lambda = state.lambdas[state.stage + 1];
         let before = objective.lambda();
@@ -292,7 +295,7 @@ impl Run {
         state.memory = Memory::default();
         state.loss = energy.total();
         state.gradient = gradient;
-        Ok(())
+        Ok(true)
     }
 
     /// One iteration; an error leaves the state as it was.
