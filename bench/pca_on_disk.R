@@ -2,8 +2,8 @@
 # each step in an R process of its own.
 #   Rscript bench/pca_on_disk.R [cells [genes [method ...]]]
 # Methods: neuralee; in_memory (the same function on the counts as a dgCMatrix); scater
-# (runPCA of the same DelayedMatrix with its default, IRLBA) and random (with BiocSingular's
-# RandomParam), where scater is installed. Two threads for neuralee, one process for scater.
+# (runPCA of the same DelayedMatrix with its default, IRLBA); and, if named, random (runPCA
+# with BiocSingular's RandomParam). Two threads for neuralee, one process for scater.
 arguments <- commandArgs(TRUE)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 
@@ -50,10 +50,9 @@ write_counts <- function(file, cells, genes, block = 10000L) {
     rhdf5::h5write(paste0(table[[2]], seq_len(table[[3]])), handle, paste0(table[[1]], "/_index"))
     rhdf5::h5writeAttribute("_index", rhdf5::H5Gopen(handle, table[[1]]), "_index", asScalar = TRUE)
   }
-  cat(sprintf("%d cells x %d genes, %.1f %% not 0\n", cells, genes, 100 * done_share(starts, cells, genes)))
+  share <- starts[[length(starts)]] / cells / genes
+  cat(sprintf("%d cells x %d genes, %.1f %% not 0\n", cells, genes, 100 * share))
 }
-
-done_share <- function(starts, cells, genes) starts[[length(starts)]] / cells / genes
 
 measure <- function(method, file) {
   suppressPackageStartupMessages(library(neuralee))
@@ -81,7 +80,7 @@ if (length(arguments) && arguments[[1]] == "--measure") {
 } else {
   cells <- if (length(arguments)) as.integer(arguments[[1]]) else 200000L
   genes <- if (length(arguments) > 1) as.integer(arguments[[2]]) else 2000L
-  methods <- if (length(arguments) > 2) arguments[-(1:2)] else c("neuralee", "in_memory", "scater", "random")
+  methods <- if (length(arguments) > 2) arguments[-(1:2)] else c("neuralee", "in_memory", "scater")
   file <- file.path(tempdir(), "counts.h5ad")
   write_counts(file, cells, genes)
   cat(sprintf("%.0f MB on disk\n", file.size(file) / 1e6))
