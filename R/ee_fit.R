@@ -17,9 +17,8 @@ print.ee_fit <- function(x, ...) {
     cat("A random subset; its row numbers are in $subset\n")
   }
   if (!is.null(x$data)) {
-    cat(sprintf(
-      "Keeps its cells for predict(): %s\n", format(structure(8 * length(x$data), class = "object_size"), units = "auto")
-    ))
+    size <- structure(8 * length(x$data), class = "object_size")
+    cat(sprintf("Keeps its cells for predict(): %s\n", format(size, units = "auto")))
   }
   invisible(x)
 }

@@ -94,7 +94,10 @@ new_cells <- function(newdata, data, call = caller_env()) {
   if (ncol(newdata) != ncol(data) || nrow(newdata) < 1L) {
     abort_neuralee(
       "input",
-      sprintf("`newdata` is %d x %d, but the map was made from %d features.", nrow(newdata), ncol(newdata), ncol(data)),
+      sprintf(
+        "`newdata` is %d x %d, but the map was made from %d features.",
+        nrow(newdata), ncol(newdata), ncol(data)
+      ),
       "Give at least one cell, in a row, with the same features.", call = call
     )
   }

@@ -28,10 +28,14 @@ if (identical(Sys.getenv("NEURALEE_BENCH_ONE"), "yes")) {
   quit("no")
 }
 if (!length(sizes)) sizes <- c(10000, 30000, 100000, 300000, 1300000)
-cat("| cells | read s | neighbours s | affinities s | optimise s | ee() s | iterations | E at 100 | E at the end | peak GiB |\n")
+cat(
+  "| cells | read s | neighbours s | affinities s | optimise s | ee() s | iterations | E at 100 |",
+  "E at the end | peak GiB |\n"
+)
 cat("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 rows <- lapply(sizes, function(n) {
-  line <- system2("Rscript", c(script, file, format(n, scientific = FALSE)), stdout = TRUE, env = "NEURALEE_BENCH_ONE=yes")
+  one <- c(script, file, format(n, scientific = FALSE))
+  line <- system2("Rscript", one, stdout = TRUE, env = "NEURALEE_BENCH_ONE=yes")
   row <- as.numeric(strsplit(trimws(utils::tail(line, 1L)), " +")[[1L]])
   cat(sprintf(
     "| %.0f | %.1f | %.1f | %.1f | %.1f | %.1f | %.0f | %.6f | %.6f | %.2f |\n",

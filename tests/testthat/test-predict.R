@@ -31,7 +31,8 @@ test_that("the metric of the fit is that of the new cells", {
   x <- iris_x[old_flowers, ]
   fit <- fit_of(metric = "cosine", keep = TRUE)
   expect_equal(
-    predict(fit, 7 * iris_x[2, ], verbose = FALSE), predict(fit_of(metric = "cosine"), iris_x[2, ], data = x, verbose = FALSE)
+    predict(fit, 7 * iris_x[2, ], verbose = FALSE),
+    predict(fit_of(metric = "cosine"), iris_x[2, ], data = x, verbose = FALSE)
   )
 })
 
