@@ -1,5 +1,5 @@
 //! All stages of elastic embedding on the rows of a NumPy file, with the seconds of each:
-//! `large FILE.npy N lambda iterations threads`.
+//! `large FILE.npy N lambda iterations threads [tol]`.
 
 use std::time::Instant;
 
@@ -13,8 +13,8 @@ use neuralee_core::threads::with_threads;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, n, lambda, iterations, threads] = arguments.as_slice() else {
-        panic!("usage: large FILE.npy N lambda iterations threads");
+    let [file, n, lambda, iterations, threads, tol @ ..] = arguments.as_slice() else {
+        panic!("usage: large FILE.npy N lambda iterations threads [tol]");
     };
     let number = |text: &String| text.parse::<f64>().expect("a number");
     let (n, lambda, iterations) = (number(n) as usize, number(lambda), number(iterations));
@@ -48,10 +48,7 @@ fn main() {
         let objective = Objective::new(points.view(), weights, lambda, 2).expect("objective");
         let params = Params {
             maxit: iterations as u64,
-            tol: std::env::var("TOL")
-                .ok()
-                .and_then(|v| v.parse().ok())
-                .unwrap_or(1e-5),
+            tol: tol.first().map_or(Params::default().tol, number),
             ..Params::default()
         };
         let mut run =
