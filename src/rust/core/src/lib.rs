@@ -10,17 +10,21 @@
 //! number of threads. Work runs in the current rayon pool (see [`threads`]).
 
 pub mod affinity;
+mod aligned;
 pub mod error;
 mod exponential;
 pub mod io;
 pub mod memory;
 pub mod monitor;
 pub mod neighbors;
+pub mod network;
 pub mod objective;
 pub mod optimize;
 pub mod preprocess;
 pub mod quality;
 pub mod random;
+mod sealed;
 pub mod threads;
+pub mod train;
 
 pub use error::{Error, Result};

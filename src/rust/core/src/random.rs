@@ -27,6 +27,13 @@ impl Stream {
         }
     }
 
+    /// The i-th of the streams that begin here.
+    pub fn substream(&self, i: u64) -> Self {
+        Stream {
+            key: mix(self.key ^ mix(i.wrapping_add(WEYL))),
+        }
+    }
+
     /// The 64 random bits at position `i`.
     pub fn bits(&self, i: u64) -> u64 {
         mix(self.key.wrapping_add(i.wrapping_add(1).wrapping_mul(WEYL)))

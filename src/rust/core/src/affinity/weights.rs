@@ -3,10 +3,15 @@
 use rayon::prelude::*;
 use sprs::CsMatViewI;
 
+use crate::aligned::prefetch;
 use crate::{Error, Result};
 
 /// Rows handled by one task; fixed, so that sums do not depend on the thread count.
 const ROWS_PER_TASK: usize = 256;
+
+/// Rows between the one in work and the one that is fetched: those of a sample lie
+/// scattered in memory.
+const AHEAD: usize = 2;
 
 /// Entries hashed by one task.
 const HASHED: usize = 1 << 16;
@@ -186,16 +191,27 @@ impl Weights {
 
     /// result_n = sum_m w_nm (x_n - x_m): the product L+ X for X by rows, d columns.
     pub fn laplacian_product(&self, x: &[f64], d: usize, result: &mut [f64]) {
+        self.laplacian_rows(|place| place, x, d, result);
+    }
+
+    /// Some rows of L+ X: at each place of `result` the one that `row` names.
+    pub fn laplacian_rows(
+        &self,
+        row: impl Fn(usize) -> usize + Copy + Sync,
+        x: &[f64],
+        d: usize,
+        result: &mut [f64],
+    ) {
         match d {
-            1 => self.laplacian_product_in::<1>(x, result),
-            2 => self.laplacian_product_in::<2>(x, result),
-            3 => self.laplacian_product_in::<3>(x, result),
+            1 => self.laplacian_rows_in::<1>(row, x, result),
+            2 => self.laplacian_rows_in::<2>(row, x, result),
+            3 => self.laplacian_rows_in::<3>(row, x, result),
             _ => result
                 .par_chunks_mut(ROWS_PER_TASK * d)
                 .enumerate()
                 .for_each(|(task, chunk)| {
                     for (i, out) in chunk.chunks_exact_mut(d).enumerate() {
-                        let row = task * ROWS_PER_TASK + i;
+                        let row = row(task * ROWS_PER_TASK + i);
                         out.fill(0.0);
                         for (column, w) in self.row(row) {
                             for a in 0..d {
@@ -207,21 +223,39 @@ impl Weights {
         }
     }
 
-    fn laplacian_product_in<const D: usize>(&self, x: &[f64], result: &mut [f64]) {
+    fn laplacian_rows_in<const D: usize>(
+        &self,
+        row: impl Fn(usize) -> usize + Sync,
+        x: &[f64],
+        result: &mut [f64],
+    ) {
         match &self.entries {
             Entries::Double { columns, values } => {
                 let entry = |at: usize| (columns[at], values[at]);
-                self.product_of_rows::<D, 1>(entry, x, result);
+                self.sums_of_rows::<D, 1>(row, entry, x, result);
             }
             Entries::Single(entries) => {
-                self.product_of_rows::<D, 4>(|at| unpack(entries[at]), x, result);
+                self.sums_of_rows::<D, 4>(row, |at| unpack(entries[at]), x, result);
             }
         }
     }
 
+    /// Asks the memory for a row that is wanted soon.
+    fn prefetch(&self, row: usize) {
+        let entries = self.starts[row]..self.starts[row + 1];
+        match &self.entries {
+            Entries::Double { columns, values } => {
+                prefetch(&columns[entries.clone()]);
+                prefetch(&values[entries]);
+            }
+            Entries::Single(packed) => prefetch(&packed[entries]),
+        }
+    }
+
     /// Each row is summed in `LANES` parts, which the processor adds up side by side.
-    fn product_of_rows<const D: usize, const LANES: usize>(
+    fn sums_of_rows<const D: usize, const LANES: usize>(
         &self,
+        row: impl Fn(usize) -> usize + Sync,
         entry: impl Fn(usize) -> (u32, f64) + Sync,
         x: &[f64],
         result: &mut [f64],
@@ -232,8 +266,12 @@ impl Weights {
             .par_chunks_mut(ROWS_PER_TASK)
             .enumerate()
             .for_each(|(task, chunk)| {
+                let length = chunk.len();
                 for (i, out) in chunk.iter_mut().enumerate() {
-                    let n = task * ROWS_PER_TASK + i;
+                    let n = row(task * ROWS_PER_TASK + i);
+                    if i + AHEAD < length {
+                        self.prefetch(row(task * ROWS_PER_TASK + i + AHEAD));
+                    }
                     let here = points[n];
                     let mut sums = [[0.0; D]; LANES];
                     let add = |sum: &mut [f64; D], at: usize| {

@@ -4,7 +4,7 @@ use multiversion::multiversion;
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::aligned::{prefetch, Aligned, LINE};
+use crate::aligned::{prefetch, Aligned, LINE};
 use crate::{Error, Result};
 
 /// Numbers N x D from which on the rows are kept in single precision: in doubles they
@@ -131,6 +131,24 @@ impl Fields {
         let norms: f64 = (0..n).map(|i| fields.squared_norm(i)).sum();
         fields.total = 2.0 * n as f64 * norms;
         fields
+    }
+
+    /// The rows of a random sample of B of the N points, each of whose B (B - 1) ordered
+    /// pairs stands for N (N - 1) / (B (B - 1)) of all.
+    pub fn of_sample(&self, ids: &[u32]) -> Self {
+        let (n, sampled) = (self.n as f64, ids.len() as f64);
+        let mut rows = Aligned::zeros(ids.len() * self.width);
+        rows.par_chunks_mut(ROWS * self.width)
+            .zip(ids.par_chunks(ROWS))
+            .for_each(|(rows, ids)| self.copy_rows(ids, rows));
+        Fields {
+            n: ids.len(),
+            inputs: self.inputs,
+            width: self.width,
+            total: self.total * (sampled * (sampled - 1.0)) / (n * (n - 1.0)),
+            stride: self.width,
+            rows: Rows::Double(rows),
+        }
     }
 
     /// Writes the padded rows of some points one after the other.

@@ -23,7 +23,7 @@ pub use start::Start;
 pub use state::{State, TraceRow};
 
 use direction::{Memory, Preconditioner};
-use vector::{centre, norm};
+pub(crate) use vector::{centre, norm};
 
 /// Steps that L-BFGS remembers.
 const DEPTH: usize = 8;

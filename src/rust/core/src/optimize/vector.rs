@@ -40,11 +40,13 @@ pub fn add_scaled(y: &mut [f64], factor: f64, x: &[f64]) {
         });
 }
 
-/// Moves the mean of the rows of X (N x d) to the origin.
-pub fn centre(x: &mut [f64], d: usize) {
+/// Moves the mean of the rows of X (N x d) to the origin; returns where it was.
+pub fn centre(x: &mut [f64], d: usize) -> Vec<f64> {
     let n = (x.len() / d) as f64;
-    for a in 0..d {
-        let mean = x.iter().skip(a).step_by(d).sum::<f64>() / n;
+    let mean_of = |a: usize| x.iter().skip(a).step_by(d).sum::<f64>() / n;
+    let mean: Vec<f64> = (0..d).map(mean_of).collect();
+    for (a, mean) in mean.iter().enumerate() {
         x.iter_mut().skip(a).step_by(d).for_each(|v| *v -= mean);
     }
+    mean
 }

@@ -4,8 +4,8 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::super::aligned::LINE;
 use super::tiles::{TileSet, Tiling};
+use crate::aligned::LINE;
 
 /// Numbers in one task of a convolution.
 const CONVOLVE: usize = 1 << 14;

@@ -3,12 +3,12 @@
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
-use super::super::aligned::Aligned;
 use super::super::fields::Fields;
 use super::super::spline;
 use super::cells::{cell_of, line_offset, Sorted};
 use super::tiles::Tiling;
 use super::{fused, BLOCK, LINES, ORDER};
+use crate::aligned::Aligned;
 
 /// Points gathered by one task.
 pub(super) const GATHER: usize = 1024;

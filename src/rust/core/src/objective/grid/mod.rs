@@ -26,8 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rayon::prelude::*;
 
-use super::aligned::Aligned;
 use super::fields::Fields;
+use crate::aligned::Aligned;
 use cells::{sort_by_cell, Sorted};
 use convolve::{convolve, convolve_last};
 use gather::{gather, GATHER};

@@ -2,7 +2,6 @@
 
 use std::array::from_fn;
 
-use super::super::aligned::Aligned;
 use super::super::fields::Fields;
 use super::super::kernel::CUTOFF_RADIUS;
 use super::super::shape::Shape;
@@ -10,6 +9,7 @@ use super::super::spline;
 use super::cells::{cell_of, sort_by_cell};
 use super::tiles::{Passes, TileSet, Tiling};
 use super::{convolved, Workspace, ORDER};
+use crate::aligned::Aligned;
 
 /// phi on nodes that reach as far as the kernel does.
 #[derive(Debug)]

@@ -5,12 +5,12 @@ use std::ops::Range;
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
-use super::super::aligned::{Aligned, LINE};
 use super::super::fields::Fields;
 use super::super::spline;
 use super::cells::{cell_of, line_offset, Sorted};
 use super::tiles::Tiling;
 use super::{fused, BLOCK, LINES, ORDER};
+use crate::aligned::{Aligned, LINE};
 
 /// Rows of cells per slab of a tile, along the slowest axis. Points of a slab touch
 /// `SLAB + ORDER - 1` rows of nodes, so slabs two apart never meet and can be filled at the

@@ -1,0 +1,177 @@
+//! The shape of a network, and where its parameters lie.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::activation::Activation;
+use super::Moments;
+use crate::{Error, Result};
+
+/// Most units of one layer.
+const WIDEST: usize = 1 << 16;
+
+/// Most hidden layers.
+const DEEPEST: usize = 100;
+
+/// Most parameters: 2 GB in single precision, with the optimiser's moments 6.
+const MOST_PARAMETERS: usize = 1 << 29;
+
+/// Hidden layers in the published architecture (Xiong et al. 2020).
+pub const DEFAULT_HIDDEN: [usize; 2] = [50, 50];
+
+/// A network of fully connected layers.
+///
+/// ```text
+/// a_0 = y
+/// a_l = dropout(f(norm(W_l a_{l-1}))) [+ a_{l-1}]      hidden layers l = 1 .. L
+/// x   = W_{L+1} a_L + b
+/// ```
+///
+/// `norm` is batch normalisation (Ioffe and Szegedy 2015), with scale gamma and shift
+/// beta, or without it the addition of a bias; before a normalisation a bias would have no
+/// effect. The term in brackets is the residual connection, where both layers have the
+/// same width.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// Features of a cell, D.
+    pub inputs: usize,
+    /// Units of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// Dimensions of the embedding, d.
+    pub outputs: usize,
+    /// f.
+    pub activation: Activation,
+    /// Are hidden layers batch-normalised?
+    pub batch_norm: bool,
+    /// Share of the hidden units that is left out in each step of training.
+    pub dropout: f64,
+    /// Are inputs of hidden layers added to their outputs where the widths agree?
+    pub residual: bool,
+}
+
+impl Architecture {
+    /// Refuses what cannot be trained.
+    pub fn check(&self) -> Result<()> {
+        if self.inputs == 0 {
+            return Err(Error::input(
+                "The network has no inputs.",
+                "Give at least 1 feature.",
+            ));
+        }
+        if self.outputs == 0 || self.outputs > 50 {
+            return Err(Error::dimension(
+                format!("The embedding would have {} dimensions.", self.outputs),
+                "Give 1 to 50 dimensions; 2 is usual.",
+            ));
+        }
+        if self.hidden.is_empty() || self.hidden.len() > DEEPEST {
+            return Err(Error::input(
+                format!("The network has {} hidden layers.", self.hidden.len()),
+                format!("Give the widths of 1 to {DEEPEST} layers; c(50, 50) is usual."),
+            ));
+        }
+        if let Some(width) = self.hidden.iter().find(|&&w| w == 0 || w > WIDEST) {
+            return Err(Error::input(
+                format!("A hidden layer has {width} units."),
+                format!("Give widths from 1 to {WIDEST}; c(50, 50) is usual."),
+            ));
+        }
+        if !(self.dropout >= 0.0 && self.dropout < 1.0) {
+            return Err(Error::input(
+                format!("`dropout` is {}.", self.dropout),
+                "Give a share of the hidden units that is at least 0 and less than 1.",
+            ));
+        }
+        if self.residual && !(0..self.hidden.len()).any(|l| self.has_residual(l)) {
+            return Err(Error::input(
+                "There are no two successive hidden layers of the same width to connect.",
+                "Give such widths, for example hidden = c(50, 50), or residual = FALSE.",
+            ));
+        }
+        if self
+            .layout()
+            .is_none_or(|layout| layout.length > MOST_PARAMETERS)
+        {
+            return Err(Error::memory(
+                format!("The network would have more than {MOST_PARAMETERS} parameters."),
+                "Give narrower hidden layers or fewer features.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Of the layers that are normalised: mean 0 and variance 1, until they are known.
+    pub fn initial_moments(&self) -> Vec<Moments> {
+        let normalised = if self.batch_norm {
+            self.hidden.as_slice()
+        } else {
+            &[]
+        };
+        let moments = normalised.iter().map(|&width| Moments {
+            mean: vec![0.0; width],
+            variance: vec![1.0; width],
+        });
+        moments.collect()
+    }
+
+    /// Is the input of hidden layer `l` (from 0) added to its output?
+    pub fn has_residual(&self, l: usize) -> bool {
+        self.residual && l > 0 && self.hidden[l] == self.hidden[l - 1]
+    }
+
+    /// Width of what enters layer `l`, the output layer being the last.
+    pub fn fan_in(&self, l: usize) -> usize {
+        if l == 0 {
+            self.inputs
+        } else {
+            self.hidden[l - 1]
+        }
+    }
+
+    /// Where the parameters lie; `None` where their number overflows.
+    pub fn layout(&self) -> Option<Layout> {
+        let mut layers = Vec::new();
+        let mut end = 0usize;
+        let mut take = |length: Option<usize>| {
+            let start = end;
+            end = end.checked_add(length?)?;
+            Some(start..end)
+        };
+        for (l, &width) in self.hidden.iter().chain([&self.outputs]).enumerate() {
+            let normalised = self.batch_norm && l < self.hidden.len();
+            layers.push(LayerLayout {
+                width,
+                weight: take(width.checked_mul(self.fan_in(l)))?,
+                gamma: take(Some(if normalised { width } else { 0 }))?,
+                shift: take(Some(width))?,
+            });
+        }
+        Some(Layout {
+            layers,
+            length: end,
+        })
+    }
+}
+
+/// Where the parameters of a network lie in one vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// The hidden layers and the output layer.
+    pub layers: Vec<LayerLayout>,
+    /// Number of parameters.
+    pub length: usize,
+}
+
+/// Where the parameters of a layer lie.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerLayout {
+    /// Units.
+    pub width: usize,
+    /// W, a row for every unit.
+    pub weight: Range<usize>,
+    /// gamma of a normalised layer, else empty.
+    pub gamma: Range<usize>,
+    /// beta of a normalised layer, the bias of any other.
+    pub shift: Range<usize>,
+}

@@ -1,0 +1,195 @@
+//! The repulsion among all pairs of some cells.
+
+use ndarray::ArrayView2;
+
+use super::fields::Fields;
+use super::shape::Shape;
+use super::{exact, grid, Method, Repulsion};
+use crate::monitor::Monitor;
+use crate::{Error, Result};
+
+/// Widest spacing of the grid: keeps the gradient of E- to 6e-4.
+const WIDEST_SPACING: f64 = 0.18;
+
+/// Nodes per standard deviation of the embedding: where all points lie within a few
+/// nodes of each other the spacing follows their spread, or the gradient, which
+/// vanishes with the spread, would drown in the error of the grid.
+const NODES_PER_DEVIATION: f64 = 2.0;
+
+/// Finest spacing of the grid: neighbouring taps of its kernel differ by h^2, which is
+/// not to drown in rounding.
+const FINEST_SPACING: f64 = 1e-6;
+
+/// Largest grid that is planned, in bytes.
+pub(super) const GRID_BYTES: f64 = 2e9;
+
+/// Growth of the grid between two plans, beyond which a trial point is refused.
+const GROWTH: f64 = 2.0;
+
+/// psi(X) = sum_nm w-_nm exp(-|x_n - x_m|^2) over the pairs of some cells. Reuses its
+/// buffers between evaluations.
+#[derive(Debug)]
+pub struct Pairs {
+    fields: Fields,
+    d: usize,
+    workspace: grid::Workspace,
+}
+
+impl Pairs {
+    /// Those of all cells in the rows of `y`, in maps of `d` dimensions.
+    pub fn new(y: ArrayView2<f64>, d: usize) -> Result<Self> {
+        Ok(Pairs {
+            fields: Fields::new(y)?,
+            d,
+            workspace: grid::Workspace::default(),
+        })
+    }
+
+    /// Those of a random sample of the cells, with weights that make their psi, on average
+    /// over the samples, that of all.
+    pub fn of_sample(&self, ids: &[u32]) -> Self {
+        Pairs {
+            fields: self.fields.of_sample(ids),
+            d: self.d,
+            workspace: grid::Workspace::default(),
+        }
+    }
+
+    /// Number of cells.
+    pub fn n(&self) -> usize {
+        self.fields.n
+    }
+
+    /// Hands the bytes that identify the inputs to `feed`.
+    pub fn bytes(&self, feed: impl FnMut(&[u8])) {
+        self.fields.bytes(feed);
+    }
+
+    /// Chooses the way to sum the repulsion at X.
+    pub fn plan(&self, x: &[f64], method: Method) -> Result<Repulsion> {
+        self.plan_at(x, &Shape::of(x, self.d), method)
+    }
+
+    fn plan_at(&self, x: &[f64], shape: &Shape, method: Method) -> Result<Repulsion> {
+        let grid = Repulsion::Grid {
+            h: spacing(shape.deviation),
+        };
+        let cost = self.grid_cost(x, shape, grid);
+        match method {
+            Method::Exact => Ok(Repulsion::Exact),
+            Method::Grid if self.d > 3 => Err(Error::dimension(
+                format!("`method = \"grid\"` cannot embed in {} dimensions.", self.d),
+                "Use at most 3 dimensions, or `method = \"exact\"`.",
+            )),
+            Method::Grid => match cost {
+                Some(_) => Ok(grid),
+                None => Err(Error::memory(
+                    format!(
+                        "The embedding is so wide that its grid would take more than {:.1} GB.",
+                        GRID_BYTES / 1e9
+                    ),
+                    "Use `method = \"auto\"`, which sums far-apart points directly.",
+                )),
+            },
+            Method::Auto => match cost {
+                Some(flops) if flops < self.exact_cost() => Ok(grid),
+                _ => Ok(Repulsion::Exact),
+            },
+        }
+    }
+
+    /// Keeps `current` while it is accurate at X and costs less than twice the best
+    /// plan, so that small changes of X do not change the approximated energy.
+    pub fn replan(&self, x: &[f64], method: Method, current: Repulsion) -> Result<Repulsion> {
+        let shape = Shape::of(x, self.d);
+        let fresh = self.plan_at(x, &shape, method)?;
+        let cost = |how| match how {
+            Repulsion::Exact => Some(self.exact_cost()),
+            Repulsion::Grid { .. } => self.grid_cost(x, &shape, how),
+        };
+        let accurate = match current {
+            Repulsion::Exact => true,
+            Repulsion::Grid { h } => h <= spacing(shape.deviation),
+        };
+        match (cost(current), cost(fresh)) {
+            (Some(now), Some(then)) if accurate && now < 2.0 * then => Ok(current),
+            _ => Ok(fresh),
+        }
+    }
+
+    /// Multiplications and additions of a grid at X, `None` where it would be too large.
+    fn grid_cost(&self, x: &[f64], shape: &Shape, how: Repulsion) -> Option<f64> {
+        let Repulsion::Grid { h } = how else {
+            return None;
+        };
+        if self.d > 3 {
+            return None;
+        }
+        let width = self.fields.width;
+        let tiling = grid::Tiling::covering(shape, h)?;
+        let points = grid::point_flops(self.n(), self.d, width);
+        let cost = |sources: grid::TileSet| {
+            let passes = grid::Passes::new(&tiling, sources.clone(), sources);
+            (passes.bytes(width), points + passes.flops(width))
+        };
+        let (mut bytes, mut flops) = cost(tiling.everywhere());
+        // Which tiles have points matters where the nodes cost more than the points.
+        if bytes > GRID_BYTES || flops > 2.0 * points {
+            (bytes, flops) = cost(match self.d {
+                1 => tiling.occupied::<1>(x.as_chunks().0),
+                2 => tiling.occupied::<2>(x.as_chunks().0),
+                _ => tiling.occupied::<3>(x.as_chunks().0),
+            });
+        }
+        (bytes <= GRID_BYTES).then_some(flops)
+    }
+
+    /// Multiplications and additions of the exact sum; the constant is what a pair
+    /// costs beside its weight, the exponential included, measured in such units.
+    fn exact_cost(&self) -> f64 {
+        (self.n() as f64).powi(2) * (2 * self.fields.inputs + 60) as f64
+    }
+
+    /// sum_nm w-_nm exp(-|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
+    pub fn evaluate(
+        &mut self,
+        x: &[f64],
+        how: Repulsion,
+        scale: f64,
+        gradient: &mut [f64],
+        monitor: &dyn Monitor,
+    ) -> Result<f64> {
+        match how {
+            Repulsion::Exact => exact::evaluate(&self.fields, x, self.d, scale, gradient, monitor),
+            Repulsion::Grid { h } => {
+                let too_wide = || {
+                    Error::memory(
+                        "The embedding is too wide for its grid.",
+                        "Use `method = \"auto\"` or `method = \"exact\"`.",
+                    )
+                };
+                let tiling =
+                    grid::Tiling::covering(&Shape::of(x, self.d), h).ok_or_else(too_wide)?;
+                let Pairs {
+                    fields,
+                    workspace,
+                    d,
+                } = self;
+                let evaluate = match d {
+                    1 => grid::evaluate::<1>,
+                    2 => grid::evaluate::<2>,
+                    _ => grid::evaluate::<3>,
+                };
+                let most_bytes = GROWTH * GRID_BYTES;
+                evaluate(fields, x, &tiling, most_bytes, workspace, scale, gradient)
+                    .ok_or_else(too_wide)
+            }
+        }
+    }
+}
+
+/// Grid spacing for the standard deviation of X, a power of two times the widest.
+pub(super) fn spacing(deviation: f64) -> f64 {
+    let wanted = (deviation / NODES_PER_DEVIATION).clamp(FINEST_SPACING, WIDEST_SPACING);
+    WIDEST_SPACING * (wanted / WIDEST_SPACING).log2().floor().exp2()
+}

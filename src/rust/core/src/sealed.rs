@@ -1,0 +1,107 @@
+//! States and models as plain bytes that can be told from others and from damaged ones.
+//!
+//! 8 bytes that name the kind, 4 for its version, 8 for the length of the content, 8 for
+//! its checksum (XXH3), all little-endian; then the content in postcard's format, which is
+//! data alone: reading it runs nothing.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+
+use crate::{Error, Result};
+
+/// Bytes before the content.
+const HEADER: usize = 28;
+
+/// A kind of sealed bytes.
+pub(crate) struct Kind {
+    /// First bytes of every file of the kind.
+    pub magic: &'static [u8; 8],
+    /// Version that is written.
+    pub version: u32,
+    /// Oldest version that is read.
+    pub oldest: u32,
+    /// What people call it.
+    pub name: &'static str,
+    /// What to do where it cannot be read.
+    pub remedy: &'static str,
+}
+
+impl Kind {
+    /// The bytes of `content`.
+    pub fn seal<T: Serialize>(&self, content: &T) -> Result<Vec<u8>> {
+        let body = postcard::to_stdvec(content).map_err(|e| {
+            Error::internal(format!("The {} could not be written: {e}.", self.name), "")
+        })?;
+        let mut bytes = Vec::with_capacity(body.len() + HEADER);
+        bytes.extend_from_slice(self.magic);
+        bytes.extend_from_slice(&self.version.to_le_bytes());
+        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&xxhash_rust::xxh3::xxh3_64(&body).to_le_bytes());
+        bytes.extend_from_slice(&body);
+        Ok(bytes)
+    }
+
+    /// The content of bytes that [`Kind::seal`] made.
+    pub fn open<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T> {
+        let damaged =
+            |what: &str| Error::file_format(format!("The {} {what}.", self.name), self.remedy);
+        let header = bytes.get(..HEADER).ok_or_else(|| damaged("is truncated"))?;
+        let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));
+        if &header[..8] != self.magic {
+            return Err(damaged("is not one of neuralee's"));
+        }
+        let version = u32::from_le_bytes(std::array::from_fn(|i| header[8 + i]));
+        if version < self.oldest || version > self.version {
+            let reads = if self.oldest == self.version {
+                format!(
+                    "version {version}; this neuralee reads version {}",
+                    self.version
+                )
+            } else {
+                format!(
+                    "version {version}; this neuralee reads versions {} to {}",
+                    self.oldest, self.version
+                )
+            };
+            return Err(Error::model_version(
+                format!("The {} has {reads}.", self.name),
+                "Use it with the version of neuralee that wrote it, or make it anew.",
+            ));
+        }
+        let body = &bytes[HEADER..];
+        if body.len() as u64 != number(12) {
+            return Err(damaged("is truncated"));
+        }
+        if xxhash_rust::xxh3::xxh3_64(body) != number(20) {
+            return Err(damaged("is damaged: its checksum does not match"));
+        }
+        postcard::from_bytes(body).map_err(|e| damaged(&format!("cannot be decoded: {e}")))
+    }
+
+    /// Writes bytes to a file, which takes the place of what was there only once it is
+    /// whole.
+    pub fn save(&self, bytes: &[u8], path: &Path) -> Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".partial");
+        let beside = Path::new(&beside);
+        let written = File::create(beside)
+            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+            .and_then(|()| std::fs::rename(beside, path));
+        written.map_err(|e| {
+            // What is left of a failed attempt is of no use; that it stays is no second error.
+            let _ = std::fs::remove_file(beside);
+            Error::input(
+                format!(
+                    "The {} could not be written to \"{}\": {e}.",
+                    self.name,
+                    path.display()
+                ),
+                "Check that the folder exists, is writable and has room.",
+            )
+        })
+    }
+}

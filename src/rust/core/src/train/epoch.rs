@@ -1,0 +1,239 @@
+//! The steps of one epoch.
+
+use super::batches::shuffled;
+use super::{Batches, Evaluated, Run};
+use crate::monitor::Monitor;
+use crate::network::pass::{Batch, Dropout, Pass};
+use crate::optimize::centre;
+use crate::{Error, Result};
+
+/// Cells of a batch while a given map is learned, of n: few, since this needs many steps,
+/// but enough for the moments of a batch, and of many cells so many that all threads have
+/// work.
+fn pretraining_batch(n: usize) -> u64 {
+    (n as u64 / 64).clamp(128, 1024)
+}
+
+impl Run {
+    /// Trains for one epoch from the weights of the moment, by which all cells have been
+    /// evaluated. Returns the mean E of the parts before their steps, not a number where
+    /// there are none.
+    pub(super) fn train(&mut self, monitor: &dyn Monitor) -> Result<f64> {
+        let Some(current) = self.current.take() else {
+            return Err(Error::internal(
+                "An epoch began before the last was whole.",
+                "",
+            ));
+        };
+        let params = self.state.params;
+        if self.state.iteration < params.pretraining {
+            self.learn_map(monitor)?;
+            return Ok(f64::NAN);
+        }
+        self.state.target = None;
+        match params.batches {
+            Batches::All | Batches::Accumulated => {
+                if self.network.architecture().dropout > 0.0 {
+                    self.step_with_dropout(monitor)?;
+                } else {
+                    self.step_from_all(&current, monitor)?;
+                }
+            }
+            Batches::Shared { size } => self.steps_from_samples(size, current, monitor)?,
+            Batches::Independent => return self.steps_from_parts(monitor),
+        }
+        Ok(f64::NAN)
+    }
+
+    /// Factor of the learning rate after a part of the epoch.
+    fn factor(&self, part: f64) -> f64 {
+        let params = &self.state.params;
+        let done = self.state.iteration as f64 + part;
+        params.optimizer.schedule.factor(done, params.maxit)
+    }
+
+    fn dropout(&self) -> Option<Dropout> {
+        let share = self.network.architecture().dropout;
+        (share > 0.0).then(|| Dropout {
+            share,
+            seed: self.state.params.seed,
+            step: self.optimizer.steps(),
+        })
+    }
+
+    /// One step along the gradient that the evaluation of all cells gave.
+    fn step_from_all(&mut self, current: &Evaluated, monitor: &dyn Monitor) -> Result<()> {
+        let factor = self.factor(0.0);
+        let keep = self.state.steps_from_all(self.network.architecture());
+        let batch = Batch::all(&self.problem.points);
+        let workspace = keep.then_some(&mut self.workspace);
+        let mut pass = Pass::again(&self.network, batch, &current.moments, workspace);
+        let gradient = pass.backward(&narrow(&current.gradient), monitor)?;
+        self.optimizer.step(&mut self.network, &gradient, factor);
+        Ok(())
+    }
+
+    /// One step from all cells with units dropped.
+    fn step_with_dropout(&mut self, monitor: &dyn Monitor) -> Result<()> {
+        let (factor, dropout) = (self.factor(0.0), self.dropout());
+        let keep = self.state.params.batches == Batches::All;
+        let Run {
+            problem,
+            network,
+            optimizer,
+            state,
+            workspace,
+            ..
+        } = self;
+        let batch = Batch::all(&problem.points);
+        let workspace = keep.then_some(workspace);
+        let mut pass = Pass::forward(network, batch, dropout, workspace, monitor)?;
+        let mut x = wide(&pass.outputs(monitor)?);
+        let objective = &mut problem.objective;
+        centre(&mut x, objective.d());
+        let mut dx = vec![0.0; x.len()];
+        let how = objective.plan(&x, state.params.method)?;
+        objective.evaluate(&x, how, &mut dx, monitor)?;
+        let gradient = pass.backward(&narrow(&dx), monitor)?;
+        optimizer.step(network, &gradient, factor);
+        Ok(())
+    }
+
+    /// A step from each batch of cells. All cells start where the evaluation saw them, and
+    /// those of a batch move to where it sees them.
+    fn steps_from_samples(
+        &mut self,
+        size: u64,
+        current: Evaluated,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
+        let mut places = current.x;
+        let params = self.state.params;
+        let n = self.problem.objective.n();
+        let batches = shuffled(n, size, params.seed, self.state.iteration);
+        let count = batches.len() as f64;
+        for (b, ids) in batches.iter().enumerate() {
+            monitor.check()?;
+            let factor = self.factor(b as f64 / count);
+            self.step_from_batch(ids, factor, monitor, |problem, mut x| {
+                let d = problem.objective.d();
+                align(&mut x, &places, ids, d);
+                for (&id, x) in ids.iter().zip(x.chunks_exact(d)) {
+                    places[id as usize * d..][..d].copy_from_slice(x);
+                }
+                let mut dx = vec![0.0; x.len()];
+                let objective = &problem.objective;
+                objective.sampled_gradient(&places, ids, params.method, &mut dx, monitor)?;
+                Ok(dx)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A step from each part, by its own E.
+    fn steps_from_parts(&mut self, monitor: &dyn Monitor) -> Result<f64> {
+        let method = self.state.params.method;
+        let mut parts = std::mem::take(&mut self.problem.parts);
+        let count = parts.len() as f64;
+        let mut step = |(b, part): (usize, &mut super::Part)| {
+            monitor.check()?;
+            let factor = self.factor(b as f64 / count);
+            let objective = &mut part.objective;
+            let mut loss = f64::NAN;
+            self.step_from_batch(&part.ids, factor, monitor, |_, mut x| {
+                centre(&mut x, objective.d());
+                let mut dx = vec![0.0; x.len()];
+                let how = objective.plan(&x, method)?;
+                loss = objective.evaluate(&x, how, &mut dx, monitor)?.total();
+                Ok(dx)
+            })?;
+            Ok(loss)
+        };
+        let losses: Result<Vec<f64>> = parts.iter_mut().enumerate().map(&mut step).collect();
+        self.problem.parts = parts;
+        Ok(losses?.iter().sum::<f64>() / count)
+    }
+
+    /// Steps towards the map that the run was given: least squares, with the means of both
+    /// sides left out.
+    fn learn_map(&mut self, monitor: &dyn Monitor) -> Result<()> {
+        let Some(target) = self.state.target.take() else {
+            return Err(Error::internal("There is no map to learn.", ""));
+        };
+        let params = self.state.params;
+        let d = self.problem.objective.d();
+        let n = self.problem.objective.n();
+        let batches = shuffled(n, pretraining_batch(n), params.seed, self.state.iteration);
+        let count = batches.len() as f64;
+        let mut step = |(b, ids): (usize, &Vec<u32>)| {
+            monitor.check()?;
+            let factor = self.factor(b as f64 / count);
+            self.step_from_batch(ids, factor, monitor, |_, mut x| {
+                align(&mut x, &target, ids, d);
+                let scale = 1.0 / ids.len() as f64;
+                for (x, &id) in x.chunks_exact_mut(d).zip(ids) {
+                    for (x, target) in x.iter_mut().zip(&target[id as usize * d..]) {
+                        *x = 2.0 * scale * (*x - target);
+                    }
+                }
+                Ok(x)
+            })
+        };
+        let learned = batches.iter().enumerate().try_for_each(&mut step);
+        self.state.target = Some(target);
+        learned
+    }
+
+    /// Runs some cells through the network, asks `slope` for the gradient with respect to
+    /// their places, and takes a step.
+    fn step_from_batch(
+        &mut self,
+        ids: &[u32],
+        factor: f64,
+        monitor: &dyn Monitor,
+        slope: impl FnOnce(&super::Problem, Vec<f64>) -> Result<Vec<f64>>,
+    ) -> Result<()> {
+        let dropout = self.dropout();
+        let Run {
+            problem,
+            network,
+            optimizer,
+            batch_workspace,
+            ..
+        } = self;
+        let batch = Batch {
+            points: &problem.points,
+            ids: Some(ids),
+        };
+        let mut pass = Pass::forward(network, batch, dropout, Some(batch_workspace), monitor)?;
+        let x = wide(&pass.outputs(monitor)?);
+        let dx = slope(problem, x)?;
+        let gradient = pass.backward(&narrow(&dx), monitor)?;
+        optimizer.step(network, &gradient, factor);
+        Ok(())
+    }
+}
+
+/// Moves some cells as one, so that their mean is that of their places in `places`. E does
+/// not feel where a map lies as a whole, and steps leave it anywhere.
+fn align(x: &mut [f64], places: &[f64], ids: &[u32], d: usize) {
+    centre(x, d);
+    let mut mean = vec![0.0; d];
+    for &id in ids {
+        let place = &places[id as usize * d..][..d];
+        mean.iter_mut().zip(place).for_each(|(mean, v)| *mean += v);
+    }
+    for point in x.chunks_exact_mut(d) {
+        for (x, mean) in point.iter_mut().zip(&mean) {
+            *x += mean / ids.len() as f64;
+        }
+    }
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&v| f64::from(v)).collect()
+}
+
+fn narrow(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&v| v as f32).collect()
+}

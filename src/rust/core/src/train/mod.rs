@@ -1,0 +1,536 @@
+//! Trains a network to minimise E(f(Y)): NeuralEE (Xiong et al. 2020), as a state that is
+//! held rather than a loop that is waited for.
+//!
+//! The gradient of E with respect to the places X of *all* cells comes from the objective
+//! that free elastic embedding has, and goes back through the network:
+//!
+//! ```text
+//! dE/dtheta = sum_n (dE/dx_n)' dx_n/dtheta
+//! ```
+//!
+//! After every epoch all cells go through the network, normalised by the moments of all of
+//! them; that E is the one that is reported, by which the best weights are kept, and, with
+//! one step an epoch, the one whose gradient is followed next.
+
+mod batches;
+mod epoch;
+mod state;
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::monitor::Monitor;
+use crate::network::optimizer::{self, Optimizer};
+use crate::network::pass::{map, Batch, Pass, Workspace};
+use crate::network::{Moments, Network, Points};
+use crate::objective::{Method, Objective, Repulsion};
+use crate::optimize::{centre, norm};
+use crate::{Error, Result};
+
+pub use batches::{independent, Part};
+pub use state::{State, TraceRow};
+
+use state::{Best, KIND};
+
+/// What determines a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Params {
+    /// How the repulsion is summed.
+    pub method: Method,
+    /// Epochs of the run, over all its continuations.
+    pub maxit: u64,
+    /// The run has converged once `patience` epochs lower the least E by less than this
+    /// fraction.
+    pub tol: f64,
+    /// Epochs over which the decrease of E is judged.
+    pub patience: u64,
+    /// How gradients become steps.
+    pub optimizer: optimizer::Params,
+    /// Which cells a step is made from.
+    pub batches: Batches,
+    /// Seed of the order of the cells and of the units that are dropped.
+    pub seed: u64,
+    /// Epochs at the start in which the network learns a given map instead of lowering E.
+    pub pretraining: u64,
+}
+
+/// Epochs where the caller names no number.
+pub const DEFAULT_EPOCHS: u64 = 500;
+
+impl Default for Params {
+    fn default() -> Self {
+        Params {
+            method: Method::Auto,
+            maxit: DEFAULT_EPOCHS,
+            tol: 1e-4,
+            patience: 50,
+            optimizer: optimizer::Params::default(),
+            batches: Batches::All,
+            seed: crate::optimize::DEFAULT_SEED,
+            pretraining: 0,
+        }
+    }
+}
+
+/// Which cells a step is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Batches {
+    /// All cells; one step an epoch.
+    All,
+    /// The same step, but the hidden layers of few cells at a time are in memory, at the
+    /// cost of computing them several times.
+    Accumulated,
+    /// About so many cells, drawn anew in every epoch; all cells are used. Their attraction
+    /// is that to all their neighbours, wherever these were last seen.
+    Shared {
+        /// Cells of a batch.
+        size: u64,
+    },
+    /// The cells of each [`Part`], whose affinities are its own: the original's scheme.
+    Independent,
+}
+
+impl Params {
+    /// Refuses what no run can use.
+    pub fn check(self) -> Result<Self> {
+        self.optimizer.check()?;
+        if !(self.tol >= 0.0) {
+            return Err(Error::input(
+                format!("`tol` is {}.", self.tol),
+                "Give a number that is not negative; 1e-4 is the default.",
+            ));
+        }
+        if self.maxit == 0 || self.patience == 0 {
+            return Err(Error::input(
+                "`maxit` or `patience` is 0.",
+                "Give at least 1 epoch.",
+            ));
+        }
+        if let Batches::Shared { size: size @ 0..2 } = self.batches {
+            return Err(Error::input(
+                format!("A batch would have {size} cells, which have no pair to repel each other."),
+                "Give a batch_size of at least 2, or NULL.",
+            ));
+        }
+        if self.pretraining >= self.maxit {
+            return Err(Error::input(
+                format!(
+                    "All {} epochs would be spent on learning the start.",
+                    self.maxit
+                ),
+                "Raise `maxit`.",
+            ));
+        }
+        Ok(self)
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// E no longer falls by more than `tol`.
+    Converged,
+    /// `maxit` epochs are done.
+    Epochs,
+    /// E is no longer finite.
+    Diverged,
+}
+
+impl Reason {
+    /// In words, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Reason::Converged => "converged",
+            Reason::Epochs => "reached maxit",
+            Reason::Diverged => "diverged: a lower learning rate may help",
+        }
+    }
+}
+
+/// What a network is trained on.
+#[derive(Debug)]
+pub struct Problem {
+    /// E over all cells.
+    pub objective: Objective,
+    /// The inputs of the same cells.
+    pub points: Points<f32>,
+    /// The batches of [`Batches::Independent`], else none.
+    pub parts: Vec<Part>,
+}
+
+/// A run of training.
+pub struct Run {
+    problem: Problem,
+    network: Network<f32>,
+    optimizer: Optimizer<f32>,
+    state: State,
+    /// Hidden layers of all cells; of no use where steps are made from fewer.
+    workspace: Workspace<f32>,
+    batch_workspace: Workspace<f32>,
+    current: Option<Evaluated>,
+}
+
+/// All cells by the weights of the moment.
+struct Evaluated {
+    /// X by rows, its mean at the origin.
+    x: Vec<f64>,
+    /// What was subtracted to bring it there.
+    mean: Vec<f64>,
+    gradient: Vec<f64>,
+    loss: f64,
+    /// Of the hidden layers' normalisation.
+    moments: Vec<Moments>,
+}
+
+impl Run {
+    /// A run from the weights of `network`. `lambdas`: the weights of the repulsion that
+    /// it takes in turn, for equal shares of the epochs. `target`: a map, N x d by rows,
+    /// that the network learns in the first `pretraining` epochs.
+    pub fn new(
+        problem: Problem,
+        network: Network<f32>,
+        lambdas: &[f64],
+        target: Option<Vec<f64>>,
+        params: Params,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
+        let params = params.check()?;
+        let d = problem.objective.d();
+        let target = target.map(|mut x| {
+            centre(&mut x, d);
+            x
+        });
+        if target.as_ref().map_or(0, Vec::len)
+            != target.as_ref().map_or(0, |_| problem.objective.n() * d)
+            || target.is_some() != (params.pretraining > 0)
+        {
+            return Err(Error::internal(
+                "The map to learn does not fit the cells.",
+                "",
+            ));
+        }
+        let optimizer = Optimizer::new(params.optimizer, network.values.len())?;
+        let state = State {
+            params,
+            fingerprint: problem.objective.fingerprint(),
+            lambdas: lambdas.to_vec(),
+            iteration: 0,
+            architecture: network.architecture().clone(),
+            values: Vec::new(),
+            optimizer: None,
+            how: None,
+            target,
+            best: None,
+            trace: Vec::new(),
+            stopped: None,
+        };
+        let mut run = Run::of(problem, network, optimizer, state)?;
+        let started = Instant::now();
+        run.evaluate(monitor)?;
+        if !run.state.trace.is_empty() {
+            return Err(Error::internal("A new run has a history.", ""));
+        }
+        run.record(f64::NAN, started);
+        if run.state.stopped.is_some() {
+            return Err(Error::input(
+                "The loss of the initial network is not finite.",
+                "Lower the standard deviation of the initial weights, or bring the features to a common scale.",
+            ));
+        }
+        Ok(run)
+    }
+
+    /// Takes up a run where `state` left it. The problem and `lambdas` must be those that
+    /// it was written for.
+    pub fn resume(
+        problem: Problem,
+        lambdas: &[f64],
+        mut state: State,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
+        let foreign = || {
+            Error::input(
+                "The saved state belongs to other data, affinities, `lambda`, `d` or batches.",
+                "Call with the same arguments as the run that wrote it.",
+            )
+        };
+        let n = problem.objective.n() * problem.objective.d();
+        if state.fingerprint != problem.objective.fingerprint()
+            || state.lambdas != lambdas
+            || state.target.as_ref().is_some_and(|x| x.len() != n)
+            || (state.params.batches == Batches::Independent) == problem.parts.is_empty()
+        {
+            return Err(foreign());
+        }
+        let values = std::mem::take(&mut state.values);
+        let moments = state.architecture.initial_moments();
+        let network = Network::from_parts(state.architecture.clone(), values, moments)?;
+        let optimizer = state.optimizer.take().ok_or_else(foreign)?;
+        if !optimizer.fits(network.values.len()) {
+            return Err(foreign());
+        }
+        let mut run = Run::of(problem, network, optimizer, state)?;
+        run.evaluate(monitor)?;
+        Ok(run)
+    }
+
+    fn of(
+        problem: Problem,
+        network: Network<f32>,
+        optimizer: Optimizer<f32>,
+        state: State,
+    ) -> Result<Self> {
+        let architecture = network.architecture();
+        let independent = state.params.batches == Batches::Independent;
+        if architecture.inputs != problem.points.inputs()
+            || architecture.outputs != problem.objective.d()
+            || problem.points.n() != problem.objective.n()
+            || problem.parts.is_empty() == independent
+            || state.lambdas.is_empty()
+        {
+            return Err(Error::internal(
+                "The network does not fit the data that it is to learn.",
+                "",
+            ));
+        }
+        Ok(Run {
+            problem,
+            network,
+            optimizer,
+            state,
+            workspace: Workspace::default(),
+            batch_workspace: Workspace::default(),
+            current: None,
+        })
+    }
+
+    /// Runs until `epochs` more are done, the run ends, or the monitor cancels it.
+    /// Whatever the reason, the run is whole afterwards and can go on.
+    pub fn advance(&mut self, epochs: u64, monitor: &dyn Monitor) -> Result<()> {
+        let remaining = self.state.params.maxit.saturating_sub(self.state.iteration);
+        let epochs = epochs.min(remaining);
+        monitor.stage("training", epochs as usize);
+        for _ in 0..epochs {
+            if monitor.cancelled() || self.state.stopped.is_some() {
+                return Ok(());
+            }
+            match self.epoch(monitor) {
+                Err(Error::Interrupted(_)) => return Ok(()),
+                other => other?,
+            }
+            monitor.advance(1);
+        }
+        Ok(())
+    }
+
+    /// One epoch; an error leaves the run as it was before it.
+    fn epoch(&mut self, monitor: &dyn Monitor) -> Result<()> {
+        let started = Instant::now();
+        if self.current.is_none() {
+            self.evaluate(monitor)?;
+        }
+        let before = (
+            self.network.values.clone(),
+            self.optimizer.clone(),
+            self.state.how,
+        );
+        let trained = self.train(monitor).and_then(|loss| {
+            self.state.iteration += 1;
+            let evaluated = self.evaluate(monitor);
+            if evaluated.is_err() {
+                self.state.iteration -= 1;
+            }
+            evaluated.map(|()| loss)
+        });
+        match trained {
+            Ok(batch_loss) => {
+                self.record(batch_loss, started);
+                Ok(())
+            }
+            Err(error) => {
+                (self.network.values, self.optimizer, self.state.how) = before;
+                self.current = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// The weight of the repulsion after the epochs done: an equal share for each.
+    fn lambda_index(&self) -> usize {
+        let count = self.state.lambdas.len() as u64;
+        let index = self.state.iteration * count / self.state.params.maxit;
+        index.min(count - 1) as usize
+    }
+
+    /// Runs all cells through the network, and E and its gradient of what comes out.
+    fn evaluate(&mut self, monitor: &dyn Monitor) -> Result<()> {
+        let lambda = self.state.lambdas[self.lambda_index()];
+        let Run {
+            problem,
+            network,
+            state,
+            workspace,
+            ..
+        } = self;
+        let objective = &mut problem.objective;
+        objective.set_lambda(lambda)?;
+        for part in &mut problem.parts {
+            part.objective.set_lambda(lambda)?;
+        }
+        let keep = state.steps_from_all(network.architecture());
+        let batch = Batch::all(&problem.points);
+        let pass = Pass::forward(network, batch, None, keep.then_some(workspace), monitor)?;
+        let d = objective.d();
+        let mut x: Vec<f64> = pass
+            .outputs(monitor)?
+            .iter()
+            .map(|&v| f64::from(v))
+            .collect();
+        let mean = centre(&mut x, d);
+        let finite = mean.iter().all(|m| m.is_finite());
+        let mut gradient = vec![0.0; x.len()];
+        let mut loss = f64::NAN;
+        if finite {
+            let method = state.params.method;
+            let how = match state.how {
+                Some(how) => objective.replan(&x, method, how)?,
+                None => objective.plan(&x, method)?,
+            };
+            loss = objective.evaluate(&x, how, &mut gradient, monitor)?.total();
+            state.how = Some(how);
+        }
+        let moments = pass.moments().to_vec();
+        self.current = Some(Evaluated {
+            x,
+            mean,
+            gradient,
+            loss,
+            moments,
+        });
+        Ok(())
+    }
+
+    /// Writes a line of the history, keeps the weights if they are the best so far, and
+    /// judges whether the run has ended.
+    fn record(&mut self, batch_loss: f64, started: Instant) {
+        let last_stage = self.lambda_index() + 1 == self.state.lambdas.len();
+        let lambda = self.problem.objective.lambda();
+        let Run {
+            state,
+            network,
+            optimizer,
+            current,
+            ..
+        } = self;
+        let Some(current) = current else { return };
+        let params = &state.params;
+        let seconds = state.trace.last().map_or(0.0, |row| row.seconds);
+        let factor = params
+            .optimizer
+            .schedule
+            .factor(state.iteration as f64, params.maxit);
+        state.trace.push(TraceRow {
+            iteration: state.iteration,
+            lambda,
+            loss: current.loss,
+            gradient_norm: norm(&current.gradient),
+            learning_rate: optimizer.params().rate * factor,
+            batch_loss,
+            seconds: seconds + started.elapsed().as_secs_f64(),
+        });
+        if !current.loss.is_finite() {
+            state.stopped = Some(Reason::Diverged);
+            return;
+        }
+        let least = state.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
+        if last_stage && current.loss < least {
+            state.best = Some(Best {
+                values: network.values.clone(),
+                moments: current.moments.clone(),
+                mean: current.mean.clone(),
+                loss: current.loss,
+                iteration: state.iteration,
+            });
+        }
+        if state.iteration >= params.maxit {
+            state.stopped = Some(Reason::Epochs);
+        } else if state.levelled() {
+            state.stopped = Some(Reason::Converged);
+        }
+    }
+
+    /// The network with the weights of least E (at the last lambda; before that is
+    /// reached, those of the moment), whose maps have their mean at the origin.
+    pub fn best_network(&self) -> Result<Network<f32>> {
+        let (values, moments, mean) = match (&self.state.best, &self.current) {
+            (Some(best), _) => (&best.values, &best.moments, &best.mean),
+            (None, Some(current)) => (&self.network.values, &current.moments, &current.mean),
+            (None, None) => return Err(Error::internal("There are no weights yet.", "")),
+        };
+        let architecture = self.network.architecture().clone();
+        let mut network = Network::from_parts(architecture, values.clone(), moments.clone())?;
+        for (bias, mean) in network.output_bias_mut().iter_mut().zip(mean) {
+            *bias -= *mean as f32;
+        }
+        Ok(network)
+    }
+
+    /// X of all cells by a network, N x d by rows.
+    pub fn map(&self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+        let x = map(network, &self.problem.points, monitor)?;
+        Ok(x.iter().map(|&v| f64::from(v)).collect())
+    }
+
+    /// X by the weights of the moment, N x d by rows, its mean at the origin; `None`
+    /// after an epoch that was interrupted.
+    pub fn embedding(&self) -> Option<&[f64]> {
+        self.current.as_ref().map(|current| current.x.as_slice())
+    }
+
+    /// The least E so far, at the last lambda, and the epochs after which it was reached.
+    pub fn best(&self) -> Option<(f64, u64)> {
+        let best = self.state.best.as_ref();
+        best.map(|best| (best.loss, best.iteration))
+    }
+
+    /// Epochs done.
+    pub fn iteration(&self) -> u64 {
+        self.state.iteration
+    }
+
+    /// The history, the start included.
+    pub fn trace(&self) -> &[TraceRow] {
+        &self.state.trace
+    }
+
+    /// What determines the run; a resumed one keeps what it was started with.
+    pub fn params(&self) -> &Params {
+        &self.state.params
+    }
+
+    /// Why the run ended, if it has.
+    pub fn stopped(&self) -> Option<Reason> {
+        self.state.stopped
+    }
+
+    /// How the repulsion of all cells is summed at present.
+    pub fn repulsion(&self) -> Repulsion {
+        self.state.how.unwrap_or(Repulsion::Exact)
+    }
+
+    /// What to save in order to resume, as plain bytes.
+    pub fn state_bytes(&self) -> Result<Vec<u8>> {
+        KIND.seal(&State {
+            values: self.network.values.clone(),
+            optimizer: Some(self.optimizer.clone()),
+            ..self.state.clone()
+        })
+    }
+
+    /// Writes [`Run::state_bytes`] to a file, which takes the place of what was there only
+    /// once it is whole.
+    pub fn save(&self, path: &std::path::Path) -> Result<()> {
+        KIND.save(&self.state_bytes()?, path)
+    }
+}

@@ -1,0 +1,104 @@
+//! A run that can be put away and taken up again, as bytes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Batches, Params, Reason};
+use crate::network::optimizer::Optimizer;
+use crate::network::{Architecture, Moments};
+use crate::objective::Repulsion;
+use crate::sealed::Kind;
+use crate::Result;
+
+pub(super) const KIND: Kind = Kind {
+    magic: b"NEURALET",
+    version: 1,
+    oldest: 1,
+    name: "saved state of training",
+    remedy: "Start again without `resume`, or use an intact checkpoint.",
+};
+
+/// One line of the history of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TraceRow {
+    /// Epochs done; 0 is the start.
+    pub iteration: u64,
+    /// The weight of the repulsion in this E.
+    pub lambda: f64,
+    /// E over all cells, by the weights after these epochs.
+    pub loss: f64,
+    /// Frobenius norm of its gradient with respect to X.
+    pub gradient_norm: f64,
+    /// Of the next step.
+    pub learning_rate: f64,
+    /// Mean of what the parts of [`Batches::Independent`] had for their E before their
+    /// steps in this epoch; elsewhere not a number.
+    pub batch_loss: f64,
+    /// Seconds spent in the run so far.
+    pub seconds: f64,
+}
+
+/// The weights of least E.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Best {
+    pub(super) values: Vec<f32>,
+    pub(super) moments: Vec<Moments>,
+    /// Of X before it was centred.
+    pub(super) mean: Vec<f64>,
+    pub(super) loss: f64,
+    pub(super) iteration: u64,
+}
+
+/// All that a run knows: continuing from it gives the same bits as never having stopped.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct State {
+    pub(super) params: Params,
+    /// Identifies inputs and weights W+.
+    pub(super) fingerprint: u64,
+    /// The values of lambda that the run takes in turn.
+    pub(super) lambdas: Vec<f64>,
+    pub(super) iteration: u64,
+    pub(super) architecture: Architecture,
+    /// Weights of the network; the run holds them while it goes on.
+    pub(super) values: Vec<f32>,
+    pub(super) optimizer: Option<Optimizer<f32>>,
+    pub(super) how: Option<Repulsion>,
+    /// The map that is learned first.
+    pub(super) target: Option<Vec<f64>>,
+    pub(super) best: Option<Best>,
+    pub(super) trace: Vec<TraceRow>,
+    pub(super) stopped: Option<Reason>,
+}
+
+impl State {
+    /// Reads what [`super::Run::state_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        KIND.open(bytes)
+    }
+
+    /// Whether the pass that shows where the cells are is also the one whose gradient the
+    /// next step follows.
+    pub(super) fn steps_from_all(&self, architecture: &Architecture) -> bool {
+        self.params.batches == Batches::All && architecture.dropout == 0.0
+    }
+
+    /// Whether the last epochs at the last lambda have hardly lowered the least E.
+    pub(super) fn levelled(&self) -> bool {
+        let Some(last) = self.trace.last() else {
+            return false;
+        };
+        let same_lambda = |row: &TraceRow| row.lambda == last.lambda;
+        let learned = |row: &TraceRow| row.iteration >= self.params.pretraining;
+        let least = |rows: &mut dyn Iterator<Item = &TraceRow>| {
+            rows.fold(f64::INFINITY, |least, row| row.loss.min(least))
+        };
+        let mut stage = self
+            .trace
+            .iter()
+            .rev()
+            .take_while(|&row| same_lambda(row) && learned(row));
+        let patience = self.params.patience as usize;
+        let recent = least(&mut stage.by_ref().take(patience));
+        let before = least(&mut stage);
+        before.is_finite() && before - recent <= self.params.tol * recent.abs().min(before.abs())
+    }
+}
