@@ -15,6 +15,7 @@ pub mod error;
 mod exponential;
 pub mod io;
 pub mod memory;
+pub mod model;
 pub mod monitor;
 pub mod neighbors;
 pub mod network;

@@ -113,21 +113,28 @@ impl<T: Real> Network<T> {
                 "Give one matrix of weights and one vector of each kind for every layer.",
             ));
         }
-        let finite = values.iter().all(|v| v.wide().is_finite());
-        let positive = |m: &Moments| m.variance.iter().all(|v| *v >= 0.0 && v.is_finite());
-        let moments_finite = |m: &Moments| m.mean.iter().all(|v| v.is_finite()) && positive(m);
-        if !finite || !moments.iter().all(moments_finite) {
+        let network = Network {
+            architecture,
+            layout,
+            values,
+            moments,
+        };
+        if !network.is_finite(&network.moments) {
             return Err(Error::not_finite(
                 "Parameters of the network are not finite.",
                 "Train it anew.",
             ));
         }
-        Ok(Network {
-            architecture,
-            layout,
-            values,
-            moments,
-        })
+        Ok(network)
+    }
+
+    /// Whether its parameters are numbers, and these moments too.
+    pub fn is_finite(&self, moments: &[Moments]) -> bool {
+        let known = |m: &Moments| {
+            m.mean.iter().all(|v| v.is_finite())
+                && m.variance.iter().all(|v| *v >= 0.0 && v.is_finite())
+        };
+        self.values.iter().all(|v| v.wide().is_finite()) && moments.iter().all(known)
     }
 
     /// Its shape.

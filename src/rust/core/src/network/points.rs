@@ -85,6 +85,17 @@ impl<T: Real> Points<T> {
         Points { values, inputs }
     }
 
+    /// Cells given by rows.
+    pub fn of_rows(rows: &[f64], standard: &Standard) -> Self {
+        let inputs = standard.centre.len();
+        let mut values = Vec::with_capacity(rows.len());
+        for row in rows.chunks_exact(inputs) {
+            let row = row.iter().zip(&standard.centre);
+            values.extend(row.map(|(v, c)| T::of((v - c) / standard.scale)));
+        }
+        Points { values, inputs }
+    }
+
     /// Number of cells.
     pub fn n(&self) -> usize {
         self.values.len() / self.inputs

@@ -159,7 +159,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Cells and genes, given where the cells are.
-    pub(super) fn cells_and_genes(&self, cells: Cells) -> (usize, usize) {
+    pub(crate) fn cells_and_genes(&self, cells: Cells) -> (usize, usize) {
         let (rows, columns) = self.dim();
         match cells {
             Cells::Rows => (rows, columns),

@@ -388,7 +388,8 @@ impl Run {
             .map(|&v| f64::from(v))
             .collect();
         let mean = centre(&mut x, d);
-        let finite = mean.iter().all(|m| m.is_finite());
+        // Units make 0 of what is not a number, so that X may not show it.
+        let finite = mean.iter().all(|m| m.is_finite()) && network.is_finite(pass.moments());
         let mut gradient = vec![0.0; x.len()];
         let mut loss = f64::NAN;
         if finite {

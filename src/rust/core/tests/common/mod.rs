@@ -33,6 +33,7 @@ pub fn matrix(name: &str) -> Option<Array2<f64>> {
     let values = read::<f64>(&path)
         .or_else(|| read::<f32>(&path).map(|a| a.mapv(f64::from)))
         .or_else(|| read::<i16>(&path).map(|a| a.mapv(f64::from)))
+        .or_else(|| read::<i32>(&path).map(|a| a.mapv(f64::from)))
         .unwrap_or_else(|| panic!("{name} has another number type"));
     let rows = values.shape()[0];
     let columns = values.len() / rows;

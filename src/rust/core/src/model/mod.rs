@@ -1,0 +1,201 @@
+//! What a trained network leaves: all that is needed to map cells, and no cells.
+
+mod preprocessing;
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::monitor::Monitor;
+use crate::network::pass::map;
+use crate::network::{Architecture, Moments, Network, Points, Standard};
+use crate::preprocess::{Cells, Matrix};
+use crate::sealed::Kind;
+use crate::{Error, Result};
+
+pub use preprocessing::{Preprocessing, Rotation};
+
+/// Cells mapped by one task.
+const CELLS: usize = 1024;
+
+const KIND: Kind = Kind {
+    magic: b"NEURALEM",
+    version: 1,
+    oldest: 1,
+    name: "model",
+    remedy: "Give the file or the bytes that save_neuralee() wrote, whole and unchanged.",
+};
+
+/// A map from cells to places.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The network.
+    pub network: Network<f32>,
+    /// How its inputs are centred and scaled.
+    pub standard: Standard,
+    /// From the features of a cell to the inputs.
+    pub preprocessing: Preprocessing,
+    /// What it was trained on.
+    pub origin: Origin,
+}
+
+/// What a model was trained on and how: for people, and for the affinities of new cells.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// Names of the features that enter, in order; none where they had none.
+    pub features: Vec<String>,
+    /// Numbers (from 0) of these features among the `width` of the data; none where all
+    /// enter.
+    pub selected: Vec<u32>,
+    /// Features of the data.
+    pub width: u64,
+    /// Cells.
+    pub cells: u64,
+    /// Weight of the repulsion.
+    pub lambda: f64,
+    /// Effective neighbours of a cell.
+    pub perplexity: f64,
+    /// Neighbours of a cell with a weight.
+    pub k: u64,
+    /// `"entropic"` or `"gaussian"`.
+    pub affinity: String,
+    /// E over all cells.
+    pub loss: f64,
+    /// Epochs that led to these weights.
+    pub epochs: u64,
+    /// Version of the package that trained it.
+    pub version: String,
+    /// Where in a container the cells came from: pairs of a name and a value.
+    pub source: Vec<(String, String)>,
+}
+
+/// Version 1 of the content of a file.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    architecture: Architecture,
+    values: Vec<f32>,
+    moments: Vec<Moments>,
+    standard: Standard,
+    preprocessing: Preprocessing,
+    origin: Origin,
+}
+
+impl Model {
+    /// Refuses parts that do not fit each other.
+    pub fn check(self) -> Result<Self> {
+        let inputs = self.network.architecture().inputs;
+        let scale = self.standard.scale;
+        let fits = self.standard.centre.len() == inputs
+            && self.preprocessing.outputs() == inputs
+            && self.standard.centre.iter().all(|c| c.is_finite())
+            && scale > 0.0
+            && scale.is_finite()
+            && self.preprocessing.check()
+            && (self.origin.features.is_empty()
+                || self.origin.features.len() == self.preprocessing.features());
+        if fits {
+            return Ok(self);
+        }
+        Err(Error::file_format(
+            "The parts of the model do not fit each other.",
+            KIND.remedy,
+        ))
+    }
+
+    /// The model as plain bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        KIND.seal(&Stored {
+            architecture: self.network.architecture().clone(),
+            values: self.network.values.clone(),
+            moments: self.network.moments.clone(),
+            standard: self.standard.clone(),
+            preprocessing: self.preprocessing.clone(),
+            origin: self.origin.clone(),
+        })
+    }
+
+    /// Reads what [`Model::to_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let stored: Stored = KIND.open(bytes)?;
+        Model {
+            network: Network::from_parts(stored.architecture, stored.values, stored.moments)?,
+            standard: stored.standard,
+            preprocessing: stored.preprocessing,
+            origin: stored.origin,
+        }
+        .check()
+    }
+
+    /// Writes bytes of a model to a file, which takes the place of what was there only
+    /// once it is whole.
+    pub fn save(bytes: &[u8], path: &Path) -> Result<()> {
+        KIND.save(bytes, path)
+    }
+
+    /// Places of the cells of `x`, which has the features that enter: cells x d by rows.
+    pub fn map(&self, x: &Matrix<'_>, cells: Cells, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+        let n = self.cells_of(x, cells)?;
+        let d = self.network.architecture().outputs;
+        let mut places = vec![0.0; n * d];
+        monitor.stage("mapping", n);
+        places
+            .par_chunks_mut(CELLS * d)
+            .enumerate()
+            .try_for_each(|(task, places)| {
+                monitor.check()?;
+                let range = task * CELLS..task * CELLS + places.len() / d;
+                let first = range.start;
+                let inputs = self.preprocessing.apply(x, cells, range)?;
+                let points = Points::of_rows(&inputs, &self.standard);
+                for (place, found) in places.iter_mut().zip(map(&self.network, &points, &())?) {
+                    *place = f64::from(found);
+                }
+                if let Some(bad) = places.iter().position(|v| !v.is_finite()) {
+                    return Err(Error::not_finite(
+                        format!(
+                            "Cell {} has no finite place: its features are too large.",
+                            first + bad / d + 1
+                        ),
+                        "Bring new cells to the scale of those that the model was trained on.",
+                    ));
+                }
+                monitor.advance(places.len() / d);
+                Ok(())
+            })?;
+        Ok(places)
+    }
+
+    /// Inputs of the network for the cells of `x`, before they are centred and scaled:
+    /// cells x inputs by rows.
+    pub fn inputs(&self, x: &Matrix<'_>, cells: Cells, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+        let n = self.cells_of(x, cells)?;
+        let width = self.preprocessing.outputs();
+        let mut inputs = vec![0.0; n * width];
+        inputs
+            .par_chunks_mut(CELLS * width)
+            .enumerate()
+            .try_for_each(|(task, inputs)| {
+                monitor.check()?;
+                let range = task * CELLS..task * CELLS + inputs.len() / width;
+                inputs.copy_from_slice(&self.preprocessing.apply(x, cells, range)?);
+                Ok(())
+            })?;
+        Ok(inputs)
+    }
+
+    fn cells_of(&self, x: &Matrix<'_>, cells: Cells) -> Result<usize> {
+        x.check_structure()?;
+        let (n, features) = x.cells_and_genes(cells);
+        if features != self.preprocessing.features() {
+            return Err(Error::input(
+                format!(
+                    "The new cells have {features} features, but the model takes {}.",
+                    self.preprocessing.features()
+                ),
+                "Give the features that the model was trained on.",
+            ));
+        }
+        Ok(n)
+    }
+}
