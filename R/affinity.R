@@ -23,7 +23,8 @@ compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, 
 }
 
 # The affinities as the core holds them, with the seconds of the two stages.
-attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progress, call = caller_env()) {
+attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progress, network = 0,
+                    call = caller_env()) {
   n <- nrow(x)
   given <- check_neighbors(neighbors, n, call = call)
   k <- check_k(k, perplexity, n, given$lists, call = call)
@@ -34,7 +35,7 @@ attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progr
   rust_call(
     rs_attraction(
       x, lists$index, lists$distance, as.double(perplexity), k, as.integer(d), search, given$search, seed,
-      memory_limit(call), as.integer(threads), progress
+      as.double(network), memory_limit(call), as.integer(threads), progress
     ),
     call = call
   )

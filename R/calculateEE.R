@@ -52,195 +52,34 @@ calculateEE <- function(x, ...) UseMethod("calculateEE")
 calculateEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
                                 transposed = FALSE, ..., threads = NULL, BNPARAM = NULL,
                                 BPPARAM = NULL) {
-  call <- quote(calculateEE())
-  check_flag(transposed, "transposed", call = call)
-  given <- list(...)
-  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(calculateEE.default), call = call)
-  perplexity <- given$perplexity %||% 30
-  if (!transposed && length(dim(x)) == 2L && is_number(perplexity) && perplexity >= ncol(x) - 1 &&
-    !inherits(given$affinity, "neuralee_affinity")) {
-    abort_neuralee(
-      "perplexity",
-      sprintf("`x` has %d columns: too few cells for a perplexity of %s.", ncol(x), format(perplexity)),
-      "If `x` has its cells in rows, set transposed = TRUE; else lower `perplexity`.",
-      call = call
-    )
-  }
-  embed_values(
-    x, NULL,
-    ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale, transposed = transposed,
-    ..., threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
+  embed_matrix(
+    ee_house(), x,
+    ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale, transposed = transposed, ...,
+    threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
   )
-}
-
-# `source` says where in a container `x` comes from; it is kept with the settings.
-embed_values <- function(x, source, ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
-                         transposed = FALSE, ..., threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
-  call <- quote(calculateEE())
-  d <- check_dimension(ncomponents, "ncomponents", call = call)
-  check_flag(scale, "scale", call = call)
-  if (!is.null(BNPARAM)) {
-    abort_neuralee(
-      "input", "`BNPARAM` is not supported: neighbours are searched by neuralee itself.",
-      "Leave it NULL, or give neighbors = BiocNeighbors::findKNN(...) from your search.",
-      call = call
-    )
-  }
-  if ("size" %in% names(list(...))) {
-    abort_neuralee(
-      "input", "`size` would embed only some of the cells.", "Subset the object first.", call = call
-    )
-  }
-  if ("keep" %in% names(list(...))) {
-    abort_neuralee(
-      "input", "`keep` is for fits of ee(): a reduced dimension holds the map alone.",
-      "Use ee() where new cells are to be placed.", call = call
-    )
-  }
-  threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
-  if (!transposed) {
-    x <- select_features(x, ntop, subset_row, scale, threads, call = call)
-    source <- if (!is.null(source)) c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
-  }
-  fit <- ee(x, d = d, threads = threads, ...)
-  SingleCellExperiment::reduced.dim.matrix(
-    fit$embedding,
-    loss = fit$loss, trace = new_ee_trace(fit$trace), timing = fit$timing,
-    params = new_ee_params(c(fit$params, list(source = source)))
-  )
-}
-
-# The arguments that a method takes by name, with those that it passes on to ee().
-known_arguments <- function(...) {
-  methods <- lapply(list(...), function(method) names(formals(method)))
-  setdiff(unique(c(unlist(methods), names(formals(ee)))), c("x", "d", "..."))
-}
-
-# The chosen and scaled features as a dense matrix, cells in rows. Only the chosen rows of
-# a file-backed matrix are read into memory as a whole.
-select_features <- function(x, ntop, subset_row, scale, threads, call = caller_env()) {
-  x <- keep_features(as_number_matrix(x, "x", call), ntop, subset_row, threads, call = call)
-  if (scale) {
-    x <- x / gene_moments(x, "columns", threads, call)$scale
-  }
-  dense_cells(Matrix::t(x), call = call)
-}
-
-# The rows that `subset_row` names, or those of largest variance.
-keep_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
-  rows <- if (is.null(subset_row)) {
-    ntop <- check_count(ntop, "ntop", min = 1, call = call)
-    # A file need not be read to keep all.
-    if (is_delayed(x) && ntop >= nrow(x)) NULL else variable_genes(x, ntop, "columns", threads, call)
-  } else {
-    find_rows(x, subset_row, call = call)
-  }
-  if (is.null(rows)) x else x[rows, , drop = FALSE]
-}
-
-find_rows <- function(x, subset_row, call = caller_env()) {
-  n <- nrow(x)
-  if (is.character(subset_row)) {
-    rows <- match(subset_row, rownames(x))
-    if (anyNA(rows)) {
-      abort_neuralee(
-        "input", sprintf("`subset_row` names rows that are not there: %s.", list_some(subset_row[is.na(rows)])),
-        there_are(rownames(x), "The rows of `x` carry no names."), call = call
-      )
-    }
-  } else if (is.logical(subset_row) && length(subset_row) == n && !anyNA(subset_row)) {
-    rows <- which(subset_row)
-  } else {
-    rows <- subset_row
-  }
-  if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n | rows != trunc(rows))) {
-    abort_neuralee(
-      "input", sprintf("`subset_row` must name rows, number them from 1 to %d or be logical of that length.", n),
-      call = call
-    )
-  }
-  rows
 }
 
 #' @rdname calculateEE
 #' @export
 calculateEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values) {
-  call <- quote(calculateEE())
-  check_container_dots(list(...), "assay.type", call)
-  embed_values(assay_of(x, assay.type, call = call), list(assay.type = assay.type), ...)
+  embed_assay(ee_house(), x, ..., assay.type = assay.type)
 }
 
 #' @rdname calculateEE
 #' @export
 calculateEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values,
                                              dimred = NULL, n_dimred = NULL, altexp = NULL) {
-  call <- quote(calculateEE())
-  check_container_dots(list(...), c("assay.type", "dimred", "n_dimred", "altexp"), call)
-  x <- experiment_of(x, altexp, call = call)
-  if (is.null(dimred)) {
-    values <- assay_of(x, assay.type, call = call)
-    return(embed_values(values, list(assay.type = assay.type, altexp = altexp), ...))
-  }
-  values <- reduction_of(x, dimred, n_dimred, call = call)
-  source <- list(dimred = dimred, n_dimred = n_dimred, altexp = altexp)
-  embed_values(values, source, transposed = TRUE, ...)
+  embed_experiment(
+    ee_house(), x, ...,
+    assay.type = assay.type, dimred = dimred, n_dimred = n_dimred, altexp = altexp
+  )
 }
 
-check_container_dots <- function(given, own, call) {
-  known <- setdiff(c(own, known_arguments(calculateEE.default)), "transposed")
-  check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
+# What embed_matrix() and its neighbours have to know of ee().
+ee_house <- function() {
+  list(
+    name = "ee", call = quote(calculateEE()), fit = ee, formals = formals(ee), matrix_method = calculateEE.default,
+    keep = "a reduced dimension holds the map alone. Use ee() where new cells are to be placed.",
+    attributes = function(fit, steps, source) list(params = new_ee_params(c(fit$params, list(source = source))))
+  )
 }
-
-assay_of <- function(x, assay.type, call = caller_env()) {
-  names <- SummarizedExperiment::assayNames(x)
-  if (!is_entry(assay.type, names, length(SummarizedExperiment::assays(x, withDimnames = FALSE)))) {
-    abort_neuralee(
-      "input", sprintf("There is no assay %s.", entry(assay.type)),
-      there_are(names, "There are no named assays: name them with assayNames().", "Set assay.type"), call = call
-    )
-  }
-  SummarizedExperiment::assay(x, assay.type)
-}
-
-reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
-  names <- if (methods::is(x, "SingleCellExperiment")) SingleCellExperiment::reducedDimNames(x)
-  if (!is_entry(dimred, names, length(names))) {
-    abort_neuralee(
-      "input", sprintf("There is no reducedDim %s.", entry(dimred)),
-      there_are(names, "There are none yet: run runEE() first, or runPCA() of scater.", "Set dimred"), call = call
-    )
-  }
-  y <- SingleCellExperiment::reducedDim(x, dimred)
-  if (is.null(n_dimred)) {
-    return(as.matrix(y))
-  }
-  chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1, call = call)) else n_dimred
-  if (!is.numeric(chosen) || anyNA(chosen) || any(!chosen %in% seq_len(ncol(y)))) {
-    abort_neuralee(
-      "input", sprintf("`n_dimred` must ask for some of the %d dimensions of %s.", ncol(y), entry(dimred)),
-      call = call
-    )
-  }
-  as.matrix(y[, chosen, drop = FALSE])
-}
-
-experiment_of <- function(x, altexp, call = caller_env()) {
-  if (is.null(altexp)) {
-    return(x)
-  }
-  names <- SingleCellExperiment::altExpNames(x)
-  if (!is_entry(altexp, names, length(names))) {
-    abort_neuralee(
-      "input", sprintf("There is no alternative experiment %s.", entry(altexp)),
-      there_are(names, "There are none.", "Set altexp"), call = call
-    )
-  }
-  SingleCellExperiment::altExp(x, altexp)
-}
-
-is_entry <- function(which, names, count) {
-  length(which) == 1L && !is.na(which) &&
-    ((is.character(which) && which %in% names) || (is.numeric(which) && which %in% seq_len(count)))
-}
-
-entry <- function(which) if (is.character(which)) paste0("\"", which, "\"", collapse = ", ") else toString(which)

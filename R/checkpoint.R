@@ -31,9 +31,9 @@ is_regular_file <- function(path) {
     !startsWith(normalizePath(path), "/dev/")
 }
 
-# The saved state that `resume` stands for, or NULL. Refused at once where it is damaged,
-# before the affinities are computed.
-read_resume <- function(resume, checkpoint, call = caller_env()) {
+# The saved state that `resume` stands for, or NULL. `check` refuses it at once where it is
+# damaged, before the affinities are computed.
+read_resume <- function(resume, checkpoint, check, call = caller_env()) {
   if (isFALSE(resume)) {
     return(NULL)
   }
@@ -48,7 +48,7 @@ read_resume <- function(resume, checkpoint, call = caller_env()) {
   }
   state <- resume_bytes(resume, call = call)
   if (!is.null(state)) {
-    rust_call(rs_ee_check_state(state), call = call)
+    rust_call(check(state), call = call)
   }
   state
 }
@@ -62,7 +62,11 @@ resume_bytes <- function(resume, call = caller_env()) {
       abort_neuralee(
         "input",
         sprintf("The fit given as `resume` is finished (%s): there is nothing to resume.", resume$params$reason),
-        "To go on from it, start anew with init = as.matrix(fit).",
+        if (inherits(resume, "neuralee_fit")) {
+          "To go on from its weights, give net = fit instead."
+        } else {
+          "To go on from it, start anew with init = as.matrix(fit)."
+        },
         call = call
       )
     }

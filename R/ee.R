@@ -120,32 +120,17 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
-  if (method == "grid" && d > 3L) {
-    abort_neuralee(
-      "dimension", sprintf("`method = \"grid\"` serves d = 1, 2 or 3, not %d.", d),
-      "Use method = \"auto\" or \"exact\"."
-    )
-  }
-  callback <- check_callback(callback)
+  check_grid_dimension(method, d, environment())
+  callback <- check_callback(callback, "iteration, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
-  state <- read_resume(resume, checkpoint)
+  state <- read_resume(resume, checkpoint, rs_ee_check_state)
   threads <- resolve_threads(threads)
 
   classed_interrupts({
     x <- check_cells(x)
-    n <- nrow(x)
-    subset <- choose_subset(n, size, seed)
-    start <- check_init(init, n, subset, d)
-    if (!is.null(subset)) {
-      if ((!is.null(neighbors) && !is.character(neighbors)) || inherits(affinity, "neuralee_affinity")) {
-        abort_neuralee(
-          "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
-          "Take the subset of `x` first and compute them on it."
-        )
-      }
-      if (!is_delayed(x)) x <- x[subset, , drop = FALSE]
-    }
-    x <- densify(x, rows = subset)
+    subset <- choose_subset(nrow(x), size, seed)
+    start <- check_init(init, nrow(x), subset, d)
+    x <- densify(subset_cells(x, subset, neighbors, affinity), rows = subset)
     if (verbose) {
       cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
     }
@@ -160,7 +145,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
       x, attraction$attraction, lambda, d, method, start$name,
       start$matrix, as.double(maxit), tol, seed, threads, progress_reporter(verbose, "Start"), state
     ))
-    run <- run_ee(session, every, checkpoint, callback, verbose)
+    run <- run_session(ee_session(session), every, checkpoint, callback, verbose)
     summary <- rust_call(rs_ee_summary(session))
     end <- seconds_now()
 
@@ -192,13 +177,14 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
 
 seconds_now <- function() proc.time()[["elapsed"]]
 
-name_embedding <- function(x, cells = NULL) {
-  dimnames(x) <- list(cells, paste0("EE", seq_len(ncol(x))))
+name_embedding <- function(x, cells = NULL, prefix = "EE") {
+  dimnames(x) <- list(cells, paste0(prefix, seq_len(ncol(x))))
   x
 }
 
-# The affinities that a run takes, with the seconds they took and their settings.
-ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose,
+# The affinities that a run takes, with the seconds they took and their settings. `network`:
+# how many numbers of a cell its training keeps.
+ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose, network = 0,
                           call = caller_env()) {
   if (inherits(affinity, "neuralee_affinity")) {
     weights <- check_affinity(affinity, nrow(x), call = call)
@@ -211,7 +197,7 @@ ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, thread
   affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
   search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
   found <- attract(
-    x, search, perplexity, k, neighbors, d, seed, threads, progress_reporter(verbose, "Affinities"),
+    x, search, perplexity, k, neighbors, d, seed, threads, progress_reporter(verbose, "Affinities"), network,
     call = call
   )
   list(
@@ -220,79 +206,16 @@ ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, thread
   )
 }
 
-# Iterations between two looks at a run that saves its state or calls back, where the
-# caller names no number.
-default_every <- 25
-
-# Runs the session to its end. Ctrl-C may be met by the core, by a callback or by R itself
-# between two steps: the session is whole in each case, and its state is saved.
-run_ee <- function(session, every, checkpoint, callback, verbose, call = caller_env()) {
-  save <- function() {
-    if (!is.null(checkpoint)) {
-      rust_call(rs_ee_save(session, checkpoint), call = call)
-    }
-  }
-  step <- if (every > 0) {
-    every
-  } else if (is.null(checkpoint) && is.null(callback)) {
-    .Machine$integer.max
-  } else {
-    default_every
-  }
-  report <- list(progress = progress_reporter(verbose, "Elastic embedding"), steps = verbose && every > 0)
-  end <- tryCatch(
-    step_ee(session, step, save, callback, report, call),
-    interrupt = function(condition) NULL,
-    neuralee_error_interrupted = function(condition) NULL
-  )
-  if (is.null(end)) {
-    save()
-    abort_neuralee(
-      "interrupted",
-      sprintf(
-        "The embedding was interrupted after %.0f iterations.",
-        rust_call(rs_ee_summary(session), call = call)$iteration
-      ),
-      if (is.null(checkpoint)) {
-        "With checkpoint = \"a file\" the iterations done would have been kept."
-      } else {
-        sprintf("Go on with the same call and resume = \"%s\".", checkpoint)
-      },
-      call = call
-    )
-  }
-  end
-}
-
-# Steps end at multiples of `step`, so that a resumed run stops at the same iterations as
-# a straight one.
-step_ee <- function(session, step, save, callback, report, call) {
-  progress <- report$progress
-  iteration <- rust_call(rs_ee_summary(session), call = call)$iteration
-  repeat {
-    result <- rust_call(rs_ee_run(session, step - iteration %% step, progress), call = call)
-    save()
-    moved <- result$iteration > iteration
-    iteration <- result$iteration
-    finished <- result$reason != "unfinished"
-    stopped <- FALSE
-    if (moved) {
-      loss <- result$trace$loss[length(result$trace$loss)]
-      if (report$steps) {
-        cli::cli_inform("iteration {iteration}: E = {format(loss, digits = 6)}")
-      }
-      if (!is.null(callback)) {
-        embedding <- name_embedding(rust_call(rs_ee_embedding(session), call = call))
-        stopped <- isFALSE(callback(as.integer(iteration), loss, embedding))
-      }
-    }
-    if (finished || stopped) {
-      break
-    }
-  }
+# What run_session() steps through.
+ee_session <- function(pointer) {
   list(
-    converged = result$converged,
-    reason = if (finished) result$reason else "stopped by the callback",
-    state = if (!finished) rust_call(rs_ee_state(session), call = call)
+    label = "Elastic embedding", noun = "embedding", unit = "iteration", default_every = 25,
+    run = function(count, progress) rs_ee_run(pointer, count, progress),
+    loss = function(result) result$trace$loss[length(result$trace$loss)],
+    save = function(path) rs_ee_save(pointer, path),
+    iteration = function() rs_ee_summary(pointer)$iteration,
+    embedding = function() rs_ee_embedding(pointer),
+    name = name_embedding,
+    state = function() rs_ee_state(pointer)
   )
 }

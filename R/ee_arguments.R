@@ -112,14 +112,30 @@ choose_subset <- function(n, size, seed, call = caller_env()) {
   rust_call(rs_sample(as.double(n), as.double(count), seed), call = call)
 }
 
-check_init <- function(init, n, subset, d, call = caller_env()) {
+# Only the chosen cells, where there are any; a DelayedMatrix is left to be read in part.
+subset_cells <- function(x, subset, neighbors, affinity, call = caller_env()) {
+  if (is.null(subset)) {
+    return(x)
+  }
+  if ((!is.null(neighbors) && !is.character(neighbors)) || inherits(affinity, "neuralee_affinity")) {
+    abort_neuralee(
+      "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
+      "Take the subset of `x` first and compute them on it.", call = call
+    )
+  }
+  if (is_delayed(x)) x else x[subset, , drop = FALSE]
+}
+
+# The name of a start, or a matrix that is given, with its rows for the chosen cells.
+check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "random"), call = caller_env()) {
   if (is.character(init)) {
-    return(list(name = match_choice(init, "init", c("pca", "spectral", "random"), call = call), matrix = NULL))
+    return(list(name = match_choice(init, "init", choices, call = call), matrix = NULL))
   }
   if (!is.matrix(init) || !is.numeric(init)) {
     abort_neuralee(
       "input", sprintf("`init` is %s.", describe(init)),
-      "Give \"pca\", \"spectral\", \"random\" or a numeric matrix with a row per cell.", call = call
+      sprintf("Give %s or a numeric matrix with a row per cell.", paste(dQuote(choices, FALSE), collapse = ", ")),
+      call = call
     )
   }
   wanted <- c(n, length(subset))
@@ -145,7 +161,7 @@ check_init <- function(init, n, subset, d, call = caller_env()) {
   list(name = "matrix", matrix = unname(init))
 }
 
-check_callback <- function(callback, call = caller_env()) {
+check_callback <- function(callback, arguments, call = caller_env()) {
   if (!is.null(callback) && !takes_three(callback)) {
     abort_neuralee(
       "input",
@@ -154,7 +170,7 @@ check_callback <- function(callback, call = caller_env()) {
       } else {
         sprintf("`callback` is %s.", describe(callback))
       },
-      "Give NULL or a function of iteration, loss and embedding.", call = call
+      sprintf("Give NULL or a function of %s.", arguments), call = call
     )
   }
   callback

@@ -67,14 +67,15 @@ print.summary.ee_fit <- function(x, ...) {
     "repulsion" = x$params$method,
     "start, seed" = sprintf("%s, %s", x$params$init, format(x$params$seed)),
     "seconds" = paste(names(x$timing), format(x$timing, digits = 3, trim = TRUE), collapse = ", "),
-    "extent" = paste(
-      sprintf("%s to %s", format(x$extent[1L, ], digits = 3), format(x$extent[2L, ], digits = 3)),
-      collapse = "; "
-    )
+    "extent" = extent_in_words(x$extent)
   )
   cat("Elastic embedding\n")
   cat(sprintf("  %-16s %s\n", names(lines), lines), sep = "")
   invisible(x)
+}
+
+extent_in_words <- function(extent) {
+  paste(sprintf("%s to %s", format(extent[1L, ], digits = 3), format(extent[2L, ], digits = 3)), collapse = "; ")
 }
 
 #' Plot an elastic embedding

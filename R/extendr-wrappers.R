@@ -43,7 +43,7 @@ rs_project <- function(projection, block, cells_in_rows, threads) .Call(wrap__rs
 
 rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)
 
-rs_attraction <- function(x, indices, distances, perplexity, k, d, search, neighbors, seed, limit, threads, progress) .Call(wrap__rs_attraction, x, indices, distances, perplexity, k, d, search, neighbors, seed, limit, threads, progress)
+rs_attraction <- function(x, indices, distances, perplexity, k, d, search, neighbors, seed, network, limit, threads, progress) .Call(wrap__rs_attraction, x, indices, distances, perplexity, k, d, search, neighbors, seed, network, limit, threads, progress)
 
 rs_attraction_given <- function(weight_p, weight_i, weight_x) .Call(wrap__rs_attraction_given, weight_p, weight_i, weight_x)
 
@@ -74,3 +74,39 @@ rs_ee_check_state <- function(state) .Call(wrap__rs_ee_check_state, state)
 rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)
 
 rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress)
+
+rs_neuralee_check <- function(settings, inputs, net) .Call(wrap__rs_neuralee_check, settings, inputs, net)
+
+rs_neuralee_defaults <- function() .Call(wrap__rs_neuralee_defaults)
+
+rs_neuralee_open <- function(x, attraction, lambda, settings, init, target, net, state, threads, progress) .Call(wrap__rs_neuralee_open, x, attraction, lambda, settings, init, target, net, state, threads, progress)
+
+rs_neuralee_run <- function(session, epochs, progress) .Call(wrap__rs_neuralee_run, session, epochs, progress)
+
+rs_neuralee_trace <- function(session) .Call(wrap__rs_neuralee_trace, session)
+
+rs_neuralee_embedding <- function(session) .Call(wrap__rs_neuralee_embedding, session)
+
+rs_neuralee_finish <- function(session, progress) .Call(wrap__rs_neuralee_finish, session, progress)
+
+rs_neuralee_state <- function(session) .Call(wrap__rs_neuralee_state, session)
+
+rs_neuralee_save <- function(session, path) .Call(wrap__rs_neuralee_save, session, path)
+
+rs_neuralee_check_state <- function(state) .Call(wrap__rs_neuralee_check_state, state)
+
+rs_neuralee_summary <- function(session) .Call(wrap__rs_neuralee_summary, session)
+
+rs_model_describe <- function(model, preprocessing, origin) .Call(wrap__rs_model_describe, model, preprocessing, origin)
+
+rs_model_info <- function(model) .Call(wrap__rs_model_info, model)
+
+rs_model_weights <- function(model) .Call(wrap__rs_model_weights, model)
+
+rs_model_map <- function(model, x, cells_in_rows, threads, progress) .Call(wrap__rs_model_map, model, x, cells_in_rows, threads, progress)
+
+rs_model_inputs <- function(model, x, cells_in_rows, threads, progress) .Call(wrap__rs_model_inputs, model, x, cells_in_rows, threads, progress)
+
+rs_model_preprocessing <- function(model) .Call(wrap__rs_model_preprocessing, model)
+
+rs_model_save <- function(model, path) .Call(wrap__rs_model_save, model, path)

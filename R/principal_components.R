@@ -32,7 +32,8 @@
 #'     \item{`rotation`}{genes x components, the loadings.}
 #'     \item{`centre`, `scale`}{what is subtracted from each gene, and by what it is divided.}
 #'   }
-#'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`.
+#'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`; its attribute `assay.type` names the
+#'   assay.
 #' @section Errors:
 #' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
 #' cell and gene); `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes;
@@ -91,6 +92,8 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
     genes <- keep_features(values, ntop, subset_row, resolve_threads(threads))
     components_of(genes, "columns", n, scale, seed, threads, verbose, call)
   })
+  # For models that are trained on these components: what their genes are taken from.
+  attr(scores, "assay.type") <- assay.type
   SingleCellExperiment::reducedDim(x, name) <- scores
   x
 }

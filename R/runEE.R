@@ -26,20 +26,5 @@
 #' plot_embedding(sce, colour_by = "species")
 #' @export
 runEE <- function(x, ..., altexp = NULL, name = "EE") {
-  refuse_seurat(x)
-  if (!methods::is(x, "SingleCellExperiment")) {
-    abort_neuralee(
-      "input", sprintf("`x` must be a SingleCellExperiment, not a %s.", class(x)[1L]),
-      if (methods::is(x, "SummarizedExperiment")) {
-        "Turn it into one with as(x, \"SingleCellExperiment\")."
-      } else {
-        "For a matrix use calculateEE() or ee()."
-      }
-    )
-  }
-  if (!is.character(name) || length(name) != 1L || is.na(name) || !nzchar(name)) {
-    abort_neuralee("input", "`name` must be one name for the new reduction.")
-  }
-  SingleCellExperiment::reducedDim(x, name) <- calculateEE(x, ..., altexp = altexp)
-  x
+  run_embedding(x, name, function(x) calculateEE(x, ..., altexp = altexp), "EE")
 }

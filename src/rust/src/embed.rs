@@ -17,11 +17,11 @@ use neuralee_core::{Error as CoreError, Result as CoreResult};
 use crate::convert::{matrix_view, to_r_matrix, Outcome};
 use crate::job;
 
-fn unknown(argument: &str, value: &str) -> CoreError {
+pub(crate) fn unknown(argument: &str, value: &str) -> CoreError {
     CoreError::internal(format!("`{argument}` cannot be {value:?}."), "")
 }
 
-fn search_named(name: &str) -> CoreResult<Search> {
+pub(crate) fn search_named(name: &str) -> CoreResult<Search> {
     match name {
         "entropic" => Ok(Search::Entropic),
         "bisection" => Ok(Search::Bisection),
@@ -29,7 +29,7 @@ fn search_named(name: &str) -> CoreResult<Search> {
     }
 }
 
-fn method_named(name: &str) -> CoreResult<Method> {
+pub(crate) fn method_named(name: &str) -> CoreResult<Method> {
     match name {
         "auto" => Ok(Method::Auto),
         "exact" => Ok(Method::Exact),
@@ -38,7 +38,7 @@ fn method_named(name: &str) -> CoreResult<Method> {
     }
 }
 
-fn start_named(name: &str) -> CoreResult<Start> {
+pub(crate) fn start_named(name: &str) -> CoreResult<Start> {
     match name {
         "pca" => Ok(Start::Pca),
         "spectral" => Ok(Start::Spectral),
@@ -47,7 +47,7 @@ fn start_named(name: &str) -> CoreResult<Start> {
     }
 }
 
-fn neighbors_named(name: &str) -> CoreResult<neighbors::Search> {
+pub(crate) fn neighbors_named(name: &str) -> CoreResult<neighbors::Search> {
     match name {
         "auto" => Ok(neighbors::Search::Auto),
         "exact" => Ok(neighbors::Search::Exact),
@@ -88,7 +88,11 @@ fn rows_of(matrix: ArrayView2<f64>) -> Vec<f64> {
 }
 
 /// Rows at their places, N x d, as an R matrix with the cells as they came.
-fn embedding_matrix(rows: &[f64], d: usize, order: Option<&[u32]>) -> Outcome<RMatrix<f64>> {
+pub(crate) fn embedding_matrix(
+    rows: &[f64],
+    d: usize,
+    order: Option<&[u32]>,
+) -> Outcome<RMatrix<f64>> {
     let view = ArrayView2::from_shape((rows.len() / d, d), rows)
         .map_err(|e| CoreError::internal(e.to_string(), ""))?;
     let Some(order) = order else {
@@ -102,17 +106,18 @@ fn embedding_matrix(rows: &[f64], d: usize, order: Option<&[u32]>) -> Outcome<RM
 }
 
 /// The rows of a matrix in the order of their places.
-fn placed(matrix: ArrayView2<f64>, order: &[u32]) -> Array2<f64> {
+pub(crate) fn placed(matrix: ArrayView2<f64>, order: &[u32]) -> Array2<f64> {
     let ids: Vec<usize> = order.iter().map(|&id| id as usize).collect();
     matrix.select(Axis(0), &ids)
 }
 
 /// Affinities that R holds on to until a run takes them.
-struct Attraction(Option<Affinities>);
+pub(crate) struct Attraction(Option<Affinities>);
 
 /// The affinities of the cells in the rows of `x`, or of given neighbours (ids from 1,
 /// n x k) and their distances: `list(attraction, k, seconds)`. More than `limit` bytes
-/// for the whole embedding in `d` dimensions are refused.
+/// for the whole embedding in `d` dimensions are refused; `network` numbers of a cell are
+/// kept beside it.
 #[extendr]
 fn rs_attraction(
     x: RMatrix<f64>,
@@ -124,6 +129,7 @@ fn rs_attraction(
     search: &str,
     neighbors: &str,
     seed: f64,
+    network: f64,
     limit: Nullable<f64>,
     threads: i32,
     progress: Robj,
@@ -150,6 +156,7 @@ fn rs_attraction(
             k,
             d: usize::try_from(d).unwrap_or(0),
             search: lists.is_none().then_some(how),
+            network: network as usize,
         };
         job.check(limit)?;
     }
@@ -204,7 +211,7 @@ fn rs_attraction_given(
     }))))
 }
 
-fn taken(mut attraction: ExternalPtr<Attraction>) -> CoreResult<Affinities> {
+pub(crate) fn taken(mut attraction: ExternalPtr<Attraction>) -> CoreResult<Affinities> {
     let affinities = attraction.0.take();
     affinities.ok_or_else(|| CoreError::internal("The affinities were used before.", ""))
 }

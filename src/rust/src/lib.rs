@@ -16,9 +16,11 @@ pub mod convert;
 pub mod embed;
 pub mod io;
 pub mod job;
+pub mod model;
 pub mod preprocess;
 pub mod sample;
 pub mod system;
+pub mod train;
 
 extendr_module! {
     mod neuralee;
@@ -28,4 +30,6 @@ extendr_module! {
     use components;
     use sample;
     use embed;
+    use train;
+    use model;
 }

@@ -16,6 +16,9 @@ pub struct Job {
     pub d: usize,
     /// How neighbours are searched; `None` where they are given.
     pub search: Option<Search>,
+    /// Numbers in single precision that the training of a network keeps for a cell: its
+    /// inputs and what of the hidden layers is kept. 0 without a network.
+    pub network: usize,
 }
 
 impl Job {
@@ -26,7 +29,7 @@ impl Job {
     /// - the making of W+, with ids and P, 12 bytes a neighbour, and two slots of 8 bytes
     ///   for each (below 100,000 cells, 32 bytes while rows are merged);
     /// - the optimisation, with W+, the reordered points, the rows of the repulsion, 22
-    ///   vectors of the size of X, and the grid.
+    ///   vectors of the size of X, the grid, and what a network keeps.
     pub fn peak(&self) -> u64 {
         let Job {
             n, inputs, k, d, ..
@@ -47,7 +50,8 @@ impl Job {
         let rows = 8.0 * n * (inputs + 10.0);
         let vectors = 22.0 * 8.0 * n * d;
         let grid = 400.0 * 400.0 * (inputs + 10.0) * 16.0;
-        let optimisation = entries + reordered + rows + vectors + grid;
+        let network = 4.0 * n * self.network as f64;
+        let optimisation = entries + reordered + rows + vectors + grid + network;
         let fixed = 64.0 * n;
         (graph.max(weights).max(optimisation) + fixed) as u64
     }

@@ -11,6 +11,7 @@ const MILLION: Job = Job {
     k: 90,
     d: 2,
     search: Some(Search::Auto),
+    network: 0,
 };
 
 #[test]

@@ -16,6 +16,9 @@ use crate::{Error, Result};
 
 pub use preprocessing::{Preprocessing, Rotation};
 
+/// Largest input of a network, in units of the spread of those that it was trained on.
+const FARTHEST: f32 = 1e15;
+
 /// Cells mapped by one task.
 const CELLS: usize = 1024;
 
@@ -148,17 +151,9 @@ impl Model {
                 let first = range.start;
                 let inputs = self.preprocessing.apply(x, cells, range)?;
                 let points = Points::of_rows(&inputs, &self.standard);
+                self.refuse_far(&points, first)?;
                 for (place, found) in places.iter_mut().zip(map(&self.network, &points, &())?) {
                     *place = f64::from(found);
-                }
-                if let Some(bad) = places.iter().position(|v| !v.is_finite()) {
-                    return Err(Error::not_finite(
-                        format!(
-                            "Cell {} has no finite place: its features are too large.",
-                            first + bad / d + 1
-                        ),
-                        "Bring new cells to the scale of those that the model was trained on.",
-                    ));
                 }
                 monitor.advance(places.len() / d);
                 Ok(())
@@ -182,6 +177,21 @@ impl Model {
                 Ok(())
             })?;
         Ok(inputs)
+    }
+
+    /// Refuses cells so far from those of the training that single precision overflows on
+    /// the way. (Units make 0 of what is not a number, so that places may not show it.)
+    fn refuse_far(&self, points: &Points<f32>, first: usize) -> Result<()> {
+        let far = points.values().iter().position(|v| !(v.abs() < FARTHEST));
+        far.map_or(Ok(()), |at| {
+            Err(Error::not_finite(
+                format!(
+                    "Cell {} has no finite place: its features are too large.",
+                    first + at / points.inputs() + 1
+                ),
+                "Bring new cells to the scale of those that the model was trained on.",
+            ))
+        })
     }
 
     fn cells_of(&self, x: &Matrix<'_>, cells: Cells) -> Result<usize> {

@@ -422,6 +422,11 @@ impl Run {
         self.state.how
     }
 
+    /// The objective, where the run is no longer wanted.
+    pub fn into_objective(self) -> Objective {
+        self.objective
+    }
+
     /// What to save in order to resume.
     pub fn state(&self) -> &State {
         &self.state

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::monitor::Monitor;
 use crate::network::optimizer::{self, Optimizer};
 use crate::network::pass::{map, Batch, Pass, Workspace};
-use crate::network::{Moments, Network, Points};
+use crate::network::{Architecture, Moments, Network, Points};
 use crate::objective::{Method, Objective, Repulsion};
 use crate::optimize::{centre, norm};
 use crate::{Error, Result};
@@ -89,6 +89,21 @@ pub enum Batches {
     },
     /// The cells of each [`Part`], whose affinities are its own: the original's scheme.
     Independent,
+}
+
+impl Batches {
+    /// Numbers that a run keeps for each cell: its inputs, and the hidden layers where
+    /// steps are made from all cells at once.
+    pub fn kept(self, architecture: &Architecture) -> usize {
+        let hidden = match self {
+            Batches::All => {
+                let widest = architecture.hidden.iter().max().copied().unwrap_or(0);
+                architecture.hidden.iter().sum::<usize>() + 2 * widest
+            }
+            _ => 0,
+        };
+        architecture.inputs + hidden
+    }
 }
 
 impl Params {
@@ -503,6 +518,11 @@ impl Run {
     /// The history, the start included.
     pub fn trace(&self) -> &[TraceRow] {
         &self.state.trace
+    }
+
+    /// The shape of the network.
+    pub fn architecture(&self) -> &Architecture {
+        self.network.architecture()
     }
 
     /// What determines the run; a resumed one keeps what it was started with.

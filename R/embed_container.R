@@ -1,0 +1,234 @@
+# What calculateEE() and calculateNeuralEE() share: from containers and matrices of features x cells to
+# the function at the matrix level, and back to a reduced dimension. `house` says which of them is called. Names
+# of arguments are checked here, so that arguments that have a name come after the dots: none is matched in part.
+
+embed_matrix <- function(house, x, ..., transposed = FALSE) {
+  call <- house$call
+  check_flag(transposed, "transposed", call = call)
+  given <- list(...)
+  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(house), call = call)
+  perplexity <- given$perplexity %||% 30
+  if (!transposed && length(dim(x)) == 2L && is_number(perplexity) && perplexity >= ncol(x) - 1 &&
+    !inherits(given$affinity, "neuralee_affinity")) {
+    abort_neuralee(
+      "perplexity",
+      sprintf("`x` has %d columns: too few cells for a perplexity of %s.", ncol(x), format(perplexity)),
+      "If `x` has its cells in rows, set transposed = TRUE; else lower `perplexity`.",
+      call = call
+    )
+  }
+  embed_values(house, x, NULL, transposed = transposed, ...)
+}
+
+# The arguments that the method for matrices takes by name, with those that it passes on.
+known_arguments <- function(house) {
+  setdiff(unique(c(names(formals(house$matrix_method)), names(house$formals))), c("x", "d", "..."))
+}
+
+embed_assay <- function(house, x, ..., assay.type) {
+  check_container_dots(house, list(...), "assay.type")
+  embed_values(house, assay_of(x, assay.type, call = house$call), list(assay.type = assay.type), ...)
+}
+
+embed_experiment <- function(house, x, ..., assay.type, dimred, n_dimred, altexp) {
+  call <- house$call
+  check_container_dots(house, list(...), c("assay.type", "dimred", "n_dimred", "altexp"))
+  x <- experiment_of(x, altexp, call = call)
+  if (is.null(dimred)) {
+    values <- assay_of(x, assay.type, call = call)
+    return(embed_values(house, values, list(assay.type = assay.type, altexp = altexp), ...))
+  }
+  values <- reduction_of(x, dimred, n_dimred, call = call)
+  source <- list(dimred = dimred, n_dimred = n_dimred, altexp = altexp)
+  loadings <- loadings_of(SingleCellExperiment::reducedDim(x, dimred), colnames(values))
+  embed_values(house, values, source, transposed = TRUE, loadings = loadings, ...)
+}
+
+check_container_dots <- function(house, given, own) {
+  known <- setdiff(c(own, known_arguments(house)), "transposed")
+  check_dot_names(names(given) %||% rep("", length(given)), known, call = house$call)
+}
+
+# `source` says where in a container `x` comes from; it is kept with the settings. `loadings` are those of
+# the components that `x` holds, where they are known.
+embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
+                         transposed = FALSE, loadings = NULL, threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
+  call <- house$call
+  d <- check_dimension(ncomponents, "ncomponents", call = call)
+  check_flag(scale, "scale", call = call)
+  if (!is.null(BNPARAM)) {
+    abort_neuralee(
+      "input", "`BNPARAM` is not supported: neighbours are searched by neuralee itself.",
+      "Leave it NULL, or give neighbors = BiocNeighbors::findKNN(...) from your search.",
+      call = call
+    )
+  }
+  if ("size" %in% names(list(...))) {
+    abort_neuralee(
+      "input", "`size` would embed only some of the cells.", "Subset the object first.", call = call
+    )
+  }
+  if ("keep" %in% names(list(...))) {
+    abort_neuralee("input", sprintf("`keep` is for fits of %s(): %s", house$name, house$keep), call = call)
+  }
+  threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
+  if (transposed) {
+    steps <- loadings %||% no_steps(ncol(x), colnames(x))
+  } else {
+    chosen <- select_features(x, ntop, subset_row, scale, threads, call = call)
+    x <- chosen$x
+    steps <- chosen$steps
+    source <- if (!is.null(source)) c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
+  }
+  fit <- house$fit(x, d = d, threads = threads, ...)
+  do.call(SingleCellExperiment::reduced.dim.matrix, c(
+    list(fit$embedding, loss = fit$loss, trace = new_ee_trace(fit$trace), timing = fit$timing),
+    house$attributes(fit, steps, source)
+  ))
+}
+
+# The chosen and scaled features as a dense matrix, cells in rows, and the steps that lead to them. Only the chosen
+# rows of a file-backed matrix are read into memory as a whole.
+select_features <- function(x, ntop, subset_row, scale, threads, call = caller_env()) {
+  x <- as_number_matrix(x, "x", call)
+  steps <- no_steps(nrow(x), rownames(x))
+  rows <- chosen_features(x, ntop, subset_row, threads, call = call)
+  if (!is.null(rows)) {
+    x <- x[rows, , drop = FALSE]
+    steps <- select_steps(steps, rows)
+  }
+  if (scale) {
+    steps$scale <- gene_moments(x, "columns", threads, call)$scale
+    x <- x / steps$scale
+  }
+  list(x = dense_cells(Matrix::t(x), call = call), steps = steps)
+}
+
+keep_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
+  rows <- chosen_features(x, ntop, subset_row, threads, call = call)
+  if (is.null(rows)) x else x[rows, , drop = FALSE]
+}
+
+# Numbers of the rows that `subset_row` names, or of those of largest variance; NULL for all.
+chosen_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
+  if (!is.null(subset_row)) {
+    return(find_rows(x, subset_row, call = call))
+  }
+  ntop <- check_count(ntop, "ntop", min = 1, call = call)
+  # A file need not be read to keep all.
+  if (is_delayed(x) && ntop >= nrow(x)) NULL else variable_genes(x, ntop, "columns", threads, call)
+}
+
+find_rows <- function(x, subset_row, call = caller_env()) {
+  n <- nrow(x)
+  if (is.character(subset_row)) {
+    rows <- match(subset_row, rownames(x))
+    if (anyNA(rows)) {
+      abort_neuralee(
+        "input", sprintf("`subset_row` names rows that are not there: %s.", list_some(subset_row[is.na(rows)])),
+        there_are(rownames(x), "The rows of `x` carry no names."), call = call
+      )
+    }
+  } else if (is.logical(subset_row) && length(subset_row) == n && !anyNA(subset_row)) {
+    rows <- which(subset_row)
+  } else {
+    rows <- subset_row
+  }
+  if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n | rows != trunc(rows))) {
+    abort_neuralee(
+      "input", sprintf("`subset_row` must name rows, number them from 1 to %d or be logical of that length.", n),
+      call = call
+    )
+  }
+  rows
+}
+
+# The steps from genes to the chosen components, where principal_components() made them; NULL where the loadings or
+# the means are not known.
+loadings_of <- function(reduction, chosen) {
+  rotation <- attr(reduction, "rotation")
+  centre <- attr(reduction, "centre")
+  scale <- attr(reduction, "scale")
+  if (is.null(rotation) || is.null(centre) || is.null(scale) || !all(chosen %in% colnames(rotation))) {
+    return(NULL)
+  }
+  steps <- no_steps(nrow(rotation), rownames(rotation))
+  steps <- rotate_steps(steps, centre, if (any(scale != 1)) scale, rotation[, chosen, drop = FALSE])
+  attr(steps, "assay.type") <- attr(reduction, "assay.type")
+  steps
+}
+
+# Stores what a calculate function returns in a SingleCellExperiment.
+run_embedding <- function(x, name, calculate, verb, call = caller_env()) {
+  refuse_seurat(x, call)
+  if (!methods::is(x, "SingleCellExperiment")) {
+    abort_neuralee(
+      "input", sprintf("`x` must be a SingleCellExperiment, not a %s.", class(x)[1L]),
+      if (methods::is(x, "SummarizedExperiment")) {
+        "Turn it into one with as(x, \"SingleCellExperiment\")."
+      } else {
+        sprintf("For a matrix use calculate%s() or %s().", verb, tolower(verb))
+      },
+      call = call
+    )
+  }
+  if (!is.character(name) || length(name) != 1L || is.na(name) || !nzchar(name)) {
+    abort_neuralee("input", "`name` must be one name for the new reduction.", call = call)
+  }
+  SingleCellExperiment::reducedDim(x, name) <- calculate(x)
+  x
+}
+
+assay_of <- function(x, assay.type, call = caller_env()) {
+  names <- SummarizedExperiment::assayNames(x)
+  if (!is_entry(assay.type, names, length(SummarizedExperiment::assays(x, withDimnames = FALSE)))) {
+    abort_neuralee(
+      "input", sprintf("There is no assay %s.", entry(assay.type)),
+      there_are(names, "There are no named assays: name them with assayNames().", "Set assay.type"), call = call
+    )
+  }
+  SummarizedExperiment::assay(x, assay.type)
+}
+
+reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
+  names <- if (methods::is(x, "SingleCellExperiment")) SingleCellExperiment::reducedDimNames(x)
+  if (!is_entry(dimred, names, length(names))) {
+    abort_neuralee(
+      "input", sprintf("There is no reducedDim %s.", entry(dimred)),
+      there_are(names, "There are none yet: run runEE() first, or runPCA() of scater.", "Set dimred"), call = call
+    )
+  }
+  y <- SingleCellExperiment::reducedDim(x, dimred)
+  if (is.null(n_dimred)) {
+    return(as.matrix(y))
+  }
+  chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1, call = call)) else n_dimred
+  if (!is.numeric(chosen) || anyNA(chosen) || any(!chosen %in% seq_len(ncol(y)))) {
+    abort_neuralee(
+      "input", sprintf("`n_dimred` must ask for some of the %d dimensions of %s.", ncol(y), entry(dimred)),
+      call = call
+    )
+  }
+  as.matrix(y[, chosen, drop = FALSE])
+}
+
+experiment_of <- function(x, altexp, call = caller_env()) {
+  if (is.null(altexp)) {
+    return(x)
+  }
+  names <- SingleCellExperiment::altExpNames(x)
+  if (!is_entry(altexp, names, length(names))) {
+    abort_neuralee(
+      "input", sprintf("There is no alternative experiment %s.", entry(altexp)),
+      there_are(names, "There are none.", "Set altexp"), call = call
+    )
+  }
+  SingleCellExperiment::altExp(x, altexp)
+}
+
+is_entry <- function(which, names, count) {
+  length(which) == 1L && !is.na(which) &&
+    ((is.character(which) && which %in% names) || (is.numeric(which) && which %in% seq_len(count)))
+}
+
+entry <- function(which) if (is.character(which)) paste0("\"", which, "\"", collapse = ", ") else toString(which)

@@ -1,0 +1,93 @@
+#' Go on training a model with new cells
+#'
+#' Takes up a trained network where it is and trains it further: on new cells alone, or on the old and the new ones
+#' together. Old cells keep about the places they have, and new ones join them, as long as both are given; new cells alone may
+#' move the map.
+#'
+#' The preprocessing of the model is applied as it was learned, and the inputs are centred and scaled as before. Affinities
+#' are computed anew among all cells given.
+#'
+#' @param object A fit of [neuralee()] or `fine_tune()`, or a model.
+#' @param newdata New cells, as [predict()][predict.neuralee_fit] takes them.
+#' @param data Old cells to train on too, of the kinds that `newdata` may be; `TRUE` for those that `neuralee(keep = TRUE)`
+#'   put into the fit; `NULL` for the new cells alone.
+#' @param maxit Epochs.
+#' @param lambda,perplexity Those of the model where `NULL`.
+#' @param assay.type,dimred As for [predict()][predict.neuralee_fit], for `newdata` and `data`.
+#' @param ... Other arguments of [neuralee()], such as `optimizer`, `batch_size`, `seed`, `callback` or `verbose`; not those that
+#'   the model determines (the network and the preprocessing).
+#' @return A fit as [neuralee()] returns it, of the old cells (if given) and then the new ones.
+#' @section Errors:
+#' Those of [neuralee()] and [predict()][predict.neuralee_fit].
+#' @seealso [neuralee()].
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' fit <- neuralee(x[1:100, ], perplexity = 20, maxit = 50, keep = TRUE, verbose = FALSE)
+#' more <- fine_tune(fit, x[101:150, ], data = TRUE, maxit = 50, verbose = FALSE)
+#' dim(more$embedding)
+#' @export
+fine_tune <- function(object, newdata, data = NULL, maxit = 200, lambda = NULL, perplexity = NULL, ...,
+                      assay.type = NULL, dimred = NULL) {
+  model <- model_of(object)
+  info <- model_info(model)
+  given <- list(...)
+  own <- c("x", "d", "net", "hidden", "activation", "batch_norm", "dropout", "residual", "initial_sd", "preprocess", "metric")
+  known <- c("data", "maxit", "lambda", "perplexity", "assay.type", "dimred", setdiff(names(formals(neuralee)), own))
+  check_dot_names(names(given) %||% rep("", length(given)), known)
+  if (missing(newdata)) {
+    abort_neuralee("input", "There are no new cells.", "Give newdata =.")
+  }
+  threads <- resolve_threads(given$threads)
+  prepared <- function(cells, name) {
+    cells <- cells_for_model(cells, info, assay.type, dimred, name, call = call)
+    inputs <- model_inputs(model, info, cells, threads, call)
+    rownames(inputs) <- cells$names
+    inputs
+  }
+  call <- environment()
+  inputs <- classed_interrupts(bind_cells(old_cells(object, data, prepared, call), prepared(newdata, "newdata")))
+  fit <- neuralee(
+    inputs,
+    d = info$d, lambda = lambda %||% info$lambda, perplexity = perplexity %||% info$perplexity, maxit = maxit,
+    net = model, ...
+  )
+  fit$model <- redescribe_model(fit$model, model, info)
+  fit
+}
+
+old_cells <- function(object, data, prepared, call) {
+  if (is.null(data) || isFALSE(data)) {
+    return(NULL)
+  }
+  if (!isTRUE(data)) {
+    return(prepared(data, "data"))
+  }
+  kept <- if (inherits(object, "neuralee_fit")) object$data
+  if (is.null(kept)) {
+    abort_neuralee(
+      "input", "`data` is TRUE, but the fit keeps no cells.", "Give the cells as `data`, or fit with neuralee(keep = TRUE).",
+      call = call
+    )
+  }
+  kept
+}
+
+bind_cells <- function(old, new) {
+  if (is.null(old)) {
+    return(new)
+  }
+  names <- if (!is.null(rownames(old)) && !is.null(rownames(new))) c(rownames(old), rownames(new))
+  both <- rbind(unname(old), unname(new))
+  rownames(both) <- names
+  both
+}
+
+# A model that goes on has the preprocessing and the features of the one it came from.
+redescribe_model <- function(model, old, info, call = caller_env()) {
+  steps <- c(
+    rust_call(rs_model_preprocessing(old$bytes), call = call),
+    list(names = info$names, selected = info$selected, width = info$width)
+  )
+  new <- model_info(model, call = call)
+  describe_model(model, steps, new[c("cells", "lambda", "perplexity", "k", "affinity")], info$source, call = call)
+}

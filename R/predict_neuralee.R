@@ -1,0 +1,257 @@
+#' Map cells with a trained network
+#'
+#' Places cells by the network that [neuralee()] trained: those that it was trained on come to the places that they
+#' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell.
+#'
+#' The features of `newdata` are matched by name where the model and the data have names (in any order, and
+#' more of them do no harm), else by position. The preprocessing that was learned in training is applied. A DelayedMatrix is
+#' read block by block.
+#'
+#' @param object A fit of [neuralee()] or [fine_tune()], or a model ([load_neuralee()]).
+#' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
+#'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object.
+#' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
+#'   one that the model was trained on, else `"counts"` if its preprocessing takes logarithms and `"logcounts"`
+#'   (Seurat: `"data"`) if not.
+#' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL` for what the
+#'   model was trained on. New cells must have been projected on the same loadings.
+#' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an object of
+#'   [entropic_affinity()] for them. E of the new cells among themselves, with perplexity and lambda of the model, is
+#'   then in the attribute `loss` of the result.
+#' @param threads Number of threads, as in [ee()].
+#' @param verbose Show progress?
+#' @param ... Not used.
+#' @return A matrix with a row for every cell and the columns `NeuralEE1`, `NeuralEE2`, ….
+#' @section Errors:
+#' `neuralee_error_input` for features that are missing (the message names them) or too many, for no cell and for values that the
+#' preprocessing cannot take; `neuralee_error_not_finite` for NA, NaN and Inf (the message names cell and feature);
+#' `neuralee_error_interrupted` on Ctrl-C.
+#' @seealso [neuralee()], [fine_tune()], [save_neuralee()].
+#' @examples
+#' x <- as.matrix(iris[, 1:4])
+#' fit <- neuralee(x[1:100, ], perplexity = 20, maxit = 50, verbose = FALSE)
+#' predict(fit, x[101:103, ])
+#' predict(fit, x[101:103, 4:1]) # by name
+#' attr(predict(fit, x[51:150, ], affinity = "entropic"), "loss")
+#' @export
+predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
+                                 threads = NULL, verbose = interactive()) {
+  check_predict_dots(list(...))
+  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, verbose)
+}
+
+#' @rdname predict.neuralee_fit
+#' @export
+predict.neuralee_model <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
+                                   threads = NULL, verbose = interactive()) {
+  check_predict_dots(list(...))
+  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, verbose)
+}
+
+check_predict_dots <- function(given, call = caller_env()) {
+  known <- setdiff(names(formals(predict.neuralee_model)), c("object", "..."))
+  check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
+}
+
+map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threads, verbose, call = caller_env()) {
+  if (none) {
+    abort_neuralee(
+      "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit).", call = call
+    )
+  }
+  check_flag(verbose, "verbose", call = call)
+  threads <- resolve_threads(threads, call = call)
+  model <- model_of(object, call = call)
+  info <- model_info(model, call = call)
+  cells <- cells_for_model(newdata, info, assay.type, dimred, call = call)
+  progress <- progress_reporter(verbose, "NeuralEE")
+  classed_interrupts(
+    {
+      places <- by_blocks(cells, info$d, "mapping", progress, call, function(block) {
+        rust_call(rs_model_map(model$bytes, block, cells$at == "rows", threads, if (!is_delayed(cells$x)) progress), call = call)
+      })
+      places <- name_embedding(places, cells$names, "NeuralEE")
+      if (!is.null(affinity)) {
+        attr(places, "loss") <- loss_of_map(places, model_inputs(model, info, cells, threads, call), affinity, info, threads, call)
+      }
+      places
+    },
+    call = call
+  )
+}
+
+# What enters the network, as a dense matrix with cells in rows.
+model_inputs <- function(model, info, cells, threads, call) {
+  by_blocks(cells, info$inputs, "inputs", NULL, call, function(block) {
+    rust_call(rs_model_inputs(model$bytes, block, cells$at == "rows", threads, NULL), call = call)
+  })
+}
+
+# A cells x columns matrix from blocks of cells that are read one by one, or from all at once. Values
+# are checked where they are read.
+by_blocks <- function(cells, columns, stage, progress, call, compute) {
+  x <- cells$x
+  if (!is_delayed(x)) {
+    return(compute(x))
+  }
+  axis <- if (cells$at == "rows") 1L else 2L
+  result <- matrix(0, dim(x)[[axis]], columns)
+  grid <- cell_blocks(x, cells$at)
+  for (i in seq_along(grid)) {
+    viewport <- grid[[i]]
+    block <- read_block_of(x, viewport)
+    check_finite(block, "newdata", cells$at, call, block_offset(viewport))
+    result[block_range(viewport, axis), ] <- compute(block)
+    report_cells(progress, stage, BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
+  }
+  result
+}
+
+# E of new cells among themselves.
+loss_of_map <- function(places, inputs, affinity, info, threads, call) {
+  if (!inherits(affinity, "neuralee_affinity")) {
+    affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
+    search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
+    affinity <- compute_affinity(inputs, search, info$perplexity, NULL, NULL, "euclidean", 42, threads, call = call)
+  }
+  weights <- check_affinity(affinity, nrow(places), call = call)
+  rust_call(
+    rs_ee_loss_gradient(
+      inputs, unname(places), weights@p, weights@i, weights@x, info$lambda, "auto", FALSE, threads, NULL
+    ),
+    call = call
+  )$loss
+}
+
+# The cells that a user gave as a checked matrix that has the features of the model in their order: `x`, where its
+# cells are (`at`), and their names.
+cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata", call = caller_env()) {
+  found <- container_values(newdata, info, assay.type, dimred, call)
+  at <- found$at
+  x <- found$x
+  if (is.null(at)) {
+    check_no_container(assay.type, dimred, call)
+    at <- "rows"
+    if (is.numeric(x) && is.null(dim(x))) x <- matrix(x, 1L, dimnames = list(NULL, names(x)))
+  }
+  x <- as_number_matrix(x, name, call)
+  axis <- if (at == "rows") 1L else 2L
+  if (dim(x)[[axis]] < 1L) {
+    abort_neuralee("input", sprintf("`%s` has no cells.", name), "Give at least one.", call = call)
+  }
+  x <- match_features(x, info, 3L - axis, name, call)
+  if (!is_delayed(x)) check_finite(x, name, at, call)
+  list(x = x, at = at, names = dimnames(x)[[axis]])
+}
+
+check_no_container <- function(assay.type, dimred, call) {
+  if (!is.null(assay.type) || !is.null(dimred)) {
+    abort_neuralee(
+      "input", "`assay.type` and `dimred` are for SingleCellExperiment and Seurat objects.",
+      "Leave them out for a matrix.", call = call
+    )
+  }
+}
+
+match_features <- function(x, info, axis, name, call) {
+  names <- dimnames(x)[[axis]]
+  wanted <- info$names
+  if (!is.null(wanted) && !is.null(names)) {
+    if (identical(names, wanted)) {
+      return(x)
+    }
+    missing <- setdiff(wanted, names)
+    if (length(missing)) {
+      abort_neuralee(
+        "input",
+        sprintf(
+          "`%s` lacks %d of the %d features of the model: %s.", name, length(missing), length(wanted),
+          list_some(missing)
+        ),
+        sprintf("Give the features that the model was trained on. `%s` has %s.", name, list_some(names, 3L)), call = call
+      )
+    }
+    twice <- intersect(names[duplicated(names)], wanted)
+    if (length(twice)) {
+      abort_neuralee(
+        "input", sprintf("`%s` has features of the model more than once: %s.", name, list_some(twice)),
+        "Make the names unique.", call = call
+      )
+    }
+    return(take(x, match(wanted, names), axis))
+  }
+  count <- dim(x)[[axis]]
+  if (count == info$features) {
+    return(x)
+  }
+  if (!is.null(info$selected) && count == info$width) {
+    return(take(x, info$selected, axis))
+  }
+  abort_neuralee(
+    "input",
+    sprintf(
+      "`%s` has %d features, but the model takes %d%s.", name, count, info$features,
+      if (is.null(info$selected)) "" else sprintf(", or those among all %.0f of its training", info$width)
+    ),
+    if (axis == 2L && dim(x)[[1L]] == info$features) "Cells belong in the rows: transpose it." else "Give the same features in the same order.",
+    call = call
+  )
+}
+
+take <- function(x, which, axis) if (axis == 1L) x[which, , drop = FALSE] else x[, which, drop = FALSE]
+
+# The values of a container; `at` is NULL where `x` is none.
+container_values <- function(x, info, assay.type, dimred, call) {
+  seurat <- inherits(x, "Seurat")
+  if (!seurat && !methods::is(x, "SummarizedExperiment")) {
+    return(list(x = x, at = NULL))
+  }
+  source <- info$source
+  altexp <- if (!seurat && methods::is(x, "SingleCellExperiment")) source$altexp
+  if (!is.null(altexp)) x <- experiment_of(x, as_entry(altexp), call = call)
+  # A model that was trained on a reduction without its loadings can only take that again.
+  if (is.null(dimred) && is.null(assay.type)) dimred <- as_entry(source$dimred)
+  if (!is.null(dimred)) {
+    values <- if (seurat) seurat_reduction(x, dimred, call) else reduction_of(x, dimred, call = call)
+    # Dimensions are matched by their names, or are the first ones.
+    if (is.null(colnames(values))) values <- values[, seq_len(min(ncol(values), info$features)), drop = FALSE]
+    return(list(x = values, at = "rows"))
+  }
+  assay.type <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "logcounts"
+  values <- if (seurat) seurat_layer(x, assay.type, call) else assay_of(x, assay.type, call = call)
+  list(x = values, at = "columns")
+}
+
+# A name or number that a model keeps as text.
+as_entry <- function(text) {
+  if (is.null(text) || !grepl("^[0-9]+$", text)) text else as.integer(text)
+}
+
+seurat_layer <- function(x, layer, call) {
+  rlang::check_installed("SeuratObject", "to take the cells of a Seurat object.")
+  if (identical(layer, "logcounts")) layer <- "data"
+  tryCatch(
+    if (utils::packageVersion("SeuratObject") >= "5.0.0") {
+      SeuratObject::GetAssayData(x, layer = layer)
+    } else {
+      SeuratObject::GetAssayData(x, slot = layer)
+    },
+    error = function(e) {
+      abort_neuralee(
+        "input", sprintf("The Seurat object has no layer %s that can be taken: %s", entry(layer), conditionMessage(e)),
+        "Set assay.type = \"counts\" or \"data\"; join split layers first (JoinLayers()).", call = call
+      )
+    }
+  )
+}
+
+seurat_reduction <- function(x, dimred, call) {
+  rlang::check_installed("SeuratObject", "to take the cells of a Seurat object.")
+  names <- SeuratObject::Reductions(x)
+  if (!is_entry(dimred, names, length(names))) {
+    abort_neuralee(
+      "input", sprintf("There is no reduction %s.", entry(dimred)), there_are(names, remedy = "Set dimred"), call = call
+    )
+  }
+  SeuratObject::Embeddings(x[[if (is.numeric(dimred)) names[[dimred]] else dimred]])
+}

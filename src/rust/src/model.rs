@@ -1,0 +1,276 @@
+//! Trained models, which R holds as plain bytes.
+
+use std::path::Path;
+
+use extendr_api::prelude::*;
+use ndarray::{Array2, ArrayView2};
+use neuralee_core::model::{Model, Origin, Preprocessing, Rotation};
+use neuralee_core::monitor::Monitor;
+use neuralee_core::preprocess::{Cells, Matrix};
+use neuralee_core::{Error as CoreError, Result as CoreResult};
+
+use crate::convert::{or_null, to_r_matrix, Outcome};
+use crate::job;
+use crate::preprocess::{cells, Held};
+use crate::train::{activation_name, Settings};
+
+/// The steps that lead from features to inputs, from a list that R made.
+fn preprocessing_of(settings: &Settings) -> CoreResult<Preprocessing> {
+    let features = settings.count("features")? as usize;
+    let loadings = settings.numbers("rotation")?;
+    let components = settings.count("components")?;
+    // R's matrices stand column by column.
+    let by_rows =
+        || (0..features).flat_map(|i| (0..components as usize).map(move |j| j * features + i));
+    let rotation = if components == 0 {
+        None
+    } else if loadings.len() == features * components as usize {
+        Some(Rotation {
+            components,
+            loadings: by_rows().map(|at| loadings[at]).collect(),
+        })
+    } else {
+        return Err(CoreError::internal("The rotation has another shape.", ""));
+    };
+    Preprocessing::new(
+        features,
+        settings.flag("log")?,
+        settings.numbers("centre")?,
+        settings.numbers("scale")?,
+        rotation,
+        settings.flag("unit_length")?,
+    )
+}
+
+/// What R knows of the training.
+fn origin_of(settings: &Settings, loss: f64, epochs: u64) -> CoreResult<Origin> {
+    let names = settings.texts("source_names")?;
+    let values = settings.texts("source_values")?;
+    let selected = settings.numbers("selected")?;
+    Ok(Origin {
+        features: settings.texts("names")?,
+        // R counts from 1.
+        selected: selected.iter().map(|&i| i as u32 - 1).collect(),
+        width: settings.count("width")?,
+        cells: settings.count("cells")?,
+        lambda: settings.number("lambda")?,
+        perplexity: settings.number("perplexity")?,
+        k: settings.count("k")?,
+        affinity: settings.text("affinity")?,
+        loss,
+        epochs,
+        version: settings.text("version")?,
+        source: names.into_iter().zip(values).collect(),
+    })
+}
+
+/// The model with the steps that lead to its inputs and with what it was trained on.
+#[extendr]
+fn rs_model_describe(model: Raw, preprocessing: List, origin: List) -> Outcome<Raw> {
+    let model = read(&model)?;
+    let Origin { loss, epochs, .. } = model.origin;
+    let described = Model {
+        preprocessing: preprocessing_of(&Settings(&preprocessing))?,
+        origin: origin_of(&Settings(&origin), loss, epochs)?,
+        ..model
+    };
+    Ok(Raw::from_bytes(&described.check()?.to_bytes()?))
+}
+
+fn read(model: &Raw) -> CoreResult<Model> {
+    Model::from_bytes(model.as_slice())
+}
+
+fn texts_or_null(texts: &[String]) -> Robj {
+    or_null((!texts.is_empty()).then(|| texts.to_vec()))
+}
+
+fn numbers_or_null(numbers: &[f64]) -> Robj {
+    or_null((!numbers.is_empty()).then(|| numbers.to_vec()))
+}
+
+/// All that is known of a model but its weights.
+#[extendr]
+fn rs_model_info(model: Raw) -> Outcome<List> {
+    let Model {
+        network,
+        standard: _,
+        preprocessing,
+        origin,
+    } = read(&model)?;
+    let architecture = network.architecture();
+    let selected: Vec<f64> = origin
+        .selected
+        .iter()
+        .map(|&i| f64::from(i) + 1.0)
+        .collect();
+    let (source_names, source_values): (Vec<String>, Vec<String>) =
+        origin.source.iter().cloned().unzip();
+    Ok(list!(
+        inputs = architecture.inputs as i32,
+        hidden = architecture
+            .hidden
+            .iter()
+            .map(|&w| w as i32)
+            .collect::<Vec<_>>(),
+        d = architecture.outputs as i32,
+        activation = activation_name(architecture.activation),
+        batch_norm = architecture.batch_norm,
+        dropout = architecture.dropout,
+        residual = architecture.residual,
+        parameters = network.values.len() as f64,
+        features = preprocessing.features() as i32,
+        names = texts_or_null(&origin.features),
+        selected = numbers_or_null(&selected),
+        width = origin.width as f64,
+        log = preprocessing.log(),
+        centred = !preprocessing.centre().is_empty(),
+        scaled = !preprocessing.scale().is_empty(),
+        components = or_null(preprocessing.rotation().map(|r| r.components as i32)),
+        unit_length = preprocessing.unit_length(),
+        cells = origin.cells as f64,
+        lambda = origin.lambda,
+        perplexity = origin.perplexity,
+        k = origin.k as f64,
+        affinity = origin.affinity.as_str(),
+        loss = origin.loss,
+        epochs = origin.epochs as f64,
+        version = origin.version.as_str(),
+        source_names = texts_or_null(&source_names),
+        source_values = texts_or_null(&source_values)
+    ))
+}
+
+/// The parameters of every layer, and how inputs are centred and scaled.
+#[extendr]
+fn rs_model_weights(model: Raw) -> Outcome<List> {
+    let Model {
+        network, standard, ..
+    } = read(&model)?;
+    let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|&v| f64::from(v)).collect() };
+    let layers = network.layout().layers.len();
+    let mut described = Vec::with_capacity(layers);
+    for l in 0..layers {
+        let fan_in = network.architecture().fan_in(l);
+        let weight = wide(network.weight(l));
+        let weight = ArrayView2::from_shape((weight.len() / fan_in, fan_in), &weight)
+            .map_err(|e| CoreError::internal(e.to_string(), ""))?;
+        let weight = to_r_matrix(weight);
+        let shift = wide(network.shift(l));
+        described.push(match network.moments.get(l) {
+            Some(moments) => list!(
+                weight = weight,
+                gamma = wide(network.gamma(l)),
+                beta = shift,
+                mean = moments.mean.clone(),
+                variance = moments.variance.clone()
+            ),
+            None => list!(weight = weight, bias = shift),
+        });
+    }
+    Ok(list!(
+        layers = List::from_values(described),
+        centre = standard.centre,
+        scale = standard.scale
+    ))
+}
+
+/// A cells x columns matrix from what `compute` makes of a model and cells.
+fn mapped(
+    model: &Raw,
+    x: &Robj,
+    cells_in_rows: bool,
+    threads: i32,
+    progress: &Robj,
+    compute: impl Fn(&Model, &Matrix<'_>, Cells, &dyn Monitor) -> CoreResult<Vec<f64>> + Sync,
+    columns: impl Fn(&Model) -> usize,
+) -> Outcome<RMatrix<f64>> {
+    let model = read(model)?;
+    let held = Held::new(x)?;
+    let matrix = held.matrix()?;
+    let at = cells(cells_in_rows);
+    let rows = job::run(threads, progress, |monitor| {
+        compute(&model, &matrix, at, monitor)
+    })?;
+    let columns = columns(&model);
+    let rows = Array2::from_shape_vec((rows.len() / columns, columns), rows)
+        .map_err(|e| CoreError::internal(e.to_string(), ""))?;
+    Ok(to_r_matrix(rows.view()))
+}
+
+/// Places of the cells of `x`, which has the features that enter.
+#[extendr]
+fn rs_model_map(
+    model: Raw,
+    x: Robj,
+    cells_in_rows: bool,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<RMatrix<f64>> {
+    let d = |model: &Model| model.network.architecture().outputs;
+    mapped(&model, &x, cells_in_rows, threads, &progress, Model::map, d)
+}
+
+/// What enters the network for the cells of `x`.
+#[extendr]
+fn rs_model_inputs(
+    model: Raw,
+    x: Robj,
+    cells_in_rows: bool,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<RMatrix<f64>> {
+    let inputs = |model: &Model| model.network.architecture().inputs;
+    mapped(
+        &model,
+        &x,
+        cells_in_rows,
+        threads,
+        &progress,
+        Model::inputs,
+        inputs,
+    )
+}
+
+/// The steps that lead from features to inputs, as `rs_neuralee_finish()` takes them.
+#[extendr]
+fn rs_model_preprocessing(model: Raw) -> Outcome<List> {
+    let steps = read(&model)?.preprocessing;
+    let features = steps.features();
+    let rotation = steps.rotation().map(|r| {
+        let components = r.components as usize;
+        let column = |j: usize| (0..features).map(move |i| i * components + j);
+        (0..components)
+            .flat_map(column)
+            .map(|at| r.loadings[at])
+            .collect::<Vec<f64>>()
+    });
+    Ok(list!(
+        features = features as f64,
+        log = steps.log(),
+        centre = numbers_or_null(steps.centre()),
+        scale = numbers_or_null(steps.scale()),
+        rotation = or_null(rotation),
+        components = steps.rotation().map_or(0.0, |r| r.components as f64),
+        unit_length = steps.unit_length()
+    ))
+}
+
+/// Writes a model to a file in one move.
+#[extendr]
+fn rs_model_save(model: Raw, path: &str) -> Outcome<bool> {
+    read(&model)?;
+    Model::save(model.as_slice(), Path::new(path))?;
+    Ok(true)
+}
+
+extendr_module! {
+    mod model;
+    fn rs_model_describe;
+    fn rs_model_info;
+    fn rs_model_weights;
+    fn rs_model_map;
+    fn rs_model_inputs;
+    fn rs_model_preprocessing;
+    fn rs_model_save;
+}
