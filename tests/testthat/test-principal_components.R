@@ -62,13 +62,17 @@ test_that("a container keeps the components of its most variable genes", {
   logs <- SummarizedExperiment::assay(sce, "logcounts")
   genes <- order(apply(logs, 1, var), decreasing = TRUE)[1:30]
   of_genes <- components(t(logs)[, genes], n = 5)
-  reduced <- function(x, name = "PCA") SingleCellExperiment::reducedDim(x, name, withDimnames = FALSE)
+  reduced <- function(x, name = "PCA", assay = "logcounts") {
+    scores <- SingleCellExperiment::reducedDim(x, name, withDimnames = FALSE)
+    expect_identical(attr(scores, "assay.type"), assay)
+    structure(scores, assay.type = NULL)
+  }
   found <- reduced(components(sce, n = 5, ntop = 30))
   expect_equal(found, of_genes)
   expect_equal(reduced(components(sce, n = 5, subset_row = rownames(sce)[genes], name = "P"), "P"), of_genes)
   expect_equal(reduced(components(sce, n = 5, ntop = 500)), components(t(logs), n = 5))
   expect_equal(
-    reduced(components(sce, n = 5, assay.type = "counts", subset_row = 1:40, scale = TRUE)),
+    reduced(components(sce, n = 5, assay.type = "counts", subset_row = 1:40, scale = TRUE), assay = "counts"),
     components(golden_counts()[, 1:40], n = 5, scale = TRUE),
     ignore_attr = c("dimnames", "rotation", "centre", "scale")
   )

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use common::matrix;
 use ndarray::{Array2, ArrayView2, Axis};
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams, RowAffinities, Weights};
+use neuralee_core::affinity::{
+    symmetrize, Params as AffinityParams, RowAffinities, Sample, Weights,
+};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::{exact, NeighborGraph, Search};
 use neuralee_core::network::optimizer::{self, Rule};
@@ -519,39 +521,64 @@ fn a_network_that_learns_a_map_comes_close_to_it() {
 }
 
 #[test]
-fn sampled_gradients_are_those_of_all_cells_on_average() {
+fn sampled_changes_of_the_gradient_are_those_of_all_cells_on_average() {
     // Over all samples of 3 of 7 cells, each in turn.
     let n = 7;
     let y = cells(n);
     let graph = exact(y.view(), 4, &()).unwrap();
     let weights = symmetrize(&graph, &rows(&graph, 2.0));
     let mut objective = Objective::new(y.view(), weights, 10.0, 2).unwrap();
-    let x: Vec<f64> = (0..2 * n)
-        .map(|i| Stream::new(2, 2).normal(i as u64))
-        .collect();
-    let mut expected = vec![0.0; 2 * n];
-    objective
-        .evaluate(&x, Repulsion::Exact, &mut expected, &())
-        .unwrap();
+    let places = |stream| -> Vec<f64> {
+        let stream = Stream::new(2, stream);
+        (0..2 * n).map(|i| stream.normal(i as u64)).collect()
+    };
+    let (before, now) = (places(0), places(1));
+    let mut gradient = |x: &[f64]| {
+        let mut gradient = vec![0.0; 2 * n];
+        objective
+            .evaluate(x, Repulsion::Exact, &mut gradient, &())
+            .unwrap();
+        gradient
+    };
+    let (first, second) = (gradient(&before), gradient(&now));
     let mut mean = vec![0.0; 2 * n];
     let mut samples = 0.0;
     for chosen in (0u32..1 << n).filter(|chosen| chosen.count_ones() == 3) {
         let ids: Vec<u32> = (0..n as u32).filter(|id| chosen >> id & 1 == 1).collect();
-        let mut gradient = vec![f64::NAN; 6];
+        let mut places = vec![(0, 0); n];
+        for (place, &id) in ids.iter().enumerate() {
+            places[id as usize] = (1, place as u32);
+        }
+        let sample = Sample {
+            ids: &ids,
+            batch: 1,
+            places: &places,
+        };
+        let rows = |x: &[f64]| -> Vec<f64> {
+            ids.iter()
+                .flat_map(|&id| &x[2 * id as usize..][..2])
+                .copied()
+                .collect()
+        };
+        let mut change = vec![f64::NAN; 6];
         objective
-            .sampled_gradient(&x, &ids, Method::Exact, &mut gradient, &())
+            .sampled_change(
+                &sample,
+                &rows(&before),
+                &rows(&now),
+                Method::Exact,
+                &mut change,
+                &(),
+            )
             .unwrap();
-        for (&id, g) in ids.iter().zip(gradient.chunks_exact(2)) {
-            mean[2 * id as usize] += g[0];
-            mean[2 * id as usize + 1] += g[1];
+        for (&id, change) in ids.iter().zip(change.chunks_exact(2)) {
+            mean[2 * id as usize] += change[0];
+            mean[2 * id as usize + 1] += change[1];
         }
         samples += 1.0;
     }
-    for (mean, expected) in mean.iter().zip(&expected) {
-        assert!(
-            (mean / samples - expected).abs() < 1e-12,
-            "{mean} {expected}"
-        );
+    for (i, mean) in mean.iter().enumerate() {
+        assert!((mean / samples - (second[i] - first[i])).abs() < 1e-12);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 pub use search::Search;
 pub use symmetrize::symmetrize;
 pub(crate) use symmetrize::SINGLE_FROM;
-pub use weights::Weights;
+pub use weights::{Sample, Weights};
 
 /// Rows solved between two looks at the monitor.
 const ROWS_PER_TASK: usize = 256;

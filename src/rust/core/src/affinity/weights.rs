@@ -24,6 +24,25 @@ pub struct Weights {
     pub(super) entries: Entries,
 }
 
+/// One of the batches into which all points are divided.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// Its points.
+    pub ids: &'a [u32],
+    /// Number of the batch.
+    pub batch: u32,
+    /// Of every point, the batch that it is in and its place there.
+    pub places: &'a [(u32, u32)],
+}
+
+impl Sample<'_> {
+    /// The place of a point, if it is in this batch.
+    fn place(&self, id: u32) -> Option<usize> {
+        let (batch, place) = self.places[id as usize];
+        (batch == self.batch).then_some(place as usize)
+    }
+}
+
 /// Entries row by row, columns ascending within a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Entries {
@@ -191,27 +210,16 @@ impl Weights {
 
     /// result_n = sum_m w_nm (x_n - x_m): the product L+ X for X by rows, d columns.
     pub fn laplacian_product(&self, x: &[f64], d: usize, result: &mut [f64]) {
-        self.laplacian_rows(|place| place, x, d, result);
-    }
-
-    /// Some rows of L+ X: at each place of `result` the one that `row` names.
-    pub fn laplacian_rows(
-        &self,
-        row: impl Fn(usize) -> usize + Copy + Sync,
-        x: &[f64],
-        d: usize,
-        result: &mut [f64],
-    ) {
         match d {
-            1 => self.laplacian_rows_in::<1>(row, x, result),
-            2 => self.laplacian_rows_in::<2>(row, x, result),
-            3 => self.laplacian_rows_in::<3>(row, x, result),
+            1 => self.laplacian_product_in::<1>(x, result),
+            2 => self.laplacian_product_in::<2>(x, result),
+            3 => self.laplacian_product_in::<3>(x, result),
             _ => result
                 .par_chunks_mut(ROWS_PER_TASK * d)
                 .enumerate()
                 .for_each(|(task, chunk)| {
                     for (i, out) in chunk.chunks_exact_mut(d).enumerate() {
-                        let row = row(task * ROWS_PER_TASK + i);
+                        let row = task * ROWS_PER_TASK + i;
                         out.fill(0.0);
                         for (column, w) in self.row(row) {
                             for a in 0..d {
@@ -223,19 +231,41 @@ impl Weights {
         }
     }
 
-    fn laplacian_rows_in<const D: usize>(
-        &self,
-        row: impl Fn(usize) -> usize + Sync,
-        x: &[f64],
-        result: &mut [f64],
-    ) {
+    /// The same for some points alone, as if there were no others: x and the result have
+    /// one row for each point of the sample.
+    pub fn sampled_product(&self, sample: &Sample<'_>, x: &[f64], d: usize, result: &mut [f64]) {
+        let ids = sample.ids;
+        result
+            .par_chunks_mut(ROWS_PER_TASK * d)
+            .enumerate()
+            .for_each(|(task, chunk)| {
+                for (i, out) in chunk.chunks_exact_mut(d).enumerate() {
+                    let place = task * ROWS_PER_TASK + i;
+                    if let Some(&ahead) = ids.get(place + AHEAD) {
+                        self.prefetch(ahead as usize);
+                    }
+                    out.fill(0.0);
+                    let here = &x[place * d..][..d];
+                    for (column, w) in self.row(ids[place] as usize) {
+                        let Some(other) = sample.place(column) else {
+                            continue;
+                        };
+                        for (out, (a, b)) in out.iter_mut().zip(here.iter().zip(&x[other * d..])) {
+                            *out += w * (a - b);
+                        }
+                    }
+                }
+            });
+    }
+
+    fn laplacian_product_in<const D: usize>(&self, x: &[f64], result: &mut [f64]) {
         match &self.entries {
             Entries::Double { columns, values } => {
                 let entry = |at: usize| (columns[at], values[at]);
-                self.sums_of_rows::<D, 1>(row, entry, x, result);
+                self.product_of_rows::<D, 1>(entry, x, result);
             }
             Entries::Single(entries) => {
-                self.sums_of_rows::<D, 4>(row, |at| unpack(entries[at]), x, result);
+                self.product_of_rows::<D, 4>(|at| unpack(entries[at]), x, result);
             }
         }
     }
@@ -253,9 +283,8 @@ impl Weights {
     }
 
     /// Each row is summed in `LANES` parts, which the processor adds up side by side.
-    fn sums_of_rows<const D: usize, const LANES: usize>(
+    fn product_of_rows<const D: usize, const LANES: usize>(
         &self,
-        row: impl Fn(usize) -> usize + Sync,
         entry: impl Fn(usize) -> (u32, f64) + Sync,
         x: &[f64],
         result: &mut [f64],
@@ -266,12 +295,8 @@ impl Weights {
             .par_chunks_mut(ROWS_PER_TASK)
             .enumerate()
             .for_each(|(task, chunk)| {
-                let length = chunk.len();
                 for (i, out) in chunk.iter_mut().enumerate() {
-                    let n = row(task * ROWS_PER_TASK + i);
-                    if i + AHEAD < length {
-                        self.prefetch(row(task * ROWS_PER_TASK + i + AHEAD));
-                    }
+                    let n = task * ROWS_PER_TASK + i;
                     let here = points[n];
                     let mut sums = [[0.0; D]; LANES];
                     let add = |sum: &mut [f64; D], at: usize| {

@@ -28,16 +28,3 @@ pub fn evaluate(weights: &Weights, x: &[f64], d: usize, gradient: &mut [f64]) ->
         .collect();
     parts.iter().sum()
 }
-
-/// The rows of some cells of 4 L+ X, times `scale`.
-pub fn gradient_of_rows(
-    weights: &Weights,
-    x: &[f64],
-    d: usize,
-    ids: &[u32],
-    scale: f64,
-    gradient: &mut [f64],
-) {
-    weights.laplacian_rows(|place| ids[place] as usize, x, d, gradient);
-    gradient.iter_mut().for_each(|g| *g *= 4.0 * scale);
-}

@@ -21,7 +21,7 @@ mod spline;
 
 use ndarray::ArrayView2;
 
-use crate::affinity::Weights;
+use crate::affinity::{Sample, Weights};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -187,30 +187,31 @@ impl Objective {
         self.pairs.evaluate(x, how, scale, gradient, monitor)
     }
 
-    /// An estimate of the gradient of E(X) from the cells `ids`, a random sample of B among
-    /// the N: what each of them adds to it replaces `gradient`. `x`: all cells where they
-    /// were last seen, those of the sample where they are.
+    /// How the gradient of E has changed since the cells of a random sample moved from
+    /// `before` to `now` (B x d by rows), estimated from the pairs of the sample: replaces
+    /// `change`, one row for each cell.
     ///
-    /// They are attracted by all of their neighbours, N / B times as strongly, and repelled
-    /// by each other, whose N (N - 1) / (B (B - 1)) times as many pairs are all there are:
-    /// on average over the samples, the sum over cells is that over all of them.
-    pub fn sampled_gradient(
+    /// Each of the B (B - 1) ordered pairs stands for N (N - 1) / (B (B - 1)) of all, so
+    /// that the sum over the cells is, on average over the samples, that over all cells.
+    pub fn sampled_change(
         &self,
-        x: &[f64],
-        ids: &[u32],
+        sample: &Sample<'_>,
+        before: &[f64],
+        now: &[f64],
         method: Method,
-        gradient: &mut [f64],
+        change: &mut [f64],
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let scale = self.n() as f64 / ids.len() as f64;
-        attraction::gradient_of_rows(&self.weights, x, self.d, ids, scale, gradient);
-        let places = ids
-            .iter()
-            .flat_map(|&id| &x[id as usize * self.d..][..self.d]);
-        let places: Vec<f64> = places.copied().collect();
-        let mut pairs = self.pairs.of_sample(ids);
-        let how = pairs.plan(&places, method)?;
-        pairs.evaluate(&places, how, self.lambda, gradient, monitor)?;
+        let pairs_of = |count: usize| count as f64 * (count as f64 - 1.0);
+        let scale = pairs_of(self.n()) / pairs_of(sample.ids.len());
+        let moved: Vec<f64> = now.iter().zip(before).map(|(x, from)| x - from).collect();
+        self.weights.sampled_product(sample, &moved, self.d, change);
+        change.iter_mut().for_each(|g| *g *= 4.0 * scale);
+        let mut pairs = self.pairs.of_sample(sample.ids);
+        for (x, sign) in [(now, 1.0), (before, -1.0)] {
+            let how = pairs.plan(x, method)?;
+            pairs.evaluate(x, how, sign * self.lambda, change, monitor)?;
+        }
         Ok(())
     }
 }

@@ -45,6 +45,18 @@ pub(super) fn shuffled(n: usize, size: u64, seed: u64, epoch: u64) -> Vec<Vec<u3
     ids
 }
 
+/// Of every cell, the batch that it is in and its place there.
+pub(super) fn places(batches: &[Vec<u32>]) -> Vec<(u32, u32)> {
+    let n = batches.iter().map(Vec::len).sum();
+    let mut places = vec![(0, 0); n];
+    for (batch, ids) in batches.iter().enumerate() {
+        for (place, &id) in ids.iter().enumerate() {
+            places[id as usize] = (batch as u32, place as u32);
+        }
+    }
+    places
+}
+
 /// Divides the cells in the rows of `y` into random parts of about `size`, once for all
 /// epochs, each with affinities of its own at the same perplexity. `k`: neighbours of a
 /// cell within its part; `None` for three times the perplexity.

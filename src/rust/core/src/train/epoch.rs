@@ -1,7 +1,8 @@
 //! The steps of one epoch.
 
-use super::batches::shuffled;
+use super::batches::{places, shuffled};
 use super::{Batches, Evaluated, Run};
+use crate::affinity::Sample;
 use crate::monitor::Monitor;
 use crate::network::pass::{Batch, Dropout, Pass};
 use crate::optimize::centre;
@@ -39,7 +40,7 @@ impl Run {
                     self.step_from_all(&current, monitor)?;
                 }
             }
-            Batches::Shared { size } => self.steps_from_samples(size, current, monitor)?,
+            Batches::Shared { size } => self.steps_from_samples(size, &current, monitor)?,
             Batches::Independent => return self.steps_from_parts(monitor),
         }
         Ok(f64::NAN)
@@ -99,31 +100,46 @@ impl Run {
         Ok(())
     }
 
-    /// A step from each batch of cells. All cells start where the evaluation saw them, and
-    /// those of a batch move to where it sees them.
+    /// A step from each batch of cells, along the gradient of all cells at the places T where
+    /// the evaluation saw them, and what the batch S says of how it has changed since
+    /// (Johnson and Zhang 2013, "Accelerating stochastic gradient descent using predictive
+    /// variance reduction"):
+    ///
+    /// ```text
+    /// g_n = N / B dE/dx_n(T) + dE_S/dx_n(X) - dE_S/dx_n(T)      for n in S
+    /// ```
+    ///
+    /// with E_S from the pairs of S, N (N - 1) / (B (B - 1)) times each. The sum over cells
+    /// is that over all of them on average, and exact while X is at T.
     fn steps_from_samples(
         &mut self,
         size: u64,
-        current: Evaluated,
+        current: &Evaluated,
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let mut places = current.x;
         let params = self.state.params;
         let n = self.problem.objective.n();
         let batches = shuffled(n, size, params.seed, self.state.iteration);
-        let count = batches.len() as f64;
+        let places = places(&batches);
         for (b, ids) in batches.iter().enumerate() {
             monitor.check()?;
-            let factor = self.factor(b as f64 / count);
+            let factor = self.factor(b as f64 / batches.len() as f64);
             self.step_from_batch(ids, factor, monitor, |problem, mut x| {
-                let d = problem.objective.d();
-                align(&mut x, &places, ids, d);
-                for (&id, x) in ids.iter().zip(x.chunks_exact(d)) {
-                    places[id as usize * d..][..d].copy_from_slice(x);
-                }
-                let mut dx = vec![0.0; x.len()];
                 let objective = &problem.objective;
-                objective.sampled_gradient(&places, ids, params.method, &mut dx, monitor)?;
+                let d = objective.d();
+                centre(&mut x, d);
+                let before = rows(&current.x, ids, d);
+                let sample = Sample {
+                    ids,
+                    batch: b as u32,
+                    places: &places,
+                };
+                let mut dx = vec![0.0; x.len()];
+                objective.sampled_change(&sample, &before, &x, params.method, &mut dx, monitor)?;
+                let scale = n as f64 / ids.len() as f64;
+                for (dx, slope) in dx.iter_mut().zip(rows(&current.gradient, ids, d)) {
+                    *dx += scale * slope;
+                }
                 Ok(dx)
             })?;
         }
@@ -169,12 +185,12 @@ impl Run {
             monitor.check()?;
             let factor = self.factor(b as f64 / count);
             self.step_from_batch(ids, factor, monitor, |_, mut x| {
-                align(&mut x, &target, ids, d);
-                let scale = 1.0 / ids.len() as f64;
-                for (x, &id) in x.chunks_exact_mut(d).zip(ids) {
-                    for (x, target) in x.iter_mut().zip(&target[id as usize * d..]) {
-                        *x = 2.0 * scale * (*x - target);
-                    }
+                let mut wanted = rows(&target, ids, d);
+                centre(&mut wanted, d);
+                centre(&mut x, d);
+                let scale = 2.0 / ids.len() as f64;
+                for (x, wanted) in x.iter_mut().zip(&wanted) {
+                    *x = scale * (*x - wanted);
                 }
                 Ok(x)
             })
@@ -214,20 +230,10 @@ impl Run {
     }
 }
 
-/// Moves some cells as one, so that their mean is that of their places in `places`. E does
-/// not feel where a map lies as a whole, and steps leave it anywhere.
-fn align(x: &mut [f64], places: &[f64], ids: &[u32], d: usize) {
-    centre(x, d);
-    let mut mean = vec![0.0; d];
-    for &id in ids {
-        let place = &places[id as usize * d..][..d];
-        mean.iter_mut().zip(place).for_each(|(mean, v)| *mean += v);
-    }
-    for point in x.chunks_exact_mut(d) {
-        for (x, mean) in point.iter_mut().zip(&mean) {
-            *x += mean / ids.len() as f64;
-        }
-    }
+/// The rows of some cells.
+fn rows(x: &[f64], ids: &[u32], d: usize) -> Vec<f64> {
+    let rows = ids.iter().flat_map(|&id| &x[id as usize * d..][..d]);
+    rows.copied().collect()
 }
 
 fn wide(values: &[f32]) -> Vec<f64> {

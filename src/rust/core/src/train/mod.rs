@@ -81,8 +81,9 @@ pub enum Batches {
     /// The same step, but the hidden layers of few cells at a time are in memory, at the
     /// cost of computing them several times.
     Accumulated,
-    /// About so many cells, drawn anew in every epoch; all cells are used. Their attraction
-    /// is that to all their neighbours, wherever these were last seen.
+    /// About so many cells, drawn anew in every epoch; all cells are used. The gradient is
+    /// that of all cells at the start of the epoch, and what the batch says of its change
+    /// since.
     Shared {
         /// Cells of a batch.
         size: u64,
