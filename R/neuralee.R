@@ -19,8 +19,9 @@
 #'
 #' @section Batches:
 #' Without `batch_size` every epoch takes one step from all cells. With it, the cells are shuffled anew in each epoch and
-#' a step is made from every batch: a cell is attracted by all of its true neighbours, wherever these were last seen, and the
-#' repulsion among the cells of the batch stands for that among all. Many cells need fewer epochs so: 20,000 cells
+#' a step is made from every batch, along the gradient that all cells had at the start of the epoch, corrected by what the
+#' pairs within the batch say of its change since (Johnson and Zhang 2013). So the steps follow E of all cells and their true
+#' neighbours, whatever the size of the batch. Many cells need fewer epochs so: 10,000 cells
 #' a batch and 30 to 50 epochs serve a million. `accumulate = TRUE` takes the same one step as without
 #' batches, bit for bit, but holds the hidden layers of few cells at a time; it takes up to twice the time and
 #' serves wide networks on many cells. `batches = "independent"` is the scheme of the original package: a fixed
@@ -91,7 +92,8 @@
 #' @references Xiong J, Gong F, Wan L, Ma L (2020). NeuralEE: a GPU-accelerated elastic embedding dimensionality
 #'   reduction method for visualizing large-scale scRNA-seq data. *Frontiers in Genetics* 11, 786. Carreira-Perpinan (2010), "The
 #'   elastic embedding algorithm for dimensionality reduction", ICML. Ioffe and Szegedy (2015), "Batch normalization: accelerating
-#'   deep network training by reducing internal covariate shift", ICML (algorithm 2: moments over all cells).
+#'   deep network training by reducing internal covariate shift", ICML (algorithm 2: moments over all cells). Johnson and
+#'   Zhang (2013), "Accelerating stochastic gradient descent using predictive variance reduction", NeurIPS.
 #' @seealso [runNeuralEE()] for a SingleCellExperiment, [predict()][predict.neuralee_fit], [fine_tune()],
 #'   [save_neuralee()], [plot_trace()].
 #' @examples
