@@ -185,7 +185,7 @@ recorded_source <- function(sce, dimred, call = caller_env()) {
     return(reduction_of(from, source$dimred, source$n_dimred, call = call))
   }
   values <- assay_of(from, source$assay.type, call = call)
-  select_features(values, source$ntop, source$subset_row, source$scale, resolve_threads(NULL), call = call)
+  select_features(values, source$ntop, source$subset_row, source$scale, resolve_threads(NULL), call = call)$x
 }
 
 named_source <- function(sce, name, call = caller_env()) {
