@@ -47,4 +47,6 @@
 #'
 #' @keywords internal
 #' @importFrom rlang caller_env
-"_PACKAGE"
+#' @docType package
+#' @name neuralee-package
+NULL
