@@ -12,7 +12,8 @@
 #'
 #' @inheritParams calculateEE
 #' @param ... For the container methods, arguments of the matrix method; for that, arguments of [neuralee()] such as `lambda`,
-#'   `hidden`, `batch_size`, `maxit` or `verbose` (not `size`: subset the object instead).
+#'   `hidden`, `batch_size`, `maxit` or `verbose` (not `size`: subset the object instead; not `preprocess`: take `ntop`, `subset_row` and `scale`, or
+#'   [principal_components()]).
 #' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `NeuralEE1`, `NeuralEE2`, …; its attributes
 #'   `loss`, `trace`, `timing`, `params` and `model` are those of [neuralee()]. They survive subsetting. On `cbind` of two
 #'   objects they survive where they are identical; otherwise SingleCellExperiment drops them with a warning.
@@ -63,12 +64,12 @@ neuralee_house <- function() {
     keep = "a reduced dimension holds the map and its model.",
     attributes = function(fit, steps, source) {
       if (fit$params$metric == "cosine") steps$unit_length <- TRUE
-      # The source of genes, where components come from genes by known loadings.
-      if (steps$components > 0) source <- list(assay.type = attr(steps, "assay.type"), altexp = source$altexp)
+      # What new cells are taken from: the genes, where components come from genes by known loadings.
+      taken <- if (steps$components > 0) list(assay.type = attr(steps, "assay.type"), altexp = source$altexp) else source
       origin <- model_info(fit$model)[c("cells", "lambda", "perplexity", "k", "affinity")]
       list(
         params = new_ee_params(c(fit$params, list(source = source))),
-        model = describe_model(fit$model, steps, origin, source)
+        model = describe_model(fit$model, steps, origin, taken)
       )
     }
   )

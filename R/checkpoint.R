@@ -53,6 +53,16 @@ read_resume <- function(resume, checkpoint, check, call = caller_env()) {
   state
 }
 
+# A resumed run keeps its own number of iterations.
+warn_resumed <- function(state, maxit, kept, remedy, call = caller_env()) {
+  if (!is.null(state) && !is.null(maxit) && maxit != kept) {
+    rlang::warn(
+      c(sprintf("The resumed run keeps its own `maxit`, %.0f.", kept), i = remedy),
+      class = "neuralee_warning_resumed", call = call
+    )
+  }
+}
+
 resume_bytes <- function(resume, call = caller_env()) {
   if (is.null(resume) || is.raw(resume)) {
     return(resume)

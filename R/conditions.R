@@ -16,6 +16,14 @@ abort_neuralee <- function(kind, message, remedy = NULL, call = caller_env(), ..
   )
 }
 
+# Errors of `expr` as errors of the function that the user called.
+with_call <- function(expr, call) {
+  withCallingHandlers(expr, neuralee_error = function(condition) {
+    condition$call <- if (is.environment(call)) rlang::frame_call(call) else call
+    rlang::cnd_signal(condition)
+  })
+}
+
 # Rust calls answer Ctrl-C with a classed condition; here the R code around them does too.
 classed_interrupts <- function(expr, call = caller_env()) {
   force(call)

@@ -68,6 +68,13 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
       "input", "`size` would embed only some of the cells.", "Subset the object first.", call = call
     )
   }
+  if ("preprocess" %in% names(list(...))) {
+    abort_neuralee(
+      "input", "`preprocess` is for neuralee(), which takes a matrix.",
+      "Choose and scale the genes with ntop, subset_row and scale, or give dimred = \"PCA\" after principal_components().",
+      call = call
+    )
+  }
   if ("keep" %in% names(list(...))) {
     abort_neuralee("input", sprintf("`keep` is for fits of %s(): %s", house$name, house$keep), call = call)
   }
@@ -80,7 +87,7 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
     steps <- chosen$steps
     source <- if (!is.null(source)) c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
   }
-  fit <- house$fit(x, d = d, threads = threads, ...)
+  fit <- with_call(house$fit(x, d = d, threads = threads, ...), call)
   do.call(SingleCellExperiment::reduced.dim.matrix, c(
     list(fit$embedding, loss = fit$loss, trace = new_ee_trace(fit$trace), timing = fit$timing),
     house$attributes(fit, steps, source)

@@ -27,7 +27,8 @@
 #' @param embedding The embedding: a numeric matrix with cells in rows, a fit of [ee()], or
 #'   a SingleCellExperiment that holds it.
 #' @param x The data: a numeric matrix, sparse matrix or data frame of numbers with the same
-#'   cells in rows (at least 3). It is made dense. For a SingleCellExperiment also the name
+#'   cells in rows (at least 3). It is made dense. For a fit with `preprocess`, give what entered the network
+#'   (`neuralee(keep = TRUE)$data`) rather than raw counts. For a SingleCellExperiment also the name
 #'   or number of a reducedDim, or the name of an assay (all its features); `NULL` stands for
 #'   the reducedDim or assay, with its genes and scaling, that [runEE()] computed the map from.
 #' @param labels One label per cell (factor, character or whole numbers), or `NULL`. Cells whose

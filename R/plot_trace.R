@@ -60,7 +60,7 @@ trace_of <- function(object, dimred, call = caller_env()) {
     !all(vapply(trace[trace_columns], is.numeric, NA))) {
     abort_neuralee(
       "input", "`object` carries no trace of an optimisation.",
-      "Give a fit of ee(), or a reduction that runEE() or calculateEE() made.", call = call
+      "Give a fit of ee() or neuralee(), or a reduction that runEE() or runNeuralEE() made.", call = call
     )
   }
   trace

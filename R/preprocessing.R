@@ -8,7 +8,8 @@
 #' The steps are taken in the order of the arguments: [log_shift()], then the features of largest variance
 #' ([subsample_genes()]), then either [standard_scale()] or, with `components`, [principal_components()]
 #' (`scale` brings the features to unit variance first). Sparse and delayed matrices are made dense
-#' only after the last step.
+#' only after the last step. Cells are not brought to a common library size: where that matters, divide by size factors
+#' first (for example by scater's `logNormCounts()`), in training and for new cells alike.
 #'
 #' @param log Replace counts by log(1 + x)?
 #' @param ntop Number of features of largest variance to keep; `NULL` for all.
@@ -26,6 +27,11 @@ preprocessing <- function(log = FALSE, ntop = NULL, scale = FALSE, components = 
   check_flag(scale, "scale")
   if (!is.null(ntop)) ntop <- check_count(ntop, "ntop", min = 1)
   if (!is.null(components)) components <- check_count(components, "components", min = 1)
+  if (!is.null(ntop) && !is.null(components) && components > ntop) {
+    abort_neuralee(
+      "input", sprintf("`components` is %d, but `ntop` keeps %d features.", components, ntop), "Give no more components than features."
+    )
+  }
   structure(
     list(log = log, ntop = ntop, scale = scale, components = components),
     class = "neuralee_preprocessing"

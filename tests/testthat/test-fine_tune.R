@@ -43,7 +43,7 @@ test_that("what cannot go on is refused", {
   expect_refused(tune(iris_x, data = iris_x[, 1:2]), "input", "`data` lacks")
   expect_refused(tune(iris_x[0, ]), "input", "no cells")
   expect_refused(tune(replace(iris_x, 3, NA)), "not_finite", "row 3")
-  expect_refused(tune(iris_x, hidden = 5), "input", "no argument `hidden`")
+  expect_refused(tune(iris_x, hidden = 5), "input", "`hidden` is what the model determines")
   expect_refused(tune(iris_x, learning_rate = 1), "input", "no argument")
   expect_refused(tune(iris_x[1:10, ]), "perplexity")
   expect_refused(fine_tune(ee(iris_x, perplexity = 20, maxit = 2, verbose = FALSE), iris_x), "input", "no model")
