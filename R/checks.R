@@ -11,9 +11,9 @@ describe <- function(x) {
   }
 }
 
-refuse_argument <- function(x, name, wanted, call) {
+refuse_argument <- function(x, name, wanted, call, kind = "input") {
   abort_neuralee(
-    "input", sprintf("`%s` is %s.", name, describe(x)), sprintf("Give %s.", wanted),
+    kind, sprintf("`%s` is %s.", name, describe(x)), sprintf("Give %s.", wanted),
     call = call
   )
 }
@@ -96,7 +96,7 @@ as_number_matrix <- function(x, name, call) {
   if (methods::is(x, "SummarizedExperiment")) {
     abort_neuralee(
       "input", sprintf("`%s` is a %s, but a matrix with cells in rows is needed.", name, class(x)[[1L]]),
-      "For a SingleCellExperiment use runEE() or calculateEE().",
+      "For a SingleCellExperiment use runEE() or runNeuralEE(), or take t(assay(x)).",
       call = call
     )
   }

@@ -56,7 +56,13 @@
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
 #' @param seed A whole number, 0 or more, for the random start, the subset and the approximate
 #'   search.
-#' @param device Where to compute; this version has `"cpu"` only.
+#' @param device Where to compute: `"cpu"` (the default; needs nothing else), `"cuda"` or `"cuda:1"` (a GPU, through libtorch),
+#'   `"torch"` (libtorch on the processor) or `"auto"` (the first GPU, else the processor). All but the
+#'   first need the backend that [build_torch_backend()] makes. Neighbours and affinities are always computed on the processor. The
+#'   results are those of `"cpu"` to rounding; on a GPU two runs may differ by rounding too.
+#' @param pin_memory For a GPU: keep all cells on the device? If `FALSE`, they stay in main memory and are sent in
+#'   blocks for each evaluation, which takes less memory there and more time. What a run takes on the device is estimated
+#'   before, and refused where it is more than nine tenths of its memory or `options(neuralee.max_device_memory_gb = )`.
 #' @param checkpoint A file that is rewritten (in one move, so that it is never half
 #'   written) every `every` iterations, at the end and on interrupt.
 #' @param resume `TRUE` goes on from `checkpoint` if that file exists and starts anew if not, so that a
@@ -106,12 +112,11 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
                metric = c("euclidean", "cosine"), affinity = c("entropic", "gaussian"),
                method = c("auto", "grid", "exact"),
                init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = 1e-5, every = 0,
-               seed = 42L, threads = NULL, device = "cpu", checkpoint = NULL, resume = NULL,
+               seed = 42L, threads = NULL, device = "cpu", pin_memory = TRUE, checkpoint = NULL, resume = NULL,
                callback = NULL, keep = FALSE, verbose = interactive()) {
   begin <- seconds_now()
   check_flag(verbose, "verbose")
   check_flag(keep, "keep")
-  check_device(device)
   d <- check_dimension(d)
   lambda <- check_lambda(lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
@@ -125,6 +130,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
   checkpoint <- check_checkpoint(checkpoint)
   state <- read_resume(resume, checkpoint, rs_ee_check_state)
   threads <- resolve_threads(threads)
+  place <- resolve_device(device, pin_memory, verbose)
 
   classed_interrupts({
     x <- check_cells(x)
@@ -143,10 +149,12 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
 
     session <- rust_call(rs_ee_open(
       x, attraction$attraction, lambda, d, method, start$name,
-      start$matrix, as.double(maxit), tol, seed, threads, progress_reporter(verbose, "Start"), state
+      start$matrix, as.double(maxit), tol, seed, threads, place,
+      progress_reporter(verbose, "Start"), state
     ))
     run <- run_session(ee_session(session), every, checkpoint, callback, verbose)
     summary <- rust_call(rs_ee_summary(session))
+    warn_resumed(state, if (!missing(maxit)) maxit, summary$maxit, "init = a finished map goes on from it.")
     end <- seconds_now()
 
     structure(

@@ -39,18 +39,6 @@ check_lambda <- function(lambda, call = caller_env()) {
   as.double(lambda)
 }
 
-check_device <- function(device, call = caller_env()) {
-  if (!identical(device, "cpu")) {
-    abort_neuralee(
-      "device",
-      sprintf("`device` is %s, but this version computes on \"cpu\" only.", describe(device)),
-      "Use device = \"cpu\".",
-      call = call
-    )
-  }
-  invisible(device)
-}
-
 # Elastic embedding repels cells by their distance in all features, so that a sparse
 # matrix has to be made dense and a DelayedMatrix read. The limit keeps a whole
 # transcriptome of a million cells from taking the machine down before a gene selection

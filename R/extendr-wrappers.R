@@ -57,7 +57,7 @@ rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, lambda, want_g
 
 rs_ee_defaults <- function() .Call(wrap__rs_ee_defaults)
 
-rs_ee_open <- function(x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state) .Call(wrap__rs_ee_open, x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, progress, state)
+rs_ee_open <- function(x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state) .Call(wrap__rs_ee_open, x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state)
 
 rs_ee_run <- function(session, iterations, progress) .Call(wrap__rs_ee_run, session, iterations, progress)
 
@@ -79,7 +79,7 @@ rs_neuralee_check <- function(settings, inputs, net) .Call(wrap__rs_neuralee_che
 
 rs_neuralee_defaults <- function() .Call(wrap__rs_neuralee_defaults)
 
-rs_neuralee_open <- function(x, attraction, lambda, settings, init, target, net, state, threads, progress) .Call(wrap__rs_neuralee_open, x, attraction, lambda, settings, init, target, net, state, threads, progress)
+rs_neuralee_open <- function(x, attraction, lambda, settings, init, target, net, state, threads, device, progress) .Call(wrap__rs_neuralee_open, x, attraction, lambda, settings, init, target, net, state, threads, device, progress)
 
 rs_neuralee_run <- function(session, epochs, progress) .Call(wrap__rs_neuralee_run, session, epochs, progress)
 
@@ -103,10 +103,14 @@ rs_model_info <- function(model) .Call(wrap__rs_model_info, model)
 
 rs_model_weights <- function(model) .Call(wrap__rs_model_weights, model)
 
-rs_model_map <- function(model, x, cells_in_rows, threads, progress) .Call(wrap__rs_model_map, model, x, cells_in_rows, threads, progress)
+rs_model_map <- function(model, x, cells_in_rows, threads, device, progress) .Call(wrap__rs_model_map, model, x, cells_in_rows, threads, device, progress)
 
 rs_model_inputs <- function(model, x, cells_in_rows, threads, progress) .Call(wrap__rs_model_inputs, model, x, cells_in_rows, threads, progress)
 
 rs_model_preprocessing <- function(model) .Call(wrap__rs_model_preprocessing, model)
 
 rs_model_save <- function(model, path) .Call(wrap__rs_model_save, model, path)
+
+rs_torch_describe <- function(path) .Call(wrap__rs_torch_describe, path)
+
+rs_torch_loaded <- function() .Call(wrap__rs_torch_loaded)

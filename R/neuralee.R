@@ -33,7 +33,8 @@
 #' @inheritSection ee Reproducibility
 #' @section Interrupting and resuming:
 #' Ctrl-C stops the run within about a second with a condition of class `neuralee_error_interrupted`. With `checkpoint`, the
-#' epochs done so far are in that file, and the same call with `resume =` that file goes on from there to the same bits. A fit
+#' epochs done so far are in that file, and the same call with `resume =` that file goes on from there to the same bits (`maxit`,
+#' `tol` and the other settings of the training are those of the interrupted run; for more epochs give `net = ` a finished fit). A fit
 #' that a `callback` stopped can be resumed too (`resume = fit`).
 #'
 #' @inheritParams ee
@@ -80,7 +81,7 @@
 #'     \item{`timing`}{seconds for `neighbors`, `affinity`, `init` (the map to learn), `optimize` and in `total`.}
 #'     \item{`params`}{list of all settings, with `iterations`, `best_iteration`, `converged`, `reason` and the `method` chosen.}
 #'     \item{`subset`}{row numbers of the cells where `size` was used, else `NULL`.}
-#'     \item{`model`}{the `neuralee_model` (see [save_neuralee()]), a few kilobytes without any cell.}
+#'     \item{`model`}{the `neuralee_model` (see [save_neuralee()]), 10 to 1,000 kilobytes without any cell.}
 #'     \item{`data`}{with `keep = TRUE`, the inputs of the network.}
 #'     \item{`state`}{raw bytes to resume from, where a callback stopped the run.}
 #'   }
@@ -111,12 +112,11 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
                      residual = FALSE, initial_sd = 0.1, net = NULL, optimizer = adam(), batch_size = NULL,
                      batches = c("shared", "independent"), accumulate = FALSE, preprocess = NULL, size = 1,
                      maxit = 500, pretrain = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
-                     threads = NULL, device = "cpu", save_embedding = NULL, checkpoint = NULL, resume = NULL,
+                     threads = NULL, device = "cpu", pin_memory = TRUE, save_embedding = NULL, checkpoint = NULL, resume = NULL,
                      callback = NULL, keep = FALSE, verbose = interactive()) {
   begin <- seconds_now()
   check_flag(verbose, "verbose")
   check_flag(keep, "keep")
-  check_device(device)
   lambda <- check_lambda(lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   every <- check_count(every, "every", min = 0)
@@ -136,6 +136,7 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
   snapshot <- check_snapshot(save_embedding)
   state <- read_resume(resume, checkpoint, rs_neuralee_check_state)
   threads <- resolve_threads(threads)
+  place <- resolve_device(device, pin_memory, verbose)
 
   classed_interrupts({
     x <- check_cells(x)
@@ -171,11 +172,13 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
 
     opened <- rust_call(rs_neuralee_open(
       x, attraction$attraction, lambda, settings, if (settings$pretrain > 0L) start$name else "none",
-      if (settings$pretrain > 0L) start$matrix, net$bytes, state, threads, progress_reporter(verbose, "Start")
+      if (settings$pretrain > 0L) start$matrix, net$bytes, state, threads, place,
+      progress_reporter(verbose, "Start")
     ))
     session <- opened$session
     run <- run_session(neuralee_session(session), every, checkpoint, callback, verbose, snapshot)
     summary <- rust_call(rs_neuralee_summary(session))
+    warn_resumed(state, if (!missing(maxit)) maxit, summary$maxit, "net = a finished fit takes its weights further.")
     trace <- neuralee_trace(rust_call(rs_neuralee_trace(session)), settings$batches)
     finished <- rust_call(rs_neuralee_finish(session, progress_reporter(verbose, "Finish")))
     end <- seconds_now()

@@ -4,10 +4,11 @@
 #' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell.
 #'
 #' The features of `newdata` are matched by name where the model and the data have names (in any order, and
-#' more of them do no harm), else by position. The preprocessing that was learned in training is applied. A DelayedMatrix is
+#' more of them do no harm), else by position, all features of the training in their order. Values are taken as they are: give
+#' the same kind (counts, logarithms, scaled values) as in training. The preprocessing that was learned in training is applied. A DelayedMatrix is
 #' read block by block.
 #'
-#' @param object A fit of [neuralee()] or [fine_tune()], or a model ([load_neuralee()]).
+#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that [runNeuralEE()] stored.
 #' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
 #'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object.
 #' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
@@ -19,6 +20,7 @@
 #'   [entropic_affinity()] for them. E of the new cells among themselves, with perplexity and lambda of the model, is
 #'   then in the attribute `loss` of the result.
 #' @param threads Number of threads, as in [ee()].
+#' @param device Where the network runs, as in [ee()].
 #' @param verbose Show progress?
 #' @param ... Not used.
 #' @return A matrix with a row for every cell and the columns `NeuralEE1`, `NeuralEE2`, ….
@@ -35,17 +37,25 @@
 #' attr(predict(fit, x[51:150, ], affinity = "entropic"), "loss")
 #' @export
 predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
-                                 threads = NULL, verbose = interactive()) {
+                                 threads = NULL, device = "cpu", verbose = interactive()) {
   check_predict_dots(list(...))
-  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, verbose)
+  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, verbose)
+}
+
+#' @rdname predict.neuralee_fit
+#' @exportS3Method stats::predict
+predict.reduced.dim.matrix <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
+                                       threads = NULL, device = "cpu", verbose = interactive()) {
+  check_predict_dots(list(...))
+  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, verbose)
 }
 
 #' @rdname predict.neuralee_fit
 #' @export
 predict.neuralee_model <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
-                                   threads = NULL, verbose = interactive()) {
+                                   threads = NULL, device = "cpu", verbose = interactive()) {
   check_predict_dots(list(...))
-  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, verbose)
+  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, verbose)
 }
 
 check_predict_dots <- function(given, call = caller_env()) {
@@ -53,7 +63,7 @@ check_predict_dots <- function(given, call = caller_env()) {
   check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
 }
 
-map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threads, verbose, call = caller_env()) {
+map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threads, device, verbose, call = caller_env()) {
   if (none) {
     abort_neuralee(
       "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit).", call = call
@@ -61,6 +71,7 @@ map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threa
   }
   check_flag(verbose, "verbose", call = call)
   threads <- resolve_threads(threads, call = call)
+  place <- resolve_device(device, TRUE, verbose, call = call)
   model <- model_of(object, call = call)
   info <- model_info(model, call = call)
   cells <- cells_for_model(newdata, info, assay.type, dimred, call = call)
@@ -68,7 +79,8 @@ map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threa
   classed_interrupts(
     {
       places <- by_blocks(cells, info$d, "mapping", progress, call, function(block) {
-        rust_call(rs_model_map(model$bytes, block, cells$at == "rows", threads, if (!is_delayed(cells$x)) progress), call = call)
+        reporter <- if (!is_delayed(cells$x)) progress
+        rust_call(rs_model_map(model$bytes, block, cells$at == "rows", threads, place, reporter), call = call)
       })
       places <- name_embedding(places, cells$names, "NeuralEE")
       if (!is.null(affinity)) {
@@ -180,20 +192,24 @@ match_features <- function(x, info, axis, name, call) {
     }
     return(take(x, match(wanted, names), axis))
   }
+  # By position among all features of the training: those that were chosen have an order of their own.
   count <- dim(x)[[axis]]
-  if (count == info$features) {
-    return(x)
-  }
-  if (!is.null(info$selected) && count == info$width) {
-    return(take(x, info$selected, axis))
+  if (count == info$width) {
+    return(if (is.null(info$selected)) x else take(x, info$selected, axis))
   }
   abort_neuralee(
     "input",
     sprintf(
-      "`%s` has %d features, but the model takes %d%s.", name, count, info$features,
-      if (is.null(info$selected)) "" else sprintf(", or those among all %.0f of its training", info$width)
+      "`%s` has %d features, but the model takes %.0f%s.", name, count, info$width,
+      if (is.null(info$selected)) "" else sprintf(" (of which it uses %d)", info$features)
     ),
-    if (axis == 2L && dim(x)[[1L]] == info$features) "Cells belong in the rows: transpose it." else "Give the same features in the same order.",
+    if (axis == 2L && dim(x)[[1L]] == info$width) {
+      "Cells belong in the rows: transpose it."
+    } else if (is.null(info$selected)) {
+      "Give the same features in the same order."
+    } else {
+      "Give all features of the training in their order, or name them."
+    },
     call = call
   )
 }
@@ -212,7 +228,9 @@ container_values <- function(x, info, assay.type, dimred, call) {
   # A model that was trained on a reduction without its loadings can only take that again.
   if (is.null(dimred) && is.null(assay.type)) dimred <- as_entry(source$dimred)
   if (!is.null(dimred)) {
-    values <- if (seurat) seurat_reduction(x, dimred, call) else reduction_of(x, dimred, call = call)
+    values <- with_loadings_hint(
+      if (seurat) seurat_reduction(x, dimred, call) else reduction_of(x, dimred, call = call), source
+    )
     # Dimensions are matched by their names, or are the first ones.
     if (is.null(colnames(values))) values <- values[, seq_len(min(ncol(values), info$features)), drop = FALSE]
     return(list(x = values, at = "rows"))
@@ -220,6 +238,24 @@ container_values <- function(x, info, assay.type, dimred, call) {
   assay.type <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "logcounts"
   values <- if (seurat) seurat_layer(x, assay.type, call) else assay_of(x, assay.type, call = call)
   list(x = values, at = "columns")
+}
+
+# A model of a reduction without known loadings cannot make that reduction of new cells.
+with_loadings_hint <- function(expr, source) {
+  if (is.null(source$dimred)) {
+    return(expr)
+  }
+  tryCatch(expr, neuralee_error_input = function(condition) {
+    abort_neuralee(
+      "input", rlang::cnd_header(condition),
+      sprintf(
+        paste(
+          "The model takes the reduction \"%s\" and does not know its loadings: project new cells on those of the training, or",
+          "train on principal_components(), whose loadings become part of the model."
+        ), source$dimred
+      ), call = condition$call
+    )
+  })
 }
 
 # A name or number that a model keeps as text.

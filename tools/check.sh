@@ -82,6 +82,23 @@ step "rustfmt" cargo fmt $cargo_in --all --check
 step "clippy" cargo clippy -q $cargo_in --release --workspace --all-targets --features hdf5 -- -D warnings
 step "clippy without HDF5" cargo clippy -q $cargo_in --release --workspace --all-targets -- -D warnings
 
+# The libtorch backend is built against a libtorch of the processor alone; where none can be
+# fetched, its tests are skipped.
+torch_in="--manifest-path src/rust/torch/Cargo.toml"
+step "rustfmt of the libtorch backend" cargo fmt $torch_in --all --check
+libtorch=${NEURALEE_LIBTORCH:-$CARGO_TARGET_DIR/libtorch}
+if sh tools/libtorch.sh "$libtorch"; then
+  export NEURALEE_LIBTORCH="$libtorch" NEURALEE_TORCH_TARGET_DIR="$CARGO_TARGET_DIR/torch"
+  # Threads that wait for work leave the cores to those that have some.
+  export OMP_WAIT_POLICY=passive
+  step "clippy of the libtorch backend" env LIBTORCH="$libtorch" cargo clippy -q $torch_in --release --locked \
+    --all-targets --target-dir "$NEURALEE_TORCH_TARGET_DIR" -- -D warnings
+else
+  echo "SKIPPED: the libtorch backend, since no libtorch can be had (see above)"
+  export NEURALEE_TORCH=no
+  unset NEURALEE_LIBTORCH
+fi
+
 if cargo nextest --version >/dev/null 2>&1; then
   rust_tests "Rust tests" cargo nextest run $cargo_in --release -p neuralee-core --features hdf5
 else
@@ -94,6 +111,9 @@ R CMD INSTALL --library="$library" . >"$work/install.log" 2>&1
 status=$?
 [ $status = 0 ] || cat "$work/install.log"
 count "R CMD INSTALL from the source folder" $status
+if [ -n "${NEURALEE_LIBTORCH:-}" ]; then
+  step "the libtorch backend is part of the installation" test -f "$library/neuralee/torch/libneuralee_torch.so"
+fi
 
 # The program that writes the wrappers needs R as a shared library, which not every R is.
 wrappers() {

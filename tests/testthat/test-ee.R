@@ -198,7 +198,7 @@ test_that("bad input is refused with its class and a way out", {
   expect_refused(embed(maxit = 0), "input", "maxit")
   expect_refused(embed(tol = -1), "input", "tol")
   expect_refused(embed(every = -1), "input", "every")
-  expect_refused(embed(device = "cuda"), "device", "only")
+  expect_refused(embed(device = "gpu"), "device", "\"cuda:1\"")
   expect_refused(embed(callback = "stop"), "input", "function")
   expect_refused(embed(callback = function() 1), "input", "three arguments")
   expect_refused(embed(checkpoint = "/dev/null"), "input", "regular")

@@ -248,7 +248,7 @@ test_that("bad input is refused with its class and a way out", {
   expect_refused(train(batches = "independent", batch_size = 10), "perplexity", "larger batch_size")
   expect_refused(train(batches = "independent", batch_size = 50, accumulate = TRUE), "input", "accumulate")
   expect_refused(train(preprocess = TRUE), "input", "preprocessing\\(\\)")
-  expect_refused(train(device = "cuda"), "device", "only")
+  expect_refused(train(device = "gpu"), "device", "\"cuda:1\"")
   expect_refused(train(callback = function() 1), "input", "epoch, loss and embedding")
   expect_refused(train(d = 0), "dimension", "1 to 50")
   expect_refused(train(d = 4, method = "grid"), "dimension", "exact")

@@ -16,6 +16,7 @@ use neuralee_core::{Error as CoreError, Result as CoreResult};
 
 use crate::convert::{matrix_view, to_r_matrix, Outcome};
 use crate::job;
+use crate::torch::Torch;
 
 pub(crate) fn unknown(argument: &str, value: &str) -> CoreError {
     CoreError::internal(format!("`{argument}` cannot be {value:?}."), "")
@@ -358,9 +359,11 @@ fn rs_ee_open(
     tol: f64,
     seed: f64,
     threads: i32,
+    device: Robj,
     progress: Robj,
     state: Nullable<Raw>,
 ) -> Outcome<ExternalPtr<Session>> {
+    let device = Torch::of(&device, threads)?;
     let params = Params {
         method: method_named(method)?,
         maxit: maxit as u64,
@@ -387,7 +390,10 @@ fn rs_ee_open(
     let (run, order) = job::run(threads, &progress, move |monitor| {
         let reordered = order.as_ref().map(|order| placed(inputs, order));
         let inputs = reordered.as_ref().map_or(inputs, |rows| rows.view());
-        let objective = Objective::new(inputs, weights, first, d)?;
+        let mut objective = Objective::new(inputs, weights, first, d)?;
+        if let Some(device) = &device {
+            objective = objective.on(&**device, monitor)?;
+        }
         let run = match (state, given, start) {
             (Some(state), _, _) => Run::resume(objective, further, state)?,
             (None, Some(given), _) => {

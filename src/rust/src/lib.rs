@@ -20,6 +20,7 @@ pub mod model;
 pub mod preprocess;
 pub mod sample;
 pub mod system;
+pub mod torch;
 pub mod train;
 
 extendr_module! {
@@ -32,4 +33,5 @@ extendr_module! {
     use embed;
     use train;
     use model;
+    use torch;
 }

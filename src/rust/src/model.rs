@@ -12,6 +12,7 @@ use neuralee_core::{Error as CoreError, Result as CoreResult};
 use crate::convert::{or_null, to_r_matrix, Outcome};
 use crate::job;
 use crate::preprocess::{cells, Held};
+use crate::torch::Torch;
 use crate::train::{activation_name, Settings};
 
 /// The steps that lead from features to inputs, from a list that R made.
@@ -205,10 +206,16 @@ fn rs_model_map(
     x: Robj,
     cells_in_rows: bool,
     threads: i32,
+    device: Robj,
     progress: Robj,
 ) -> Outcome<RMatrix<f64>> {
+    let device = Torch::of(&device, threads)?;
     let d = |model: &Model| model.network.architecture().outputs;
-    mapped(&model, &x, cells_in_rows, threads, &progress, Model::map, d)
+    let map = |model: &Model, x: &Matrix<'_>, at: Cells, monitor: &dyn Monitor| match &device {
+        Some(device) => model.map_on(&**device, x, at, monitor),
+        None => model.map(x, at, monitor),
+    };
+    mapped(&model, &x, cells_in_rows, threads, &progress, map, d)
 }
 
 /// What enters the network for the cells of `x`.

@@ -23,6 +23,7 @@ use crate::embed::{
     Attraction,
 };
 use crate::job;
+use crate::torch::Torch;
 
 /// Iterations and tolerance of the map that a network learns first: it cannot follow the
 /// last digits.
@@ -243,9 +244,11 @@ fn rs_neuralee_open(
     net: Nullable<Raw>,
     state: Nullable<Raw>,
     threads: i32,
+    device: Robj,
     progress: Robj,
 ) -> Outcome<List> {
     let settings = Settings(&settings);
+    let device = Torch::of(&device, threads)?;
     let params = params_of(&settings)?;
     let d = settings.count("d")? as usize;
     let inputs = matrix_view(&x)?;
@@ -276,6 +279,9 @@ fn rs_neuralee_open(
         let reordered = order.as_ref().map(|order| placed(inputs, order));
         let inputs = reordered.as_ref().map_or(inputs, |rows| rows.view());
         let mut objective = Objective::new(inputs, weights, first, d)?;
+        if let Some(device) = &device {
+            objective = objective.on(&**device, monitor)?;
+        }
         let parts = match params.batches {
             Batches::Independent => {
                 let (size, at) = (part_size, (first, d));
@@ -291,6 +297,13 @@ fn rs_neuralee_open(
                 )?
             }
             _ => Vec::new(),
+        };
+        let parts = match &device {
+            Some(device) => parts
+                .into_iter()
+                .map(|part| part.on(&**device, monitor))
+                .collect::<CoreResult<_>>()?,
+            None => parts,
         };
         let mut map = target.map(|target| match &order {
             Some(order) => placed(target, order).iter().copied().collect(),
@@ -324,6 +337,7 @@ fn rs_neuralee_open(
             points: Points::new(inputs, &standard),
             objective,
             parts,
+            device,
         };
         monitor.stage("network", 0);
         let run = match state {
@@ -398,13 +412,13 @@ fn rs_neuralee_embedding(session: ExternalPtr<Session>) -> Outcome<RMatrix<f64>>
 /// What the run leaves: `list(model, embedding, loss, epoch)`, the bytes of the model of least E,
 /// not yet described (see `rs_model_describe()`), and the places of all cells by it.
 #[extendr]
-fn rs_neuralee_finish(session: ExternalPtr<Session>, progress: Robj) -> Outcome<List> {
+fn rs_neuralee_finish(mut session: ExternalPtr<Session>, progress: Robj) -> Outcome<List> {
     let Session {
         run,
         threads,
         standard,
         order,
-    } = &*session;
+    } = &mut *session;
     let network = run.best_network()?;
     let last = run.trace().last().map(|row| (row.loss, row.iteration));
     let (loss, epoch) = run.best().or(last).unwrap_or((f64::NAN, 0));

@@ -101,6 +101,7 @@ fn main() {
             points: Points::new(points.view(), &standard),
             objective,
             parts: Vec::new(),
+            device: None,
         };
         let params = Params {
             maxit: *epochs as u64,

@@ -11,6 +11,7 @@
 
 pub mod affinity;
 mod aligned;
+pub mod device;
 pub mod error;
 mod exponential;
 pub mod io;

@@ -34,6 +34,11 @@ impl Stream {
         }
     }
 
+    /// The number from which all others of the stream follow.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
     /// The 64 random bits at position `i`.
     pub fn bits(&self, i: u64) -> u64 {
         mix(self.key.wrapping_add(i.wrapping_add(1).wrapping_mul(WEYL)))

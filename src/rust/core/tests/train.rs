@@ -59,6 +59,7 @@ fn problem(y: &Array2<f64>, weights: Weights, parts: Vec<Part>) -> Problem {
         objective: Objective::new(y.view(), weights, 10.0, 2).unwrap(),
         points: Points::new(y.view(), &Standard::of(y.view()).unwrap()),
         parts,
+        device: None,
     }
 }
 

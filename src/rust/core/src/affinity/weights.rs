@@ -135,6 +135,17 @@ impl Weights {
         (self.starts[row]..self.starts[row + 1]).map(entry)
     }
 
+    /// Writes columns and weights of the entries from `first` on, as many as there is room for.
+    pub fn copy_entries(&self, first: usize, columns: &mut [i64], values: &mut [f64]) {
+        for (at, (column, value)) in (first..).zip(columns.iter_mut().zip(values)) {
+            let (id, weight) = match &self.entries {
+                Entries::Double { columns, values } => (columns[at], values[at]),
+                Entries::Single(entries) => unpack(entries[at]),
+            };
+            (*column, *value) = (i64::from(id), weight);
+        }
+    }
+
     fn get(&self, row: usize, column: u32) -> f64 {
         let (from, to) = (self.starts[row], self.starts[row + 1]);
         match &self.entries {

@@ -3,10 +3,12 @@
 mod preprocessing;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::network::pass::map;
 use crate::network::{Architecture, Moments, Network, Points, Standard};
@@ -159,6 +161,22 @@ impl Model {
                 Ok(())
             })?;
         Ok(places)
+    }
+
+    /// The same, with the passes through the network on a device.
+    pub fn map_on(
+        &self,
+        device: &dyn Device,
+        x: &Matrix<'_>,
+        cells: Cells,
+        monitor: &dyn Monitor,
+    ) -> Result<Vec<f64>> {
+        let inputs = self.inputs(x, cells, monitor)?;
+        let points = Points::of_rows(&inputs, &self.standard);
+        self.refuse_far(&points, 0)?;
+        let mut there = device.network(Arc::new(points), &self.network, monitor)?;
+        let places = there.map(&self.network, monitor)?;
+        Ok(places.into_iter().map(f64::from).collect())
     }
 
     /// Inputs of the network for the cells of `x`, before they are centred and scaled:

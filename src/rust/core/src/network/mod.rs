@@ -45,9 +45,14 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// What is added to the variances of hidden layer `l`.
+    pub fn epsilon(l: usize) -> f64 {
+        EPSILON[l.min(1)]
+    }
+
     /// 1 / sqrt(variance + epsilon) in hidden layer `l`.
     fn inverse_deviations(&self, l: usize) -> Vec<f64> {
-        let inverse = |variance: &f64| 1.0 / (variance + EPSILON[l.min(1)]).sqrt();
+        let inverse = |variance: &f64| 1.0 / (variance + Moments::epsilon(l)).sqrt();
         self.variance.iter().map(inverse).collect()
     }
 }

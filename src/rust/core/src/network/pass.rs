@@ -77,6 +77,18 @@ pub struct Dropout {
     pub step: u64,
 }
 
+impl Dropout {
+    /// The stream that decides over the units of hidden layer `l`.
+    fn stream(&self, l: usize) -> Stream {
+        Stream::new(self.seed, DROPOUT_STREAM + l as u64).substream(self.step)
+    }
+
+    /// The keys of these streams, of every hidden layer.
+    pub fn keys(&self, layers: usize) -> Vec<u64> {
+        (0..layers).map(|l| self.stream(l).key()).collect()
+    }
+}
+
 /// What passes keep of the hidden layers of all cells of a batch, by rows; its memory is
 /// used again by the next pass.
 #[derive(Debug, Clone, Default)]
@@ -322,10 +334,10 @@ impl<'a, T: Real> Pass<'a, T> {
     /// The factors of the hidden units of layer `l` for a block, 0 or 1 / (1 - share);
     /// false where no unit is dropped.
     fn mask(&self, l: usize, block: &Range<usize>, mask: &mut Vec<T>) -> bool {
-        let Some(Dropout { share, seed, step }) = self.dropout.filter(|d| d.share > 0.0) else {
+        let Some(dropout) = self.dropout.filter(|d| d.share > 0.0) else {
             return false;
         };
-        let stream = Stream::new(seed, DROPOUT_STREAM + l as u64).substream(step);
+        let (share, stream) = (dropout.share, dropout.stream(l));
         let width = self.network.architecture().hidden[l];
         let kept = T::of(1.0 / (1.0 - share));
         mask.clear();

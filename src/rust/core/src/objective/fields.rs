@@ -133,10 +133,15 @@ impl Fields {
         fields
     }
 
-    /// The rows of a random sample of B of the N points, each of whose B (B - 1) ordered
-    /// pairs stands for N (N - 1) / (B (B - 1)) of all.
+    /// S of a random sample of B of the N points, each of whose B (B - 1) ordered pairs
+    /// stands for N (N - 1) / (B (B - 1)) of all.
+    pub fn sampled_total(&self, count: usize) -> f64 {
+        let (n, sampled) = (self.n as f64, count as f64);
+        self.total * (sampled * (sampled - 1.0)) / (n * (n - 1.0))
+    }
+
+    /// The rows of such a sample.
     pub fn of_sample(&self, ids: &[u32]) -> Self {
-        let (n, sampled) = (self.n as f64, ids.len() as f64);
         let mut rows = Aligned::zeros(ids.len() * self.width);
         rows.par_chunks_mut(ROWS * self.width)
             .zip(ids.par_chunks(ROWS))
@@ -145,7 +150,7 @@ impl Fields {
             n: ids.len(),
             inputs: self.inputs,
             width: self.width,
-            total: self.total * (sampled * (sampled - 1.0)) / (n * (n - 1.0)),
+            total: self.sampled_total(ids.len()),
             stride: self.width,
             rows: Rows::Double(rows),
         }

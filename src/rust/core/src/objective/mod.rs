@@ -19,9 +19,12 @@ mod pairs;
 mod shape;
 mod spline;
 
+use std::sync::Arc;
+
 use ndarray::ArrayView2;
 
 use crate::affinity::{Sample, Weights};
+use crate::device::{Device, ObjectiveThere, Sampled};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -72,10 +75,47 @@ impl Energy {
 /// The objective of one data set.
 #[derive(Debug)]
 pub struct Objective {
-    weights: Weights,
+    weights: Arc<Weights>,
     pairs: Pairs,
     lambda: f64,
     d: usize,
+    /// Where E is evaluated, if not here.
+    there: Option<Box<dyn ObjectiveThere>>,
+}
+
+/// The inputs of the cells as factors of W-: w-_nm = c_n . q_m.
+#[derive(Debug, Clone)]
+pub struct Inputs(Arc<fields::Fields>);
+
+impl Inputs {
+    /// Number of cells.
+    pub fn n(&self) -> usize {
+        self.0.n
+    }
+
+    /// Columns of the inputs, D.
+    pub fn columns(&self) -> usize {
+        self.0.inputs
+    }
+
+    /// S, the sum of all squared distances over ordered pairs.
+    pub fn total(&self) -> f64 {
+        self.0.total
+    }
+
+    /// Writes rows q = (y, |y|^2, 1) of the centred inputs, D + 2 numbers each, from that of cell
+    /// `first` on, as many as there is room for.
+    pub fn copy_rows(&self, first: usize, rows: &mut [f64]) {
+        let (width, padded) = (self.0.inputs + 2, self.0.width);
+        let ids: Vec<u32> = (0..rows.len() / width)
+            .map(|i| (first + i) as u32)
+            .collect();
+        let mut wide = vec![0.0; ids.len() * padded];
+        self.0.copy_rows(&ids, &mut wide);
+        for (row, wide) in rows.chunks_exact_mut(width).zip(wide.chunks_exact(padded)) {
+            row.copy_from_slice(&wide[..width]);
+        }
+    }
 }
 
 impl Objective {
@@ -98,11 +138,20 @@ impl Objective {
             ));
         }
         Ok(Objective {
-            weights,
+            weights: Arc::new(weights),
             pairs: Pairs::new(y, d)?,
             lambda: check_lambda(lambda)?,
             d,
+            there: None,
         })
+    }
+
+    /// The same objective, evaluated on a device.
+    pub fn on(mut self, device: &dyn Device, monitor: &dyn Monitor) -> Result<Self> {
+        let inputs = Inputs(self.pairs.fields().clone());
+        self.there = Some(device.objective(inputs, self.weights.clone(), self.d, monitor)?);
+        self.pairs.plan_boxes(device.grid_bytes());
+        Ok(self)
     }
 
     /// Number of cells.
@@ -122,7 +171,8 @@ impl Objective {
 
     /// W+, where the rest is no longer wanted.
     pub fn into_weights(self) -> Weights {
-        self.weights
+        drop(self.there);
+        Arc::unwrap_or_clone(self.weights)
     }
 
     /// The weight of the repulsion.
@@ -164,6 +214,10 @@ impl Objective {
         gradient: &mut [f64],
         monitor: &dyn Monitor,
     ) -> Result<Energy> {
+        if let Some(there) = &mut self.there {
+            let how = self.pairs.summation(x, how)?;
+            return there.evaluate(x, self.lambda, &how, gradient, monitor);
+        }
         let attraction = attraction::evaluate(&self.weights, x, self.d, gradient);
         let repulsion = self.lambda
             * self
@@ -194,7 +248,7 @@ impl Objective {
     /// Each of the B (B - 1) ordered pairs stands for N (N - 1) / (B (B - 1)) of all, so
     /// that the sum over the cells is, on average over the samples, that over all cells.
     pub fn sampled_change(
-        &self,
+        &mut self,
         sample: &Sample<'_>,
         before: &[f64],
         now: &[f64],
@@ -204,6 +258,9 @@ impl Objective {
     ) -> Result<()> {
         let pairs_of = |count: usize| count as f64 * (count as f64 - 1.0);
         let scale = pairs_of(self.n()) / pairs_of(sample.ids.len());
+        if self.there.is_some() {
+            return self.sampled_change_there(sample, scale, before, now, method, change, monitor);
+        }
         let moved: Vec<f64> = now.iter().zip(before).map(|(x, from)| x - from).collect();
         self.weights.sampled_product(sample, &moved, self.d, change);
         change.iter_mut().for_each(|g| *g *= 4.0 * scale);
@@ -213,6 +270,43 @@ impl Objective {
             pairs.evaluate(x, how, sign * self.lambda, change, monitor)?;
         }
         Ok(())
+    }
+
+    fn sampled_change_there(
+        &mut self,
+        sample: &Sample<'_>,
+        scale: f64,
+        before: &[f64],
+        now: &[f64],
+        method: Method,
+        change: &mut [f64],
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
+        let Objective {
+            pairs,
+            lambda,
+            there,
+            ..
+        } = self;
+        let count = sample.ids.len();
+        let plan = |x: &[f64]| pairs.summation(x, pairs.plan_of(x, method, count)?);
+        let (how_before, how_now) = (plan(before)?, plan(now)?);
+        let sampled = Sampled {
+            ids: sample.ids,
+            total: pairs.fields().sampled_total(count),
+            scale,
+        };
+        match there {
+            Some(there) => there.change(
+                &sampled,
+                (before, &how_before),
+                (now, &how_now),
+                *lambda,
+                change,
+                monitor,
+            ),
+            None => Err(Error::internal("There is no device.", "")),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The repulsion among all pairs of some cells.
 
+use std::sync::Arc;
+
 use ndarray::ArrayView2;
 
 use super::fields::Fields;
 use super::shape::Shape;
 use super::{exact, grid, Method, Repulsion};
+use crate::device::Summation;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -30,18 +33,21 @@ const GROWTH: f64 = 2.0;
 /// buffers between evaluations.
 #[derive(Debug)]
 pub struct Pairs {
-    fields: Fields,
+    fields: Arc<Fields>,
     d: usize,
     workspace: grid::Workspace,
+    /// Bytes that a grid may take where another device sums: one box around all points.
+    boxed: Option<f64>,
 }
 
 impl Pairs {
     /// Those of all cells in the rows of `y`, in maps of `d` dimensions.
     pub fn new(y: ArrayView2<f64>, d: usize) -> Result<Self> {
         Ok(Pairs {
-            fields: Fields::new(y)?,
+            fields: Arc::new(Fields::new(y)?),
             d,
             workspace: grid::Workspace::default(),
+            boxed: None,
         })
     }
 
@@ -49,10 +55,40 @@ impl Pairs {
     /// over the samples, that of all.
     pub fn of_sample(&self, ids: &[u32]) -> Self {
         Pairs {
-            fields: self.fields.of_sample(ids),
+            fields: Arc::new(self.fields.of_sample(ids)),
             d: self.d,
             workspace: grid::Workspace::default(),
+            boxed: self.boxed,
         }
+    }
+
+    /// Plans for a device whose grid is one box of at most so many bytes.
+    pub fn plan_boxes(&mut self, most_bytes: f64) {
+        self.boxed = Some(most_bytes);
+    }
+
+    /// The factors of W-.
+    pub fn fields(&self) -> &Arc<Fields> {
+        &self.fields
+    }
+
+    /// What a device has to know of a plan; refuses a grid at X that has outgrown it.
+    pub fn summation(&self, x: &[f64], how: Repulsion) -> Result<Summation> {
+        let Repulsion::Grid { h } = how else {
+            return Ok(Summation {
+                h: 0.0,
+                taps: Vec::new(),
+            });
+        };
+        let shape = Shape::of(x, self.d);
+        let (bytes, _) = grid::box_cost(self.n(), &shape, h, self.fields.inputs + 2);
+        if !(bytes <= GROWTH * self.boxed.unwrap_or(GRID_BYTES)) {
+            return Err(too_wide());
+        }
+        Ok(Summation {
+            h,
+            taps: grid::taps_over(&shape, h),
+        })
     }
 
     /// Number of cells.
@@ -67,14 +103,19 @@ impl Pairs {
 
     /// Chooses the way to sum the repulsion at X.
     pub fn plan(&self, x: &[f64], method: Method) -> Result<Repulsion> {
-        self.plan_at(x, &Shape::of(x, self.d), method)
+        self.plan_of(x, method, self.n())
     }
 
-    fn plan_at(&self, x: &[f64], shape: &Shape, method: Method) -> Result<Repulsion> {
+    /// The same for `n` of the cells, which are at X.
+    pub fn plan_of(&self, x: &[f64], method: Method, n: usize) -> Result<Repulsion> {
+        self.plan_at(x, &Shape::of(x, self.d), method, n)
+    }
+
+    fn plan_at(&self, x: &[f64], shape: &Shape, method: Method, n: usize) -> Result<Repulsion> {
         let grid = Repulsion::Grid {
             h: spacing(shape.deviation),
         };
-        let cost = self.grid_cost(x, shape, grid);
+        let cost = self.grid_cost(x, shape, grid, n);
         match method {
             Method::Exact => Ok(Repulsion::Exact),
             Method::Grid if self.d > 3 => Err(Error::dimension(
@@ -92,7 +133,7 @@ impl Pairs {
                 )),
             },
             Method::Auto => match cost {
-                Some(flops) if flops < self.exact_cost() => Ok(grid),
+                Some(flops) if flops < self.exact_cost(n) => Ok(grid),
                 _ => Ok(Repulsion::Exact),
             },
         }
@@ -102,10 +143,11 @@ impl Pairs {
     /// plan, so that small changes of X do not change the approximated energy.
     pub fn replan(&self, x: &[f64], method: Method, current: Repulsion) -> Result<Repulsion> {
         let shape = Shape::of(x, self.d);
-        let fresh = self.plan_at(x, &shape, method)?;
+        let n = self.n();
+        let fresh = self.plan_at(x, &shape, method, n)?;
         let cost = |how| match how {
-            Repulsion::Exact => Some(self.exact_cost()),
-            Repulsion::Grid { .. } => self.grid_cost(x, &shape, how),
+            Repulsion::Exact => Some(self.exact_cost(n)),
+            Repulsion::Grid { .. } => self.grid_cost(x, &shape, how, n),
         };
         let accurate = match current {
             Repulsion::Exact => true,
@@ -117,8 +159,8 @@ impl Pairs {
         }
     }
 
-    /// Multiplications and additions of a grid at X, `None` where it would be too large.
-    fn grid_cost(&self, x: &[f64], shape: &Shape, how: Repulsion) -> Option<f64> {
+    /// Multiplications and additions of a grid at X, where `n` cells are, `None` where it would be too large.
+    fn grid_cost(&self, x: &[f64], shape: &Shape, how: Repulsion, n: usize) -> Option<f64> {
         let Repulsion::Grid { h } = how else {
             return None;
         };
@@ -126,8 +168,12 @@ impl Pairs {
             return None;
         }
         let width = self.fields.width;
+        if let Some(most_bytes) = self.boxed {
+            let (bytes, flops) = grid::box_cost(n, shape, h, self.fields.inputs + 2);
+            return (bytes <= most_bytes).then_some(flops);
+        }
         let tiling = grid::Tiling::covering(shape, h)?;
-        let points = grid::point_flops(self.n(), self.d, width);
+        let points = grid::point_flops(n, self.d, width);
         let cost = |sources: grid::TileSet| {
             let passes = grid::Passes::new(&tiling, sources.clone(), sources);
             (passes.bytes(width), points + passes.flops(width))
@@ -146,8 +192,8 @@ impl Pairs {
 
     /// Multiplications and additions of the exact sum; the constant is what a pair
     /// costs beside its weight, the exponential included, measured in such units.
-    fn exact_cost(&self) -> f64 {
-        (self.n() as f64).powi(2) * (2 * self.fields.inputs + 60) as f64
+    fn exact_cost(&self, n: usize) -> f64 {
+        (n as f64).powi(2) * (2 * self.fields.inputs + 60) as f64
     }
 
     /// sum_nm w-_nm exp(-|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
@@ -162,18 +208,13 @@ impl Pairs {
         match how {
             Repulsion::Exact => exact::evaluate(&self.fields, x, self.d, scale, gradient, monitor),
             Repulsion::Grid { h } => {
-                let too_wide = || {
-                    Error::memory(
-                        "The embedding is too wide for its grid.",
-                        "Use `method = \"auto\"` or `method = \"exact\"`.",
-                    )
-                };
                 let tiling =
                     grid::Tiling::covering(&Shape::of(x, self.d), h).ok_or_else(too_wide)?;
                 let Pairs {
                     fields,
                     workspace,
                     d,
+                    ..
                 } = self;
                 let evaluate = match d {
                     1 => grid::evaluate::<1>,
@@ -186,6 +227,13 @@ impl Pairs {
             }
         }
     }
+}
+
+fn too_wide() -> Error {
+    Error::memory(
+        "The embedding is too wide for its grid.",
+        "Use `method = \"auto\"` or `method = \"exact\"`.",
+    )
 }
 
 /// Grid spacing for the standard deviation of X, a power of two times the widest.

@@ -3,6 +3,7 @@
 use ndarray::{ArrayView2, Axis};
 
 use crate::affinity::{self, Affinities};
+use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::neighbors::{self, Search};
 use crate::objective::Objective;
@@ -19,6 +20,16 @@ pub struct Part {
     pub ids: Vec<u32>,
     /// E of these cells.
     pub objective: Objective,
+}
+
+impl Part {
+    /// The same part, whose E is evaluated on a device.
+    pub fn on(self, device: &dyn Device, monitor: &dyn Monitor) -> Result<Self> {
+        Ok(Part {
+            objective: self.objective.on(device, monitor)?,
+            ..self
+        })
+    }
 }
 
 /// How many batches of about `size` cells there are among `n`.

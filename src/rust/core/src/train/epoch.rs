@@ -1,10 +1,12 @@
 //! The steps of one epoch.
 
 use super::batches::{places, shuffled};
-use super::{Batches, Evaluated, Run};
+use super::engine::Step;
+use super::{wide, Batches, Evaluated, Run};
 use crate::affinity::Sample;
 use crate::monitor::Monitor;
-use crate::network::pass::{Batch, Dropout, Pass};
+use crate::network::pass::Dropout;
+use crate::objective::Objective;
 use crate::optimize::centre;
 use crate::{Error, Result};
 
@@ -66,38 +68,31 @@ impl Run {
     fn step_from_all(&mut self, current: &Evaluated, monitor: &dyn Monitor) -> Result<()> {
         let factor = self.factor(0.0);
         let keep = self.state.steps_from_all(self.network.architecture());
-        let batch = Batch::all(&self.problem.points);
-        let workspace = keep.then_some(&mut self.workspace);
-        let mut pass = Pass::again(&self.network, batch, &current.moments, workspace);
-        let gradient = pass.backward(&narrow(&current.gradient), monitor)?;
+        let dx = narrow(&current.gradient);
+        let Run {
+            engine, network, ..
+        } = self;
+        let gradient = engine.back(network, &current.moments, keep, &dx, monitor)?;
         self.optimizer.step(&mut self.network, &gradient, factor);
         Ok(())
     }
 
     /// One step from all cells with units dropped.
     fn step_with_dropout(&mut self, monitor: &dyn Monitor) -> Result<()> {
-        let (factor, dropout) = (self.factor(0.0), self.dropout());
-        let keep = self.state.params.batches == Batches::All;
-        let Run {
-            problem,
-            network,
-            optimizer,
-            state,
-            workspace,
-            ..
-        } = self;
-        let batch = Batch::all(&problem.points);
-        let workspace = keep.then_some(workspace);
-        let mut pass = Pass::forward(network, batch, dropout, workspace, monitor)?;
-        let mut x = wide(&pass.outputs(monitor)?);
-        let objective = &mut problem.objective;
-        centre(&mut x, objective.d());
-        let mut dx = vec![0.0; x.len()];
-        let how = objective.plan(&x, state.params.method)?;
-        objective.evaluate(&x, how, &mut dx, monitor)?;
-        let gradient = pass.backward(&narrow(&dx), monitor)?;
-        optimizer.step(network, &gradient, factor);
-        Ok(())
+        let factor = self.factor(0.0);
+        let step = Step {
+            ids: None,
+            dropout: self.dropout(),
+            keep: self.state.params.batches == Batches::All,
+        };
+        let method = self.state.params.method;
+        self.step(step, factor, monitor, |objective, mut x| {
+            centre(&mut x, objective.d());
+            let mut dx = vec![0.0; x.len()];
+            let how = objective.plan(&x, method)?;
+            objective.evaluate(&x, how, &mut dx, monitor)?;
+            Ok(dx)
+        })
     }
 
     /// A step from each batch of cells, along the gradient of all cells at the places T where
@@ -118,30 +113,41 @@ impl Run {
         monitor: &dyn Monitor,
     ) -> Result<()> {
         let params = self.state.params;
-        let n = self.problem.objective.n();
+        let n = self.objective.n();
         let batches = shuffled(n, size, params.seed, self.state.iteration);
         let places = places(&batches);
         for (b, ids) in batches.iter().enumerate() {
             monitor.check()?;
             let factor = self.factor(b as f64 / batches.len() as f64);
-            self.step_from_batch(ids, factor, monitor, |problem, mut x| {
-                let objective = &problem.objective;
-                let d = objective.d();
-                centre(&mut x, d);
-                let before = rows(&current.x, ids, d);
-                let sample = Sample {
-                    ids,
-                    batch: b as u32,
-                    places: &places,
-                };
-                let mut dx = vec![0.0; x.len()];
-                objective.sampled_change(&sample, &before, &x, params.method, &mut dx, monitor)?;
-                let scale = n as f64 / ids.len() as f64;
-                for (dx, slope) in dx.iter_mut().zip(rows(&current.gradient, ids, d)) {
-                    *dx += scale * slope;
-                }
-                Ok(dx)
-            })?;
+            self.step(
+                Step::of(ids, self.dropout()),
+                factor,
+                monitor,
+                |objective, mut x| {
+                    let d = objective.d();
+                    centre(&mut x, d);
+                    let before = rows(&current.x, ids, d);
+                    let sample = Sample {
+                        ids,
+                        batch: b as u32,
+                        places: &places,
+                    };
+                    let mut dx = vec![0.0; x.len()];
+                    objective.sampled_change(
+                        &sample,
+                        &before,
+                        &x,
+                        params.method,
+                        &mut dx,
+                        monitor,
+                    )?;
+                    let scale = n as f64 / ids.len() as f64;
+                    for (dx, slope) in dx.iter_mut().zip(rows(&current.gradient, ids, d)) {
+                        *dx += scale * slope;
+                    }
+                    Ok(dx)
+                },
+            )?;
         }
         Ok(())
     }
@@ -149,14 +155,15 @@ impl Run {
     /// A step from each part, by its own E.
     fn steps_from_parts(&mut self, monitor: &dyn Monitor) -> Result<f64> {
         let method = self.state.params.method;
-        let mut parts = std::mem::take(&mut self.problem.parts);
+        let mut parts = std::mem::take(&mut self.parts);
         let count = parts.len() as f64;
         let mut step = |(b, part): (usize, &mut super::Part)| {
             monitor.check()?;
             let factor = self.factor(b as f64 / count);
             let objective = &mut part.objective;
             let mut loss = f64::NAN;
-            self.step_from_batch(&part.ids, factor, monitor, |_, mut x| {
+            let step = Step::of(&part.ids, self.dropout());
+            self.step(step, factor, monitor, |_, mut x| {
                 centre(&mut x, objective.d());
                 let mut dx = vec![0.0; x.len()];
                 let how = objective.plan(&x, method)?;
@@ -166,7 +173,7 @@ impl Run {
             Ok(loss)
         };
         let losses: Result<Vec<f64>> = parts.iter_mut().enumerate().map(&mut step).collect();
-        self.problem.parts = parts;
+        self.parts = parts;
         Ok(losses?.iter().sum::<f64>() / count)
     }
 
@@ -177,23 +184,28 @@ impl Run {
             return Err(Error::internal("There is no map to learn.", ""));
         };
         let params = self.state.params;
-        let d = self.problem.objective.d();
-        let n = self.problem.objective.n();
+        let d = self.objective.d();
+        let n = self.objective.n();
         let batches = shuffled(n, pretraining_batch(n), params.seed, self.state.iteration);
         let count = batches.len() as f64;
         let mut step = |(b, ids): (usize, &Vec<u32>)| {
             monitor.check()?;
             let factor = self.factor(b as f64 / count);
-            self.step_from_batch(ids, factor, monitor, |_, mut x| {
-                let mut wanted = rows(&target, ids, d);
-                centre(&mut wanted, d);
-                centre(&mut x, d);
-                let scale = 2.0 / ids.len() as f64;
-                for (x, wanted) in x.iter_mut().zip(&wanted) {
-                    *x = scale * (*x - wanted);
-                }
-                Ok(x)
-            })
+            self.step(
+                Step::of(ids, self.dropout()),
+                factor,
+                monitor,
+                |_, mut x| {
+                    let mut wanted = rows(&target, ids, d);
+                    centre(&mut wanted, d);
+                    centre(&mut x, d);
+                    let scale = 2.0 / ids.len() as f64;
+                    for (x, wanted) in x.iter_mut().zip(&wanted) {
+                        *x = scale * (*x - wanted);
+                    }
+                    Ok(x)
+                },
+            )
         };
         let learned = batches.iter().enumerate().try_for_each(&mut step);
         self.state.target = Some(target);
@@ -202,30 +214,23 @@ impl Run {
 
     /// Runs some cells through the network, asks `slope` for the gradient with respect to
     /// their places, and takes a step.
-    fn step_from_batch(
+    fn step(
         &mut self,
-        ids: &[u32],
+        step: Step<'_>,
         factor: f64,
         monitor: &dyn Monitor,
-        slope: impl FnOnce(&super::Problem, Vec<f64>) -> Result<Vec<f64>>,
+        slope: impl FnOnce(&mut Objective, Vec<f64>) -> Result<Vec<f64>>,
     ) -> Result<()> {
-        let dropout = self.dropout();
         let Run {
-            problem,
+            objective,
+            engine,
             network,
-            optimizer,
-            batch_workspace,
             ..
         } = self;
-        let batch = Batch {
-            points: &problem.points,
-            ids: Some(ids),
-        };
-        let mut pass = Pass::forward(network, batch, dropout, Some(batch_workspace), monitor)?;
-        let x = wide(&pass.outputs(monitor)?);
-        let dx = slope(problem, x)?;
-        let gradient = pass.backward(&narrow(&dx), monitor)?;
-        optimizer.step(network, &gradient, factor);
+        let gradient = engine.step(network, step, monitor, |x| {
+            Ok(narrow(&slope(objective, wide(&x))?))
+        })?;
+        self.optimizer.step(&mut self.network, &gradient, factor);
         Ok(())
     }
 }
@@ -234,10 +239,6 @@ impl Run {
 fn rows(x: &[f64], ids: &[u32], d: usize) -> Vec<f64> {
     let rows = ids.iter().flat_map(|&id| &x[id as usize * d..][..d]);
     rows.copied().collect()
-}
-
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&v| f64::from(v)).collect()
 }
 
 fn narrow(values: &[f64]) -> Vec<f32> {

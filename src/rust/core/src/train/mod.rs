@@ -13,16 +13,18 @@
 //! one step an epoch, the one whose gradient is followed next.
 
 mod batches;
+mod engine;
 mod epoch;
 mod state;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::network::optimizer::{self, Optimizer};
-use crate::network::pass::{map, Batch, Pass, Workspace};
 use crate::network::{Architecture, Moments, Network, Points};
 use crate::objective::{Method, Objective, Repulsion};
 use crate::optimize::{centre, norm};
@@ -31,6 +33,7 @@ use crate::{Error, Result};
 pub use batches::{independent, Part};
 pub use state::{State, TraceRow};
 
+use engine::Engine;
 use state::{Best, KIND};
 
 /// What determines a run.
@@ -173,17 +176,18 @@ pub struct Problem {
     pub points: Points<f32>,
     /// The batches of [`Batches::Independent`], else none.
     pub parts: Vec<Part>,
+    /// Where cells go through the network, if not here. E is evaluated where the objectives are.
+    pub device: Option<Arc<dyn Device>>,
 }
 
 /// A run of training.
 pub struct Run {
-    problem: Problem,
+    objective: Objective,
+    parts: Vec<Part>,
+    engine: Engine,
     network: Network<f32>,
     optimizer: Optimizer<f32>,
     state: State,
-    /// Hidden layers of all cells; of no use where steps are made from fewer.
-    workspace: Workspace<f32>,
-    batch_workspace: Workspace<f32>,
     current: Option<Evaluated>,
 }
 
@@ -241,7 +245,7 @@ impl Run {
             trace: Vec::new(),
             stopped: None,
         };
-        let mut run = Run::of(problem, network, optimizer, state)?;
+        let mut run = Run::of(problem, network, optimizer, state, monitor)?;
         let started = Instant::now();
         run.evaluate(monitor)?;
         if !run.state.trace.is_empty() {
@@ -286,7 +290,7 @@ impl Run {
         if !optimizer.fits(network.values.len()) {
             return Err(foreign());
         }
-        let mut run = Run::of(problem, network, optimizer, state)?;
+        let mut run = Run::of(problem, network, optimizer, state, monitor)?;
         run.evaluate(monitor)?;
         Ok(run)
     }
@@ -296,6 +300,7 @@ impl Run {
         network: Network<f32>,
         optimizer: Optimizer<f32>,
         state: State,
+        monitor: &dyn Monitor,
     ) -> Result<Self> {
         let architecture = network.architecture();
         let independent = state.params.batches == Batches::Independent;
@@ -310,13 +315,24 @@ impl Run {
                 "",
             ));
         }
+        let Problem {
+            objective,
+            points,
+            parts,
+            device,
+        } = problem;
+        let points = Arc::new(points);
+        let engine = match device {
+            Some(device) => Engine::There(device.network(points, &network, monitor)?),
+            None => Engine::here(points),
+        };
         Ok(Run {
-            problem,
+            objective,
+            parts,
+            engine,
             network,
             optimizer,
             state,
-            workspace: Workspace::default(),
-            batch_workspace: Workspace::default(),
             current: None,
         })
     }
@@ -383,29 +399,23 @@ impl Run {
     fn evaluate(&mut self, monitor: &dyn Monitor) -> Result<()> {
         let lambda = self.state.lambdas[self.lambda_index()];
         let Run {
-            problem,
+            objective,
+            parts,
+            engine,
             network,
             state,
-            workspace,
             ..
         } = self;
-        let objective = &mut problem.objective;
         objective.set_lambda(lambda)?;
-        for part in &mut problem.parts {
+        for part in parts {
             part.objective.set_lambda(lambda)?;
         }
         let keep = state.steps_from_all(network.architecture());
-        let batch = Batch::all(&problem.points);
-        let pass = Pass::forward(network, batch, None, keep.then_some(workspace), monitor)?;
-        let d = objective.d();
-        let mut x: Vec<f64> = pass
-            .outputs(monitor)?
-            .iter()
-            .map(|&v| f64::from(v))
-            .collect();
-        let mean = centre(&mut x, d);
+        let (moments, x) = engine.all(network, keep, monitor)?;
+        let mut x = wide(&x);
+        let mean = centre(&mut x, objective.d());
         // Units make 0 of what is not a number, so that X may not show it.
-        let finite = mean.iter().all(|m| m.is_finite()) && network.is_finite(pass.moments());
+        let finite = mean.iter().all(|m| m.is_finite()) && network.is_finite(&moments);
         let mut gradient = vec![0.0; x.len()];
         let mut loss = f64::NAN;
         if finite {
@@ -417,7 +427,6 @@ impl Run {
             loss = objective.evaluate(&x, how, &mut gradient, monitor)?.total();
             state.how = Some(how);
         }
-        let moments = pass.moments().to_vec();
         self.current = Some(Evaluated {
             x,
             mean,
@@ -432,7 +441,7 @@ impl Run {
     /// judges whether the run has ended.
     fn record(&mut self, batch_loss: f64, started: Instant) {
         let last_stage = self.lambda_index() + 1 == self.state.lambdas.len();
-        let lambda = self.problem.objective.lambda();
+        let lambda = self.objective.lambda();
         let Run {
             state,
             network,
@@ -494,9 +503,12 @@ impl Run {
     }
 
     /// X of all cells by a network, N x d by rows.
-    pub fn map(&self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f64>> {
-        let x = map(network, &self.problem.points, monitor)?;
-        Ok(x.iter().map(|&v| f64::from(v)).collect())
+    pub fn map(&mut self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+        // A pass on a device takes the place of the last one.
+        if matches!(self.engine, Engine::There(_)) {
+            self.current = None;
+        }
+        Ok(wide(&self.engine.map(network, monitor)?))
     }
 
     /// X by the weights of the moment, N x d by rows, its mean at the origin; `None`
@@ -555,4 +567,8 @@ impl Run {
     pub fn save(&self, path: &std::path::Path) -> Result<()> {
         KIND.save(&self.state_bytes()?, path)
     }
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&v| f64::from(v)).collect()
 }

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use rayon::prelude::*;
 
 use super::fields::Fields;
+use super::shape::Shape;
 use crate::aligned::Aligned;
 use cells::{sort_by_cell, Sorted};
 use convolve::{convolve, convolve_last};
@@ -68,6 +69,28 @@ fn fused<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
 /// Multiplications and additions of spreading n points and of gathering at them.
 pub fn point_flops(n: usize, axes: usize, width: usize) -> f64 {
     4.0 * n as f64 * (ORDER as f64).powi(axes as i32) * width as f64
+}
+
+/// Nodes of one box around all points along every axis.
+fn box_nodes(shape: &Shape, h: f64) -> impl Iterator<Item = f64> + '_ {
+    let bounds = shape.low.iter().zip(&shape.high);
+    bounds.map(move |(low, high)| (high / h).floor() - (low / h).floor() + ORDER as f64)
+}
+
+/// The taps of the kernel that a box around all points needs.
+pub fn taps_over(shape: &Shape, h: f64) -> Vec<f64> {
+    kernel_taps(h, box_nodes(shape, h).fold(1.0, f64::max) as usize)
+}
+
+/// Bytes, and multiplications and additions, of the repulsion of n points on one box of nodes of
+/// `width` fields, along whose axes full matrices are multiplied.
+pub fn box_cost(n: usize, shape: &Shape, h: f64, width: usize) -> (f64, f64) {
+    let nodes: f64 = box_nodes(shape, h).product();
+    let lengths: f64 = box_nodes(shape, h).sum();
+    let fields = nodes * width as f64;
+    let points = point_flops(n, shape.low.len(), width);
+    // The nodes before and after a convolution.
+    (2.0 * 8.0 * fields, points + 2.0 * fields * lengths)
 }
 
 /// psi = sum_nm w-_nm K(x_n, x_m); its gradient times `scale` is added to `gradient`.

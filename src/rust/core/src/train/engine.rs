@@ -1,0 +1,127 @@
+//! Where cells go through the network: here, or on another device.
+
+use std::sync::Arc;
+
+use crate::device::NetworkThere;
+use crate::monitor::Monitor;
+use crate::network::pass::{map, Batch, Dropout, Pass, Workspace};
+use crate::network::{Moments, Network, Points};
+use crate::Result;
+
+/// Passes of some cells, and gradients back.
+#[derive(Debug)]
+pub(super) enum Engine {
+    /// By this crate.
+    Here {
+        points: Arc<Points<f32>>,
+        /// Hidden layers of all cells; of no use where steps are made from fewer.
+        all: Workspace<f32>,
+        batch: Workspace<f32>,
+    },
+    /// On a device.
+    There(Box<dyn NetworkThere>),
+}
+
+/// The cells of a step, and what is done to them.
+pub(super) struct Step<'a> {
+    /// The cells, or all.
+    pub ids: Option<&'a [u32]>,
+    pub dropout: Option<Dropout>,
+    /// Keep their hidden layers for the way back, rather than compute them anew?
+    pub keep: bool,
+}
+
+impl<'a> Step<'a> {
+    /// From a batch of cells.
+    pub fn of(ids: &'a [u32], dropout: Option<Dropout>) -> Self {
+        Step {
+            ids: Some(ids),
+            dropout,
+            keep: true,
+        }
+    }
+}
+
+impl Engine {
+    pub fn here(points: Arc<Points<f32>>) -> Self {
+        Engine::Here {
+            points,
+            all: Workspace::default(),
+            batch: Workspace::default(),
+        }
+    }
+
+    /// All cells with no unit dropped: the moments of the hidden layers, and X.
+    pub fn all(
+        &mut self,
+        network: &Network<f32>,
+        keep: bool,
+        monitor: &dyn Monitor,
+    ) -> Result<(Vec<Moments>, Vec<f32>)> {
+        match self {
+            Engine::Here { points, all, .. } => {
+                let batch = Batch::all(&**points);
+                let pass = Pass::forward(network, batch, None, keep.then_some(all), monitor)?;
+                let x = pass.outputs(monitor)?;
+                Ok((pass.moments().to_vec(), x))
+            }
+            Engine::There(there) => there.forward(network, None, None, keep, monitor),
+        }
+    }
+
+    /// The gradient of the parameters from dE/dX of the pass that [`Engine::all`] made last, whose
+    /// moments and `keep` are given again.
+    pub fn back(
+        &mut self,
+        network: &Network<f32>,
+        moments: &[Moments],
+        keep: bool,
+        dx: &[f32],
+        monitor: &dyn Monitor,
+    ) -> Result<Vec<f32>> {
+        match self {
+            Engine::Here { points, all, .. } => {
+                let batch = Batch::all(&**points);
+                Pass::again(network, batch, moments, keep.then_some(all)).backward(dx, monitor)
+            }
+            Engine::There(there) => there.backward(dx, monitor),
+        }
+    }
+
+    /// Cells forth, `slope` from X to dE/dX, and back.
+    pub fn step(
+        &mut self,
+        network: &Network<f32>,
+        step: Step<'_>,
+        monitor: &dyn Monitor,
+        slope: impl FnOnce(Vec<f32>) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
+        let Step { ids, dropout, keep } = step;
+        match self {
+            Engine::Here { points, all, batch } => {
+                let workspace = if ids.is_some() { batch } else { all };
+                let cells = Batch {
+                    points: &**points,
+                    ids,
+                };
+                let workspace = keep.then_some(workspace);
+                let mut pass = Pass::forward(network, cells, dropout, workspace, monitor)?;
+                let dx = slope(pass.outputs(monitor)?)?;
+                pass.backward(&dx, monitor)
+            }
+            Engine::There(there) => {
+                let (_, x) = there.forward(network, ids, dropout, keep, monitor)?;
+                let dx = slope(x)?;
+                there.backward(&dx, monitor)
+            }
+        }
+    }
+
+    /// X of all cells by the moments that the network holds.
+    pub fn map(&mut self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f32>> {
+        match self {
+            Engine::Here { points, .. } => map(network, points, monitor),
+            Engine::There(there) => there.map(network, monitor),
+        }
+    }
+}

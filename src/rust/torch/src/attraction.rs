@@ -1,0 +1,207 @@
+//! The attraction along the neighbours.
+
+use neuralee_torch_abi::{Caller, Entries};
+use tch::{Device, Kind, Tensor};
+
+use crate::{check, chunk, Outcome};
+
+/// Bytes that an entry takes while it is summed, for each dimension and beside.
+const ENTRY: usize = 64;
+
+/// W+ by rows: on the device, or asked for row by row.
+pub(crate) struct Attraction {
+    entries: Entries,
+    held: Option<Held>,
+    device: Device,
+    scratch: usize,
+}
+
+/// All entries: columns and values.
+struct Held {
+    columns: Tensor,
+    values: Tensor,
+}
+
+impl Attraction {
+    pub(crate) fn open(entries: Entries, device: Device, resident: bool, scratch: usize) -> Self {
+        let mut attraction = Attraction {
+            entries,
+            held: None,
+            device,
+            scratch,
+        };
+        if resident {
+            // SAFETY: the caller keeps them in place.
+            let total = unsafe { entries.starts.slice() }
+                .last()
+                .copied()
+                .unwrap_or(0);
+            let columns = Tensor::zeros([total as i64], (Kind::Int, device));
+            let values = Tensor::zeros([total as i64], (Kind::Double, device));
+            for (first, count) in chunk(total, 16, scratch) {
+                let (c, v) = attraction.read(first, count);
+                columns.narrow(0, first as i64, count as i64).copy_(&c);
+                values.narrow(0, first as i64, count as i64).copy_(&v);
+            }
+            attraction.held = Some(Held { columns, values });
+        }
+        attraction
+    }
+
+    fn read(&self, first: usize, count: usize) -> (Tensor, Tensor) {
+        let (mut columns, mut values) = (vec![0i64; count], vec![0.0f64; count]);
+        // SAFETY: there is room for `count` entries.
+        unsafe {
+            (self.entries.copy)(
+                self.entries.context,
+                first,
+                count,
+                columns.as_mut_ptr(),
+                values.as_mut_ptr(),
+            );
+        }
+        (
+            Tensor::from_slice(&columns).to_device(self.device),
+            Tensor::from_slice(&values).to_device(self.device),
+        )
+    }
+
+    /// Columns and values of some entries.
+    fn entries(&self, first: usize, count: usize) -> (Tensor, Tensor) {
+        match &self.held {
+            Some(held) => (
+                held.columns
+                    .narrow(0, first as i64, count as i64)
+                    .to_kind(Kind::Int64),
+                held.values.narrow(0, first as i64, count as i64),
+            ),
+            None => self.read(first, count),
+        }
+    }
+
+    /// sum_nm w+_nm |x_n - x_m|^2, and 4 L+ X added to `gradient`.
+    pub(crate) fn evaluate(
+        &self,
+        caller: &Caller,
+        x: &Tensor,
+        gradient: &mut Tensor,
+    ) -> Outcome<f64> {
+        // SAFETY: the caller keeps them in place.
+        let starts = unsafe { self.entries.starts.slice() };
+        let n = starts.len() - 1;
+        let d = x.size()[1] as usize;
+        let mut energy = Tensor::zeros([], (Kind::Double, self.device));
+        let mut first = 0;
+        let most = (self.scratch / (ENTRY + 32 * d)).max(1);
+        while first < n {
+            check(caller)?;
+            // As many rows as fit, one at least.
+            let end = starts.partition_point(|&start| start <= starts[first] + most) - 1;
+            let end = end.clamp(first + 1, n);
+            let (from, to) = (starts[first], starts[end]);
+            let lengths: Vec<i64> = (first..end)
+                .map(|row| (starts[row + 1] - starts[row]) as i64)
+                .collect();
+            let lengths = Tensor::from_slice(&lengths).to_device(self.device);
+            let rows = Tensor::arange_start(first as i64, end as i64, (Kind::Int64, self.device))
+                .repeat_interleave_self_tensor(&lengths, 0, (to - from) as i64);
+            let (columns, values) = self.entries(from, to - from);
+            let between = x.index_select(0, &rows) - x.index_select(0, &columns);
+            let pulls = &between * values.unsqueeze(1);
+            energy += (&pulls * &between).sum(Kind::Double);
+            let _ = gradient.index_add_(0, &rows, &(pulls * 4.0));
+            first = end;
+        }
+        Ok(energy.double_value(&[]))
+    }
+
+    /// 4 times the part of L+ X that comes from the entries among some cells, for X of these
+    /// cells alone, times `scale`.
+    pub(crate) fn among(
+        &self,
+        caller: &Caller,
+        ids: &[u32],
+        x: &Tensor,
+        scale: f64,
+    ) -> Outcome<Tensor> {
+        // SAFETY: the caller keeps them in place.
+        let starts = unsafe { self.entries.starts.slice() };
+        let place = Tensor::full(
+            [(starts.len() - 1) as i64],
+            -1i64,
+            (Kind::Int64, self.device),
+        );
+        let own = Tensor::arange(ids.len() as i64, (Kind::Int64, self.device));
+        let _ = place
+            .shallow_clone()
+            .index_copy_(0, &crate::index(ids, self.device), &own);
+        let mut product = x.zeros_like();
+        let mut done = 0;
+        let d = x.size()[1] as usize;
+        let most = (self.scratch / (ENTRY + 32 * d)).max(1);
+        while done < ids.len() {
+            check(caller)?;
+            let mut count = 0;
+            let mut end = done;
+            while end < ids.len() {
+                let row = ids[end] as usize;
+                let length = starts[row + 1] - starts[row];
+                if end > done && count + length > most {
+                    break;
+                }
+                count += length;
+                end += 1;
+            }
+            let mut rows = Vec::with_capacity(count);
+            let mut columns = Vec::new();
+            let mut values = Vec::new();
+            let mut at: Vec<i64> = Vec::with_capacity(count);
+            for (row, &id) in (done..end).zip(&ids[done..end]) {
+                let range = starts[id as usize]..starts[id as usize + 1];
+                rows.resize(rows.len() + range.len(), row as i64);
+                if self.held.is_some() {
+                    at.extend(range.map(|entry| entry as i64));
+                } else {
+                    let (from, length) = (columns.len(), range.len());
+                    columns.resize(from + length, 0i64);
+                    values.resize(from + length, 0.0f64);
+                    // SAFETY: there is room for the entries of the row.
+                    unsafe {
+                        (self.entries.copy)(
+                            self.entries.context,
+                            range.start,
+                            length,
+                            columns[from..].as_mut_ptr(),
+                            values[from..].as_mut_ptr(),
+                        );
+                    }
+                }
+            }
+            let (columns, values) = match &self.held {
+                Some(held) => {
+                    let at = Tensor::from_slice(&at).to_device(self.device);
+                    (
+                        held.columns.index_select(0, &at).to_kind(Kind::Int64),
+                        held.values.index_select(0, &at),
+                    )
+                }
+                None => (
+                    Tensor::from_slice(&columns).to_device(self.device),
+                    Tensor::from_slice(&values).to_device(self.device),
+                ),
+            };
+            let rows = Tensor::from_slice(&rows).to_device(self.device);
+            let others = place.index_select(0, &columns);
+            let inside = others.ge(0);
+            let (rows, others, values) = (
+                rows.masked_select(&inside),
+                others.masked_select(&inside),
+                values.masked_select(&inside),
+            );
+            let between = x.index_select(0, &rows) - x.index_select(0, &others);
+            let _ = product.index_add_(0, &rows, &(between * values.unsqueeze(1)));
+            done = end;
+        }
+        Ok(product * (4.0 * scale))
+    }
+}

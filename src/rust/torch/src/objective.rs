@@ -1,0 +1,215 @@
+//! E and its gradient.
+//!
+//! ```text
+//! E(X) = sum_nm w+_nm |x_n - x_m|^2 + lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
+//! grad_n = 4 (L+ X)_n - 4 lambda sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m)
+//! ```
+
+use neuralee_torch_abi::{Caller, ChangeArgs, EvaluateArgs, ObjectiveArgs, Repulsion, Rows};
+use tch::{Device, Kind, Tensor};
+
+use crate::attraction::Attraction;
+use crate::{check, chunk, device, exact, fetch, grid, matrix, Outcome};
+
+/// The rows q_m = (y_m, |y_m|^2, 1) of some cells.
+pub(crate) struct Inputs<'a> {
+    /// Number of the cells.
+    pub(crate) n: usize,
+    /// S of these cells.
+    pub(crate) total: f64,
+    /// D.
+    columns: usize,
+    held: Held<'a>,
+}
+
+enum Held<'a> {
+    /// On the device.
+    Here(&'a Tensor),
+    /// With the caller.
+    There(Rows<f64>, Device),
+}
+
+impl Inputs<'_> {
+    /// Length of a row, D + 2.
+    pub(crate) fn width(&self) -> usize {
+        self.columns + 2
+    }
+
+    /// Some rows.
+    pub(crate) fn rows(&self, first: usize, count: usize) -> Tensor {
+        match &self.held {
+            Held::Here(rows) => rows.narrow(0, first as i64, count as i64),
+            Held::There(rows, device) => read(rows, first, count, self.width(), *device),
+        }
+    }
+
+    /// S c_n = (-2 y_n, 1, |y_n|^2) for rows q_n, so that w-_nm = c_n . q_m.
+    pub(crate) fn coefficients(&self, rows: &Tensor) -> Tensor {
+        let columns = self.columns as i64;
+        Tensor::cat(
+            &[
+                rows.narrow(1, 0, columns) * -2.0,
+                rows.narrow(1, columns + 1, 1),
+                rows.narrow(1, columns, 1),
+            ],
+            1,
+        )
+    }
+}
+
+fn read(rows: &Rows<f64>, first: usize, count: usize, width: usize, device: Device) -> Tensor {
+    let mut values = vec![0.0; count * width];
+    // SAFETY: there is room for `count` rows.
+    unsafe { (rows.copy)(rows.context, first, count, values.as_mut_ptr()) };
+    matrix(&values, width, device)
+}
+
+/// The objective of one data set.
+pub(crate) struct Objective {
+    device: Device,
+    threads: i32,
+    scratch: usize,
+    n: usize,
+    inputs: usize,
+    d: usize,
+    total: f64,
+    source: Rows<f64>,
+    rows: Option<Tensor>,
+    attraction: Attraction,
+}
+
+impl Objective {
+    pub(crate) fn open(caller: &Caller, args: &ObjectiveArgs) -> Outcome<Self> {
+        let place = &args.place;
+        tch::set_num_threads(place.threads);
+        let device = device(place);
+        let width = args.inputs + 2;
+        let rows = if place.resident {
+            let rows = Tensor::zeros([args.n as i64, width as i64], (Kind::Double, device));
+            for (first, count) in chunk(args.n, width * 8, place.scratch) {
+                check(caller)?;
+                rows.narrow(0, first as i64, count as i64)
+                    .copy_(&read(&args.rows, first, count, width, device));
+            }
+            Some(rows)
+        } else {
+            None
+        };
+        Ok(Objective {
+            device,
+            threads: place.threads,
+            scratch: place.scratch,
+            n: args.n,
+            inputs: args.inputs,
+            d: args.d,
+            total: args.total,
+            source: args.rows,
+            rows,
+            attraction: Attraction::open(args.weights, device, place.resident, place.scratch),
+        })
+    }
+
+    fn all(&self) -> Inputs<'_> {
+        Inputs {
+            n: self.n,
+            total: self.total,
+            columns: self.inputs,
+            held: match &self.rows {
+                Some(rows) => Held::Here(rows),
+                None => Held::There(self.source, self.device),
+            },
+        }
+    }
+
+    /// psi of some cells; `scale` times its gradient is added to `gradient`.
+    fn repulsion(
+        &self,
+        caller: &Caller,
+        inputs: &Inputs<'_>,
+        x: &Tensor,
+        how: &Repulsion,
+        scale: f64,
+        gradient: &mut Tensor,
+    ) -> Outcome<f64> {
+        let place = (self.device, self.scratch);
+        if how.h > 0.0 {
+            // SAFETY: the caller's promise.
+            let taps = unsafe { how.taps.slice() };
+            grid::evaluate(caller, inputs, x, (how.h, taps), scale, gradient, place)
+        } else {
+            exact::evaluate(caller, inputs, x, scale, gradient, place)
+        }
+    }
+
+    pub(crate) fn evaluate(&mut self, caller: &Caller, args: &EvaluateArgs) -> Outcome<()> {
+        tch::set_num_threads(self.threads);
+        // SAFETY: the caller's promise.
+        let (x, to, energies) =
+            unsafe { (args.x.slice(), args.gradient.slice(), args.energies.slice()) };
+        let x = matrix(x, self.d, self.device);
+        let mut gradient = x.zeros_like();
+        energies[0] = self.attraction.evaluate(caller, &x, &mut gradient)?;
+        energies[1] = self.repulsion(
+            caller,
+            &self.all(),
+            &x,
+            &args.repulsion,
+            args.lambda,
+            &mut gradient,
+        )?;
+        fetch(&gradient, Kind::Double, to);
+        Ok(())
+    }
+
+    pub(crate) fn change(&mut self, caller: &Caller, args: &ChangeArgs) -> Outcome<()> {
+        tch::set_num_threads(self.threads);
+        // SAFETY: the caller's promise.
+        let (ids, before, now, to) = unsafe {
+            (
+                args.ids.slice(),
+                args.before.slice(),
+                args.now.slice(),
+                args.change.slice(),
+            )
+        };
+        let (before, now) = (
+            matrix(before, self.d, self.device),
+            matrix(now, self.d, self.device),
+        );
+        let mut change = self
+            .attraction
+            .among(caller, ids, &(&now - &before), args.scale)?;
+        let width = self.inputs + 2;
+        let rows = match &self.rows {
+            Some(rows) => rows.index_select(0, &crate::index(ids, self.device)),
+            None => {
+                let mut values = vec![0.0; ids.len() * width];
+                for (row, &id) in values.chunks_exact_mut(width).zip(ids) {
+                    // SAFETY: there is room for one row.
+                    unsafe {
+                        (self.source.copy)(self.source.context, id as usize, 1, row.as_mut_ptr())
+                    };
+                }
+                matrix(&values, width, self.device)
+            }
+        };
+        let inputs = Inputs {
+            n: ids.len(),
+            total: args.total,
+            columns: self.inputs,
+            held: Held::Here(&rows),
+        };
+        let [how_before, how_now] = &args.repulsions;
+        self.repulsion(caller, &inputs, &now, how_now, args.lambda, &mut change)?;
+        self.repulsion(
+            caller,
+            &inputs,
+            &before,
+            how_before,
+            -args.lambda,
+            &mut change,
+        )?;
+        fetch(&change, Kind::Double, to);
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+# iris without twins.
+flowers <- function() iris_x + sin(seq_along(iris_x)) / 50
+
+on_both <- function(fit, ...) {
+  list(here = fit(flowers(), ..., device = "cpu"), there = fit(flowers(), ..., device = "torch"))
+}
+
+relative <- function(a, b) max(abs(a - b) / abs(a))
+
+test_that("elastic embedding is the same on libtorch, over all pairs and on the grid", {
+  skip_without_backend()
+  run <- function(x, ..., lambda = 10) ee(x, lambda = lambda, perplexity = 20, verbose = FALSE, ...)
+  for (d in 1:3) {
+    for (method in c("exact", "grid")) {
+      fits <- on_both(run, d = d, method = method, maxit = 20)
+      expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-7)
+      expect_equal(fits$there$embedding, fits$here$embedding, tolerance = 1e-5)
+    }
+  }
+  # Two values of lambda, cells in four dimensions, and blocks instead of all cells at once.
+  fits <- on_both(run, d = 4, lambda = c(1, 10), maxit = 10, pin_memory = FALSE)
+  expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-7)
+})
+
+test_that("every kind of network takes the same course on libtorch", {
+  skip_without_backend()
+  kinds <- list(
+    list(), list(activation = "gelu"), list(activation = "tanh"), list(activation = "leaky_relu"),
+    list(batch_norm = FALSE), list(residual = TRUE, hidden = c(10, 10, 10)), list(accumulate = TRUE),
+    list(accumulate = TRUE, residual = TRUE), list(dropout = 0.3), list(dropout = 0.3, accumulate = TRUE),
+    list(pin_memory = FALSE), list(batches = "independent", batch_size = 0.5), list(method = "grid"),
+    list(optimizer = sgd(lr = 0.01, nesterov = TRUE)), list(d = 3, lambda = c(1, 10))
+  )
+  for (kind in kinds) {
+    fits <- do.call(on_both, c(list(train, init = "none", maxit = 10, tol = 0), kind))
+    expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-4)
+  }
+})
+
+test_that("a given map is learned, and batches correct the gradient, as here", {
+  skip_without_backend()
+  map <- ee(flowers(), perplexity = 20, verbose = FALSE)
+  fits <- on_both(train, init = map, maxit = 8, tol = 0)
+  expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-4)
+  # Steps from batches magnify rounding: a few of them are compared.
+  for (kind in list(list(), list(pin_memory = FALSE), list(method = "grid"))) {
+    fits <- do.call(on_both, c(list(train, init = "none", maxit = 3, batch_size = 50, tol = 0), kind))
+    expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-4)
+  }
+})
+
+test_that("the losses of the original are met on libtorch", {
+  skip_without_backend()
+  x <- golden("gmm500_X.npy")
+  expect_equal(dim(x), c(500L, ncol(x)))
+  fits <- lapply(c("cpu", "torch"), function(device) {
+    neuralee(x, lambda = 10, init = "none", maxit = 50, tol = 0, verbose = FALSE, device = device)$trace$loss
+  })
+  expect_lt(relative(fits[[1]], fits[[2]]), 1e-4)
+})
+
+test_that("what is saved on one backend is taken up and mapped on the other", {
+  skip_without_backend()
+  file <- tempfile()
+  on.exit(unlink(file))
+  half <- train(init = "none", maxit = 20, tol = 0, every = 10, checkpoint = file, callback = function(...) FALSE)
+  straight <- train(init = "none", maxit = 20, tol = 0)
+  resumed <- train(init = "none", maxit = 20, tol = 0, resume = file, device = "torch")
+  expect_lt(relative(straight$trace$loss, resumed$trace$loss), 1e-4)
+  save_neuralee(resumed, file)
+  model <- load_neuralee(file)
+  here <- predict(model, iris_x)
+  expect_equal(predict(model, iris_x, device = "torch"), here, tolerance = 1e-5)
+  expect_equal(here, resumed$embedding, tolerance = 1e-5)
+  # Without normalisation, one cell, and a matrix that is read in blocks.
+  plain <- train(batch_norm = FALSE, maxit = 5)
+  expect_equal(predict(plain, iris_x[7, , drop = FALSE], device = "torch"), predict(plain, iris_x[7, , drop = FALSE]), tolerance = 1e-5)
+  with_small_blocks(
+    expect_equal(predict(model, delayed(iris_x), device = "torch"), here, tolerance = 1e-5),
+    size = 1000
+  )
+})
+
+test_that("the same seed gives the same bits on libtorch, in a second run too", {
+  skip_without_backend()
+  run <- function() train(device = "torch", batch_size = 50, dropout = 0.1, threads = 1)
+  expect_identical(trained(run()), trained(run()))
+})
+
+test_that("Ctrl-C stops libtorch within a second and leaves the session usable", {
+  skip_without_backend()
+  skip_on_os("windows")
+  file <- tempfile()
+  on.exit(unlink(file))
+  sent <- NULL
+  interrupting <- function(epoch, ...) {
+    if (epoch == 5) {
+      system(sprintf("(sleep 0.3; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+      sent <<- Sys.time()
+    }
+  }
+  x <- iris_x[rep(1:150, 20), ] + sin(seq_len(12000)) / 10
+  expect_refused(
+    train(
+      x, maxit = 1e6, tol = 0, init = "none", every = 5, method = "exact", checkpoint = file, callback = interrupting,
+      device = "torch"
+    ),
+    "interrupted", "resume = "
+  )
+  expect_lt(as.numeric(Sys.time() - sent, units = "secs"), 5)
+  expect_s3_class(train(device = "torch", maxit = 2), "neuralee_fit")
+})
+
+test_that("what libtorch cannot do is refused, and the session goes on", {
+  skip_without_backend()
+  known <- describe_backend(torch_backend_file())
+  expect_match(known$libtorch, "^[0-9]+[.][0-9]+")
+  past <- sprintf("cuda:%d", known$devices)
+  expect_refused(ee(iris_x, device = past), "device", if (known$devices) "CUDA devices are" else "CUDA|no device")
+  before <- options(neuralee.max_device_memory_gb = 1e-6)
+  on.exit(options(before))
+  expect_refused(train(device = "torch"), "memory", "pin_memory = FALSE")
+  options(before)
+  expect_s3_class(train(device = "torch", maxit = 2), "neuralee_fit")
+})
+
+test_that("device and pin_memory are checked", {
+  for (device in list("gpu", "cuda:", "cuda:-1", "CUDA", NA, 1, c("cpu", "cuda"), NULL)) {
+    expect_refused(ee(iris_x, device = device), "device", "cuda:1")
+  }
+  expect_refused(ee(iris_x, pin_memory = NA), "input", "pin_memory")
+  expect_refused(predict(train(maxit = 2), iris_x, device = "gpu"), "device", "cuda:1")
+})
+
+test_that("a backend that is missing or is none is refused, and \"auto\" computes here", {
+  skip_on_os(c("windows", "mac"))
+  folder <- tempfile()
+  dir.create(folder)
+  on.exit(unlink(folder, recursive = TRUE))
+  ask <- function(backend) {
+    eval(bquote(in_new_session(
+      {
+        caught <- tryCatch(ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity)
+        cat(class(caught)[[1]], conditionMessage(caught), "\n")
+        fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 2, verbose = FALSE)
+        cat("usable:", nrow(fit$embedding))
+      },
+      .(backend)
+    )))
+  }
+  expect_match(ask(file.path(folder, "none.so")), "neuralee_error_device.*There is no libtorch backend at.*usable: 150")
+  empty <- file.path(folder, "empty.so")
+  file.create(empty)
+  expect_match(ask(empty), "neuralee_error_device.*cannot be used.*build_torch_backend.*usable: 150")
+  # A library without the entry, here that of the package itself, and one that speaks another version.
+  own <- file.path(folder, "own.so")
+  file.copy(getLoadedDLLs()[["neuralee"]][["path"]], own)
+  expect_match(ask(own), "neuralee_error_device.*it is no backend of neuralee.*usable: 150")
+  source <- file.path(folder, "old.c")
+  writeLines("static const unsigned table[64] = {999}; const void *neuralee_torch_backend(void) { return table; }", source)
+  built <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", shQuote(source)), stdout = FALSE, stderr = FALSE)
+  skip_if(built != 0, "there is no C compiler")
+  old <- file.path(folder, "old.so")
+  expect_match(ask(old), "neuralee_error_device.*speaks version 999.*usable: 150")
+  auto <- in_new_session(
+    {
+      options(warn = 1)
+      cat(nrow(ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 2, device = "auto", verbose = FALSE)$embedding))
+    },
+    old
+  )
+  expect_match(auto, "computing on the processor.*150")
+})
+
+test_that("libtorch comes into the session only when a device asks for it", {
+  skip_without_backend()
+  skip_if_not(file.exists("/proc/self/maps"), "there is no /proc")
+  said <- in_new_session({
+    loaded <- function() any(grepl("libtorch", readLines("/proc/self/maps")))
+    x <- as.matrix(iris[, 1:4])
+    before <- loaded()
+    report <- neuralee_sitrep()
+    fit <- ee(x, perplexity = 20, maxit = 2, verbose = FALSE)
+    between <- loaded()
+    fit <- ee(x, perplexity = 20, maxit = 2, verbose = FALSE, device = "torch")
+    cat(before, between, loaded(), nzchar(report$libtorch))
+  })
+  expect_match(said, "FALSE FALSE TRUE TRUE$")
+})
+
+test_that("a damaged backend is refused", {
+  skip_without_backend()
+  bytes <- readBin(torch_backend_file(), "raw", file.size(torch_backend_file()))
+  cut <- tempfile(fileext = ".so")
+  on.exit(unlink(cut))
+  writeBin(bytes[seq_len(length(bytes) %/% 2)], cut)
+  said <- eval(bquote(in_new_session(
+    {
+      caught <- tryCatch(ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity)
+      cat(class(caught)[[1]], conditionMessage(caught))
+    },
+    .(cut)
+  )))
+  expect_match(said, "neuralee_error_device.*cut off or damaged")
+})
+
+test_that("a second libtorch in the process is refused", {
+  skip_without_backend()
+  root <- readLines(paste0(torch_backend_file(), ".libtorch"), n = 1L)
+  library <- file.path(root, "lib", "libtorch_cpu.so")
+  skip_if_not(file.exists(library))
+  said <- eval(bquote(in_new_session({
+    dyn.load(.(library))
+    caught <- tryCatch(ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity)
+    cat(class(caught)[[1]], conditionMessage(caught))
+  })))
+  expect_match(said, "neuralee_error_device Another libtorch is loaded.*restart R")
+})
