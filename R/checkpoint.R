@@ -26,14 +26,11 @@ check_checkpoint <- function(checkpoint, call = caller_env()) {
   checkpoint
 }
 
-is_regular_file <- function(path) {
-  identical(rlang::try_fetch(utils::file_test("-f", path), error = function(e) FALSE), TRUE) &&
-    !startsWith(normalizePath(path), "/dev/")
-}
+is_regular_file <- function(path) rs_is_file(path.expand(path))
 
 # The saved state that `resume` stands for, or NULL. `check` refuses it at once where it is
 # damaged, before the affinities are computed.
-read_resume <- function(resume, checkpoint, check, call = caller_env()) {
+read_resume <- function(resume, checkpoint, check, read, call = caller_env()) {
   if (isFALSE(resume)) {
     return(NULL)
   }
@@ -46,7 +43,7 @@ read_resume <- function(resume, checkpoint, check, call = caller_env()) {
     }
     resume <- if (file.exists(checkpoint)) checkpoint
   }
-  state <- resume_bytes(resume, call = call)
+  state <- resume_bytes(resume, read, call = call)
   if (!is.null(state)) {
     rust_call(check(state), call = call)
   }
@@ -63,7 +60,7 @@ warn_resumed <- function(state, maxit, kept, remedy, call = caller_env()) {
   }
 }
 
-resume_bytes <- function(resume, call = caller_env()) {
+resume_bytes <- function(resume, read, call = caller_env()) {
   if (is.null(resume) || is.raw(resume)) {
     return(resume)
   }
@@ -86,11 +83,10 @@ resume_bytes <- function(resume, call = caller_env()) {
     resume, "resume", "TRUE, a checkpoint file, a fit that a callback stopped, or the raw bytes of its state",
     call = call
   )
-  size <- file.size(resume)
-  if (is.na(size) || dir.exists(resume)) {
+  if (!file.exists(resume) || dir.exists(resume)) {
     abort_neuralee("file_format", sprintf("There is no file \"%s\".", resume), call = call)
   }
-  readBin(resume, "raw", n = size)
+  rust_call(read(path.expand(resume)), call = call)
 }
 
 trace_frame <- function(rows) {

@@ -101,7 +101,7 @@ as_number_matrix <- function(x, name, call) {
     )
   }
   if (is.data.frame(x)) {
-    text <- names(x)[!vapply(x, function(v) is.numeric(v) || is.logical(v), NA)]
+    text <- names(x)[!vapply(x, function(v) (is.numeric(v) && !inherits(v, "integer64")) || is.logical(v), NA)]
     if (length(text)) {
       abort_neuralee(
         "input",

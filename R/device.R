@@ -25,7 +25,7 @@ resolve_device <- function(device, pin_memory, verbose = FALSE, call = caller_en
   }
   known <- describe_backend(path, call = call)
   if (device == "torch") {
-    return(device_list(path, -1L, pin_memory, known))
+    return(device_list(path, -1L, pin_memory, known, call))
   }
   index <- if (device == "cuda") 0L else as.integer(sub("cuda:", "", device, fixed = TRUE))
   if (index >= known$devices) {
@@ -48,7 +48,7 @@ resolve_device <- function(device, pin_memory, verbose = FALSE, call = caller_en
       call = call
     )
   }
-  device_list(path, index, pin_memory, known)
+  device_list(path, index, pin_memory, known, call)
 }
 
 # The first CUDA device if there is one, else the processor without libtorch.
@@ -67,10 +67,12 @@ best_device <- function(pin_memory, verbose) {
   best
 }
 
-device_list <- function(path, index, pin_memory, known) {
+device_list <- function(path, index, pin_memory, known, call = caller_env()) {
   gb <- getOption("neuralee.max_device_memory_gb")
   total <- if (index >= 0L) known$total[[index + 1L]] else NA_real_
-  limit <- if (is_number(gb) && gb > 0) gb * 1e9 else if (!is.na(total)) 0.9 * total
+  limit <- if (!is.null(gb)) {
+    1024^3 * check_number(gb, "options(neuralee.max_device_memory_gb)", above = 0, call = call)
+  } else if (!is.na(total)) 0.9 * total
   list(
     path = path, index = index, pin_memory = pin_memory, limit = limit,
     label = if (index < 0L) "libtorch on the processor" else sprintf("CUDA device %d (%s)", index, known$name[[index + 1L]])

@@ -128,7 +128,7 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
   check_grid_dimension(method, d, environment())
   callback <- check_callback(callback, "iteration, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
-  state <- read_resume(resume, checkpoint, rs_ee_check_state)
+  state <- read_resume(resume, checkpoint, rs_ee_check_state, rs_ee_read_state)
   threads <- resolve_threads(threads)
   place <- resolve_device(device, pin_memory, verbose)
 

@@ -56,7 +56,7 @@ densify <- function(x, name = "x", rows = NULL, call = caller_env()) {
     return(x)
   }
   gigabytes <- prod(as.numeric(dim(x))) * 8 / 1024^3
-  limit <- getOption("neuralee.max_dense_gb", 8)
+  limit <- check_number(getOption("neuralee.max_dense_gb", 8), "options(neuralee.max_dense_gb)", above = 0, call = call)
   if (gigabytes > limit) {
     abort_neuralee(
       "memory",

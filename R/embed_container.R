@@ -38,10 +38,15 @@ embed_experiment <- function(house, x, ..., assay.type, dimred, n_dimred, altexp
     values <- assay_of(x, assay.type, call = call)
     return(embed_values(house, values, list(assay.type = assay.type, altexp = altexp), ...))
   }
-  values <- reduction_of(x, dimred, n_dimred, call = call)
+  whole <- reduction_of(x, dimred, call = call)
+  columns <- chosen_dimensions(whole, dimred, n_dimred, call = call)
   source <- list(dimred = dimred, n_dimred = n_dimred, altexp = altexp)
-  loadings <- loadings_of(SingleCellExperiment::reducedDim(x, dimred), colnames(values))
-  embed_values(house, values, source, transposed = TRUE, loadings = loadings, ...)
+  steps <- loadings_of(SingleCellExperiment::reducedDim(x, dimred), colnames(whole)[columns])
+  if (is.null(steps)) {
+    steps <- no_steps(ncol(whole), colnames(whole), call)
+    if (!identical(columns, seq_len(ncol(whole)))) steps <- select_steps(steps, columns)
+  }
+  embed_values(house, whole[, columns, drop = FALSE], source, transposed = TRUE, steps = steps, ...)
 }
 
 check_container_dots <- function(house, given, own) {
@@ -49,10 +54,10 @@ check_container_dots <- function(house, given, own) {
   check_dot_names(names(given) %||% rep("", length(given)), known, call = house$call)
 }
 
-# `source` says where in a container `x` comes from; it is kept with the settings. `loadings` are those of
-# the components that `x` holds, where they are known.
+# `source` says where in a container `x` comes from; it is kept with the settings. `steps` lead
+# to the columns of `x`, where it holds dimensions of a reduction.
 embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
-                         transposed = FALSE, loadings = NULL, threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
+                         transposed = FALSE, steps = NULL, threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
   call <- house$call
   d <- check_dimension(ncomponents, "ncomponents", call = call)
   check_flag(scale, "scale", call = call)
@@ -80,7 +85,7 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
   }
   threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
   if (transposed) {
-    steps <- loadings %||% no_steps(ncol(x), colnames(x))
+    steps <- steps %||% no_steps(ncol(x), colnames(x), call)
   } else {
     chosen <- select_features(x, ntop, subset_row, scale, threads, call = call)
     x <- chosen$x
@@ -98,7 +103,7 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
 # rows of a file-backed matrix are read into memory as a whole.
 select_features <- function(x, ntop, subset_row, scale, threads, call = caller_env()) {
   x <- as_number_matrix(x, "x", call)
-  steps <- no_steps(nrow(x), rownames(x))
+  steps <- no_steps(nrow(x), rownames(x), call)
   rows <- chosen_features(x, ntop, subset_row, threads, call = call)
   if (!is.null(rows)) {
     x <- x[rows, , drop = FALSE]
@@ -205,9 +210,14 @@ reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
       there_are(names, "There are none yet: run runEE() first, or runPCA() of scater.", "Set dimred"), call = call
     )
   }
-  y <- SingleCellExperiment::reducedDim(x, dimred)
+  y <- as.matrix(SingleCellExperiment::reducedDim(x, dimred))
+  y[, chosen_dimensions(y, dimred, n_dimred, call = call), drop = FALSE]
+}
+
+# Which columns of a reduction `n_dimred` asks for: the first so many, those numbered, or all.
+chosen_dimensions <- function(y, dimred, n_dimred, call = caller_env()) {
   if (is.null(n_dimred)) {
-    return(as.matrix(y))
+    return(seq_len(ncol(y)))
   }
   chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1, call = call)) else n_dimred
   if (!is.numeric(chosen) || anyNA(chosen) || any(!chosen %in% seq_len(ncol(y)))) {
@@ -216,7 +226,7 @@ reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
       call = call
     )
   }
-  as.matrix(y[, chosen, drop = FALSE])
+  as.integer(chosen)
 }
 
 experiment_of <- function(x, altexp, call = caller_env()) {

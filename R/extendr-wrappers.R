@@ -7,6 +7,8 @@ rs_available_threads <- function() .Call(wrap__rs_available_threads)
 
 rs_build_info <- function() .Call(wrap__rs_build_info)
 
+rs_is_file <- function(path) .Call(wrap__rs_is_file, path)
+
 rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
 rs_wait <- function(seconds, panics, threads, here, progress) .Call(wrap__rs_wait, seconds, panics, threads, here, progress)
@@ -71,11 +73,13 @@ rs_ee_save <- function(session, path) .Call(wrap__rs_ee_save, session, path)
 
 rs_ee_check_state <- function(state) .Call(wrap__rs_ee_check_state, state)
 
+rs_ee_read_state <- function(path) .Call(wrap__rs_ee_read_state, path)
+
 rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)
 
 rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress)
 
-rs_neuralee_check <- function(settings, inputs, net) .Call(wrap__rs_neuralee_check, settings, inputs, net)
+rs_neuralee_check <- function(settings, inputs, cells, net, limit) .Call(wrap__rs_neuralee_check, settings, inputs, cells, net, limit)
 
 rs_neuralee_defaults <- function() .Call(wrap__rs_neuralee_defaults)
 
@@ -95,6 +99,8 @@ rs_neuralee_save <- function(session, path) .Call(wrap__rs_neuralee_save, sessio
 
 rs_neuralee_check_state <- function(state) .Call(wrap__rs_neuralee_check_state, state)
 
+rs_neuralee_read_state <- function(path) .Call(wrap__rs_neuralee_read_state, path)
+
 rs_neuralee_summary <- function(session) .Call(wrap__rs_neuralee_summary, session)
 
 rs_model_describe <- function(model, preprocessing, origin) .Call(wrap__rs_model_describe, model, preprocessing, origin)
@@ -103,11 +109,13 @@ rs_model_info <- function(model) .Call(wrap__rs_model_info, model)
 
 rs_model_weights <- function(model) .Call(wrap__rs_model_weights, model)
 
-rs_model_map <- function(model, x, cells_in_rows, threads, device, progress) .Call(wrap__rs_model_map, model, x, cells_in_rows, threads, device, progress)
+rs_model_map <- function(model, x, cells_in_rows, first, threads, device, progress) .Call(wrap__rs_model_map, model, x, cells_in_rows, first, threads, device, progress)
 
-rs_model_inputs <- function(model, x, cells_in_rows, threads, progress) .Call(wrap__rs_model_inputs, model, x, cells_in_rows, threads, progress)
+rs_model_inputs <- function(model, x, cells_in_rows, first, threads, progress) .Call(wrap__rs_model_inputs, model, x, cells_in_rows, first, threads, progress)
 
 rs_model_preprocessing <- function(model) .Call(wrap__rs_model_preprocessing, model)
+
+rs_model_read <- function(path) .Call(wrap__rs_model_read, path)
 
 rs_model_save <- function(model, path) .Call(wrap__rs_model_save, model, path)
 

@@ -29,7 +29,7 @@
 #' more <- fine_tune(fit, x[101:150, ], data = TRUE, maxit = 50, verbose = FALSE)
 #' dim(more$embedding)
 #' @export
-fine_tune <- function(object, newdata, data = NULL, maxit = 200, lambda = NULL, perplexity = NULL, ...,
+fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = NULL, perplexity = NULL,
                       assay.type = NULL, dimred = NULL) {
   model <- model_of(object)
   info <- model_info(model)
@@ -63,6 +63,7 @@ fine_tune <- function(object, newdata, data = NULL, maxit = 200, lambda = NULL, 
     ), call
   )
   fit$model <- redescribe_model(fit$model, model, info)
+  if (info$unit_length) fit$params$metric <- "cosine"
   fit
 }
 

@@ -33,8 +33,8 @@
 #' @inheritSection ee Reproducibility
 #' @section Interrupting and resuming:
 #' Ctrl-C stops the run within about a second with a condition of class `neuralee_error_interrupted`. With `checkpoint`, the
-#' epochs done so far are in that file, and the same call with `resume =` that file goes on from there to the same bits (`maxit`,
-#' `tol` and the other settings of the training are those of the interrupted run; for more epochs give `net = ` a finished fit). A fit
+#' epochs done so far are in that file, and the same call with `resume =` that file goes on from there to the same bits. Other settings of the
+#' training are refused; for more epochs give a finished fit as `net`. A fit
 #' that a `callback` stopped can be resumed too (`resume = fit`).
 #'
 #' @inheritParams ee
@@ -59,7 +59,7 @@
 #' @param accumulate Hold the hidden layers of few cells at a time in memory, at the cost of time?
 #' @param preprocess `NULL`, or [preprocessing()]: steps from the features in `x` to those that enter the network, which
 #'   become part of the model.
-#' @param size Train on a random subset: a fraction in (0, 1] or a whole number of cells from 2 on. The row numbers are returned
+#' @param size Train on a random subset: a fraction in (0, 1] or a whole number of cells from 3 on. The row numbers are returned
 #'   as `subset`; [predict()][predict.neuralee_fit] maps the rest.
 #' @param maxit Epochs.
 #' @param pretrain How many of them learn the map that `init` names; `NULL` for half.
@@ -130,11 +130,11 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
     patience = patience, batches = batches, batch_size = batch_size, accumulate = accumulate, seed = seed,
     learns_map = !identical(init, "none"), net = net
   )
-  rust_call(rs_neuralee_check(settings, 1L, net$bytes))
+  rust_call(rs_neuralee_check(settings, 1L, 0, net$bytes, memory_limit()))
   callback <- check_callback(callback, "epoch, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
   snapshot <- check_snapshot(save_embedding)
-  state <- read_resume(resume, checkpoint, rs_neuralee_check_state)
+  state <- read_resume(resume, checkpoint, rs_neuralee_check_state, rs_neuralee_read_state)
   threads <- resolve_threads(threads)
   place <- resolve_device(device, pin_memory, verbose)
 
@@ -160,7 +160,7 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
     steps$unit_length <- metric == "cosine"
     check_net(net, x, settings$d)
     if (settings$batch_size == nrow(x) && settings$batches == "shared") settings$batches <- "all"
-    kept <- rust_call(rs_neuralee_check(settings, ncol(x), net$bytes))
+    kept <- rust_call(rs_neuralee_check(settings, ncol(x), nrow(x), net$bytes, memory_limit()))
     if (verbose) {
       cli::cli_inform("Training on {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
     }
@@ -178,7 +178,6 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
     session <- opened$session
     run <- run_session(neuralee_session(session), every, checkpoint, callback, verbose, snapshot)
     summary <- rust_call(rs_neuralee_summary(session))
-    warn_resumed(state, if (!missing(maxit)) maxit, summary$maxit, "net = a finished fit takes its weights further.")
     trace <- neuralee_trace(rust_call(rs_neuralee_trace(session)), settings$batches)
     finished <- rust_call(rs_neuralee_finish(session, progress_reporter(verbose, "Finish")))
     end <- seconds_now()

@@ -73,6 +73,12 @@ check_batches <- function(batches, batch_size, accumulate, call) {
     }
     return(batches)
   }
+  if (accumulate && !is.null(batch_size)) {
+    abort_neuralee(
+      "input", "`accumulate` and `batch_size` exclude each other: the first takes a step from all cells.", "Leave one of them out.",
+      call = call
+    )
+  }
   if (accumulate) "accumulated" else if (is.null(batch_size)) "all" else "shared"
 }
 

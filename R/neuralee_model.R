@@ -5,12 +5,14 @@ new_model <- function(bytes) structure(list(bytes = bytes), class = "neuralee_mo
 # `steps` as learn_preprocessing() gives them; `origin`: what the model was trained on.
 describe_model <- function(model, steps, origin, source = NULL, call = caller_env()) {
   source <- Filter(function(value) length(value) == 1L, source)
+  # Numbers of entries are told from names that are made of digits.
+  source <- lapply(source, function(value) if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(value))
   origin <- c(
     lapply(origin[c("cells", "lambda", "perplexity", "k")], as.double), origin["affinity"],
     list(
       names = steps$names, selected = if (!is.null(steps$selected)) as.double(steps$selected),
       width = as.double(steps$width), version = as.character(utils::packageVersion("neuralee")),
-      source_names = names(source), source_values = vapply(source, as.character, "", USE.NAMES = FALSE)
+      source_names = names(source), source_values = vapply(source, identity, "", USE.NAMES = FALSE)
     )
   )
   steps <- steps[c("features", "log", "centre", "scale", "rotation", "components", "unit_length")]
@@ -36,7 +38,7 @@ model_of <- function(object, name = "object", call = caller_env()) {
   } else {
     object
   }
-  if (!inherits(model, "neuralee_model") || !is.raw(model$bytes)) {
+  if (!inherits(model, "neuralee_model") || !is.list(model) || !is.raw(model$bytes)) {
     abort_neuralee(
       "input", sprintf("`%s` is %s, which holds no model.", name, describe(object)),
       "Give a fit of neuralee(), a model that load_neuralee() read, or a reduction of runNeuralEE().",
@@ -101,17 +103,11 @@ save_neuralee <- function(object, file) {
 load_neuralee <- function(file) {
   check_string(file, "file", "the path of one file")
   file <- path.expand(file)
-  size <- file.size(file)
-  if (is.na(size) || dir.exists(file)) {
+  if (!file.exists(file)) {
     abort_neuralee("file_format", sprintf("There is no file \"%s\".", file), "Give one that save_neuralee() wrote.")
   }
-  model <- new_model(readBin(file, "raw", n = size))
-  tryCatch(model_info(model), neuralee_error_file_format = function(condition) {
-    abort_neuralee(
-      "file_format", sprintf("\"%s\" holds no model: %s", file, rlang::cnd_header(condition)),
-      "Give a file that save_neuralee() wrote; what saveRDS() wrote is read by readRDS()."
-    )
-  })
+  model <- new_model(rust_call(rs_model_read(file)))
+  model_info(model)
   model
 }
 
@@ -119,6 +115,7 @@ load_neuralee <- function(file) {
 #' @rdname neuralee_model
 #' @export
 coef.neuralee_model <- function(object, ...) {
+  object <- model_of(object)
   found <- rust_call(rs_model_weights(object$bytes))
   names(found$layers) <- c(paste0("hidden", seq_len(length(found$layers) - 1L)), "output")
   found
@@ -128,6 +125,16 @@ coef.neuralee_model <- function(object, ...) {
 #' @rdname neuralee_model
 #' @export
 weights.neuralee_model <- function(object, ...) lapply(coef(object)$layers, `[[`, "weight")
+
+#' @rdname neuralee_model
+#' @method coef reduced.dim.matrix
+#' @export
+coef.reduced.dim.matrix <- function(object, ...) coef(model_of(object))
+
+#' @rdname neuralee_model
+#' @method weights reduced.dim.matrix
+#' @export
+weights.reduced.dim.matrix <- function(object, ...) weights(model_of(object))
 
 #' @rdname neuralee_model
 #' @export
@@ -159,7 +166,7 @@ describe_steps <- function(info) {
 
 #' @export
 print.neuralee_model <- function(x, ...) {
-  info <- model_info(x)
+  info <- model_info(model_of(x, "x"))
   cat(sprintf("NeuralEE model: network %s\n", describe_network(info)))
   cat(sprintf("%s parameters, %s\n",
     format(info$parameters, big.mark = ","), format(structure(length(x$bytes), class = "object_size"), units = "auto")

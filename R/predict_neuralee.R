@@ -1,7 +1,8 @@
 #' Map cells with a trained network
 #'
 #' Places cells by the network that [neuralee()] trained: those that it was trained on come to the places that they
-#' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell.
+#' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell (and,
+#' by rounding, on whether it comes alone).
 #'
 #' The features of `newdata` are matched by name where the model and the data have names (in any order, and
 #' more of them do no harm), else by position, all features of the training in their order. Values are taken as they are: give
@@ -43,7 +44,8 @@ predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred
 }
 
 #' @rdname predict.neuralee_fit
-#' @exportS3Method stats::predict
+#' @method predict reduced.dim.matrix
+#' @export
 predict.reduced.dim.matrix <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
                                        threads = NULL, device = "cpu", verbose = interactive()) {
   check_predict_dots(list(...))
@@ -78,9 +80,9 @@ map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threa
   progress <- progress_reporter(verbose, "NeuralEE")
   classed_interrupts(
     {
-      places <- by_blocks(cells, info$d, "mapping", progress, call, function(block) {
+      places <- by_blocks(cells, info$d, "mapping", progress, call, function(block, first) {
         reporter <- if (!is_delayed(cells$x)) progress
-        rust_call(rs_model_map(model$bytes, block, cells$at == "rows", threads, place, reporter), call = call)
+        rust_call(rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter), call = call)
       })
       places <- name_embedding(places, cells$names, "NeuralEE")
       if (!is.null(affinity)) {
@@ -94,17 +96,17 @@ map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threa
 
 # What enters the network, as a dense matrix with cells in rows.
 model_inputs <- function(model, info, cells, threads, call) {
-  by_blocks(cells, info$inputs, "inputs", NULL, call, function(block) {
-    rust_call(rs_model_inputs(model$bytes, block, cells$at == "rows", threads, NULL), call = call)
+  by_blocks(cells, info$inputs, "inputs", NULL, call, function(block, first) {
+    rust_call(rs_model_inputs(model$bytes, block, cells$at == "rows", first, threads, NULL), call = call)
   })
 }
 
 # A cells x columns matrix from blocks of cells that are read one by one, or from all at once. Values
-# are checked where they are read.
+# are checked where they are read. `compute` takes a block and the number of cells before it.
 by_blocks <- function(cells, columns, stage, progress, call, compute) {
   x <- cells$x
   if (!is_delayed(x)) {
-    return(compute(x))
+    return(compute(x, 0))
   }
   axis <- if (cells$at == "rows") 1L else 2L
   result <- matrix(0, dim(x)[[axis]], columns)
@@ -113,7 +115,7 @@ by_blocks <- function(cells, columns, stage, progress, call, compute) {
     viewport <- grid[[i]]
     block <- read_block_of(x, viewport)
     check_finite(block, "newdata", cells$at, call, block_offset(viewport))
-    result[block_range(viewport, axis), ] <- compute(block)
+    result[block_range(viewport, axis), ] <- compute(block, block_offset(viewport)[[axis]])
     report_cells(progress, stage, BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
   }
   result
@@ -231,8 +233,6 @@ container_values <- function(x, info, assay.type, dimred, call) {
     values <- with_loadings_hint(
       if (seurat) seurat_reduction(x, dimred, call) else reduction_of(x, dimred, call = call), source
     )
-    # Dimensions are matched by their names, or are the first ones.
-    if (is.null(colnames(values))) values <- values[, seq_len(min(ncol(values), info$features)), drop = FALSE]
     return(list(x = values, at = "rows"))
   }
   assay.type <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "logcounts"
@@ -260,7 +260,7 @@ with_loadings_hint <- function(expr, source) {
 
 # A name or number that a model keeps as text.
 as_entry <- function(text) {
-  if (is.null(text) || !grepl("^[0-9]+$", text)) text else as.integer(text)
+  if (is.null(text) || !grepl("^\\[\\[[0-9]+\\]\\]$", text)) text else as.integer(gsub("[][]", "", text))
 }
 
 seurat_layer <- function(x, layer, call) {

@@ -63,7 +63,7 @@ check_preprocessing <- function(preprocess, call = caller_env()) {
 # Takes the steps on cells in rows: `x` for the network, still sparse or delayed where the steps leave it so,
 # and in `steps` what a model has to know.
 learn_preprocessing <- function(x, preprocess, seed, threads, verbose, call = caller_env()) {
-  steps <- no_steps(ncol(x), colnames(x))
+  steps <- no_steps(ncol(x), colnames(x), call)
   if (preprocess$log) {
     steps$log <- TRUE
     x <- log_values(x, "rows", threads, call)
@@ -91,7 +91,17 @@ learn_preprocessing <- function(x, preprocess, seed, threads, verbose, call = ca
 
 # What leads from the features of a cell to the inputs of a network, as the core takes it. Names that
 # are not unique name nothing.
-no_steps <- function(features, names = NULL) {
+no_steps <- function(features, names = NULL, call = caller_env()) {
+  if (!is.null(names)) {
+    known <- validEnc(names) & Encoding(names) != "bytes"
+    if (!all(known)) {
+      abort_neuralee(
+        "input", sprintf("The name of feature %d is no valid text.", which(!known)[[1L]]),
+        "Name the features in UTF-8, or declare the encoding of the names.", call = call
+      )
+    }
+    names <- enc2utf8(names)
+  }
   if (anyDuplicated(names) || anyNA(names)) names <- NULL
   list(
     features = features, names = names, selected = NULL, width = features, log = FALSE, centre = NULL,

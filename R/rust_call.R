@@ -2,6 +2,8 @@
 # call of a wrapper (`rust_call(rs_something(...))`), which returns list(ok =, err =).
 rust_call <- function(value, call = caller_env()) {
   result <- tryCatch(value, simpleError = function(e) {
+    # R's own limit (setTimeLimit()) may end a call at any point.
+    if (grepl("time limit", conditionMessage(e), fixed = TRUE)) stop(e)
     # A panic, or an argument of a type that the wrapper does not take: checks in R
     # should have refused it before.
     abort_neuralee(

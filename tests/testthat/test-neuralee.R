@@ -261,3 +261,44 @@ test_that("bad input is refused with its class and a way out", {
   expect_refused(train(iris_x[rep(1, 50), ]), "input", "same input")
   expect_refused(train(iris_sce()), "input", "matrix")
 })
+
+test_that("a run is resumed with its own settings alone", {
+  state <- train(tol = 0, init = "none", every = 10, callback = function(...) FALSE)
+  resumed <- function(...) {
+    given <- utils::modifyList(list(tol = 0, init = "none", resume = state), list(...))
+    do.call(train, given)
+  }
+  others <- list(
+    maxit = 40, tol = 0.1, patience = 3, seed = 2, optimizer = sgd(), hidden = c(4, 4), activation = "tanh", dropout = 0.5,
+    batch_norm = FALSE, batch_size = 20, accumulate = TRUE, d = 3, method = "grid", init = "ee"
+  )
+  for (name in names(others)) {
+    expect_refused(do.call(resumed, others[name]), "input", paste0("another.*`", name, "`|`pretrain` or `init`|`batch_size`"))
+  }
+  # A network with inputs of its own.
+  net <- train(iris_x * 5, hidden = c(10, 10), init = "none", maxit = 2)
+  expect_refused(resumed(net = net), "input", "`net`")
+})
+
+test_that("networks that would not fit into memory, and names that are no text, are refused at once", {
+  before <- options(neuralee.max_memory_gb = 0.1)
+  on.exit(options(before))
+  expect_refused(train(hidden = c(6000, 6000)), "memory", "narrower hidden layers")
+  options(before)
+  x <- iris_x
+  skip_if_not(l10n_info()$`UTF-8`, "the session's text is not UTF-8")
+  colnames(x)[1] <- "\xe9"
+  expect_refused(train(x), "input", "feature 1 is no valid text")
+  Encoding(colnames(x)) <- "latin1"
+  expect_identical(model_info(train(x, maxit = 2)$model)$names[1], "\u00e9")
+  for (option in list(NA, c(1, 2), "a")) {
+    options(neuralee.max_dense_gb = option)
+    expect_refused(train(sparse(iris_x)), "input", "max_dense_gb")
+  }
+  options(neuralee.max_dense_gb = NULL)
+})
+
+test_that("the smallest batches have two cells each", {
+  fit <- train(iris_x[1:75, ], batch_size = 2, maxit = 3, perplexity = 10)
+  expect_true(all(is.finite(fit$trace$loss)))
+})

@@ -68,7 +68,7 @@ test_that("damaged, foreign, missing and newer files are refused", {
   train(maxit = 2, checkpoint = file)
   expect_refused(load_neuralee(file), "file_format", "not one of")
   expect_refused(load_neuralee(tempfile()), "file_format", "no file")
-  expect_refused(load_neuralee(tempdir()), "file_format", "no file")
+  expect_refused(load_neuralee(tempdir()), "file_format", "no regular file")
   expect_refused(load_neuralee(1), "input", "file")
 })
 

@@ -91,3 +91,33 @@ test_that("what cannot be mapped is refused", {
   expect_refused(predict(structure(list(bytes = as.raw(1:50)), class = "neuralee_model"), iris_x), "file_format")
   expect_refused(predict(structure(list(), class = "neuralee_model"), iris_x), "input", "no model")
 })
+
+test_that("unnamed dimensions of a reduction are those of the training", {
+  sce <- iris_sce()
+  SingleCellExperiment::reducedDim(sce, "P") <- unname(stats::prcomp(iris_x)$x)
+  run <- function(n_dimred) {
+    calculateNeuralEE(sce, dimred = "P", n_dimred = n_dimred, perplexity = 20, maxit = 3, hidden = 5, verbose = FALSE)
+  }
+  for (n_dimred in list(c(2, 3), c(3, 1), 2)) {
+    map <- run(n_dimred)
+    expect_equal(predict(map, sce), map, ignore_attr = TRUE, tolerance = 1e-5)
+    expect_identical(coef(map), coef(attr(map, "model")))
+    expect_identical(weights(map), weights(attr(map, "model")))
+  }
+})
+
+test_that("assays whose names are made of digits are found by name", {
+  sce <- iris_sce()
+  SummarizedExperiment::assays(sce) <- list(`2` = SummarizedExperiment::assay(sce) * 3, `1` = SummarizedExperiment::assay(sce))
+  run <- function(assay.type) {
+    calculateNeuralEE(sce, assay.type = assay.type, perplexity = 20, maxit = 3, hidden = 5, verbose = FALSE)
+  }
+  expect_equal(predict(run("2"), sce), run("2"), ignore_attr = TRUE, tolerance = 1e-5)
+  expect_equal(predict(run(2), sce), run("1"), ignore_attr = TRUE, tolerance = 1e-5)
+})
+
+test_that("errors in a block number the cells of all", {
+  x <- replace(iris_x, cbind(90, 2), -3)
+  fit <- train(preprocess = preprocessing(log = TRUE))
+  expect_refused(with_small_blocks(predict(fit, delayed(x)), size = 400), "input", "Cell 90 ")
+})

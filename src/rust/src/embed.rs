@@ -513,6 +513,12 @@ fn rs_ee_save(session: ExternalPtr<Session>, path: &str) -> Outcome<bool> {
     Ok(true)
 }
 
+/// The bytes of a state in a file.
+#[extendr]
+fn rs_ee_read_state(path: &str) -> Outcome<Raw> {
+    Ok(Raw::from_bytes(&State::read(Path::new(path))?))
+}
+
 /// Refuses bytes that `rs_ee_open()` could not resume from, whatever the data.
 #[extendr]
 fn rs_ee_check_state(state: Raw) -> Outcome<bool> {
@@ -553,6 +559,7 @@ extendr_module! {
     fn rs_ee_state;
     fn rs_ee_save;
     fn rs_ee_check_state;
+    fn rs_ee_read_state;
     fn rs_ee_summary;
     fn rs_ee_place;
 }

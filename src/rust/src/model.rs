@@ -199,21 +199,24 @@ fn mapped(
     Ok(to_r_matrix(rows.view()))
 }
 
-/// Places of the cells of `x`, which has the features that enter.
+/// Places of the cells of `x`, which has the features that enter. Errors number the cells from
+/// `first` + 1.
 #[extendr]
 fn rs_model_map(
     model: Raw,
     x: Robj,
     cells_in_rows: bool,
+    first: f64,
     threads: i32,
     device: Robj,
     progress: Robj,
 ) -> Outcome<RMatrix<f64>> {
     let device = Torch::of(&device, threads)?;
     let d = |model: &Model| model.network.architecture().outputs;
+    let first = first as usize;
     let map = |model: &Model, x: &Matrix<'_>, at: Cells, monitor: &dyn Monitor| match &device {
-        Some(device) => model.map_on(&**device, x, at, monitor),
-        None => model.map(x, at, monitor),
+        Some(device) => model.map_on(&**device, x, at, first, monitor),
+        None => model.map(x, at, first, monitor),
     };
     mapped(&model, &x, cells_in_rows, threads, &progress, map, d)
 }
@@ -224,6 +227,7 @@ fn rs_model_inputs(
     model: Raw,
     x: Robj,
     cells_in_rows: bool,
+    first: f64,
     threads: i32,
     progress: Robj,
 ) -> Outcome<RMatrix<f64>> {
@@ -234,7 +238,7 @@ fn rs_model_inputs(
         cells_in_rows,
         threads,
         &progress,
-        Model::inputs,
+        |model, x, at, monitor| model.inputs(x, at, first as usize, monitor),
         inputs,
     )
 }
@@ -263,6 +267,12 @@ fn rs_model_preprocessing(model: Raw) -> Outcome<List> {
     ))
 }
 
+/// The bytes of a model in a file.
+#[extendr]
+fn rs_model_read(path: &str) -> Outcome<Raw> {
+    Ok(Raw::from_bytes(&Model::read(Path::new(path))?))
+}
+
 /// Writes a model to a file in one move.
 #[extendr]
 fn rs_model_save(model: Raw, path: &str) -> Outcome<bool> {
@@ -279,5 +289,6 @@ extendr_module! {
     fn rs_model_map;
     fn rs_model_inputs;
     fn rs_model_preprocessing;
+    fn rs_model_read;
     fn rs_model_save;
 }

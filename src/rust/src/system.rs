@@ -77,10 +77,17 @@ fn rs_wait(seconds: f64, panics: bool, threads: i32, here: bool, progress: Robj)
     job::run(threads, &progress, wait)
 }
 
+/// Whether there is a regular file: no folder, pipe or device.
+#[extendr]
+fn rs_is_file(path: &str) -> bool {
+    std::path::Path::new(path).is_file()
+}
+
 extendr_module! {
     mod system;
     fn rs_available_threads;
     fn rs_build_info;
+    fn rs_is_file;
     fn rs_first_not_finite;
     fn rs_wait;
 }

@@ -87,7 +87,10 @@ fn load(path: &Path) -> CoreResult<&'static Table> {
 /// what is not there, and the process die of it.
 fn check_whole(path: &Path) -> CoreResult<()> {
     let refused = |reason: &str| {
-        let message = format!("The libtorch backend {} cannot be used: {reason}.", path.display());
+        let message = format!(
+            "The libtorch backend {} cannot be used: {reason}.",
+            path.display()
+        );
         CoreError::device(message, REMEDY)
     };
     let bytes = std::fs::read(path).map_err(|e| refused(&e.to_string()))?;
@@ -96,7 +99,12 @@ fn check_whole(path: &Path) -> CoreResult<()> {
     }
     let number = |at: usize, width: usize| -> Option<u64> {
         let digits = bytes.get(at..at + width)?;
-        Some(digits.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        Some(
+            digits
+                .iter()
+                .rev()
+                .fold(0, |value, &byte| value << 8 | u64::from(byte)),
+        )
     };
     // ELF64: where the tables of segments and sections begin, sizes and numbers of their entries.
     let table = |offset: usize, sizes: usize| -> Option<(u64, u64, u64)> {

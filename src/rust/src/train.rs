@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use extendr_api::prelude::*;
 use neuralee_core::affinity::{self, Affinities};
+use neuralee_core::memory;
 use neuralee_core::model::{Model, Origin, Preprocessing};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::network::optimizer::{self, Rule};
@@ -14,7 +15,9 @@ use neuralee_core::network::{
 };
 use neuralee_core::objective::{Objective, Repulsion};
 use neuralee_core::optimize::{self, Start};
-use neuralee_core::train::{independent, Batches, Params, Problem, Reason, Run, State};
+use neuralee_core::train::{
+    fixed_bytes, independent, Batches, Params, Problem, Reason, Run, State,
+};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
 use crate::convert::{matrix_view, Outcome};
@@ -185,7 +188,13 @@ fn params_of(settings: &Settings) -> CoreResult<Params> {
 /// Refuses settings of a network of `inputs` features that no run can use, before anything
 /// is computed; returns how many numbers training keeps for a cell.
 #[extendr]
-fn rs_neuralee_check(settings: List, inputs: i32, net: Nullable<Raw>) -> Outcome<f64> {
+fn rs_neuralee_check(
+    settings: List,
+    inputs: i32,
+    cells: f64,
+    net: Nullable<Raw>,
+    limit: Nullable<f64>,
+) -> Outcome<f64> {
     let settings = Settings(&settings);
     let params = params_of(&settings)?.check()?;
     let net: Option<Raw> = net.into();
@@ -196,10 +205,13 @@ fn rs_neuralee_check(settings: List, inputs: i32, net: Nullable<Raw>) -> Outcome
             .clone(),
         None => {
             let architecture = architecture_of(&settings, usize::try_from(inputs).unwrap_or(0))?;
-            Network::<f32>::initial(architecture.clone(), settings.number("initial_sd")?, 0)?;
+            Network::<f32>::check_initial(&architecture, settings.number("initial_sd")?)?;
             architecture
         }
     };
+    let limit: Option<f64> = limit.into();
+    let limit = limit.map(|bytes| bytes as u64).or_else(memory::available);
+    memory::check_network(fixed_bytes(&architecture, cells as usize), limit)?;
     Ok(params.batches.kept(&architecture) as f64)
 }
 
@@ -341,7 +353,14 @@ fn rs_neuralee_open(
         };
         monitor.stage("network", 0);
         let run = match state {
-            Some(state) => Run::resume(problem, lambda, state, monitor)?,
+            Some(state) => Run::resume(
+                problem,
+                lambda,
+                params,
+                network.architecture(),
+                state,
+                monitor,
+            )?,
             None => Run::new(problem, network, lambda, map, params, monitor)?,
         };
         Ok((run, standard, order, seconds))
@@ -459,6 +478,12 @@ fn rs_neuralee_save(session: ExternalPtr<Session>, path: &str) -> Outcome<bool> 
     Ok(true)
 }
 
+/// The bytes of a state in a file.
+#[extendr]
+fn rs_neuralee_read_state(path: &str) -> Outcome<Raw> {
+    Ok(Raw::from_bytes(&State::read(Path::new(path))?))
+}
+
 /// Refuses bytes that `rs_neuralee_open()` could not resume from, whatever the data.
 #[extendr]
 fn rs_neuralee_check_state(state: Raw) -> Outcome<bool> {
@@ -495,5 +520,6 @@ extendr_module! {
     fn rs_neuralee_state;
     fn rs_neuralee_save;
     fn rs_neuralee_check_state;
+    fn rs_neuralee_read_state;
     fn rs_neuralee_summary;
 }

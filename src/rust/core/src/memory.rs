@@ -108,6 +108,21 @@ impl Job {
     }
 }
 
+/// Refuses a network whose training takes `bytes` beside the cells, where `limit` is less.
+pub fn check_network(bytes: u64, limit: Option<u64>) -> Result<()> {
+    match limit {
+        Some(limit) if bytes > limit => Err(Error::memory(
+            format!(
+                "Training a network of this width takes about {} beside the cells; {} may be used.",
+                size(bytes),
+                size(limit)
+            ),
+            "Give fewer or narrower hidden layers.",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Bytes in words.
 pub(crate) fn size(bytes: u64) -> String {
     let gib = bytes as f64 / f64::from(1 << 30);

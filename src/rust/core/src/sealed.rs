@@ -5,7 +5,7 @@
 //! data alone: reading it runs nothing.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -82,9 +82,47 @@ impl Kind {
         postcard::from_bytes(body).map_err(|e| damaged(&format!("cannot be decoded: {e}")))
     }
 
+    /// The bytes of a file that [`Kind::save`] wrote. What cannot be one is refused before it is
+    /// read: a folder, a pipe, a file of another kind or length.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>> {
+        let refused = |what: String| {
+            let message = format!("\"{}\" is no {}: {what}.", path.display(), self.name);
+            Error::file_format(message, self.remedy)
+        };
+        let unread = |e: std::io::Error| refused(e.to_string());
+        let found = std::fs::metadata(path).map_err(unread)?;
+        if !found.is_file() {
+            return Err(refused(String::from("it is no regular file")));
+        }
+        let mut file = File::open(path).map_err(unread)?;
+        let mut bytes = Vec::with_capacity(HEADER);
+        (&file)
+            .take(HEADER as u64)
+            .read_to_end(&mut bytes)
+            .map_err(unread)?;
+        if bytes.len() < HEADER || &bytes[..8] != self.magic {
+            return Err(refused(String::from(
+                "it is not one of neuralee's, or truncated",
+            )));
+        }
+        let body = u64::from_le_bytes(std::array::from_fn(|i| bytes[12 + i]));
+        if found.len().checked_sub(HEADER as u64) != Some(body) {
+            return Err(refused(String::from("it is truncated")));
+        }
+        file.read_to_end(&mut bytes).map_err(unread)?;
+        Ok(bytes)
+    }
+
     /// Writes bytes to a file, which takes the place of what was there only once it is
     /// whole.
     pub fn save(&self, bytes: &[u8], path: &Path) -> Result<()> {
+        // A pipe or a device must not be replaced.
+        if path.exists() && !path.is_file() {
+            return Err(Error::input(
+                format!("\"{}\" exists and is no regular file.", path.display()),
+                "Give another path.",
+            ));
+        }
         let mut beside = path.as_os_str().to_owned();
         beside.push(".partial");
         let beside = Path::new(&beside);

@@ -67,7 +67,7 @@ fn all_layouts_of_the_same_cells_have_the_same_places() {
         (sparse_turned.view(), Cells::Columns),
     ];
     for (matrix, at) in layouts {
-        assert_eq!(model.map(&matrix, at, &()).unwrap(), expected);
+        assert_eq!(model.map(&matrix, at, 0, &()).unwrap(), expected);
     }
 }
 
@@ -104,20 +104,22 @@ fn each_step_of_the_preprocessing_is_taken_in_order() {
     }
     let model = model(unit_standard(3), steps);
     let found = model
-        .inputs(&Matrix::Dense(counts.view()), Cells::Rows, &())
+        .inputs(&Matrix::Dense(counts.view()), Cells::Rows, 0, &())
         .unwrap();
     for (a, b) in found.iter().zip(&inputs) {
         assert!((a - b).abs() < 1e-12);
     }
     let places = model
-        .map(&Matrix::Dense(counts.view()), Cells::Rows, &())
+        .map(&Matrix::Dense(counts.view()), Cells::Rows, 0, &())
         .unwrap();
     for (a, b) in places.iter().zip(by_hand(&model, &inputs)) {
         assert!((a - b).abs() < 1e-5);
     }
     // A part of the cells has the places that it has among all.
     let part = counts.slice(s![100..140, ..]);
-    let mapped = model.map(&Matrix::Dense(part), Cells::Rows, &()).unwrap();
+    let mapped = model
+        .map(&Matrix::Dense(part), Cells::Rows, 0, &())
+        .unwrap();
     for (a, b) in mapped.iter().zip(&places[200..280]) {
         assert!((a - b).abs() < 1e-6);
     }
@@ -129,7 +131,7 @@ fn cells_that_have_no_place_are_named() {
     let steps = |log, unit| Preprocessing::new(40, log, vec![], vec![], None, unit).unwrap();
     let refused = |model: &Model, y: &Array2<f64>, kind: &str, text: &str| {
         let error = model
-            .map(&Matrix::Dense(y.view()), Cells::Rows, &())
+            .map(&Matrix::Dense(y.view()), Cells::Rows, 0, &())
             .unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(text), "{error}");
@@ -166,7 +168,7 @@ fn cells_that_have_no_place_are_named() {
     let none = y.slice(s![..0, ..]).to_owned();
     let model = model(unit_standard(40), steps(false, false));
     let nothing = model
-        .map(&Matrix::Dense(none.view()), Cells::Rows, &())
+        .map(&Matrix::Dense(none.view()), Cells::Rows, 0, &())
         .unwrap();
     assert!(nothing.is_empty());
 }
@@ -186,7 +188,7 @@ fn mapping_can_be_interrupted() {
     let y = cells(30, 40, 0.2);
     let model = model(unit_standard(40), Preprocessing::none(40));
     let error = model
-        .map(&Matrix::Dense(y.view()), Cells::Rows, &Cancelled)
+        .map(&Matrix::Dense(y.view()), Cells::Rows, 0, &Cancelled)
         .unwrap_err();
     assert_eq!(error.kind(), "interrupted");
 }

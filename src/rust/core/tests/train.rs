@@ -101,12 +101,15 @@ impl Setting {
         problem(&y, weights(y.view(), 30), parts)
     }
 
-    fn run(&self) -> Run {
-        let architecture = Architecture {
+    fn architecture(&self) -> Architecture {
+        Architecture {
             dropout: self.dropout,
             ..architecture(&cells(120), &[8, 8])
-        };
-        let network = Network::initial(architecture, 0.1, 1).unwrap();
+        }
+    }
+
+    fn run(&self) -> Run {
+        let network = Network::initial(self.architecture(), 0.1, 1).unwrap();
         let target = (self.params.pretraining > 0).then(|| {
             let y = cells(120);
             y.rows()
@@ -127,7 +130,8 @@ impl Setting {
 
     fn resume(&self, bytes: &[u8]) -> Run {
         let state = State::from_bytes(bytes).unwrap();
-        Run::resume(self.problem(), &self.lambdas, state, &()).unwrap()
+        let (params, shape) = (self.params, self.architecture());
+        Run::resume(self.problem(), &self.lambdas, params, &shape, state, &()).unwrap()
     }
 }
 
@@ -626,17 +630,54 @@ fn a_state_of_another_problem_or_a_damaged_one_is_refused() {
     let mut run = setting.run();
     run.advance(2, &()).unwrap();
     let bytes = run.state_bytes().unwrap();
-    let refused = |problem: Problem, lambdas: &[f64]| {
+    let shape = setting.architecture();
+    let refused = |problem: Problem, lambdas: &[f64], params: Params, shape: &Architecture| {
         let state = State::from_bytes(&bytes).unwrap();
-        match Run::resume(problem, lambdas, state, &()) {
-            Err(error) => assert_eq!(error.kind(), "input", "{error}"),
+        match Run::resume(problem, lambdas, params, shape, state, &()) {
+            Err(error) => {
+                assert_eq!(error.kind(), "input", "{error}");
+                error.to_string()
+            }
             Ok(_) => panic!("resumed"),
         }
     };
-    refused(setting.problem(), &[1.0]);
-    refused(Setting::new(Batches::Independent).problem(), &[10.0]);
+    let params = setting.params;
+    refused(setting.problem(), &[1.0], params, &shape);
+    refused(
+        Setting::new(Batches::Independent).problem(),
+        &[10.0],
+        params,
+        &shape,
+    );
     let y = cells(130);
-    refused(problem(&y, weights(y.view(), 30), Vec::new()), &[10.0]);
+    refused(
+        problem(&y, weights(y.view(), 30), Vec::new()),
+        &[10.0],
+        params,
+        &shape,
+    );
+    // The same cells, centred and scaled by another network's training.
+    let moved = Standard {
+        centre: vec![1.0; shape.inputs],
+        scale: 2.0,
+    };
+    let foreign = Problem {
+        points: Points::new(cells(120).view(), &moved),
+        ..setting.problem()
+    };
+    refused(foreign, &[10.0], params, &shape);
+    let other = Params {
+        maxit: 13,
+        ..params
+    };
+    let said = refused(setting.problem(), &[10.0], other, &shape);
+    assert!(said.contains("`maxit`"), "{said}");
+    let other = Architecture {
+        hidden: vec![9, 9],
+        ..shape.clone()
+    };
+    let said = refused(setting.problem(), &[10.0], params, &other);
+    assert!(said.contains("`hidden`"), "{said}");
 
     let kind = |bytes: &[u8]| State::from_bytes(bytes).unwrap_err().kind();
     assert_eq!(kind(&bytes[..20]), "file_format");
@@ -651,4 +692,23 @@ fn a_state_of_another_problem_or_a_damaged_one_is_refused() {
     let params = optimize::Params::default();
     let other = optimize::Run::new(free, cells(120).view(), Start::Pca, 1, params, &()).unwrap();
     assert_eq!(kind(&other.state().to_bytes().unwrap()), "file_format");
+}
+
+#[test]
+fn a_run_converges_at_the_last_lambda_alone() {
+    let setting = Setting {
+        params: Params {
+            tol: 1.0,
+            patience: 1,
+            ..Setting::new(Batches::All).params
+        },
+        lambdas: vec![1.0, 10.0],
+        dropout: 0.0,
+    };
+    let mut run = setting.run();
+    run.advance(u64::MAX, &()).unwrap();
+    // Twelve epochs: half of them for each lambda, then the first that can be judged.
+    let last = run.trace().last().unwrap();
+    assert_eq!(last.lambda, 10.0);
+    assert!(last.iteration > 6 && last.iteration < 12, "{last:?}");
 }

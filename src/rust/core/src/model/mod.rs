@@ -97,6 +97,7 @@ impl Model {
             && scale > 0.0
             && scale.is_finite()
             && self.preprocessing.check()
+            && !self.origin.features.iter().any(|name| name.contains('\0'))
             && (self.origin.features.is_empty()
                 || self.origin.features.len() == self.preprocessing.features());
         if fits {
@@ -123,13 +124,22 @@ impl Model {
     /// Reads what [`Model::to_bytes`] gave.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let stored: Stored = KIND.open(bytes)?;
+        // Whatever is wrong with the parts, it is the file that is.
+        let damaged = |e: Error| Error::file_format(e.report().message.clone(), KIND.remedy);
+        let network = Network::from_parts(stored.architecture, stored.values, stored.moments);
         Model {
-            network: Network::from_parts(stored.architecture, stored.values, stored.moments)?,
+            network: network.map_err(damaged)?,
             standard: stored.standard,
             preprocessing: stored.preprocessing,
             origin: stored.origin,
         }
         .check()
+        .map_err(damaged)
+    }
+
+    /// The bytes of a model in a file.
+    pub fn read(path: &Path) -> Result<Vec<u8>> {
+        KIND.read(path)
     }
 
     /// Writes bytes of a model to a file, which takes the place of what was there only
@@ -139,7 +149,15 @@ impl Model {
     }
 
     /// Places of the cells of `x`, which has the features that enter: cells x d by rows.
-    pub fn map(&self, x: &Matrix<'_>, cells: Cells, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+    ///
+    /// Errors number the cells from `first` + 1.
+    pub fn map(
+        &self,
+        x: &Matrix<'_>,
+        cells: Cells,
+        first: usize,
+        monitor: &dyn Monitor,
+    ) -> Result<Vec<f64>> {
         let n = self.cells_of(x, cells)?;
         let d = self.network.architecture().outputs;
         let mut places = vec![0.0; n * d];
@@ -150,10 +168,10 @@ impl Model {
             .try_for_each(|(task, places)| {
                 monitor.check()?;
                 let range = task * CELLS..task * CELLS + places.len() / d;
-                let first = range.start;
-                let inputs = self.preprocessing.apply(x, cells, range)?;
+                let start = first + range.start;
+                let inputs = self.preprocessing.apply(x, cells, range, first)?;
                 let points = Points::of_rows(&inputs, &self.standard);
-                self.refuse_far(&points, first)?;
+                self.refuse_far(&points, start)?;
                 for (place, found) in places.iter_mut().zip(map(&self.network, &points, &())?) {
                     *place = f64::from(found);
                 }
@@ -169,11 +187,12 @@ impl Model {
         device: &dyn Device,
         x: &Matrix<'_>,
         cells: Cells,
+        first: usize,
         monitor: &dyn Monitor,
     ) -> Result<Vec<f64>> {
-        let inputs = self.inputs(x, cells, monitor)?;
+        let inputs = self.inputs(x, cells, first, monitor)?;
         let points = Points::of_rows(&inputs, &self.standard);
-        self.refuse_far(&points, 0)?;
+        self.refuse_far(&points, first)?;
         let mut there = device.network(Arc::new(points), &self.network, monitor)?;
         let places = there.map(&self.network, monitor)?;
         Ok(places.into_iter().map(f64::from).collect())
@@ -181,7 +200,13 @@ impl Model {
 
     /// Inputs of the network for the cells of `x`, before they are centred and scaled:
     /// cells x inputs by rows.
-    pub fn inputs(&self, x: &Matrix<'_>, cells: Cells, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+    pub fn inputs(
+        &self,
+        x: &Matrix<'_>,
+        cells: Cells,
+        first: usize,
+        monitor: &dyn Monitor,
+    ) -> Result<Vec<f64>> {
         let n = self.cells_of(x, cells)?;
         let width = self.preprocessing.outputs();
         let mut inputs = vec![0.0; n * width];
@@ -191,7 +216,7 @@ impl Model {
             .try_for_each(|(task, inputs)| {
                 monitor.check()?;
                 let range = task * CELLS..task * CELLS + inputs.len() / width;
-                inputs.copy_from_slice(&self.preprocessing.apply(x, cells, range)?);
+                inputs.copy_from_slice(&self.preprocessing.apply(x, cells, range, first)?);
                 Ok(())
             })?;
         Ok(inputs)

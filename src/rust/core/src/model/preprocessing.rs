@@ -131,6 +131,7 @@ impl Preprocessing {
         x: &Matrix<'_>,
         cells: Cells,
         range: Range<usize>,
+        first: usize,
     ) -> Result<Vec<f64>> {
         let width = self.features();
         let mut rows = rows_of(x, cells, range.clone(), width);
@@ -139,7 +140,7 @@ impl Preprocessing {
                 return Err(Error::input(
                     format!(
                         "Cell {} has the value {} in feature {}, which has no log(1 + x).",
-                        range.start + at / width + 1,
+                        first + range.start + at / width + 1,
                         rows[at],
                         at % width + 1
                     ),
@@ -173,7 +174,7 @@ impl Preprocessing {
                     return Err(Error::input(
                         format!(
                             "Cell {} is zero in every feature: it has no direction.",
-                            range.start + i + 1
+                            first + range.start + i + 1
                         ),
                         "Remove such cells.",
                     ));

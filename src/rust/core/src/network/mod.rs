@@ -72,13 +72,7 @@ pub struct Network<T> {
 impl<T: Real> Network<T> {
     /// Weights drawn from N(0, `deviation`^2); biases and beta 0, gamma 1, as the original.
     pub fn initial(architecture: Architecture, deviation: f64, seed: u64) -> Result<Self> {
-        architecture.check()?;
-        if !(deviation > 0.0 && deviation.is_finite()) {
-            return Err(Error::input(
-                format!("The standard deviation of the initial weights is {deviation}."),
-                "Give a number greater than 0; 0.1 is the default.",
-            ));
-        }
+        Network::<T>::check_initial(&architecture, deviation)?;
         let layout = layout_of(&architecture)?;
         let stream = Stream::new(seed, WEIGHT_STREAM);
         let mut values = vec![T::ZERO; layout.length];
@@ -94,6 +88,18 @@ impl<T: Real> Network<T> {
             layout,
             values,
         })
+    }
+
+    /// Refuses what [`Network::initial`] could not make.
+    pub fn check_initial(architecture: &Architecture, deviation: f64) -> Result<()> {
+        architecture.check()?;
+        if !(deviation > 0.0 && deviation.is_finite()) {
+            return Err(Error::input(
+                format!("The standard deviation of the initial weights is {deviation}."),
+                "Give a number greater than 0; 0.1 is the default.",
+            ));
+        }
+        Ok(())
     }
 
     /// A network with given parameters and moments, whose numbers must be those that the

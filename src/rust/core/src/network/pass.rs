@@ -145,6 +145,11 @@ fn task_rows(n: usize) -> usize {
     n.div_ceil(MOST_TASKS).next_multiple_of(BLOCK).max(BLOCK)
 }
 
+/// Tasks of a phase over n cells.
+pub(crate) fn tasks(n: usize) -> usize {
+    n.div_ceil(task_rows(n))
+}
+
 fn blocks(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let end = rows.end;
     rows.step_by(BLOCK)
@@ -242,7 +247,7 @@ impl<'a, T: Real> Pass<'a, T> {
     ) -> Result<Moments> {
         let n = self.batch.n();
         let rows = task_rows(n);
-        let tasks = n.div_ceil(rows);
+        let tasks = tasks(n);
         let parts: Vec<(Vec<f64>, Vec<f64>)> = pieces(kept, tasks, rows * width)
             .into_par_iter()
             .enumerate()
@@ -460,7 +465,7 @@ impl<'a, T: Real> Pass<'a, T> {
         let layers = architecture.hidden.len();
         let n = self.batch.n();
         let rows = task_rows(n);
-        let tasks = n.div_ceil(rows);
+        let tasks = tasks(n);
         let keeps = self.workspace.is_some();
         let fan_in = architecture.fan_in(l);
         let width_here = self.network.layout().layers[l].width;

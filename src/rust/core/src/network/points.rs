@@ -106,6 +106,14 @@ impl<T: Real> Points<T> {
         self.inputs
     }
 
+    /// Hands the bytes of all cells to `feed`, a part of them at a time.
+    pub fn bytes(&self, mut feed: impl FnMut(&[u8])) {
+        for part in self.values.chunks(CELLS) {
+            let bytes: Vec<u8> = part.iter().flat_map(|v| v.wide().to_le_bytes()).collect();
+            feed(&bytes);
+        }
+    }
+
     /// All cells by rows.
     pub fn values(&self) -> &[T] {
         &self.values

@@ -65,6 +65,11 @@ impl State {
         KIND.save(&self.to_bytes()?, path)
     }
 
+    /// The bytes of a state in a file.
+    pub fn read(path: &Path) -> Result<Vec<u8>> {
+        KIND.read(path)
+    }
+
     /// Reads what [`State::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         KIND.open(bytes)

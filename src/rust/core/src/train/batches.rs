@@ -32,10 +32,11 @@ impl Part {
     }
 }
 
-/// How many batches of about `size` cells there are among `n`.
+/// How many batches of about `size` cells, two at least, there are among `n`.
 fn count(n: usize, size: u64) -> usize {
     let size = usize::try_from(size).unwrap_or(n).clamp(1, n);
-    ((n as f64 / size as f64).round() as usize).max(1)
+    let batches = (n as f64 / size as f64).round() as usize;
+    batches.min(n / 2).max(1)
 }
 
 /// The cells of every batch of an epoch, each cell in one; sizes differ by one at most.
@@ -125,7 +126,14 @@ mod tests {
 
     #[test]
     fn every_cell_is_in_one_batch_and_sizes_differ_by_one() {
-        for (n, size, batches) in [(10, 3, 3), (10, 4, 3), (7, 7, 1), (5, 100, 1), (9, 2, 5)] {
+        for (n, size, batches) in [
+            (10, 3, 3),
+            (10, 4, 3),
+            (7, 7, 1),
+            (5, 100, 1),
+            (9, 2, 4),
+            (3, 1, 1),
+        ] {
             let parts = shuffled(n, size, 1, 0);
             assert_eq!(parts.len(), batches);
             let mut all: Vec<u32> = parts.concat();

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::network::optimizer::{self, Optimizer};
+use crate::network::pass::tasks;
 use crate::network::{Architecture, Moments, Network, Points};
 use crate::objective::{Method, Objective, Repulsion};
 use crate::optimize::{centre, norm};
@@ -145,6 +146,17 @@ impl Params {
     }
 }
 
+/// Bytes that training takes beside the cells, an upper estimate: the parameters, their gradient, what
+/// the optimiser keeps of them, the best so far and what an epoch can fall back on, and the partial
+/// sums of the gradient of the largest layer, of which there are more the more cells there are.
+pub fn fixed_bytes(architecture: &Architecture, cells: usize) -> u64 {
+    let Some(layout) = architecture.layout() else {
+        return u64::MAX;
+    };
+    let largest = layout.layers.iter().map(|layer| layer.weight.len()).max();
+    4 * (12 * layout.length as u64 + (tasks(cells) + 2) as u64 * largest.unwrap_or(0) as u64)
+}
+
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
@@ -178,6 +190,19 @@ pub struct Problem {
     pub parts: Vec<Part>,
     /// Where cells go through the network, if not here. E is evaluated where the objectives are.
     pub device: Option<Arc<dyn Device>>,
+}
+
+impl Problem {
+    /// A number that identifies inputs, weights and batches.
+    fn fingerprint(&self) -> u64 {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(&self.objective.fingerprint().to_le_bytes());
+        self.points.bytes(|bytes| hash.update(bytes));
+        for part in &self.parts {
+            hash.update(&part.objective.fingerprint().to_le_bytes());
+        }
+        hash.digest()
+    }
 }
 
 /// A run of training.
@@ -233,7 +258,7 @@ impl Run {
         let optimizer = Optimizer::new(params.optimizer, network.values.len())?;
         let state = State {
             params,
-            fingerprint: problem.objective.fingerprint(),
+            fingerprint: problem.fingerprint(),
             lambdas: lambdas.to_vec(),
             iteration: 0,
             architecture: network.architecture().clone(),
@@ -261,22 +286,31 @@ impl Run {
         Ok(run)
     }
 
-    /// Takes up a run where `state` left it. The problem and `lambdas` must be those that
-    /// it was written for.
+    /// Takes up a run where `state` left it. The problem, `lambdas`, `params` and the shape of
+    /// the network must be those that it was written for.
     pub fn resume(
         problem: Problem,
         lambdas: &[f64],
+        params: Params,
+        architecture: &Architecture,
         mut state: State,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
+        let remedy = "Call with the same arguments as the run that wrote it.";
+        if let Some(name) = state.first_difference(&params, architecture) {
+            return Err(Error::input(
+                format!("The saved state was written with another `{name}`."),
+                format!("{remedy} To go on from the weights of a finished fit, give it as `net`."),
+            ));
+        }
         let foreign = || {
             Error::input(
-                "The saved state belongs to other data, affinities, `lambda`, `d` or batches.",
-                "Call with the same arguments as the run that wrote it.",
+                "The saved state belongs to other data, affinities, `lambda`, `net` or batches.",
+                remedy,
             )
         };
         let n = problem.objective.n() * problem.objective.d();
-        if state.fingerprint != problem.objective.fingerprint()
+        if state.fingerprint != problem.fingerprint()
             || state.lambdas != lambdas
             || state.target.as_ref().is_some_and(|x| x.len() != n)
             || (state.params.batches == Batches::Independent) == problem.parts.is_empty()
@@ -352,6 +386,9 @@ impl Run {
                 other => other?,
             }
             monitor.advance(1);
+        }
+        if self.state.stopped.is_none() && self.state.iteration >= self.state.params.maxit {
+            self.state.stopped = Some(Reason::Epochs);
         }
         Ok(())
     }
@@ -481,7 +518,7 @@ impl Run {
         }
         if state.iteration >= params.maxit {
             state.stopped = Some(Reason::Epochs);
-        } else if state.levelled() {
+        } else if last_stage && state.levelled() {
             state.stopped = Some(Reason::Converged);
         }
     }

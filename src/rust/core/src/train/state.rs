@@ -75,10 +75,46 @@ impl State {
         KIND.open(bytes)
     }
 
+    /// The bytes of a state in a file.
+    pub fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+        KIND.read(path)
+    }
+
     /// Whether the pass that shows where the cells are is also the one whose gradient the
     /// next step follows.
     pub(super) fn steps_from_all(&self, architecture: &Architecture) -> bool {
         self.params.batches == Batches::All && architecture.dropout == 0.0
+    }
+
+    /// The name of the first setting that is not the run's.
+    pub(super) fn first_difference(
+        &self,
+        params: &Params,
+        architecture: &Architecture,
+    ) -> Option<&'static str> {
+        let (own, given) = (&self.params, params);
+        let (shape, wanted) = (&self.architecture, architecture);
+        let same = [
+            (shape.inputs == wanted.inputs, "x"),
+            (shape.outputs == wanted.outputs, "d"),
+            (shape.hidden == wanted.hidden, "hidden"),
+            (shape.activation == wanted.activation, "activation"),
+            (shape.batch_norm == wanted.batch_norm, "batch_norm"),
+            (shape.dropout == wanted.dropout, "dropout"),
+            (shape.residual == wanted.residual, "residual"),
+            (own.method == given.method, "method"),
+            (own.maxit == given.maxit, "maxit"),
+            (own.pretraining == given.pretraining, "pretrain` or `init"),
+            (own.tol == given.tol, "tol"),
+            (own.patience == given.patience, "patience"),
+            (own.optimizer == given.optimizer, "optimizer"),
+            (
+                own.batches == given.batches,
+                "batches`, `batch_size` or `accumulate",
+            ),
+            (own.seed == given.seed, "seed"),
+        ];
+        same.iter().find(|(same, _)| !same).map(|&(_, name)| name)
     }
 
     /// Whether the last epochs at the last lambda have hardly lowered the least E.
