@@ -24,6 +24,8 @@
 #'   of the cores that the process may use, at least 1 and at most 8, and at most 2 under
 #'   `R CMD check`. The environment variable `OMP_THREAD_LIMIT` is an upper bound for both
 #'   and for `threads`. Results do not depend on the number of threads.
+#' * `neuralee.torch_backend`: the file of a libtorch backend; else the one that [build_torch_backend()] or the installation made.
+#' * `neuralee.max_device_memory_gb`: the memory, in GiB, that a run may use on a GPU; else nine tenths of what it has.
 #' * `neuralee.max_dense_gb`: the largest matrix, in GB as doubles, that a sparse or delayed
 #'   one is turned into; 8 without it.
 #'

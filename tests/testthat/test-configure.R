@@ -9,13 +9,14 @@ run_configure <- function(path, ...) {
   skip_if(is.null(folder), "the package's sources are not here")
   skip_on_os("windows")
   copy <- tempfile("neuralee-configure")
-  dir.create(file.path(copy, "src"), recursive = TRUE)
+  dir.create(file.path(copy, "src", "rust", "torch"), recursive = TRUE)
   on.exit(unlink(copy, recursive = TRUE))
   file.copy(file.path(folder, c("configure", "DESCRIPTION")), copy)
   file.copy(file.path(folder, "src", "Makevars.in"), file.path(copy, "src"))
+  file.copy(file.path(folder, "src/rust/torch/libtorch-version"), file.path(copy, "src/rust/torch"))
   tools <- file.path(copy, "bin")
   dir.create(tools)
-  for (tool in c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm")) {
+  for (tool in c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm", "cp")) {
     file.symlink(Sys.which(tool), file.path(tools, tool))
   }
   for (name in names(path)) {
@@ -79,6 +80,35 @@ test_that("an HDF5 library that is asked for must be there, and a choice must be
     expect_match(result$output, paste0("NEURALEE_HDF5.*", choice))
     expect_null(result$makevars)
   }
+})
+
+test_that("the libtorch backend is built where a libtorch serves, and the package installs in any case", {
+  folder <- tempfile("libtorch")
+  on.exit(unlink(folder, recursive = TRUE))
+  api <- file.path(folder, "include/torch/csrc/api/include/torch")
+  dir.create(api, recursive = TRUE)
+  dir.create(file.path(folder, "lib"))
+  file.create(file.path(api, "torch.h"), file.path(folder, "lib/libtorch_cpu.so"))
+  with_torch <- function(version, cargo = "exit 0", ...) {
+    writeLines(version, file.path(folder, "build-version"))
+    run_configure(replace(rust, "cargo", cargo), "NEURALEE_LIBTORCH=", folder, ...)
+  }
+  old <- with_torch("2.8.0")
+  expect_equal(old$status, 0L)
+  expect_match(old$output, "is not used: it is libtorch 2.8.0, and 2.13 is needed.*libtorch: none")
+  failing <- with_torch("2.13.0", "case \"$*\" in *torch*) exit 1 ;; esac")
+  expect_equal(failing$status, 0L)
+  expect_match(failing$output, "could not be built.*build_torch_backend.*libtorch: none")
+  cargo <- paste(
+    "while [ $# -gt 0 ]; do [ \"$1\" = --target-dir ] && mkdir -p \"$2/release\" &&",
+    "echo x >\"$2/release/libneuralee_torch.so\"; shift; done; true"
+  )
+  built <- with_torch("2.13.0", cargo)
+  expect_equal(built$status, 0L)
+  expect_match(built$output, "building the backend.*libtorch: 2.13.0 in")
+  expect_match(with_torch("2.13.0", cargo, " NEURALEE_TORCH=no")$output, "libtorch: not asked for")
+  unlink(file.path(folder, "include"), recursive = TRUE)
+  expect_match(with_torch("2.13.0")$output, "it lacks its headers")
 })
 
 test_that("the build folder and R CMD check's limit reach cargo", {
