@@ -30,6 +30,14 @@
 #' The E that is reported and by which the best weights are kept is always that of all cells, with the true neighbours, as they
 #' are mapped afterwards. Batch normalisation then uses the mean and variance over all cells.
 #'
+#' @section Networks of your own:
+#' `net = "file.pt"` trains a network that was written in PyTorch and saved by `torch.jit.script(net).save("file.pt")`, from the parameters in
+#' the file; it needs `device = "torch"` or a GPU, for mapping too. The program takes a single-precision tensor of cells x features (centred, and divided by
+#' one number) and returns cells x `d`. It may behave differently in training mode (dropout), but must place a cell by its
+#' features alone and keep no state but its parameters: normalise by layer, not over a batch.
+#' A TorchScript file is a program: it is only loaded where you name it, and a model that was trained from one contains it and runs it to map
+#' cells. Take such files and models only from people whom you trust.
+#'
 #' @inheritSection ee Reproducibility
 #' @section Interrupting and resuming:
 #' Ctrl-C stops the run within about a second with a condition of class `neuralee_error_interrupted`. With `checkpoint`, the
@@ -52,7 +60,7 @@
 #' @param residual Add the input of a hidden layer to its output where both have the same width?
 #' @param initial_sd Standard deviation of the initial weights.
 #' @param net A fit of `neuralee()` or a model to start from, which takes as many features; its network replaces `hidden` and what
-#'   belongs to it. See [fine_tune()] for cells as the model takes them.
+#'   belongs to it. See [fine_tune()] for cells as the model takes them. Or the path of a TorchScript file (see below).
 #' @param optimizer [adam()], [adamw()] or [sgd()].
 #' @param batch_size Cells of a batch: a fraction of all in (0, 1] or a whole number from 2 on. `NULL` or 1 for all.
 #' @param batches `"shared"` or `"independent"` (see below).
@@ -122,13 +130,14 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   preprocess <- check_preprocessing(preprocess)
-  net <- if (!is.null(net)) model_of(net, "net")
+  program <- if (is.character(net)) read_program(net, device)
   if (missing(init) && (!is.null(net) || identical(batches, "independent"))) init <- "none"
+  net <- if (!is.null(net) && is.null(program)) model_of(net, "net")
   settings <- training_settings(
     d = d, method = method, hidden = hidden, activation = activation, batch_norm = batch_norm, dropout = dropout,
     residual = residual, initial_sd = initial_sd, optimizer = optimizer, maxit = maxit, pretrain = pretrain, tol = tol,
     patience = patience, batches = batches, batch_size = batch_size, accumulate = accumulate, seed = seed,
-    learns_map = !identical(init, "none"), net = net
+    learns_map = !identical(init, "none"), net = net, program = program
   )
   rust_call(rs_neuralee_check(settings, 1L, 0, net$bytes, memory_limit()))
   callback <- check_callback(callback, "epoch, loss and embedding")

@@ -2,7 +2,7 @@
 
 training_settings <- function(d, method, hidden, activation, batch_norm, dropout, residual, initial_sd, optimizer,
                               maxit, pretrain, tol, patience, batches, batch_size, accumulate, seed, learns_map, net,
-                              call = caller_env()) {
+                              program = NULL, call = caller_env()) {
   d <- check_dimension(d, call = call)
   method <- match_choice(method, "method", c("auto", "grid", "exact"), call = call)
   check_grid_dimension(method, d, call)
@@ -28,8 +28,24 @@ training_settings <- function(d, method, hidden, activation, batch_norm, dropout
     dropout = dropout, residual = residual, initial_sd = initial_sd, optimizer = optimizer_settings(optimizer),
     maxit = maxit, pretrain = pretrain, tol = check_number(tol, "tol", min = 0, call = call),
     patience = check_count(patience, "patience", min = 1, call = call),
-    batches = check_batches(batches, batch_size, accumulate, call), batch_size = 2, seed = seed
+    batches = check_batches(batches, batch_size, accumulate, call), batch_size = 2, seed = seed, program = program
   )
+}
+
+# The bytes of a TorchScript file. It is not run here.
+read_program <- function(path, device, call = caller_env()) {
+  check_string(path, "net", "a fit, a model or the path of a TorchScript file", call = call)
+  path <- path.expand(path)
+  if (!is_regular_file(path)) {
+    abort_neuralee("input", sprintf("`net`: there is no file \"%s\".", path), "Give the path of a TorchScript file.", call = call)
+  }
+  if (identical(device, "cpu")) {
+    abort_neuralee(
+      "device", "`net` is a TorchScript program, which needs libtorch.",
+      "Give device = \"torch\" or a GPU; build_torch_backend() makes what they need.", call = call
+    )
+  }
+  readBin(path, "raw", n = file.size(path))
 }
 
 optimizer_settings <- function(optimizer) {

@@ -65,7 +65,8 @@ model_of <- function(object, name = "object", call = caller_env()) {
 #' @param file Path of a file. An existing one is replaced, in one move, once the new one is whole.
 #' @param ... Not used.
 #' @return `save_neuralee()`: the path, invisibly. `load_neuralee()`: an object of class `neuralee_model`.
-#'   `weights()`: a list with the weight matrix of every layer, a row per unit. `coef()`: a list of
+#'   `weights()`: a list with the weight matrix of every layer, a row per unit; of a TorchScript program all
+#'   parameters as one vector. `coef()`: a list of
 #'   `layers`, each with all of its parameters (`weight` and, with batch normalisation, `gamma`, `beta` and
 #'   the `mean` and `variance` that normalise, else `bias`), and `centre` and `scale`: what is subtracted
 #'   from each input of the network, and what divides them all.
@@ -117,7 +118,7 @@ load_neuralee <- function(file) {
 coef.neuralee_model <- function(object, ...) {
   object <- model_of(object)
   found <- rust_call(rs_model_weights(object$bytes))
-  names(found$layers) <- c(paste0("hidden", seq_len(length(found$layers) - 1L)), "output")
+  names(found$layers) <- c(sprintf("hidden%d", seq_len(length(found$layers) - 1L)), "output")
   found
 }
 
@@ -146,6 +147,9 @@ weights.neuralee_fit <- function(object, ...) weights(model_of(object))
 
 # "558-50-50-2, relu, batch norm"
 describe_network <- function(info) {
+  if (info$program) {
+    return(sprintf("%d-%d, a TorchScript program", info$inputs, info$d))
+  }
   paste0(
     paste(c(info$inputs, info$hidden, info$d), collapse = "-"), ", ", info$activation,
     if (info$batch_norm) ", batch norm", if (info$dropout > 0) sprintf(", dropout %s", format(info$dropout)),

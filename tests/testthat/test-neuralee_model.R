@@ -86,3 +86,9 @@ test_that("a file is replaced in one move, and only a file", {
   expect_refused(save_neuralee(iris_x, file), "input", "holds no model")
   expect_refused(save_neuralee(ee(iris_x, perplexity = 20, maxit = 2, verbose = FALSE), file), "input", "holds no model")
 })
+
+test_that("a model of the first version of the format is read, and maps as it did", {
+  model <- load_neuralee(test_path("fixtures", "iris.nee"))
+  places <- as.matrix(utils::read.csv(test_path("fixtures", "iris_places.csv")))
+  expect_equal(predict(model, iris_x[c(1, 51, 101), ]), places, tolerance = 1e-5)
+})

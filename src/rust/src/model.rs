@@ -119,6 +119,7 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
         batch_norm = architecture.batch_norm,
         dropout = architecture.dropout,
         residual = architecture.residual,
+        program = architecture.program.is_some(),
         parameters = network.values.len() as f64,
         features = preprocessing.features() as i32,
         names = texts_or_null(&origin.features),
@@ -151,7 +152,13 @@ fn rs_model_weights(model: Raw) -> Outcome<List> {
     let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|&v| f64::from(v)).collect() };
     let layers = network.layout().layers.len();
     let mut described = Vec::with_capacity(layers);
-    for l in 0..layers {
+    if network.architecture().program.is_some() {
+        described.push(list!(
+            weight = wide(network.weight(0)),
+            bias = wide(network.shift(0))
+        ));
+    }
+    for l in described.len()..layers {
         let fan_in = network.architecture().fan_in(l);
         let weight = wide(network.weight(l));
         let weight = ArrayView2::from_shape((weight.len() / fan_in, fan_in), &weight)

@@ -391,7 +391,7 @@ impl Device for Torch {
             batch_norm: architecture.batch_norm,
             residual: architecture.residual,
             epsilons: View::of(&epsilons),
-            script: View::of(&[]),
+            script: View::of(architecture.program.as_ref().map_or(&[], |p| &p.bytes)),
         };
         let handle = &mut there.handle;
         // SAFETY: what the arguments point to stays with the handle, or is only read at once.
@@ -399,6 +399,53 @@ impl Device for Torch {
             (self.backend.0.network_open)(caller, &args, handle)
         })?;
         Ok(Box::new(there))
+    }
+
+    fn program_parameters(
+        &self,
+        program: &[u8],
+        inputs: usize,
+        outputs: usize,
+    ) -> CoreResult<Vec<f32>> {
+        let args = NetworkArgs {
+            place: self.place(),
+            n: 0,
+            rows: Rows {
+                context: std::ptr::null(),
+                copy: copy_points,
+            },
+            inputs,
+            hidden: View::of(&[]),
+            outputs,
+            activation: 0,
+            batch_norm: false,
+            residual: false,
+            epsilons: View::of(&[]),
+            script: View::of(program),
+        };
+        let mut handle = std::ptr::null_mut();
+        let table = self.backend.0;
+        // SAFETY: the program lives as long as the calls; there are no cells to read.
+        call(&(), |caller| unsafe {
+            (table.network_open)(caller, &args, &mut handle)
+        })?;
+        let read = |values: &mut [f32]| {
+            let values = ViewMut::of(values);
+            // SAFETY: the handle is open, and the slice lives as long as the call.
+            call(&(), |caller| unsafe {
+                (table.network_parameters)(caller, handle, &values)
+            })
+        };
+        let found = read(&mut []).and_then(|count| {
+            let count = count
+                .parse()
+                .map_err(|_| CoreError::internal("No number.", ""))?;
+            let mut values = vec![0.0; count];
+            read(&mut values).map(|_| values)
+        });
+        // SAFETY: nobody uses it any more.
+        unsafe { (table.network_close)(handle) }
+        found
     }
 
     fn grid_bytes(&self) -> f64 {
@@ -593,7 +640,8 @@ impl TorchNetwork {
                 .collect(),
             None => vec![0.0; 2 * widths.iter().sum::<usize>()],
         };
-        let keys = dropout.map_or_else(Vec::new, |d| d.keys(architecture.hidden.len()));
+        // A program draws its own random numbers, from one seed for a step.
+        let keys = dropout.map_or_else(Vec::new, |d| d.keys(architecture.hidden.len().max(1)));
         let mut x = vec![0.0f32; n * self.outputs];
         let args = ForwardArgs {
             parameters: View::of(&network.values),

@@ -1,17 +1,19 @@
 //! NeuralEE: training of a network.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use extendr_api::prelude::*;
 use neuralee_core::affinity::{self, Affinities};
+use neuralee_core::device::Device;
 use neuralee_core::memory;
 use neuralee_core::model::{Model, Origin, Preprocessing};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::network::optimizer::{self, Rule};
 use neuralee_core::network::{
-    Activation, Architecture, Decay, Network, Points, Schedule, Standard, DEFAULT_DEVIATION,
-    DEFAULT_HIDDEN,
+    Activation, Architecture, Decay, Network, Points, Program, Schedule, Standard,
+    DEFAULT_DEVIATION, DEFAULT_HIDDEN,
 };
 use neuralee_core::objective::{Objective, Repulsion};
 use neuralee_core::optimize::{self, Start};
@@ -104,7 +106,7 @@ pub(crate) fn activation_name(activation: Activation) -> &'static str {
 }
 
 fn architecture_of(settings: &Settings, inputs: usize) -> CoreResult<Architecture> {
-    Ok(Architecture {
+    let layers = Architecture {
         inputs,
         hidden: settings
             .numbers("hidden")?
@@ -116,7 +118,49 @@ fn architecture_of(settings: &Settings, inputs: usize) -> CoreResult<Architectur
         batch_norm: settings.flag("batch_norm")?,
         dropout: settings.number("dropout")?,
         residual: settings.flag("residual")?,
+        program: None,
+    };
+    // A program is all of the network.
+    Ok(match program_of(settings)? {
+        None => layers,
+        program => Architecture {
+            hidden: Vec::new(),
+            batch_norm: false,
+            dropout: 0.0,
+            residual: false,
+            program,
+            ..layers
+        },
     })
+}
+
+/// The TorchScript program that the user gave, whose parameters are not known yet.
+fn program_of(settings: &Settings) -> CoreResult<Option<Program>> {
+    let value = settings.get("program")?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let bytes = Raw::try_from(value).map_err(|_| unknown("program", "no bytes"))?;
+    Ok(Some(Program {
+        bytes: bytes.as_slice().to_vec(),
+        parameters: 0,
+    }))
+}
+
+/// The network as the program's own parameters make it.
+fn program_network(
+    mut architecture: Architecture,
+    device: Option<&Arc<dyn Device>>,
+) -> CoreResult<Network<f32>> {
+    let (inputs, outputs) = (architecture.inputs, architecture.outputs);
+    let Some((device, program)) = device.zip(architecture.program.as_mut()) else {
+        architecture.check_here()?;
+        return Err(CoreError::internal("There is no program.", ""));
+    };
+    let mut values = device.program_parameters(&program.bytes, inputs, outputs)?;
+    program.parameters = values.len();
+    values.extend(std::iter::repeat_n(0.0, outputs));
+    Network::from_parts(architecture, values, Vec::new())
 }
 
 fn optimizer_of(settings: &Settings) -> CoreResult<optimizer::Params> {
@@ -340,10 +384,14 @@ fn rs_neuralee_open(
         let seconds = began.elapsed().as_secs_f64();
         let (network, standard) = match net {
             Some(model) => (model.network, model.standard),
-            None => (
-                Network::initial(architecture, deviation, params.seed)?,
-                Standard::of(inputs)?,
-            ),
+            None => {
+                let network = if architecture.program.is_some() {
+                    program_network(architecture, device.as_ref())?
+                } else {
+                    Network::initial(architecture, deviation, params.seed)?
+                };
+                (network, Standard::of(inputs)?)
+            }
         };
         let problem = Problem {
             points: Points::new(inputs, &standard),

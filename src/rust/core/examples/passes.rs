@@ -35,6 +35,7 @@ fn main() {
         batch_norm: true,
         dropout: 0.0,
         residual: false,
+        program: None,
     };
     // Each layer is multiplied forwards, for the gradient of its weights and, but for the
     // first, backwards.

@@ -95,6 +95,7 @@ fn main() {
             batch_norm: true,
             dropout: 0.0,
             residual: false,
+            program: None,
         };
         let network = Network::initial(architecture, 0.1, seed).expect("network");
         let problem = Problem {

@@ -33,6 +33,11 @@ pub trait Device: Debug + Send + Sync {
         monitor: &dyn Monitor,
     ) -> Result<Box<dyn NetworkThere>>;
 
+    /// The parameters that a TorchScript program holds, which maps `inputs` features to `outputs`
+    /// dimensions.
+    fn program_parameters(&self, program: &[u8], inputs: usize, outputs: usize)
+        -> Result<Vec<f32>>;
+
     /// Bytes that the grid of a repulsion may take there.
     fn grid_bytes(&self) -> f64;
 }

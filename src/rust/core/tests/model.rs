@@ -20,6 +20,7 @@ fn network(inputs: usize) -> Network<f32> {
         batch_norm: true,
         dropout: 0.1,
         residual: true,
+        program: None,
     };
     Network::initial(architecture, 0.3, 1).unwrap()
 }

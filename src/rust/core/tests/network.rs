@@ -42,6 +42,7 @@ fn architecture(inputs: usize, hidden: &[usize]) -> Architecture {
         batch_norm: true,
         dropout: 0.0,
         residual: false,
+        program: None,
     }
 }
 
@@ -129,6 +130,7 @@ fn gradients_agree_with_finite_differences() {
                         activation,
                         batch_norm,
                         residual,
+                        program: None,
                         dropout: dropout.map_or(0.0, |d| d.share),
                         ..architecture(4, &[6, 6, 5])
                     };
@@ -206,6 +208,7 @@ fn what_is_kept_changes_no_bit() {
     for residual in [false, true] {
         let architecture = Architecture {
             residual,
+            program: None,
             ..architecture(6, &[20, 20, 7])
         };
         let network = Network::initial(architecture, 0.1, 1).unwrap();
@@ -368,6 +371,7 @@ fn networks_that_cannot_be_trained_are_refused() {
     refused(
         Architecture {
             residual: true,
+            program: None,
             ..architecture(5, &[4, 5])
         },
         "input",

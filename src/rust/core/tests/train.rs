@@ -51,6 +51,7 @@ fn architecture(y: &Array2<f64>, hidden: &[usize]) -> Architecture {
         batch_norm: true,
         dropout: 0.0,
         residual: false,
+        program: None,
     }
 }
 

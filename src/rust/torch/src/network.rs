@@ -18,6 +18,9 @@ use crate::{check, chunk, device, fetch, index, random, Outcome};
 const GELU_FACTOR: f64 = 0.797_884_560_802_865_4;
 /// Factor of the cube in it.
 const GELU_CUBE: f64 = 0.044_715;
+/// Cells that a program maps at once.
+const MAPPED: usize = 1 << 15;
+
 /// Slope of a leaky ReLU below 0.
 const LEAK: f64 = 0.01;
 
@@ -321,11 +324,9 @@ impl Network {
         let n = if ids.is_empty() { self.n } else { ids.len() };
         let ids = (!ids.is_empty()).then(|| index(ids, self.device));
         if let Some(mut script) = self.script.take() {
-            let inputs = self.inputs(ids.as_ref(), 0, n);
-            let x = script.forward(values, &inputs, args.given, args.keep);
+            let outcome = self.through_script(&mut script, caller, ids.as_ref(), n, args, to);
             self.script = Some(script);
-            fetch(&x?, Kind::Float, to);
-            return Ok(());
+            return outcome;
         }
         let share = args.dropout.share;
         let mut pass = Pass {
@@ -390,6 +391,34 @@ impl Network {
             fetch(&x, Kind::Float, &mut to[first * d..][..count * d]);
         }
         self.pass = Some(pass);
+        Ok(())
+    }
+
+    /// Cells through a program: in training mode all of a batch at once, since it may look at
+    /// all of them.
+    fn through_script(
+        &self,
+        script: &mut Script,
+        caller: &Caller,
+        ids: Option<&Tensor>,
+        n: usize,
+        args: &ForwardArgs,
+        to: &mut [f32],
+    ) -> Outcome<()> {
+        // SAFETY: the caller's promise.
+        let (values, keys) = unsafe { (args.parameters.slice(), args.dropout.keys.slice()) };
+        if let Some(&key) = keys.first() {
+            tch::manual_seed(key as i64);
+        }
+        let rows = if args.given { MAPPED } else { n.max(1) };
+        let d = self.widths[self.hidden() + 1];
+        for first in (0..n).step_by(rows) {
+            check(caller)?;
+            let count = rows.min(n - first);
+            let inputs = self.inputs(ids, first, count);
+            let x = script.forward(values, &inputs, args.given, args.keep)?;
+            fetch(&x, Kind::Float, &mut to[first * d..][..count * d]);
+        }
         Ok(())
     }
 

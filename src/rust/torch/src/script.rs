@@ -1,4 +1,8 @@
 //! A network that the user wrote: a TorchScript program.
+//!
+//! Its parameters are handed in at every pass, so that all other state would go unnoticed: a
+//! program that keeps some (such as the running averages of batch normalisation), or that places
+//! a cell by the company it comes in, is refused.
 
 use std::io::Cursor;
 
@@ -14,6 +18,10 @@ pub(crate) struct Script {
     last: Option<Tensor>,
 }
 
+fn refused<T>(reason: impl Into<String>) -> Outcome<T> {
+    Err(Failure::Input(reason.into()))
+}
+
 impl Script {
     /// Loads a program and sees whether it maps `inputs` features to `outputs` dimensions.
     pub(crate) fn load(
@@ -22,40 +30,52 @@ impl Script {
         inputs: usize,
         outputs: usize,
     ) -> Outcome<Self> {
-        let refused = |reason: String| Failure::Input(reason);
-        let mut module =
-            CModule::load_data_on_device(&mut Cursor::new(bytes), device).map_err(|_| {
-                refused(String::from(
-                    "The file holds no TorchScript program that this libtorch can read.",
-                ))
-            })?;
-        let parameters: Vec<Tensor> = module
-            .named_parameters()
-            .map_err(|e| {
-                refused(format!(
+        let Ok(mut module) = CModule::load_data_on_device(&mut Cursor::new(bytes), device) else {
+            return refused("The file holds no TorchScript program that this libtorch can read.");
+        };
+        let parameters: Vec<Tensor> = match module.named_parameters() {
+            Ok(named) => named.into_iter().map(|(_, tensor)| tensor).collect(),
+            Err(e) => {
+                return refused(format!(
                     "The parameters of the program cannot be listed: {e}"
                 ))
-            })?
-            .into_iter()
-            .map(|(_, tensor)| tensor)
-            .collect();
+            }
+        };
         if parameters.is_empty() || parameters.iter().any(|p| p.kind() != Kind::Float) {
-            return Err(refused(String::from(
-                "The program has no parameters in single precision to train.",
-            )));
+            return refused(
+                "The program has no parameters to train, or they are not in single precision.",
+            );
         }
+        let probe = Tensor::linspace(-1.0, 1.0, 4 * inputs as i64, (Kind::Float, device))
+            .view([4, inputs as i64]);
+        let run = |module: &CModule, cells: &Tensor| module.forward_ts(&[cells]);
         module.set_eval();
-        let probe = Tensor::zeros([2, inputs as i64], (Kind::Float, device));
-        let mapped = module.forward_ts(&[probe]).map_err(|_| {
-            refused(format!(
-                "The program does not take cells of {inputs} features."
-            ))
-        })?;
-        if mapped.size() != [2, outputs as i64] {
-            return Err(refused(format!(
-                "The program maps 2 cells to a tensor of {:?}, not of [2, {outputs}].",
-                mapped.size()
-            )));
+        let mapped = match run(&module, &probe) {
+            Ok(mapped) if mapped.size() == [4, outputs as i64] && mapped.kind() == Kind::Float => mapped,
+            Ok(mapped) => {
+                return refused(format!(
+                    "The program maps 4 cells to a {:?} tensor of shape {:?}, not to single precision of [4, {outputs}].",
+                    mapped.kind(),
+                    mapped.size()
+                ))
+            }
+            Err(_) => return refused(format!("The program does not take cells of {inputs} features.")),
+        };
+        let close = |a: &Tensor, b: &Tensor| a.allclose(b, 1e-4, 1e-5, true);
+        match run(&module, &probe.narrow(0, 1, 1)) {
+            Ok(alone) if close(&alone, &mapped.narrow(0, 1, 1)) => {}
+            _ => return refused("The program places a cell by the other cells that it is given with, so that it maps no single cell."),
+        }
+        module.set_train();
+        let trained = run(&module, &probe);
+        module.set_eval();
+        match (trained, run(&module, &probe)) {
+            (Ok(_), Ok(after)) if close(&after, &mapped) => {}
+            _ => {
+                return refused(
+                    "The program changes state of its own in training (such as the running averages of batch normalisation), which a model does not keep.",
+                )
+            }
         }
         Ok(Script {
             module,
@@ -86,11 +106,14 @@ impl Script {
     ) -> Outcome<Tensor> {
         let mut at = 0;
         for parameter in &mut self.parameters {
+            let _ = parameter.requires_grad_(false);
             let count = parameter.numel();
             let new = Tensor::from_slice(&values[at..at + count]).view(parameter.size().as_slice());
             parameter.copy_(&new.to_device(parameter.device()));
             at += count;
         }
+        // What follows in `values` is added to every place.
+        let shift = Tensor::from_slice(&values[at..]).to_device(inputs.device());
         if evaluate {
             self.module.set_eval();
         } else {
@@ -114,7 +137,7 @@ impl Script {
                 x.size()
             )));
         }
-        let places = x.detach();
+        let places = x.detach() + shift;
         if keep {
             self.last = Some(x);
         }
@@ -134,6 +157,8 @@ impl Script {
             fetch(&gradient, Kind::Float, &mut to[at..at + count]);
             at += count;
         }
+        // A shift of all places moves the embedding as a whole, which E does not feel.
+        to[at..].fill(0.0);
         Ok(())
     }
 }

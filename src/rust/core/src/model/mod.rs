@@ -158,6 +158,7 @@ impl Model {
         first: usize,
         monitor: &dyn Monitor,
     ) -> Result<Vec<f64>> {
+        self.network.architecture().check_here()?;
         let n = self.cells_of(x, cells)?;
         let d = self.network.architecture().outputs;
         let mut places = vec![0.0; n * d];

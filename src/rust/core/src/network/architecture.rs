@@ -48,6 +48,18 @@ pub struct Architecture {
     pub dropout: f64,
     /// Are inputs of hidden layers added to their outputs where the widths agree?
     pub residual: bool,
+    /// What takes the place of the layers, where the user wrote it.
+    pub program: Option<Program>,
+}
+
+/// A network as a TorchScript program, which only libtorch can run: x = program(y) + b. What it
+/// holds of parameters is one vector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Number of its parameters.
+    pub parameters: usize,
 }
 
 impl Architecture {
@@ -64,6 +76,9 @@ impl Architecture {
                 format!("The embedding would have {} dimensions.", self.outputs),
                 "Give 1 to 50 dimensions; 2 is usual.",
             ));
+        }
+        if self.program.is_some() {
+            return Ok(());
         }
         if self.hidden.is_empty() || self.hidden.len() > DEEPEST {
             return Err(Error::input(
@@ -96,6 +111,17 @@ impl Architecture {
             return Err(Error::memory(
                 format!("The network would have more than {MOST_PARAMETERS} parameters."),
                 "Give narrower hidden layers or fewer features.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a network that this crate cannot run.
+    pub fn check_here(&self) -> Result<()> {
+        if self.program.is_some() {
+            return Err(Error::device(
+                "The network is a TorchScript program, which needs libtorch.",
+                "Give device = \"torch\" or a GPU; build_torch_backend() makes what they need.",
             ));
         }
         Ok(())
@@ -138,6 +164,19 @@ impl Architecture {
             end = end.checked_add(length?)?;
             Some(start..end)
         };
+        if let Some(program) = &self.program {
+            let weight = take(Some(program.parameters))?;
+            layers.push(LayerLayout {
+                width: self.outputs,
+                gamma: weight.end..weight.end,
+                weight,
+                shift: take(Some(self.outputs))?,
+            });
+            return Some(Layout {
+                layers,
+                length: end,
+            });
+        }
         for (l, &width) in self.hidden.iter().chain([&self.outputs]).enumerate() {
             let normalised = self.batch_norm && l < self.hidden.len();
             layers.push(LayerLayout {

@@ -16,7 +16,7 @@ mod schedule;
 use serde::{Deserialize, Serialize};
 
 pub use activation::Activation;
-pub use architecture::{Architecture, LayerLayout, Layout, DEFAULT_HIDDEN};
+pub use architecture::{Architecture, LayerLayout, Layout, Program, DEFAULT_HIDDEN};
 pub use points::{Points, Standard};
 pub use real::Real;
 pub use schedule::{Decay, Schedule};

@@ -65,6 +65,10 @@ impl Engine {
                 let x = pass.outputs(monitor)?;
                 Ok((pass.moments().to_vec(), x))
             }
+            // A program may have a training mode of its own, in which it does not map.
+            Engine::There(there) if network.architecture().program.is_some() => {
+                Ok((Vec::new(), there.map(network, monitor)?))
+            }
             Engine::There(there) => there.forward(network, None, None, keep, monitor),
         }
     }

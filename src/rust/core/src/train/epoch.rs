@@ -36,8 +36,9 @@ impl Run {
         self.state.target = None;
         match params.batches {
             Batches::All | Batches::Accumulated => {
-                if self.network.architecture().dropout > 0.0 {
-                    self.step_with_dropout(monitor)?;
+                let shape = self.network.architecture();
+                if shape.dropout > 0.0 || shape.program.is_some() {
+                    self.step_in_training_mode(monitor)?;
                 } else {
                     self.step_from_all(&current, monitor)?;
                 }
@@ -56,8 +57,9 @@ impl Run {
     }
 
     fn dropout(&self) -> Option<Dropout> {
-        let share = self.network.architecture().dropout;
-        (share > 0.0).then(|| Dropout {
+        let shape = self.network.architecture();
+        let share = shape.dropout;
+        (share > 0.0 || shape.program.is_some()).then(|| Dropout {
             share,
             seed: self.state.params.seed,
             step: self.optimizer.steps(),
@@ -77,8 +79,8 @@ impl Run {
         Ok(())
     }
 
-    /// One step from all cells with units dropped.
-    fn step_with_dropout(&mut self, monitor: &dyn Monitor) -> Result<()> {
+    /// One step from all cells, with units dropped, or what else a program does in training.
+    fn step_in_training_mode(&mut self, monitor: &dyn Monitor) -> Result<()> {
         let factor = self.factor(0.0);
         let step = Step {
             ids: None,

@@ -358,7 +358,10 @@ impl Run {
         let points = Arc::new(points);
         let engine = match device {
             Some(device) => Engine::There(device.network(points, &network, monitor)?),
-            None => Engine::here(points),
+            None => {
+                network.architecture().check_here()?;
+                Engine::here(points)
+            }
         };
         Ok(Run {
             objective,

@@ -83,7 +83,9 @@ impl State {
     /// Whether the pass that shows where the cells are is also the one whose gradient the
     /// next step follows.
     pub(super) fn steps_from_all(&self, architecture: &Architecture) -> bool {
-        self.params.batches == Batches::All && architecture.dropout == 0.0
+        self.params.batches == Batches::All
+            && architecture.dropout == 0.0
+            && architecture.program.is_none()
     }
 
     /// The name of the first setting that is not the run's.
@@ -102,6 +104,7 @@ impl State {
             (shape.batch_norm == wanted.batch_norm, "batch_norm"),
             (shape.dropout == wanted.dropout, "dropout"),
             (shape.residual == wanted.residual, "residual"),
+            (shape.program == wanted.program, "net"),
             (own.method == given.method, "method"),
             (own.maxit == given.maxit, "maxit"),
             (own.pretraining == given.pretraining, "pretrain` or `init"),
