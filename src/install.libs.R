@@ -4,7 +4,8 @@ put <- function(files, folder) {
   dir.create(folder, recursive = TRUE, showWarnings = FALSE)
   if (!all(file.copy(files, folder, overwrite = TRUE))) stop("could not copy to ", folder)
 }
-put(Sys.glob(paste0("*", SHLIB_EXT)), file.path(R_PACKAGE_DIR, paste0("libs", R_ARCH)))
+# symbols.rds: what R CMD check asks of the object files.
+put(Sys.glob(c(paste0("*", SHLIB_EXT), "symbols.rds")), file.path(R_PACKAGE_DIR, paste0("libs", R_ARCH)))
 for (folder in c("", "src", "abi", "abi/src")) {
   here <- file.path("rust/torch", folder)
   files <- setdiff(list.files(here, full.names = TRUE), list.dirs(here, recursive = FALSE))
