@@ -83,6 +83,15 @@ install_backend <- function(built, file, found, verbose, call = caller_env()) {
   }
   writeLines(c(found$path, found$version), paste0(file, ".libtorch"))
   if (verbose) cli::cli_inform(c("v" = "The backend is ready: {file}"))
+  if (!known$cuda && has_cuda_library(found$path)) {
+    rlang::warn(
+      c(
+        "This libtorch has CUDA, but not all libraries that it needs were found: the backend computes on the processor only.",
+        i = sprintf("See what is \"not found\" in: ldd %s", file.path(found$path, "lib", "libtorch_cuda.so"))
+      ),
+      class = "neuralee_warning_device", call = call
+    )
+  }
   if (!is.null(rs_torch_loaded()$backend)) cli::cli_inform(c("i" = "Restart R to use it: another one is loaded."))
   invisible(file)
 }
@@ -134,6 +143,8 @@ find_libtorch <- function(libtorch = NULL, python = NULL) {
   }
   list(path = NULL, version = NULL, looked = looked)
 }
+
+has_cuda_library <- function(libtorch) file.exists(file.path(libtorch, "lib", "libtorch_cuda.so"))
 
 # Where the package torch of a Python lies, found without loading it.
 python_torch <- function(python) {

@@ -126,7 +126,13 @@ cuda_lines <- function(x) {
     return("needs the libtorch backend")
   }
   if (!x$cuda) {
-    return(sprintf("this libtorch was built without it; build_torch_backend(libtorch = ) with one that has it"))
+    from <- paste0(x$backend, ".libtorch")
+    root <- if (file.exists(from)) readLines(from, n = 1L) else ""
+    return(if (has_cuda_library(root)) {
+      c("its libraries were not all found when the backend was built; install them, and run", "  neuralee::build_torch_backend()")
+    } else {
+      c("this libtorch was built without it; with one that has it, run", "  neuralee::build_torch_backend(libtorch = )")
+    })
   }
   if (!nrow(x$devices)) {
     return("no device: see what nvidia-smi says")

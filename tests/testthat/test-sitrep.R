@@ -29,7 +29,7 @@ test_that("the report says what of libtorch there is, and the command that mends
   report$torch_found <- list(path = "/opt/libtorch", version = "2.13.0", looked = "")
   expect_output(print(report), "2.13.0 in /opt/libtorch, without a backend.*build_torch_backend\\(\\)")
   report[c("backend", "libtorch")] <- c("/x.so", "2.13.0")
-  expect_output(print(report), "CUDA +this libtorch was built without it")
+  expect_output(print(report), "CUDA +this libtorch was built without it.*build_torch_backend\\(libtorch = \\)")
   report$cuda <- TRUE
   report$devices <- data.frame(name = character(), total = numeric())
   expect_output(print(report), "CUDA +no device")

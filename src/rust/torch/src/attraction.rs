@@ -126,82 +126,81 @@ impl Attraction {
     ) -> Outcome<Tensor> {
         // SAFETY: the caller keeps them in place.
         let starts = unsafe { self.entries.starts.slice() };
-        let place = Tensor::full(
+        // Of every cell its place among these, or -1.
+        let mut place = Tensor::full(
             [(starts.len() - 1) as i64],
             -1i64,
             (Kind::Int64, self.device),
         );
         let own = Tensor::arange(ids.len() as i64, (Kind::Int64, self.device));
-        let _ = place
-            .shallow_clone()
-            .index_copy_(0, &crate::index(ids, self.device), &own);
+        let _ = place.index_copy_(0, &crate::index(ids, self.device), &own);
         let mut product = x.zeros_like();
+        let most = (self.scratch / (ENTRY + 32 * x.size()[1] as usize)).max(1);
+        let length = |id: u32| starts[id as usize + 1] - starts[id as usize];
         let mut done = 0;
-        let d = x.size()[1] as usize;
-        let most = (self.scratch / (ENTRY + 32 * d)).max(1);
         while done < ids.len() {
             check(caller)?;
-            let mut count = 0;
-            let mut end = done;
-            while end < ids.len() {
-                let row = ids[end] as usize;
-                let length = starts[row + 1] - starts[row];
-                if end > done && count + length > most {
-                    break;
-                }
-                count += length;
+            // As many rows as fit, one at least.
+            let mut end = done + 1;
+            let mut count = length(ids[done]);
+            while end < ids.len() && count + length(ids[end]) <= most {
+                count += length(ids[end]);
                 end += 1;
             }
-            let mut rows = Vec::with_capacity(count);
-            let mut columns = Vec::new();
-            let mut values = Vec::new();
-            let mut at: Vec<i64> = Vec::with_capacity(count);
-            for (row, &id) in (done..end).zip(&ids[done..end]) {
-                let range = starts[id as usize]..starts[id as usize + 1];
-                rows.resize(rows.len() + range.len(), row as i64);
-                if self.held.is_some() {
-                    at.extend(range.map(|entry| entry as i64));
-                } else {
-                    let (from, length) = (columns.len(), range.len());
-                    columns.resize(from + length, 0i64);
-                    values.resize(from + length, 0.0f64);
-                    // SAFETY: there is room for the entries of the row.
-                    unsafe {
-                        (self.entries.copy)(
-                            self.entries.context,
-                            range.start,
-                            length,
-                            columns[from..].as_mut_ptr(),
-                            values[from..].as_mut_ptr(),
-                        );
-                    }
-                }
-            }
-            let (columns, values) = match &self.held {
-                Some(held) => {
-                    let at = Tensor::from_slice(&at).to_device(self.device);
-                    (
-                        held.columns.index_select(0, &at).to_kind(Kind::Int64),
-                        held.values.index_select(0, &at),
-                    )
-                }
-                None => (
-                    Tensor::from_slice(&columns).to_device(self.device),
-                    Tensor::from_slice(&values).to_device(self.device),
-                ),
-            };
-            let rows = Tensor::from_slice(&rows).to_device(self.device);
+            let lengths: Vec<i64> = ids[done..end].iter().map(|&id| length(id) as i64).collect();
+            let lengths = Tensor::from_slice(&lengths).to_device(self.device);
+            let rows = own
+                .narrow(0, done as i64, (end - done) as i64)
+                .repeat_interleave_self_tensor(&lengths, 0, count as i64);
+            let (columns, values) = self.entries_of(&ids[done..end], &lengths, count);
             let others = place.index_select(0, &columns);
             let inside = others.ge(0);
-            let (rows, others, values) = (
-                rows.masked_select(&inside),
-                others.masked_select(&inside),
-                values.masked_select(&inside),
-            );
+            let rows = rows.masked_select(&inside);
+            let others = others.masked_select(&inside);
+            let values = values.masked_select(&inside);
             let between = x.index_select(0, &rows) - x.index_select(0, &others);
             let _ = product.index_add_(0, &rows, &(between * values.unsqueeze(1)));
             done = end;
         }
         Ok(product * (4.0 * scale))
+    }
+
+    /// Columns and values of the rows of some cells, `count` entries, one row after the other.
+    fn entries_of(&self, ids: &[u32], lengths: &Tensor, count: usize) -> (Tensor, Tensor) {
+        // SAFETY: the caller keeps them in place.
+        let starts = unsafe { self.entries.starts.slice() };
+        if let Some(held) = &self.held {
+            let first: Vec<i64> = ids.iter().map(|&id| starts[id as usize] as i64).collect();
+            let first = Tensor::from_slice(&first).to_device(self.device);
+            // Entry i of the chunk lies behind the start of its row by i less those before the row.
+            let before = lengths.cumsum(0, Kind::Int64) - lengths;
+            let at = (first - before).repeat_interleave_self_tensor(lengths, 0, count as i64)
+                + Tensor::arange(count as i64, (Kind::Int64, self.device));
+            return (
+                held.columns.index_select(0, &at).to_kind(Kind::Int64),
+                held.values.index_select(0, &at),
+            );
+        }
+        let (mut columns, mut values) = (vec![0i64; count], vec![0.0f64; count]);
+        let mut filled = 0;
+        for &id in ids {
+            let first = starts[id as usize];
+            let length = starts[id as usize + 1] - first;
+            // SAFETY: there is room for the entries of the row.
+            unsafe {
+                (self.entries.copy)(
+                    self.entries.context,
+                    first,
+                    length,
+                    columns[filled..].as_mut_ptr(),
+                    values[filled..].as_mut_ptr(),
+                );
+            }
+            filled += length;
+        }
+        (
+            Tensor::from_slice(&columns).to_device(self.device),
+            Tensor::from_slice(&values).to_device(self.device),
+        )
     }
 }
