@@ -1,0 +1,374 @@
+//! What a device is asked for, by one that computes it from the definitions.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+use neuralee_core::affinity::{symmetrize, Params as AffinityParams, Weights};
+use neuralee_core::device::{Device, NetworkThere, ObjectiveThere, Sampled, Summation};
+use neuralee_core::model::{Model, Origin, Preprocessing};
+use neuralee_core::monitor::Monitor;
+use neuralee_core::neighbors::exact;
+use neuralee_core::network::pass::{map, Batch, Dropout, Pass};
+use neuralee_core::network::{
+    Activation, Architecture, Moments, Network, Points, Program, Standard,
+};
+use neuralee_core::objective::{Energy, Inputs, Method, Objective};
+use neuralee_core::optimize::{self, Start};
+use neuralee_core::preprocess::{Cells, Matrix};
+use neuralee_core::random::Stream;
+use neuralee_core::train::{Batches, Params, Problem, Run};
+use neuralee_core::Result;
+
+/// Computes everything pair by pair, in this process.
+#[derive(Debug)]
+struct ByDefinition;
+
+#[derive(Debug)]
+struct Pairs {
+    inputs: Inputs,
+    weights: Arc<Weights>,
+    d: usize,
+}
+
+impl Pairs {
+    /// w-_nm of two cells, times S.
+    fn repulsive(&self, n: usize, m: usize) -> f64 {
+        let width = self.inputs.columns() + 2;
+        let row = |i: usize| {
+            let mut row = vec![0.0; width];
+            self.inputs.copy_rows(i, &mut row);
+            row
+        };
+        let (a, b) = (row(n), row(m));
+        let columns = width - 2;
+        let product: f64 = a[..columns].iter().zip(&b).map(|(a, b)| a * b).sum();
+        a[columns] * b[columns + 1] + a[columns + 1] * b[columns] - 2.0 * product
+    }
+
+    /// psi of some cells at X; `scale` times its gradient is added.
+    fn psi(&self, ids: &[usize], x: &[f64], total: f64, scale: f64, gradient: &mut [f64]) -> f64 {
+        let d = self.d;
+        let mut psi = 0.0;
+        for n in 0..ids.len() {
+            for m in 0..ids.len() {
+                let between: Vec<f64> = (0..d).map(|a| x[n * d + a] - x[m * d + a]).collect();
+                let squared: f64 = between.iter().map(|b| b * b).sum();
+                let pull = self.repulsive(ids[n], ids[m]) / total * (-squared).exp();
+                psi += pull;
+                for a in 0..d {
+                    gradient[n * d + a] -= 4.0 * scale * pull * between[a];
+                }
+            }
+        }
+        psi
+    }
+
+    /// sum w+ |x - x'|^2 among some cells; `scale` times its gradient is added.
+    fn attraction(&self, ids: &[usize], x: &[f64], scale: f64, gradient: &mut [f64]) -> f64 {
+        let (d, starts) = (self.d, self.weights.starts());
+        let mut energy = 0.0;
+        for (n, &id) in ids.iter().enumerate() {
+            let count = starts[id + 1] - starts[id];
+            let (mut columns, mut values) = (vec![0; count], vec![0.0; count]);
+            self.weights
+                .copy_entries(starts[id], &mut columns, &mut values);
+            for (column, w) in columns.into_iter().zip(values) {
+                let Ok(m) = ids.binary_search(&(column as usize)) else {
+                    continue;
+                };
+                for a in 0..d {
+                    let between = x[n * d + a] - x[m * d + a];
+                    energy += w * between * between;
+                    gradient[n * d + a] += 4.0 * scale * w * between;
+                }
+            }
+        }
+        energy
+    }
+}
+
+impl ObjectiveThere for Pairs {
+    fn evaluate(
+        &mut self,
+        x: &[f64],
+        lambda: f64,
+        how: &Summation,
+        gradient: &mut [f64],
+        monitor: &dyn Monitor,
+    ) -> Result<Energy> {
+        monitor.check()?;
+        assert!(how.h == 0.0 || !how.taps.is_empty());
+        gradient.fill(0.0);
+        let ids: Vec<usize> = (0..self.inputs.n()).collect();
+        let attraction = self.attraction(&ids, x, 1.0, gradient);
+        let total = self.inputs.total();
+        Ok(Energy {
+            attraction,
+            repulsion: lambda * self.psi(&ids, x, total, lambda, gradient),
+        })
+    }
+
+    fn change(
+        &mut self,
+        sampled: &Sampled<'_>,
+        (before, _): (&[f64], &Summation),
+        (now, _): (&[f64], &Summation),
+        lambda: f64,
+        change: &mut [f64],
+        _: &dyn Monitor,
+    ) -> Result<()> {
+        change.fill(0.0);
+        let ids: Vec<usize> = sampled.ids.iter().map(|&id| id as usize).collect();
+        for (x, sign) in [(now, 1.0), (before, -1.0)] {
+            self.attraction(&ids, x, sign * sampled.scale, change);
+            self.psi(&ids, x, sampled.total, sign * lambda, change);
+        }
+        Ok(())
+    }
+}
+
+/// What a pass was made of.
+type Made = (Network<f32>, Option<Vec<u32>>, Option<Dropout>);
+
+/// Passes by this crate, whose last one is run again for the way back.
+#[derive(Debug)]
+struct Passes {
+    points: Arc<Points<f32>>,
+    last: Option<Made>,
+}
+
+impl NetworkThere for Passes {
+    fn forward(
+        &mut self,
+        network: &Network<f32>,
+        cells: Option<&[u32]>,
+        dropout: Option<Dropout>,
+        _: bool,
+        monitor: &dyn Monitor,
+    ) -> Result<(Vec<Moments>, Vec<f32>)> {
+        let batch = Batch {
+            points: &*self.points,
+            ids: cells,
+        };
+        let pass = Pass::forward(network, batch, dropout, None, monitor)?;
+        let found = (pass.moments().to_vec(), pass.outputs(monitor)?);
+        self.last = Some((network.clone(), cells.map(<[u32]>::to_vec), dropout));
+        Ok(found)
+    }
+
+    fn backward(&mut self, dx: &[f32], monitor: &dyn Monitor) -> Result<Vec<f32>> {
+        let (network, ids, dropout) = self.last.clone().expect("a pass came before");
+        let batch = Batch {
+            points: &*self.points,
+            ids: ids.as_deref(),
+        };
+        Pass::forward(&network, batch, dropout, None, monitor)?.backward(dx, monitor)
+    }
+
+    fn map(&mut self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f32>> {
+        map(network, &self.points, monitor)
+    }
+}
+
+impl Device for ByDefinition {
+    fn objective(
+        &self,
+        inputs: Inputs,
+        weights: Arc<Weights>,
+        d: usize,
+        _: &dyn Monitor,
+    ) -> Result<Box<dyn ObjectiveThere>> {
+        Ok(Box::new(Pairs { inputs, weights, d }))
+    }
+
+    fn network(
+        &self,
+        points: Arc<Points<f32>>,
+        _: &Network<f32>,
+        _: &dyn Monitor,
+    ) -> Result<Box<dyn NetworkThere>> {
+        Ok(Box::new(Passes { points, last: None }))
+    }
+
+    fn program_parameters(
+        &self,
+        program: &[u8],
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Vec<f32>> {
+        Ok(vec![0.5; program.len() + inputs * outputs])
+    }
+
+    fn grid_bytes(&self) -> f64 {
+        1e6
+    }
+}
+
+fn cells(n: usize) -> Array2<f64> {
+    let stream = Stream::new(5, 5);
+    Array2::from_shape_fn((n, 4), |(i, j)| {
+        stream.normal((4 * i + j) as u64) + if i % 3 == j { 4.0 } else { 0.0 }
+    })
+}
+
+fn weights(y: &Array2<f64>) -> Weights {
+    let graph = exact(y.view(), 15, &()).unwrap();
+    let params = AffinityParams {
+        perplexity: 5.0,
+        ..AffinityParams::default()
+    };
+    let rows = params
+        .check(graph.n, graph.k)
+        .unwrap()
+        .rows(&graph, &())
+        .unwrap();
+    symmetrize(&graph, &rows)
+}
+
+fn objective(y: &Array2<f64>, on_device: bool) -> Objective {
+    let objective = Objective::new(y.view(), weights(y), 10.0, 2).unwrap();
+    if on_device {
+        objective.on(&ByDefinition, &()).unwrap()
+    } else {
+        objective
+    }
+}
+
+fn architecture(dropout: f64) -> Architecture {
+    Architecture {
+        inputs: 4,
+        hidden: vec![6, 6],
+        outputs: 2,
+        activation: Activation::Relu,
+        batch_norm: true,
+        dropout,
+        residual: false,
+        program: None,
+    }
+}
+
+fn train(batches: Batches, dropout: f64, on_device: bool) -> Run {
+    let y = cells(60);
+    let problem = Problem {
+        objective: objective(&y, on_device),
+        points: Points::new(y.view(), &Standard::of(y.view()).unwrap()),
+        parts: Vec::new(),
+        device: on_device.then(|| Arc::new(ByDefinition) as Arc<dyn Device>),
+    };
+    let params = Params {
+        method: Method::Exact,
+        maxit: 5,
+        batches,
+        ..Params::default()
+    };
+    let network = Network::initial(architecture(dropout), 0.1, 1).unwrap();
+    let mut run = Run::new(problem, network, &[10.0], None, params, &()).unwrap();
+    run.advance(u64::MAX, &()).unwrap();
+    run
+}
+
+#[test]
+fn free_embedding_takes_the_same_course_on_a_device() {
+    let y = cells(40);
+    let run = |on_device| {
+        let params = optimize::Params {
+            method: Method::Exact,
+            maxit: 15,
+            ..optimize::Params::default()
+        };
+        let objective = objective(&y, on_device);
+        let mut run = optimize::Run::new(objective, y.view(), Start::Pca, 1, params, &()).unwrap();
+        run.advance(u64::MAX, &()).unwrap();
+        run.embedding().to_vec()
+    };
+    for (here, there) in run(false).iter().zip(run(true)) {
+        assert!((here - there).abs() < 1e-8, "{here} {there}");
+    }
+}
+
+#[test]
+fn training_takes_the_same_course_on_a_device() {
+    for batches in [
+        Batches::All,
+        Batches::Accumulated,
+        Batches::Shared { size: 20 },
+    ] {
+        for dropout in [0.0, 0.2] {
+            let (here, mut there) = (
+                train(batches, dropout, false),
+                train(batches, dropout, true),
+            );
+            for (here, there) in here.trace().iter().zip(there.trace()) {
+                let relative = (here.loss - there.loss).abs() / here.loss;
+                assert!(relative < 1e-4, "{batches:?} {dropout} {relative}");
+            }
+            let network = there.best_network().unwrap();
+            let x = there.map(&network, &()).unwrap();
+            assert_eq!(x.len(), 120);
+        }
+    }
+}
+
+#[test]
+fn a_grid_that_would_be_too_large_for_the_device_is_not_planned() {
+    let y = cells(40);
+    let objective = objective(&y, true);
+    let narrow: Vec<f64> = (0..80).map(|i| f64::from(i % 7) / 7.0).collect();
+    let wide: Vec<f64> = narrow.iter().map(|v| 1e4 * v).collect();
+    assert!(objective.plan(&narrow, Method::Grid).is_ok());
+    assert_eq!(
+        objective.plan(&wide, Method::Grid).unwrap_err().kind(),
+        "memory"
+    );
+    let how = objective.plan(&narrow, Method::Grid).unwrap();
+    let mut objective = objective;
+    let refused = objective.evaluate(&wide, how, &mut vec![0.0; 80], &());
+    assert_eq!(refused.unwrap_err().kind(), "memory");
+}
+
+#[test]
+fn a_program_runs_on_devices_alone() {
+    let shape = Architecture {
+        hidden: Vec::new(),
+        batch_norm: false,
+        program: Some(Program {
+            bytes: vec![1, 2, 3],
+            parameters: 11,
+        }),
+        ..architecture(0.0)
+    };
+    assert_eq!(
+        ByDefinition
+            .program_parameters(&[1, 2, 3], 4, 2)
+            .unwrap()
+            .len(),
+        11
+    );
+    let network = Network::from_parts(shape, vec![0.5; 13], Vec::new()).unwrap();
+    let y = cells(40);
+    let standard = Standard::of(y.view()).unwrap();
+    let problem = Problem {
+        objective: objective(&y, false),
+        points: Points::new(y.view(), &standard),
+        parts: Vec::new(),
+        device: None,
+    };
+    let run = Run::new(
+        problem,
+        network.clone(),
+        &[1.0],
+        None,
+        Params::default(),
+        &(),
+    );
+    assert_eq!(run.err().map(|e| e.kind()), Some("device"));
+    let model = Model {
+        network,
+        standard,
+        preprocessing: Preprocessing::none(4),
+        origin: Origin::default(),
+    };
+    let model = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+    let mapped = model.map(&Matrix::Dense(y.view()), Cells::Rows, 0, &());
+    assert_eq!(mapped.unwrap_err().kind(), "device");
+}
