@@ -92,7 +92,7 @@ install_backend <- function(built, file, found, verbose, call = caller_env()) {
       class = "neuralee_warning_device", call = call
     )
   }
-  if (!is.null(rs_torch_loaded()$backend)) cli::cli_inform(c("i" = "Restart R to use it: another one is loaded."))
+  if (!is.null(rs_torch_loaded()$libtorch)) cli::cli_inform(c("i" = "Restart R to use it: a libtorch is loaded already."))
   invisible(file)
 }
 
@@ -125,7 +125,7 @@ find_libtorch <- function(libtorch = NULL, python = NULL) {
     judged <- judge_libtorch(places[[where]])
     looked <- c(looked, sprintf("%s: %s", where, judged$said))
     if (judged$serves) {
-      return(list(path = places[[where]], version = judged$version, looked = looked))
+      return(list(path = judged$path, version = judged$version, looked = looked))
     }
   }
   if (is.null(libtorch)) {
@@ -137,7 +137,7 @@ find_libtorch <- function(libtorch = NULL, python = NULL) {
       judged <- judge_libtorch(path)
       looked <- c(looked, sprintf("%s: %s", python, judged$said))
       if (judged$serves) {
-        return(list(path = path, version = judged$version, looked = looked))
+        return(list(path = judged$path, version = judged$version, looked = looked))
       }
     }
   }
@@ -158,6 +158,7 @@ python_torch <- function(python) {
 
 # Whether a folder holds a libtorch that serves, and what to say of it.
 judge_libtorch <- function(path) {
+  path <- normalizePath(path, mustWork = FALSE)
   no <- function(...) list(serves = FALSE, said = sprintf(...), version = NULL)
   if (!dir.exists(path)) {
     return(no("there is no folder %s", path))
@@ -175,13 +176,14 @@ judge_libtorch <- function(path) {
   if (!file.exists(file.path(path, "include", "torch", "csrc", "api", "include", "torch", "torch.h"))) {
     return(no("%s (libtorch %s) lacks its headers, include/torch", path, version))
   }
-  list(serves = TRUE, said = sprintf("libtorch %s in %s", version, path), version = version)
+  list(serves = TRUE, said = sprintf("libtorch %s in %s", version, path), version = version, path = path)
 }
 
 libtorch_version <- function(path) {
   archive <- file.path(path, "build-version")
   if (file.exists(archive)) {
-    return(trimws(readLines(archive, n = 1L, warn = FALSE)))
+    version <- trimws(readLines(archive, n = 1L, warn = FALSE))
+    return(if (length(version) && nzchar(version)) version)
   }
   package <- file.path(path, "version.py")
   line <- if (file.exists(package)) grep("^__version__", readLines(package, warn = FALSE), value = TRUE)

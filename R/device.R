@@ -83,7 +83,10 @@ device_list <- function(path, index, pin_memory, known, call = caller_env()) {
 # user's data, or what the installation brought; NULL where there is none.
 torch_backend_file <- function() {
   named <- getOption("neuralee.torch_backend", Sys.getenv("NEURALEE_TORCH_BACKEND"))
-  if (is.character(named) && length(named) == 1L && nzchar(named)) {
+  if (!is.character(named) || length(named) != 1L || is.na(named)) {
+    refuse_argument(named, "options(neuralee.torch_backend)", "the path of one file", caller_env())
+  }
+  if (nzchar(named)) {
     return(path.expand(named))
   }
   for (file in c(user_backend_file(), system.file("torch", backend_name, package = "neuralee"))) {

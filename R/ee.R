@@ -59,7 +59,8 @@
 #' @param device Where to compute: `"cpu"` (the default; needs nothing else), `"cuda"` or `"cuda:1"` (a GPU, through libtorch),
 #'   `"torch"` (libtorch on the processor) or `"auto"` (the first GPU, else the processor). All but the
 #'   first need the backend that [build_torch_backend()] makes. Neighbours and affinities are always computed on the processor. The
-#'   results are those of `"cpu"` to rounding; on a GPU two runs may differ by rounding too.
+#'   results are those of `"cpu"` to rounding; on a GPU two runs, and with libtorch two numbers of threads, may differ by rounding too. A map so wide
+#'   that its grid does not fit into one box there is summed over all pairs.
 #' @param pin_memory For a GPU: keep all cells on the device? If `FALSE`, they stay in main memory and are sent in
 #'   blocks for each evaluation, which takes less memory there and more time. What a run takes on the device is estimated
 #'   before, and refused where it is more than nine tenths of its memory or `options(neuralee.max_device_memory_gb = )`.

@@ -35,6 +35,8 @@
 #' the file; it needs `device = "torch"` or a GPU, for mapping too. The program takes a single-precision tensor of cells x features (centred, and divided by
 #' one number) and returns cells x `d`. It may behave differently in training mode (dropout), but must place a cell by its
 #' features alone and keep no state but its parameters: normalise by layer, not over a batch.
+#' A step sends all cells of its batch through the program at once, and Ctrl-C waits for it: give `batch_size` for many cells. Parameters
+#' that are frozen in the file stay as they are.
 #' A TorchScript file is a program: it is only loaded where you name it, and a model that was trained from one contains it and runs it to map
 #' cells. Take such files and models only from people whom you trust.
 #'
@@ -133,6 +135,11 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
   program <- if (is.character(net)) read_program(net, device)
   if (missing(init) && (!is.null(net) || identical(batches, "independent"))) init <- "none"
   net <- if (!is.null(net) && is.null(program)) model_of(net, "net")
+  if (isTRUE(accumulate) && (!is.null(program) || isTRUE(if (!is.null(net)) model_info(net)$program))) {
+    abort_neuralee(
+      "input", "`accumulate` cannot serve a TorchScript program, which takes a batch as a whole.", "Give batch_size instead."
+    )
+  }
   settings <- training_settings(
     d = d, method = method, hidden = hidden, activation = activation, batch_norm = batch_norm, dropout = dropout,
     residual = residual, initial_sd = initial_sd, optimizer = optimizer, maxit = maxit, pretrain = pretrain, tol = tol,

@@ -45,6 +45,9 @@ read_program <- function(path, device, call = caller_env()) {
       "Give device = \"torch\" or a GPU; build_torch_backend() makes what they need.", call = call
     )
   }
+  if (file.size(path) == 0) {
+    abort_neuralee("input", sprintf("`net`: \"%s\" is empty.", path), "Give a TorchScript file.", call = call)
+  }
   readBin(path, "raw", n = file.size(path))
 }
 

@@ -73,7 +73,8 @@ map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threa
   }
   check_flag(verbose, "verbose", call = call)
   threads <- resolve_threads(threads, call = call)
-  place <- resolve_device(device, TRUE, verbose, call = call)
+  # Each cell is sent there once, so that nothing need stay.
+  place <- resolve_device(device, pin_memory = FALSE, verbose, call = call)
   model <- model_of(object, call = call)
   info <- model_info(model, call = call)
   cells <- cells_for_model(newdata, info, assay.type, dimred, call = call)

@@ -17,6 +17,10 @@ test_that("elastic embedding is the same on libtorch, over all pairs and on the 
       expect_equal(fits$there$embedding, fits$here$embedding, tolerance = 1e-5)
     }
   }
+  # What "auto" chooses is the same too.
+  fits <- on_both(run, maxit = 15, tol = 0)
+  expect_identical(fits$here$params$method, fits$there$params$method)
+  expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-7)
   # Two values of lambda, cells in four dimensions, and blocks instead of all cells at once.
   fits <- on_both(run, d = 4, lambda = c(1, 10), maxit = 10, pin_memory = FALSE)
   expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-7)
@@ -79,6 +83,19 @@ test_that("what is saved on one backend is taken up and mapped on the other", {
     expect_equal(predict(model, delayed(iris_x), device = "torch"), here, tolerance = 1e-5),
     size = 1000
   )
+})
+
+test_that("a run that diverges ends as it does here", {
+  skip_without_backend()
+  for (method in c("exact", "grid")) {
+    expect_warning(
+      fit <- train(
+        flowers(), init = "none", batch_size = 50, method = method, optimizer = sgd(lr = 1e30), maxit = 6, device = "torch"
+      ),
+      class = "neuralee_warning_diverged"
+    )
+    expect_true(all(is.finite(fit$embedding)))
+  }
 })
 
 test_that("the same seed gives the same bits on libtorch, in a second run too", {

@@ -52,5 +52,22 @@ test_that("programs that no model could keep, and files that are none, are refus
   fit <- on_torch(net = program("net"))
   expect_refused(predict(fit, iris_x), "device", "needs libtorch")
   expect_refused(fine_tune(fit, iris_x, verbose = FALSE), "device", "needs libtorch")
+  file.create(empty <- tempfile())
+  expect_refused(on_torch(net = empty), "input", "is empty")
+  expect_refused(on_torch(net = program("net"), accumulate = TRUE), "input", "TorchScript")
+  expect_refused(fine_tune(fit, iris_x, accumulate = TRUE, device = "torch", verbose = FALSE), "input", "TorchScript")
+  expect_refused(on_torch(net = program("net_detached")), "input", "does not depend on its parameters")
+  expect_refused(on_torch(net = program("net_raising")), "input", "not in training")
   expect_s3_class(on_torch(net = program("net")), "neuralee_fit")
+})
+
+test_that("parameters that are frozen or not used stay, and the cells that a program writes into too", {
+  skip_without_backend()
+  fit <- on_torch(net = program("net_partly"))
+  start <- on_torch(net = program("net_partly"), optimizer = adam(lr = 1e-30))
+  moved <- weights(fit)[[1]] != weights(start)[[1]]
+  # 4 x 8 + 8 frozen ones, 8 x 2 + 2 trained ones, and a layer of 3 x 3 + 3 that is not used.
+  expect_identical(rle(moved)$lengths, c(40L, 18L, 12L))
+  expect_identical(rle(moved)$values, c(FALSE, TRUE, FALSE))
+  expect_equal(predict(fit, iris_x, device = "torch"), fit$embedding, tolerance = 1e-4)
 })

@@ -35,8 +35,15 @@ const SCRATCH_THERE: u64 = 1 << 30;
 /// The command that mends most of what is missing.
 const REMEDY: &str = "Build it with build_torch_backend(); neuralee_sitrep() says what there is.";
 
-/// The backend that is open.
-static OPEN: Mutex<Option<(PathBuf, &'static Table)>> = Mutex::new(None);
+/// What came of the first backend that was opened: libtorch is in the process from then on.
+enum Opened {
+    /// It serves.
+    Usable(PathBuf, &'static Table),
+    /// It does not, for this reason.
+    Refused(PathBuf, CoreError),
+}
+
+static OPEN: Mutex<Option<Opened>> = Mutex::new(None);
 
 /// A libtorch that something else brought into this process.
 fn foreign_libtorch() -> Option<String> {
@@ -53,17 +60,21 @@ fn foreign_libtorch() -> Option<String> {
 /// Opens the backend in this file, once.
 fn load(path: &Path) -> CoreResult<&'static Table> {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((opened, table)) = &*open {
-        if opened == path {
-            return Ok(table);
+    // One file may be named in several ways, and the loader searches for one without a slash.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    match &*open {
+        Some(Opened::Usable(opened, table)) if opened == path => return Ok(table),
+        Some(Opened::Refused(opened, reason)) if opened == path => return Err(reason.clone()),
+        Some(Opened::Usable(opened, _) | Opened::Refused(opened, _)) => {
+            return Err(CoreError::device(
+                format!(
+                    "The libtorch backend {} was opened in this session already.",
+                    opened.display()
+                ),
+                "Restart R to use another.",
+            ))
         }
-        return Err(CoreError::device(
-            format!(
-                "The libtorch backend {} is in use already.",
-                opened.display()
-            ),
-            "Restart R to use another.",
-        ));
+        None => {}
     }
     if !path.is_file() {
         return Err(CoreError::device(
@@ -78,9 +89,16 @@ fn load(path: &Path) -> CoreResult<&'static Table> {
         ));
     }
     check_whole(path)?;
-    let table = open_library(path)?;
-    *open = Some((path.to_path_buf(), table));
-    Ok(table)
+    let result = open_library(path);
+    match &result {
+        Ok(table) => *open = Some(Opened::Usable(path.clone(), table)),
+        // What could not be loaded at all left nothing behind.
+        Err(reason) if foreign_libtorch().is_some() => {
+            *open = Some(Opened::Refused(path.clone(), reason.clone()));
+        }
+        Err(_) => {}
+    }
+    result
 }
 
 /// Refuses a file that is no shared library or ends before its tables say: the loader would map
@@ -98,7 +116,7 @@ fn check_whole(path: &Path) -> CoreResult<()> {
         return Err(refused("it is no shared library for this machine"));
     }
     let number = |at: usize, width: usize| -> Option<u64> {
-        let digits = bytes.get(at..at + width)?;
+        let digits = bytes.get(at..at.checked_add(width)?)?;
         Some(
             digits
                 .iter()
@@ -114,9 +132,14 @@ fn check_whole(path: &Path) -> CoreResult<()> {
     let whole = || -> Option<bool> {
         let (segments, sections) = (table(32, 54)?, table(40, 58)?);
         let mut end = ends(segments)?.max(ends(sections)?);
+        // Beyond the end of the file there is no table to read.
+        if end > bytes.len() as u64 || segments.0 > bytes.len() as u64 {
+            return Some(false);
+        }
         for i in 0..segments.2 {
             let entry = usize::try_from(segments.0 + i * segments.1).ok()?;
-            end = end.max(number(entry + 8, 8)?.checked_add(number(entry + 32, 8)?)?);
+            let (offset, size) = (number(entry + 8, 8)?, number(entry + 32, 8)?);
+            end = end.max(offset.checked_add(size)?);
         }
         Some(end <= bytes.len() as u64)
     };
@@ -291,7 +314,11 @@ impl Torch {
                         gib(needed),
                         gib(limit)
                     ),
-                    "Set pin_memory = FALSE, which keeps the cells in main memory, or raise options(neuralee.max_device_memory_gb = ).",
+                    if self.resident {
+                        "Set pin_memory = FALSE, which keeps the cells in main memory, or raise options(neuralee.max_device_memory_gb = )."
+                    } else {
+                        "Raise options(neuralee.max_device_memory_gb = ), or free memory on the device."
+                    },
                 ))
             }
             _ => Ok(()),
@@ -716,7 +743,9 @@ fn rs_torch_describe(path: &str) -> Outcome<String> {
 #[extendr]
 fn rs_torch_loaded() -> List {
     let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let backend = open.as_ref().map(|(path, _)| path.display().to_string());
+    let backend = open.as_ref().map(|opened| match opened {
+        Opened::Usable(path, _) | Opened::Refused(path, _) => path.display().to_string(),
+    });
     list!(
         backend = crate::convert::or_null(backend),
         libtorch = crate::convert::or_null(foreign_libtorch()),

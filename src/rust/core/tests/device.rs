@@ -12,7 +12,7 @@ use neuralee_core::network::pass::{map, Batch, Dropout, Pass};
 use neuralee_core::network::{
     Activation, Architecture, Moments, Network, Points, Program, Standard,
 };
-use neuralee_core::objective::{Energy, Inputs, Method, Objective};
+use neuralee_core::objective::{Energy, Inputs, Method, Objective, Repulsion};
 use neuralee_core::optimize::{self, Start};
 use neuralee_core::preprocess::{Cells, Matrix};
 use neuralee_core::random::Stream;
@@ -310,20 +310,21 @@ fn training_takes_the_same_course_on_a_device() {
 }
 
 #[test]
-fn a_grid_that_would_be_too_large_for_the_device_is_not_planned() {
+fn a_map_too_wide_for_the_grid_of_a_device_is_summed_over_all_pairs() {
     let y = cells(40);
-    let objective = objective(&y, true);
+    let mut objective = objective(&y, true);
     let narrow: Vec<f64> = (0..80).map(|i| f64::from(i % 7) / 7.0).collect();
     let wide: Vec<f64> = narrow.iter().map(|v| 1e4 * v).collect();
-    assert!(objective.plan(&narrow, Method::Grid).is_ok());
-    assert_eq!(
-        objective.plan(&wide, Method::Grid).unwrap_err().kind(),
-        "memory"
-    );
     let how = objective.plan(&narrow, Method::Grid).unwrap();
-    let mut objective = objective;
+    assert!(matches!(how, Repulsion::Grid { .. }));
+    let over_all_pairs = objective.plan(&wide, Method::Grid).unwrap();
+    assert_eq!(over_all_pairs, Repulsion::Exact);
+    // A trial point far outside the grid that was planned.
     let refused = objective.evaluate(&wide, how, &mut vec![0.0; 80], &());
     assert_eq!(refused.unwrap_err().kind(), "memory");
+    // What is not a number is no map: E says so.
+    let energy = objective.evaluate(&vec![f64::NAN; 80], how, &mut vec![0.0; 80], &());
+    assert!(energy.unwrap().total().is_nan());
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //!
 //! Its parameters are handed in at every pass, so that all other state would go unnoticed: a
 //! program that keeps some (such as the running averages of batch normalisation), or that places
-//! a cell by the company it comes in, is refused.
+//! a cell by the company it comes in, is refused. It gets copies of the cells, since it may write
+//! into what it is given.
 
 use std::io::Cursor;
 
-use tch::{CModule, Device, Kind, Tensor};
+use tch::{CModule, Device, Kind, TchError, Tensor};
 
 use crate::{fetch, Failure, Outcome};
 
@@ -14,12 +15,21 @@ use crate::{fetch, Failure, Outcome};
 pub(crate) struct Script {
     module: CModule,
     parameters: Vec<Tensor>,
+    /// Which of them the author left to be trained.
+    trainable: Vec<bool>,
     outputs: usize,
     last: Option<Tensor>,
 }
 
 fn refused<T>(reason: impl Into<String>) -> Outcome<T> {
     Err(Failure::Input(reason.into()))
+}
+
+/// What the program itself said, without the list of C++ frames.
+fn own_words(error: &TchError) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.next_back().unwrap_or("nothing").to_string()
 }
 
 impl Script {
@@ -30,15 +40,13 @@ impl Script {
         inputs: usize,
         outputs: usize,
     ) -> Outcome<Self> {
-        let Ok(mut module) = CModule::load_data_on_device(&mut Cursor::new(bytes), device) else {
+        let Ok(module) = CModule::load_data_on_device(&mut Cursor::new(bytes), device) else {
             return refused("The file holds no TorchScript program that this libtorch can read.");
         };
         let parameters: Vec<Tensor> = match module.named_parameters() {
             Ok(named) => named.into_iter().map(|(_, tensor)| tensor).collect(),
             Err(e) => {
-                return refused(format!(
-                    "The parameters of the program cannot be listed: {e}"
-                ))
+                return refused(format!("The program does not list its parameters: {e}"));
             }
         };
         if parameters.is_empty() || parameters.iter().any(|p| p.kind() != Kind::Float) {
@@ -46,43 +54,64 @@ impl Script {
                 "The program has no parameters to train, or they are not in single precision.",
             );
         }
-        let probe = Tensor::linspace(-1.0, 1.0, 4 * inputs as i64, (Kind::Float, device))
-            .view([4, inputs as i64]);
-        let run = |module: &CModule, cells: &Tensor| module.forward_ts(&[cells]);
-        module.set_eval();
-        let mapped = match run(&module, &probe) {
-            Ok(mapped) if mapped.size() == [4, outputs as i64] && mapped.kind() == Kind::Float => mapped,
-            Ok(mapped) => {
-                return refused(format!(
-                    "The program maps 4 cells to a {:?} tensor of shape {:?}, not to single precision of [4, {outputs}].",
-                    mapped.kind(),
-                    mapped.size()
-                ))
-            }
-            Err(_) => return refused(format!("The program does not take cells of {inputs} features.")),
-        };
-        let close = |a: &Tensor, b: &Tensor| a.allclose(b, 1e-4, 1e-5, true);
-        match run(&module, &probe.narrow(0, 1, 1)) {
-            Ok(alone) if close(&alone, &mapped.narrow(0, 1, 1)) => {}
-            _ => return refused("The program places a cell by the other cells that it is given with, so that it maps no single cell."),
-        }
-        module.set_train();
-        let trained = run(&module, &probe);
-        module.set_eval();
-        match (trained, run(&module, &probe)) {
-            (Ok(_), Ok(after)) if close(&after, &mapped) => {}
-            _ => {
-                return refused(
-                    "The program changes state of its own in training (such as the running averages of batch normalisation), which a model does not keep.",
-                )
-            }
-        }
-        Ok(Script {
+        let mut script = Script {
             module,
+            trainable: parameters.iter().map(Tensor::requires_grad).collect(),
             parameters,
             outputs,
             last: None,
-        })
+        };
+        script.probe(inputs, device)?;
+        Ok(script)
+    }
+
+    /// Sees what the program does with four cells.
+    fn probe(&mut self, inputs: usize, device: Device) -> Outcome<()> {
+        let cells = Tensor::linspace(-1.0, 1.0, 4 * inputs as i64, (Kind::Float, device))
+            .view([4, inputs as i64]);
+        self.module.set_eval();
+        let mapped = self.run(&cells)?;
+        let close = |a: &Tensor, b: &Tensor| a.allclose(b, 1e-4, 1e-5, true);
+        match self.run(&cells.narrow(0, 1, 1)) {
+            Ok(alone) if close(&alone, &mapped.narrow(0, 1, 1)) => {}
+            _ => {
+                return refused(
+                    "The program places a cell by the other cells that it is given with, so that it maps no single cell.",
+                )
+            }
+        }
+        self.module.set_train();
+        let _ = self.run(&cells)?;
+        self.module.set_eval();
+        if close(&self.run(&cells)?, &mapped) {
+            return Ok(());
+        }
+        refused(
+            "The program changes state of its own in training (such as the running averages of batch normalisation), which a model does not keep.",
+        )
+    }
+
+    /// X of a copy of some cells.
+    fn run(&self, cells: &Tensor) -> Outcome<Tensor> {
+        let (n, features) = (cells.size()[0], cells.size()[1]);
+        let x = match self.module.forward_ts(&[cells.copy()]) {
+            Ok(x) => x,
+            Err(e) => {
+                return refused(format!(
+                    "The program does not take {n} cells of {features} features: {}",
+                    own_words(&e)
+                ))
+            }
+        };
+        if x.size() == [n, self.outputs as i64] && x.kind() == Kind::Float {
+            return Ok(x);
+        }
+        refused(format!(
+            "The program maps {n} cells to a {:?} tensor of shape {:?}, not to single precision of [{n}, {}].",
+            x.kind(),
+            x.size(),
+            self.outputs
+        ))
     }
 
     /// All parameters, one after the other.
@@ -105,11 +134,12 @@ impl Script {
         keep: bool,
     ) -> Outcome<Tensor> {
         let mut at = 0;
-        for parameter in &mut self.parameters {
+        for (parameter, &trainable) in self.parameters.iter_mut().zip(&self.trainable) {
             let _ = parameter.requires_grad_(false);
             let count = parameter.numel();
             let new = Tensor::from_slice(&values[at..at + count]).view(parameter.size().as_slice());
             parameter.copy_(&new.to_device(parameter.device()));
+            let _ = parameter.requires_grad_(keep && trainable);
             at += count;
         }
         // What follows in `values` is added to every place.
@@ -120,25 +150,18 @@ impl Script {
             self.module.set_train();
         }
         self.last = None;
-        let run = || self.module.forward_ts(&[inputs]);
-        let outcome = if keep {
-            for parameter in &mut self.parameters {
-                let _ = parameter.requires_grad_(true);
-            }
-            tch::with_grad(run)
+        let x = if keep {
+            tch::with_grad(|| self.run(inputs))?
         } else {
-            run()
+            self.run(inputs)?
         };
-        let x =
-            outcome.map_err(|e| Failure::Input(format!("The TorchScript program failed: {e}")))?;
-        if x.size() != [inputs.size()[0], self.outputs as i64] {
-            return Err(Failure::Input(format!(
-                "The TorchScript program returned a tensor of {:?}.",
-                x.size()
-            )));
-        }
         let places = x.detach() + shift;
         if keep {
+            if !x.requires_grad() {
+                return refused(
+                    "What the program returns in training does not depend on its parameters: is it detached, or are all of them frozen?",
+                );
+            }
             self.last = Some(x);
         }
         Ok(places)
@@ -150,15 +173,24 @@ impl Script {
             panic!("There is no pass to go back through.");
         };
         let sum = tch::with_grad(|| (x * dx).sum(Kind::Float));
-        let gradients = Tensor::run_backward(&[sum], &self.parameters, false, false);
+        let trained = self.parameters.iter().filter(|p| p.requires_grad());
+        let trained: Vec<&Tensor> = trained.collect();
+        let mut gradients = Tensor::run_backward(&[sum], &trained, false, false).into_iter();
+        // Parameters that are frozen or not used stay as they are, and so does the shift of all
+        // places, which E does not feel.
+        to.fill(0.0);
         let mut at = 0;
-        for gradient in gradients {
-            let count = gradient.numel();
-            fetch(&gradient, Kind::Float, &mut to[at..at + count]);
+        for parameter in &self.parameters {
+            let count = parameter.numel();
+            let gradient = parameter
+                .requires_grad()
+                .then(|| gradients.next())
+                .flatten();
+            if let Some(gradient) = gradient.filter(Tensor::defined) {
+                fetch(&gradient, Kind::Float, &mut to[at..at + count]);
+            }
             at += count;
         }
-        // A shift of all places moves the embedding as a whole, which E does not feel.
-        to[at..].fill(0.0);
         Ok(())
     }
 }

@@ -215,6 +215,14 @@ impl Objective {
         monitor: &dyn Monitor,
     ) -> Result<Energy> {
         if let Some(there) = &mut self.there {
+            // What is not a number has no place on a grid.
+            if !x.iter().all(|v| v.is_finite()) {
+                gradient.fill(f64::NAN);
+                return Ok(Energy {
+                    attraction: f64::NAN,
+                    repulsion: f64::NAN,
+                });
+            }
             let how = self.pairs.summation(x, how)?;
             return there.evaluate(x, self.lambda, &how, gradient, monitor);
         }
@@ -288,6 +296,10 @@ impl Objective {
             there,
             ..
         } = self;
+        if !now.iter().all(|v| v.is_finite()) {
+            change.fill(f64::NAN);
+            return Ok(());
+        }
         let count = sample.ids.len();
         let plan = |x: &[f64]| pairs.summation(x, pairs.plan_of(x, method, count)?);
         let (how_before, how_now) = (plan(before)?, plan(now)?);

@@ -81,7 +81,7 @@ impl Pairs {
             });
         };
         let shape = Shape::of(x, self.d);
-        let (bytes, _) = grid::box_cost(self.n(), &shape, h, self.fields.inputs + 2);
+        let bytes = grid::box_bytes(&shape, h, self.fields.inputs + 2);
         if !(bytes <= GROWTH * self.boxed.unwrap_or(GRID_BYTES)) {
             return Err(too_wide());
         }
@@ -124,6 +124,8 @@ impl Pairs {
             )),
             Method::Grid => match cost {
                 Some(_) => Ok(grid),
+                // A device has no tiles, in which a wide map would find room.
+                None if self.boxed.is_some() => Ok(Repulsion::Exact),
                 None => Err(Error::memory(
                     format!(
                         "The embedding is so wide that its grid would take more than {:.1} GB.",
@@ -168,9 +170,11 @@ impl Pairs {
             return None;
         }
         let width = self.fields.width;
+        // The cost here decides on a device too, so that both sum alike.
         if let Some(most_bytes) = self.boxed {
-            let (bytes, flops) = grid::box_cost(n, shape, h, self.fields.inputs + 2);
-            return (bytes <= most_bytes).then_some(flops);
+            if !(grid::box_bytes(shape, h, self.fields.inputs + 2) <= most_bytes) {
+                return None;
+            }
         }
         let tiling = grid::Tiling::covering(shape, h)?;
         let points = grid::point_flops(n, self.d, width);

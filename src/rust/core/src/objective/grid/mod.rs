@@ -82,15 +82,9 @@ pub fn taps_over(shape: &Shape, h: f64) -> Vec<f64> {
     kernel_taps(h, box_nodes(shape, h).fold(1.0, f64::max) as usize)
 }
 
-/// Bytes, and multiplications and additions, of the repulsion of n points on one box of nodes of
-/// `width` fields, along whose axes full matrices are multiplied.
-pub fn box_cost(n: usize, shape: &Shape, h: f64, width: usize) -> (f64, f64) {
-    let nodes: f64 = box_nodes(shape, h).product();
-    let lengths: f64 = box_nodes(shape, h).sum();
-    let fields = nodes * width as f64;
-    let points = point_flops(n, shape.low.len(), width);
-    // The nodes before and after a convolution.
-    (2.0 * 8.0 * fields, points + 2.0 * fields * lengths)
+/// Bytes of one box of nodes with `width` fields around all points, before and after a convolution.
+pub fn box_bytes(shape: &Shape, h: f64, width: usize) -> f64 {
+    2.0 * 8.0 * box_nodes(shape, h).product::<f64>() * width as f64
 }
 
 /// psi = sum_nm w-_nm K(x_n, x_m); its gradient times `scale` is added to `gradient`.
