@@ -75,11 +75,9 @@ densify <- function(x, name = "x", rows = NULL, call = caller_env()) {
   if (is_delayed(x)) read_whole(x, name, rows, call = call) else as.matrix(x)
 }
 
-# A number in (0, 1] is a fraction of the cells, a whole number from 2 on is a count.
-choose_subset <- function(n, size, seed, call = caller_env()) {
-  ok <- is.numeric(size) && length(size) == 1L && is.finite(size) && size > 0 &&
-    (size <= 1 || (size == trunc(size) && size <= n))
-  if (!ok) {
+# How many of `n` cells are asked for: a number in (0, 1] is a fraction of them, a whole number from 2 on a count.
+subset_count <- function(n, size, call = caller_env()) {
+  if (!is_number(size) || size <= 0 || (size > 1 && (size != trunc(size) || size > n))) {
     abort_neuralee(
       "input",
       sprintf("`size` is %s.", describe(size)),
@@ -87,7 +85,12 @@ choose_subset <- function(n, size, seed, call = caller_env()) {
       call = call
     )
   }
-  count <- if (size <= 1) floor(size * n) else size
+  # As doubles, 0.29 * 100 is a little less than 29.
+  if (size <= 1) floor(signif(size * n, 12)) else as.double(size)
+}
+
+choose_subset <- function(n, size, seed, call = caller_env()) {
+  count <- subset_count(n, size, call = call)
   if (count == n) {
     return(NULL)
   }
@@ -97,7 +100,7 @@ choose_subset <- function(n, size, seed, call = caller_env()) {
       "Raise `size`.", call = call
     )
   }
-  rust_call(rs_sample(as.double(n), as.double(count), seed), call = call)
+  rust_call(rs_sample(as.double(n), count, seed), call = call)
 }
 
 # Only the chosen cells, where there are any; a DelayedMatrix is left to be read in part.

@@ -20,15 +20,16 @@ golden <- function(name) {
   read_npy(file)
 }
 
-# Numpy's format, version 1: little-endian floats in row-major order.
+# Numpy's format, version 1: little-endian floats or integers in row-major order.
 read_npy <- function(file) {
   connection <- file(file, "rb")
   on.exit(close(connection))
   readBin(connection, "raw", 8L)
   header <- readChar(connection, readBin(connection, "integer", 1L, size = 2L, endian = "little"))
   shape <- as.integer(strsplit(gsub(".*\\(([0-9, ]+)\\).*", "\\1", header), "[, ]+")[[1L]])
-  width <- if (grepl("<f4", header)) 4L else 8L
-  values <- readBin(connection, "double", prod(shape), size = width, endian = "little")
+  width <- if (grepl("<[fi]4", header)) 4L else 8L
+  type <- if (grepl("<i", header)) "integer" else "double"
+  values <- readBin(connection, type, prod(shape), size = width, endian = "little")
   if (length(shape) == 1L) values else matrix(values, shape[1L], shape[2L], byrow = TRUE)
 }
 
