@@ -2,7 +2,7 @@
 
 use extendr_api::prelude::*;
 use ndarray::Array2;
-use neuralee_core::io::{h5ad, tenx, Column, Counts, Table, Values};
+use neuralee_core::io::{h5ad, tenx, Column, Counts, Stored, Table, Values};
 use std::path::Path;
 
 use crate::convert::{to_r_matrix, Outcome};
@@ -106,7 +106,7 @@ fn rs_outline_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) ->
     let data = job::run_here(&progress, |monitor| {
         h5ad::outline(Path::new(file), &options, monitor)
     })?;
-    let h5ad::Stored {
+    let Stored {
         path,
         sparse,
         by_cells,
