@@ -1,46 +1,154 @@
-//! Folders with a gene by cell matrix as Cell Ranger writes them: `matrix.mtx` with
-//! `genes.tsv` (version 2) or `features.tsv` (version 3) and `barcodes.tsv`, each gzipped
-//! or not.
+//! Matrices of genes by cells as Cell Ranger writes them: a folder with `matrix.mtx`,
+//! `genes.tsv` (version 2) or `features.tsv` (version 3) and `barcodes.tsv`, each gzipped or
+//! not, a tar archive of such a folder, or one HDF5 file.
+
+mod archive;
+mod folder;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 
 use super::limits::with_path;
 use super::matrix_market::{self, Lines};
-use super::{Counts, Values};
+use super::{Counts, Stored, Values};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// What a folder holds.
+/// What a folder, an archive or a file holds; `M` is the matrix or where it lies.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TenX {
+pub struct TenX<M = Counts> {
     /// Genes by cells.
-    pub counts: Counts,
-    /// Barcode of each cell, or its number where there is no barcodes file.
+    pub counts: M,
+    /// Barcode of each cell, or its number where there are none.
     pub barcodes: Vec<String>,
-    /// First column of the features: the stable identifiers.
+    /// The stable identifiers of the genes.
     pub ids: Vec<String>,
-    /// Second column: gene symbols; the identifiers again where there is none.
+    /// Gene symbols; the identifiers again where there are none.
     pub symbols: Vec<String>,
-    /// Third column, which version 3 added: "Gene Expression", "Antibody Capture" and others.
+    /// What each feature is, from version 3 on: "Gene Expression", "Antibody Capture" and others.
     pub types: Option<Vec<String>>,
+    /// The genome of each feature, which only HDF5 files of version 3 name.
+    pub genomes: Option<Vec<String>>,
 }
 
 /// Without barcodes nothing but the matrix says how many cells there are, so that number
 /// must stand in some proportion to the entries.
 const MOST_EMPTY_CELLS: usize = 1_000_000;
 
-/// Reads a folder, or the one folder in it that holds a matrix.
-pub fn read(folder: &Path, monitor: &dyn Monitor) -> Result<TenX> {
-    let folder = locate(folder)?;
-    let matrix = required(&folder, &["matrix.mtx"])?;
-    let features = required(&folder, &["features.tsv", "genes.tsv"])?;
-    let barcodes = find(&folder, "barcodes.tsv");
+/// Reads an HDF5 file; `group` is the one to take where several hold a matrix, as the genomes
+/// of a file of version 2 do.
+pub fn read_h5(path: &Path, group: Option<&str>, monitor: &dyn Monitor) -> Result<TenX> {
+    #[cfg(not(feature = "hdf5"))]
+    return super::without_hdf5(path, (group, monitor));
+    #[cfg(feature = "hdf5")]
+    hdf5::read(path, group, monitor)
+}
 
-    let mut columns = read_table(&features, 3).map_err(|e| with_path(&features, e))?;
+/// As [`read_h5`], but the matrix stays in the file: all that is told is where it lies.
+pub fn outline_h5(path: &Path, group: Option<&str>, monitor: &dyn Monitor) -> Result<TenX<Stored>> {
+    #[cfg(not(feature = "hdf5"))]
+    return super::without_hdf5(path, (group, monitor));
+    #[cfg(feature = "hdf5")]
+    hdf5::outline(path, group, monitor)
+}
+
+/// One file of a folder or of an archive.
+enum Part {
+    File(PathBuf),
+    Member { archive: PathBuf, name: String },
+}
+
+impl Part {
+    /// As errors name it.
+    fn path(&self) -> PathBuf {
+        match self {
+            Part::File(path) => path.clone(),
+            Part::Member { archive, name } => archive.join(name),
+        }
+    }
+
+    fn lines(&self, monitor: &dyn Monitor) -> Result<Lines> {
+        match self {
+            Part::File(path) => Lines::open(path),
+            Part::Member { archive, name } => archive::lines(archive, name, monitor),
+        }
+    }
+
+    /// Does something with the lines; errors name the part.
+    fn with<T>(
+        &self,
+        monitor: &dyn Monitor,
+        take: impl FnOnce(&mut Lines) -> Result<T>,
+    ) -> Result<T> {
+        let taken = self.lines(monitor).and_then(|mut lines| take(&mut lines));
+        taken.map_err(|e| with_path(&self.path(), e))
+    }
+}
+
+/// The files that make up a matrix.
+struct Parts {
+    matrix: Part,
+    features: Part,
+    barcodes: Option<Part>,
+}
+
+impl Parts {
+    /// Those that `find` finds by `name` or `name.gz`; `place` is where they are searched.
+    fn of(place: &Path, find: impl Fn(&str) -> Option<Part>) -> Result<Self> {
+        let either = |name: &str| find(name).or_else(|| find(&format!("{name}.gz")));
+        let required = |names: &[&str]| {
+            names.iter().find_map(|name| either(name)).ok_or_else(|| {
+                let wanted: Vec<_> = names.iter().map(|n| format!("{n}[.gz]")).collect();
+                no_matrix(place, format!("there is no {}", wanted.join(" or ")))
+            })
+        };
+        Ok(Parts {
+            matrix: required(&["matrix.mtx"])?,
+            features: required(&["features.tsv", "genes.tsv"])?,
+            barcodes: either("barcodes.tsv"),
+        })
+    }
+}
+
+fn no_matrix(place: &Path, problem: impl std::fmt::Display) -> Error {
+    Error::file_format(
+        format!("{}: {problem}.", place.display()),
+        "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, or a .tar.gz of it.",
+    )
+}
+
+/// The only one of several folders that hold a matrix, else the only one within a folder
+/// that is named "filtered…".
+fn choose<'a>(place: &Path, folders: &'a [String]) -> Result<&'a str> {
+    let is_filtered = |folder: &&String| folder.split('/').any(|f| f.starts_with("filtered"));
+    let filtered: Vec<_> = folders.iter().filter(is_filtered).collect();
+    match (folders, &filtered[..]) {
+        ([only], _) => Ok(only),
+        (_, [only]) => Ok(only),
+        ([], _) => Err(no_matrix(place, "there is no matrix.mtx[.gz] in it")),
+        _ => {
+            let names = folders.join(", ");
+            Err(no_matrix(
+                place,
+                format!("several folders in it hold a matrix: {names}"),
+            ))
+        }
+    }
+}
+
+/// Reads a folder, or the one folder in it that holds a matrix, or an archive of these.
+pub fn read(path: &Path, monitor: &dyn Monitor) -> Result<TenX> {
+    let parts = if path.is_file() {
+        archive::locate(path, monitor)?
+    } else {
+        folder::locate(path)?
+    };
+    let mut columns = parts.features.with(monitor, |lines| read_table(lines, 3))?;
     let types = columns.pop().filter(|c| !c.is_empty());
     let symbols = columns.pop().filter(|c| !c.is_empty());
     let ids = columns.pop().unwrap_or_default();
-    let named = match &barcodes {
-        Some(path) => read_table(path, 1).map_err(|e| with_path(path, e))?.pop(),
+    let named = match &parts.barcodes {
+        Some(part) => part.with(monitor, |lines| read_table(lines, 1))?.pop(),
         None => None,
     };
 
@@ -58,7 +166,9 @@ pub fn read(folder: &Path, monitor: &dyn Monitor) -> Result<TenX> {
             _ => Ok(()),
         }
     };
-    let sparse = matrix_market::read(&matrix, check, monitor).map_err(|e| with_path(&matrix, e))?;
+    let sparse = parts
+        .matrix
+        .with(monitor, |lines| matrix_market::read(lines, check, monitor))?;
     let (genes, cells) = (sparse.nrows, sparse.ncols);
     let barcodes = named.unwrap_or_else(|| (1..=cells).map(|i| i.to_string()).collect());
     let counts = Counts {
@@ -69,13 +179,14 @@ pub fn read(folder: &Path, monitor: &dyn Monitor) -> Result<TenX> {
     };
     let counts = counts
         .checked(&barcodes, &ids)
-        .map_err(|e| with_path(&matrix, e))?;
+        .map_err(|e| with_path(&parts.matrix.path(), e))?;
     Ok(TenX {
         counts,
         barcodes,
         symbols: symbols.unwrap_or_else(|| ids.clone()),
         ids,
         types,
+        genomes: None,
     })
 }
 
@@ -86,80 +197,8 @@ fn mismatch(what: &str, claimed: usize, named: &str, found: usize) -> Error {
     )
 }
 
-/// `name` or `name.gz` in the folder.
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(name), folder.join(format!("{name}.gz"))]
-        .into_iter()
-        .find(|p| p.exists())
-}
-
-fn required(folder: &Path, names: &[&str]) -> Result<PathBuf> {
-    names
-        .iter()
-        .find_map(|name| find(folder, name))
-        .ok_or_else(|| {
-            let wanted: Vec<_> = names.iter().map(|n| format!("{n}[.gz]")).collect();
-            Error::file_format(
-            format!("{}: there is no {}.", folder.display(), wanted.join(" or ")),
-            "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv.",
-        )
-        })
-}
-
-/// The folder itself, or its only sub-folder with a matrix; of several, the only one that
-/// is named "filtered…".
-fn locate(folder: &Path) -> Result<PathBuf> {
-    let refuse = |problem: String| {
-        Error::file_format(
-            format!("{}: {problem}.", folder.display()),
-            "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv.",
-        )
-    };
-    if !folder.exists() {
-        return Err(refuse("there is no such folder".into()));
-    }
-    if !folder.is_dir() {
-        return Err(refuse("this is not a folder".into()));
-    }
-    let holds_matrix = |folder: &Path| find(folder, "matrix.mtx").is_some();
-    if holds_matrix(folder) {
-        return Ok(folder.to_owned());
-    }
-    let entries = folder
-        .read_dir()
-        .map_err(|e| refuse(format!("it could not be listed: {e}")))?;
-    let mut inside: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
-    inside.retain(|path| path.is_dir() && holds_matrix(path));
-    inside.sort();
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    let filtered: Vec<_> = inside
-        .iter()
-        .filter(|p| name(p).starts_with("filtered"))
-        .collect();
-    match (&inside[..], &filtered[..]) {
-        ([only], _) => Ok(only.clone()),
-        (_, [only]) => Ok((*only).clone()),
-        ([], _) => Err(refuse(
-            "there is no matrix.mtx[.gz] in it or one folder below".into(),
-        )),
-        _ => {
-            let names: Vec<_> = inside.iter().map(name).collect();
-            Err(refuse(format!(
-                "several folders in it hold a matrix: {}",
-                names.join(", ")
-            )))
-        }
-    }
-}
-
 /// The first `n` tab-separated columns of a file; a column is either empty or full.
-fn read_table(path: &Path, n: usize) -> Result<Vec<Vec<String>>> {
-    let mut lines = Lines::open(path)?;
+fn read_table(lines: &mut Lines, n: usize) -> Result<Vec<Vec<String>>> {
     let mut columns = vec![Vec::new(); n];
     let mut bytes = 0u64;
     while let Some(line) = lines.next()? {
