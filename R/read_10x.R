@@ -35,7 +35,8 @@
 #'
 #' @section Errors:
 #' `neuralee_error_file_format` where a file is missing, damaged (the line is named), or does
-#' not belong to the others, and for an archive that is damaged or refused; `neuralee_error_not_finite` for an infinite value or NaN;
+#' not belong to the others, and for an archive that is damaged or refused;
+#' `neuralee_error_not_finite` for an infinite value or NaN;
 #' `neuralee_error_memory` where the matrix would not fit.
 #'
 #' @references The format:

@@ -541,4 +541,22 @@ proptest! {
         }
         prop_assert_eq!(found, places);
     }
+
+    #[test]
+    fn any_damage_to_an_archive_is_an_error_or_harmless(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        zipped in any::<bool>(),
+    ) {
+        let mut bytes = archive_of(&[], &["m/"]);
+        if zipped {
+            bytes = gzip(&bytes);
+        }
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        match read_archive(&bytes) {
+            Ok(data) => prop_assert_eq!((data.counts.genes, data.counts.cells), (3, 2)),
+            Err(error) => prop_assert!(matches!(error, Error::FileFormat(_)), "{error:?}"),
+        }
+    }
 }

@@ -197,10 +197,10 @@ fn every_type_of_number_reads_the_same() {
         assert_eq!(sparse(fixture.read().expect("readable")), expected());
     }
     reads(|v| v, |i| i);
-    reads(|v| i64::from(v), |i| i as i32);
+    reads(i64::from, |i| i as i32);
     reads(|v| v as u32, |i| i as u32);
     reads(|v| v as f32, |i| i as u64);
-    reads(|v| f64::from(v), |i| i as i16);
+    reads(f64::from, |i| i as i16);
 }
 
 #[test]
