@@ -17,7 +17,11 @@ rs_read_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_read_
 
 rs_outline_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_outline_h5ad, file, layer, reductions, progress)
 
-rs_read_10x <- function(folder, progress) .Call(wrap__rs_read_10x, folder, progress)
+rs_read_10x <- function(path, progress) .Call(wrap__rs_read_10x, path, progress)
+
+rs_read_10x_h5 <- function(file, group, progress) .Call(wrap__rs_read_10x_h5, file, group, progress)
+
+rs_outline_10x_h5 <- function(file, group, progress) .Call(wrap__rs_outline_10x_h5, file, group, progress)
 
 rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)
 

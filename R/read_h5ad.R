@@ -49,7 +49,7 @@
 #' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
 #'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is
 #'   described at <https://anndata.readthedocs.io/en/stable/fileformat-prose.html>.
-#' @seealso [read_10x()]; [principal_components()] for matrices on disk.
+#' @seealso [read_10x()], [read_10x_h5()]; [principal_components()] for matrices on disk.
 #' @importFrom rlang %||%
 #' @export
 #' @examples
@@ -107,16 +107,20 @@ matrix_on_disk <- function(file, stored, call = caller_env()) {
       class = "neuralee_message_by_genes"
     )
   }
+  open <- if (stored$sparse) HDF5Array::H5SparseMatrix else HDF5Array::HDF5Array
+  open_on_disk(open, file, stored$path, "write the file again with a current anndata", call)
+}
+
+open_on_disk <- function(open, file, path, otherwise, call = caller_env()) {
   # Where the two packages share one HDF5 library, as Debian's do, HDF5Array turns off the
   # errors that rhdf5 counts on when it looks whether something is in the file.
   if (requireNamespace("rhdf5", quietly = TRUE)) rhdf5::h5errorHandling()
-  open <- if (stored$sparse) HDF5Array::H5SparseMatrix else HDF5Array::HDF5Array
   tryCatch(
-    open(path.expand(file), stored$path),
+    open(path.expand(file), path),
     error = function(e) {
       abort_neuralee(
-        "file_format", sprintf("HDF5Array cannot open %s of %s: %s", stored$path, file, conditionMessage(e)),
-        "Leave `on_disk` out, or write the file again with a current anndata.",
+        "file_format", sprintf("HDF5Array cannot open %s of %s: %s", path, file, conditionMessage(e)),
+        sprintf("Leave `on_disk` out, or %s.", otherwise),
         call = call
       )
     }

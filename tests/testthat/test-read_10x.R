@@ -73,6 +73,38 @@ test_that("a damaged matrix is refused with file and line", {
   )
 })
 
+test_that("an archive gives the cells of its folder", {
+  folder <- tenx_folder(3)
+  archives <- tempfile("archives")
+  dir.create(archives)
+  unlink_later(archives, environment())
+  pack <- function(name, compression, files = basename(folder)) {
+    archive <- tempfile(tmpdir = archives, fileext = name)
+    old <- setwd(dirname(folder))
+    on.exit(setwd(old))
+    utils::tar(archive, files, compression = compression, tar = "internal")
+    archive
+  }
+  expected <- read_10x(folder, verbose = FALSE)
+  expect_equal(read_10x(pack(".tar", "none"), verbose = FALSE), expected)
+  expect_equal(read_10x(pack(".tar.gz", "gzip"), verbose = FALSE), expected)
+  by_id <- read_10x(pack(".tgz", "gzip"), gene_names = "id", verbose = FALSE)
+  expect_equal(rownames(by_id), paste0("ENSG", 1:3))
+
+  refused <- function(archive, regexp) {
+    expect_error(read_10x(archive, verbose = FALSE), regexp, class = "neuralee_error_file_format")
+  }
+  whole <- pack(".tar.gz", "gzip")
+  bytes <- readBin(whole, "raw", 1e6)
+  writeBin(utils::head(bytes, length(bytes) / 2), whole)
+  refused(whole, "damaged or incomplete")
+  refused(pack(".tar", "none", file.path(basename(folder), "barcodes.tsv.gz")), "no matrix.mtx")
+  refused(file.path(folder, "barcodes.tsv.gz"), "no tar archive")
+  skip_on_os("windows")
+  file.symlink("matrix.mtx.gz", file.path(folder, "link"))
+  refused(pack(".tar", "none"), "is a link")
+})
+
 test_that("folders without a matrix and wrong arguments are refused", {
   expect_error(read_10x(tempfile()), "no such folder", class = "neuralee_error_file_format")
   empty <- tempfile()

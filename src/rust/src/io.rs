@@ -2,7 +2,8 @@
 
 use extendr_api::prelude::*;
 use ndarray::Array2;
-use neuralee_core::io::{h5ad, tenx, Column, Counts, Table, Values};
+use neuralee_core::io::tenx::{self, TenX};
+use neuralee_core::io::{h5ad, Column, Counts, Stored, Table, Values};
 use std::path::Path;
 
 use crate::convert::{to_r_matrix, Outcome};
@@ -106,19 +107,8 @@ fn rs_outline_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) ->
     let data = job::run_here(&progress, |monitor| {
         h5ad::outline(Path::new(file), &options, monitor)
     })?;
-    let h5ad::Stored {
-        path,
-        sparse,
-        by_cells,
-        whole,
-    } = data.counts;
     Ok(list!(
-        counts = list!(
-            path = path,
-            sparse = sparse,
-            by_cells = by_cells,
-            whole = whole
-        ),
+        counts = stored_to_r(data.counts),
         cells = table_to_r(&data.cells)?,
         genes = table_to_r(&data.genes)?,
         reductions = reductions_to_r(&data.reductions),
@@ -126,20 +116,55 @@ fn rs_outline_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) ->
     ))
 }
 
-/// A folder as `read_10x()` documents it.
-#[extendr]
-fn rs_read_10x(folder: &str, progress: Robj) -> Outcome<List> {
-    let data = job::run(1, &progress, |monitor| {
-        tenx::read(Path::new(folder), monitor)
-    })?;
+/// Where a matrix lies in its file.
+fn stored_to_r(stored: Stored) -> List {
+    list!(
+        path = stored.path,
+        sparse = stored.sparse,
+        by_cells = stored.by_cells,
+        whole = stored.whole
+    )
+}
+
+/// The matrix, as `counts` converts it, and the annotations of a matrix of Cell Ranger.
+fn tenx_to_r<M>(data: TenX<M>, counts: impl FnOnce(M) -> List) -> List {
     let texts = |texts: &[String]| texts_to_r(texts.iter().map(|t| Some(t.as_str())));
-    Ok(list!(
-        counts = counts_to_r(data.counts),
+    let or_null = |column: Option<&[String]>| column.map_or_else(|| ().into(), texts);
+    list!(
+        counts = counts(data.counts),
         barcodes = texts(&data.barcodes),
         ids = texts(&data.ids),
         symbols = texts(&data.symbols),
-        types = data.types.as_deref().map_or_else(|| ().into(), texts)
-    ))
+        types = or_null(data.types.as_deref()),
+        genomes = or_null(data.genomes.as_deref())
+    )
+}
+
+/// A folder or an archive as `read_10x()` documents it.
+#[extendr]
+fn rs_read_10x(path: &str, progress: Robj) -> Outcome<List> {
+    let data = job::run(1, &progress, |monitor| tenx::read(Path::new(path), monitor))?;
+    Ok(tenx_to_r(data, counts_to_r))
+}
+
+/// A file as `read_10x_h5()` documents it; `group` is empty where none is named.
+#[extendr]
+fn rs_read_10x_h5(file: &str, group: &str, progress: Robj) -> Outcome<List> {
+    let group = Some(group).filter(|g| !g.is_empty());
+    let data = job::run_here(&progress, |monitor| {
+        tenx::read_h5(Path::new(file), group, monitor)
+    })?;
+    Ok(tenx_to_r(data, counts_to_r))
+}
+
+/// As `rs_read_10x_h5`, but of the matrix only where it lies in the file.
+#[extendr]
+fn rs_outline_10x_h5(file: &str, group: &str, progress: Robj) -> Outcome<List> {
+    let group = Some(group).filter(|g| !g.is_empty());
+    let data = job::run_here(&progress, |monitor| {
+        tenx::outline_h5(Path::new(file), group, monitor)
+    })?;
+    Ok(tenx_to_r(data, stored_to_r))
 }
 
 extendr_module! {
@@ -147,4 +172,6 @@ extendr_module! {
     fn rs_read_h5ad;
     fn rs_outline_h5ad;
     fn rs_read_10x;
+    fn rs_read_10x_h5;
+    fn rs_outline_10x_h5;
 }

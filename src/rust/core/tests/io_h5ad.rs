@@ -4,8 +4,8 @@
 use hdf5_metno::types::{FixedAscii, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, File, Group, H5Type, Location};
 use ndarray::{arr2, Array2};
-use neuralee_core::io::h5ad::{self, AnnData, Options, Stored};
-use neuralee_core::io::{Column, SparseColumns, Values};
+use neuralee_core::io::h5ad::{self, AnnData, Options};
+use neuralee_core::io::{Column, SparseColumns, Stored, Values};
 use neuralee_core::{Error, Result};
 use std::path::{Path, PathBuf};
 

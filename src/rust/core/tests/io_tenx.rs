@@ -1,4 +1,4 @@
-//! 10x Genomics folders, well-formed and hostile.
+//! 10x Genomics folders and archives of them, well-formed and hostile.
 
 use flate2::{write::GzEncoder, Compression};
 use neuralee_core::io::tenx::{self, TenX};
@@ -26,7 +26,11 @@ fn put(folder: &Path, name: &str, text: &str) {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip_at(Compression::fast(), bytes)
+}
+
+fn gzip_at(level: Compression, bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
     encoder
         .write_all(bytes)
         .and_then(|()| encoder.finish())
@@ -238,6 +242,275 @@ fn ragged_features_are_refused() {
     assert_refused(read(folder.path()), "Line 2: it has not as many columns");
 }
 
+/// One member of a tar archive: its kind, its name, its content.
+struct Member<'a>(u8, &'a str, &'a [u8]);
+
+fn file<'a>(name: &'a str, text: &'a str) -> Member<'a> {
+    Member(b'0', name, text.as_bytes())
+}
+
+/// A tar archive in the form of ustar.
+fn tar(members: &[Member]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for Member(kind, name, content) in members {
+        let mut header = [0u8; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        let size = format!("{:011o}", content.len());
+        header[124..135].copy_from_slice(size.as_bytes());
+        header[156] = *kind;
+        header[257..263].copy_from_slice(b"ustar\0");
+        out.extend(summed(header));
+        out.extend_from_slice(content);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+/// The header with its checksum.
+fn summed(mut header: [u8; 512]) -> [u8; 512] {
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|&b| u32::from(b)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    header
+}
+
+/// Reads an archive with this content.
+fn read_archive(bytes: &[u8]) -> Result<TenX> {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("matrices.tar.gz");
+    std::fs::write(&path, bytes).expect("written");
+    read(&path)
+}
+
+fn version_2_below(folder: &str) -> [(String, &'static str); 3] {
+    [
+        ("matrix.mtx", MATRIX),
+        ("genes.tsv", GENES),
+        ("barcodes.tsv", BARCODES),
+    ]
+    .map(|(name, text)| (format!("{folder}{name}"), text))
+}
+
+/// The three files of version 2 in each folder, after the members of a choice.
+fn archive_of(first: &[Member], folders: &[&str]) -> Vec<u8> {
+    let files: Vec<_> = folders.iter().flat_map(|f| version_2_below(f)).collect();
+    let first = first
+        .iter()
+        .map(|Member(kind, name, content)| Member(*kind, name, content));
+    let rest = files.iter().map(|(name, text)| file(name, text));
+    tar(&first.chain(rest).collect::<Vec<_>>())
+}
+
+#[test]
+fn an_archive_reads_as_its_folder() {
+    let expected = read(
+        folder(&[
+            ("matrix.mtx", MATRIX),
+            ("genes.tsv", GENES),
+            ("barcodes.tsv", BARCODES),
+        ])
+        .path(),
+    )
+    .expect("folder");
+    let directories = [
+        Member(b'5', "filtered_gene_bc_matrices/", b""),
+        Member(b'5', "filtered_gene_bc_matrices/hg19/", b""),
+    ];
+    let plain = archive_of(&directories, &["filtered_gene_bc_matrices/hg19/"]);
+    assert_eq!(read_archive(&plain).expect("tar"), expected);
+    assert_eq!(read_archive(&gzip(&plain)).expect("tar.gz"), expected);
+    for folder in ["", "./", ".//a/./b/"] {
+        let archive = archive_of(&[], &[folder]);
+        assert_eq!(
+            read_archive(&archive).expect("readable"),
+            expected,
+            "{folder}"
+        );
+    }
+
+    let [matrix, features, barcodes] = [MATRIX, FEATURES, BARCODES].map(|t| gzip(t.as_bytes()));
+    let version_3 = tar(&[
+        Member(b'0', "m/features.tsv.gz", &features),
+        Member(b'0', "m/matrix.mtx.gz", &matrix),
+        Member(b'0', "m/barcodes.tsv.gz", &barcodes),
+    ]);
+    let data = read_archive(&gzip(&version_3)).expect("version 3");
+    assert_eq!(data.counts, expected.counts);
+    assert_eq!(data.types.expect("types")[2], "Antibody Capture");
+}
+
+#[test]
+fn the_folder_in_an_archive_is_chosen_as_that_in_a_folder() {
+    let choose = |folders: &[&str]| read_archive(&archive_of(&[], folders));
+    assert_refused(choose(&["m/hg19/", "m/mm10/"]), "m/hg19, m/mm10");
+    assert!(choose(&["outs/raw_matrix/", "outs/filtered_matrix/"]).is_ok());
+    assert!(choose(&["raw/hg19/", "filtered/hg19/"]).is_ok());
+    assert_refused(
+        choose(&["filtered/hg19/", "filtered/mm10/"]),
+        "several folders",
+    );
+    assert!(choose(&["", "more/"]).is_ok());
+    assert_refused(choose(&[]), "no tar archive");
+    assert_refused(
+        read_archive(&tar(&[
+            file("readme", "words"),
+            file("not_matrix.mtx", MATRIX),
+        ])),
+        "no matrix.mtx[.gz] in it",
+    );
+    assert_refused(
+        read_archive(&tar(&[file("m/matrix.mtx", MATRIX)])),
+        "m/: there is no features.tsv[.gz] or genes.tsv[.gz]",
+    );
+    let wrong = tar(&[file("m/matrix.mtx", "1 1 1\n"), file("m/genes.tsv", GENES)]);
+    assert_refused(read_archive(&wrong), "matrices.tar.gz/m/matrix.mtx: Line 1");
+}
+
+#[test]
+fn long_names_of_every_dialect_are_read() {
+    let folder = "a_name_that_is_longer_than_the_hundred_bytes_of_a_header/".repeat(3);
+    let long = |name: &str| format!("{folder}{name}");
+    let files = [("matrix.mtx", MATRIX), ("genes.tsv", GENES)];
+    let mut gnu = Vec::new();
+    let mut posix = Vec::new();
+    for (name, text) in files {
+        gnu.push((
+            b'L',
+            "././@LongLink".to_owned(),
+            format!("{}\0", long(name)),
+        ));
+        gnu.push((b'0', "cut".to_owned(), text.to_owned()));
+        // The length of a record counts its own three digits.
+        let record = format!(" path={}\n", long(name));
+        let record = format!("{}{record}", record.len() + 3);
+        let size = format!("{} size={}\n", 9 + text.len().to_string().len(), text.len());
+        posix.push((b'g', "global".to_owned(), "13 comment=x\n".to_owned()));
+        posix.push((b'x', "PaxHeaders".to_owned(), format!("{record}{size}")));
+        posix.push((b'0', "cut".to_owned(), text.to_owned()));
+    }
+    for members in [gnu, posix] {
+        let members: Vec<_> = members
+            .iter()
+            .map(|(kind, name, content)| Member(*kind, name, content.as_bytes()))
+            .collect();
+        let data = read_archive(&tar(&members)).expect("readable");
+        assert_eq!(data.ids, ["ENSG1", "ENSG2", "ENSG3"]);
+    }
+
+    let mut prefixed = tar(&[file("matrix.mtx", MATRIX), file("m/genes.tsv", GENES)]);
+    let mut header: [u8; 512] = prefixed[..512].try_into().expect("header");
+    header[345] = b'm';
+    prefixed[..512].copy_from_slice(&summed(header));
+    assert!(read_archive(&prefixed).is_ok());
+}
+
+#[test]
+fn members_that_reach_outside_or_are_no_files_are_refused() {
+    let with = |member: Member| read_archive(&archive_of(&[member], &["m/"]));
+    assert!(with(file("m/other", "")).is_ok());
+    assert_refused(with(file("/etc/passwd", "")), "'/etc/passwd' lies outside");
+    assert_refused(with(file("m/../../x", "")), "lies outside");
+    assert_refused(with(Member(b'5', "..", b"")), "lies outside");
+    assert_refused(
+        with(Member(b'2', "m/x", b"")),
+        "'m/x' in the archive is a link",
+    );
+    assert_refused(with(Member(b'1', "m/x", b"")), "is a link");
+    for kind in *b"346SV" {
+        assert_refused(with(Member(kind, "m/x", b"")), "no plain file");
+    }
+    assert_refused(with(Member(b'x', "h", b"12 path=/x/\n")), "lies outside");
+    assert_refused(with(file("m/genes.tsv", GENES)), "'m/genes.tsv' twice");
+    let sparse = Member(b'x', "h", b"22 GNU.sparse.major=1\n");
+    assert_refused(with(sparse), "with holes");
+    for record in [
+        "",
+        "x",
+        "5",
+        "99 path=x\n",
+        "9 path=xyz",
+        "0 path=x\n",
+        "8 pathx\n",
+    ] {
+        let result = with(Member(b'x', "h", record.as_bytes()));
+        assert_eq!(result.is_ok(), record.is_empty(), "{record}");
+    }
+}
+
+#[test]
+fn archives_that_are_cut_or_damaged_are_refused() {
+    let plain = archive_of(&[], &["m/"]);
+    let zipped = gzip(&plain);
+    let end = plain.len() - 1024;
+    for cut in (0..=end).step_by(256) {
+        let refused = matches!(read_archive(&plain[..cut]), Err(Error::FileFormat(_)));
+        assert!(refused, "cut at {cut}");
+    }
+    for cut in (0..zipped.len()).step_by(7) {
+        let refused = matches!(read_archive(&zipped[..cut]), Err(Error::FileFormat(_)));
+        assert!(refused, "gzip cut at {cut}");
+    }
+    let flipped = |at: usize| {
+        let mut bytes = plain.clone();
+        bytes[at] ^= 1;
+        read_archive(&bytes)
+    };
+    assert_refused(flipped(0), "no tar archive");
+    assert_refused(flipped(1024), "checksum");
+    let mut checked = zipped.clone();
+    let last = checked.len() - 8;
+    checked[last] ^= 1;
+    assert_refused(read_archive(&checked), "could not be read");
+}
+
+#[test]
+fn a_length_beyond_the_archive_is_refused() {
+    let mut claims = archive_of(&[], &["m/"]);
+    let mut header: [u8; 512] = claims[..512].try_into().expect("header");
+    let mut claimed = |size: &[u8]| {
+        header[124..124 + size.len()].copy_from_slice(size);
+        claims[..512].copy_from_slice(&summed(header));
+        read_archive(&claims)
+    };
+    assert_refused(claimed(b"00000100000\0"), "ends before its end");
+    assert_refused(claimed(b"77777777777\0"), "100 times its length");
+    assert_refused(
+        claimed(b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"),
+        "100 times",
+    );
+    assert_refused(
+        claimed(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+        "is no number",
+    );
+    assert_refused(claimed(b"12x\0"), "is no number");
+}
+
+#[test]
+fn archives_that_expand_without_end_are_refused() {
+    let best = |bytes: &[u8]| gzip_at(Compression::best(), bytes);
+    let zeros = vec![0u8; 1 << 26];
+    let bomb = archive_of(&[Member(b'0', "m/zeros", &zeros)], &["m/"]);
+    assert_refused(read_archive(&best(&bomb)), "100 times its length");
+    assert!(read_archive(&bomb).is_ok());
+    // After the end as well.
+    let mut tail = archive_of(&[], &["m/"]);
+    tail.extend(&zeros);
+    assert_refused(read_archive(&best(&tail)), "100 times its length");
+    let name = vec![b'x'; 1 << 17];
+    let long = archive_of(&[Member(b'L', "l", &name)], &["m/"]);
+    assert_refused(read_archive(&long), "longer than 65536 bytes");
+}
+
+#[test]
+fn files_that_are_no_archive_are_refused() {
+    assert_refused(read_archive(b""), "not a folder");
+    assert_refused(read_archive(b"cell,gene\n"), "not a folder");
+    assert_refused(read_archive(&[0u8; 4096]), "no tar archive");
+    assert_refused(read_archive(&gzip(MATRIX.as_bytes())), "no tar archive");
+    assert_refused(read_archive(b"\x89HDF\r\n\x1a\n"), "an HDF5 file");
+}
+
 proptest! {
     #[test]
     fn what_is_written_in_any_order_is_read_back(
@@ -267,5 +540,23 @@ proptest! {
             }
         }
         prop_assert_eq!(found, places);
+    }
+
+    #[test]
+    fn any_damage_to_an_archive_is_an_error_or_harmless(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        zipped in any::<bool>(),
+    ) {
+        let mut bytes = archive_of(&[], &["m/"]);
+        if zipped {
+            bytes = gzip(&bytes);
+        }
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        match read_archive(&bytes) {
+            Ok(data) => prop_assert_eq!((data.counts.genes, data.counts.cells), (3, 2)),
+            Err(error) => prop_assert!(matches!(error, Error::FileFormat(_)), "{error:?}"),
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::limits::{self, DEFLATE_RATIO, MOST_ENTRIES};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 const LONGEST_LINE: usize = 1 << 16;
@@ -24,14 +24,25 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let length = limits::regular_file(path)?.len();
-        let gzipped = limits::first_bytes(path, 2)? == [0x1f, 0x8b];
         let file = File::open(path).map_err(|e| limits::unreadable(&e))?;
+        Lines::of(file, length)
+    }
+
+    /// The lines of `length` bytes from elsewhere.
+    pub(super) fn of(mut source: impl Read + 'static, length: u64) -> Result<Self> {
+        let mut head = Vec::new();
+        (&mut source)
+            .take(2)
+            .read_to_end(&mut head)
+            .map_err(|e| limits::unreadable(&e))?;
+        let gzipped = head == [0x1f, 0x8b];
+        let source = Cursor::new(head).chain(source);
         let (reader, most_bytes): (Box<dyn BufRead>, u64) = if gzipped {
-            let expanded = flate2::read::MultiGzDecoder::new(BufReader::new(file));
+            let expanded = flate2::read::MultiGzDecoder::new(BufReader::new(source));
             let reader = BufReader::with_capacity(1 << 17, expanded);
             (Box::new(reader), length.saturating_mul(DEFLATE_RATIO))
         } else {
-            (Box::new(BufReader::with_capacity(1 << 17, file)), length)
+            (Box::new(BufReader::with_capacity(1 << 17, source)), length)
         };
         Ok(Lines {
             reader,
@@ -204,11 +215,10 @@ impl<'a> Words<'a> {
 /// Reads the matrix; `check` judges its numbers of rows and columns before the entries
 /// are read. Entries may come in any order; a place given twice is refused.
 pub(super) fn read(
-    path: &Path,
+    lines: &mut Lines,
     check: impl FnOnce(usize, usize, usize) -> Result<()>,
     monitor: &dyn Monitor,
 ) -> Result<SparseColumns> {
-    let lines = &mut Lines::open(path)?;
     let Header {
         field,
         rows: nrows,

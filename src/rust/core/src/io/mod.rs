@@ -9,6 +9,8 @@
 
 pub(crate) mod gather;
 pub mod h5ad;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod limits;
 mod matrix_market;
 pub mod tenx;
@@ -78,6 +80,19 @@ impl Counts {
     }
 }
 
+/// Where a matrix lies in its HDF5 file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Path of the dataset or, of a sparse matrix, the group.
+    pub path: String,
+    /// CSR or CSC, not dense.
+    pub sparse: bool,
+    /// Dense or CSR: the values of a cell are side by side.
+    pub by_cells: bool,
+    /// True if the first 65,536 stored values are whole numbers and none is negative.
+    pub whole: bool,
+}
+
 /// One column of a table of annotations; missing values are `None`, or NaN for numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Column {
@@ -145,4 +160,13 @@ pub struct Table {
     pub names: Vec<String>,
     /// Named columns, each as long as `names`.
     pub columns: Vec<(String, Column)>,
+}
+
+/// Refuses: this build has no HDF5. What else it is given would have been needed with it.
+#[cfg(not(feature = "hdf5"))]
+fn without_hdf5<T, U>(path: &std::path::Path, _: U) -> crate::Result<T> {
+    Err(crate::Error::file_format(
+        format!("{}: neuralee was installed without HDF5 and cannot read this.", path.display()),
+        "Install HDF5 (Debian and Ubuntu: apt-get install libhdf5-dev; macOS: brew install hdf5), then reinstall neuralee.",
+    ))
 }

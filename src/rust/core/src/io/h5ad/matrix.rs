@@ -1,18 +1,17 @@
 //! X, raw/X, layers and obsm.
 
-use super::raw::{Kind, Source};
 use super::sparse::read_sparse;
-use super::store::{damaged, failed, Array, Node};
 use super::table::wrong_shape;
 use crate::io::gather::SparseColumns;
+use crate::io::hdf5::arrays::{numeric, rows_per_block};
+use crate::io::hdf5::raw::{Kind, Source};
+use crate::io::hdf5::store::{damaged, failed, Array, Node};
 use crate::io::limits::{self, MOST_ENTRIES};
 use crate::io::{Counts, Values};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::Array2;
 
-/// Values read between two looks at the monitor, unless a chunk is larger.
-const BLOCK: usize = 1 << 21;
 /// Compressed columns take 12 bytes a stored value and dense ones 8 a place; below this
 /// share of non-zero values the sparse form is clearly the smaller one.
 const SPARSE_BELOW: usize = 3;
@@ -103,42 +102,6 @@ pub(super) fn require_countable(cells: usize, genes: usize) -> Result<()> {
         return Err(damaged("There are more cells or genes than R can index"));
     }
     Ok(())
-}
-
-/// Reads a one-dimensional dataset of numbers block by block.
-pub(super) fn fill<T: super::raw::Native>(
-    array: &Array,
-    out: &mut [T],
-    monitor: &dyn Monitor,
-) -> Result<()> {
-    let source = numeric(array)?;
-    let step = rows_per_block(array, 1);
-    for (i, block) in out.chunks_mut(step).enumerate() {
-        monitor.check()?;
-        let start = i * step;
-        let rows = start..start + block.len();
-        source.numbers(rows, block).map_err(failed(array.path))?;
-        monitor.advance(block.len());
-    }
-    Ok(())
-}
-
-pub(super) fn numeric<'a>(array: &'a Array) -> Result<Source<'a>> {
-    let source = Source {
-        container: array.source,
-        field: None,
-    };
-    match source.kind().map_err(failed(array.path))? {
-        Kind::Integer | Kind::Float => Ok(source),
-        _ => Err(damaged(format!("{} does not hold numbers", array.path))),
-    }
-}
-
-/// Rows that make up about one block, in whole chunks, so that each is expanded once.
-fn rows_per_block(array: &Array, row_length: usize) -> usize {
-    let wanted = (BLOCK / row_length.max(1)).max(1);
-    let chunk = array.chunk_rows();
-    wanted.div_ceil(chunk).saturating_mul(chunk)
 }
 
 /// Reads rows in blocks, gathers the non-zero values, and turns to the dense form once they

@@ -1,25 +1,29 @@
 //! AnnData files (.h5ad), in the layout of anndata 0.7 and later and in the older one.
 
-use super::{Counts, Table};
+#[cfg(feature = "hdf5")]
+use super::hdf5;
+use super::{Counts, Stored, Table};
 use crate::monitor::Monitor;
 use crate::Result;
 use ndarray::Array2;
 use std::path::Path;
 
 #[cfg(feature = "hdf5")]
-mod errors;
-#[cfg(feature = "hdf5")]
 mod matrix;
 #[cfg(feature = "hdf5")]
-mod raw;
-#[cfg(feature = "hdf5")]
 mod sparse;
-#[cfg(feature = "hdf5")]
-mod store;
 #[cfg(feature = "hdf5")]
 mod stored;
 #[cfg(feature = "hdf5")]
 mod table;
+
+#[cfg(feature = "hdf5")]
+const FORMAT: hdf5::store::Format = hdf5::store::Format {
+    name: ".h5ad",
+    incomplete: "This is not an AnnData file, or it is incomplete.",
+    rewrite: "read it with anndata and save it again",
+    recompress: "Read it with anndata and write it again with compression = \"gzip\".",
+};
 
 /// What to read.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,19 +41,6 @@ impl Default for Options {
             reductions: true,
         }
     }
-}
-
-/// Where a matrix of cells by genes lies in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// Path of the dataset or, of a sparse matrix, the group.
-    pub path: String,
-    /// CSR or CSC, not dense.
-    pub sparse: bool,
-    /// Dense or CSR: the values of a cell are side by side.
-    pub by_cells: bool,
-    /// True if the first 65,536 stored values are whole numbers and none is negative.
-    pub whole: bool,
 }
 
 /// The content of an AnnData file.
@@ -70,7 +61,7 @@ pub struct AnnData<M = Counts> {
 /// Reads one matrix of the file with the annotations of its cells and genes.
 pub fn read(path: &Path, options: &Options, monitor: &dyn Monitor) -> Result<AnnData> {
     #[cfg(not(feature = "hdf5"))]
-    return without_hdf5(path, options, monitor);
+    return super::without_hdf5(path, (options, monitor));
     #[cfg(feature = "hdf5")]
     read_with(path, options, monitor, |matrix, cells, genes| {
         matrix::read(matrix, &cells.names, &genes.names, monitor)
@@ -80,7 +71,7 @@ pub fn read(path: &Path, options: &Options, monitor: &dyn Monitor) -> Result<Ann
 /// As [`read`], but the matrix stays in the file: all that is told is where it lies.
 pub fn outline(path: &Path, options: &Options, monitor: &dyn Monitor) -> Result<AnnData<Stored>> {
     #[cfg(not(feature = "hdf5"))]
-    return without_hdf5(path, options, monitor);
+    return super::without_hdf5(path, (options, monitor));
     #[cfg(feature = "hdf5")]
     read_with(path, options, monitor, |matrix, cells, genes| {
         stored::locate(matrix, cells.names.len(), genes.names.len(), monitor)
@@ -93,19 +84,10 @@ pub fn library_version() -> Option<String> {
     return None;
     #[cfg(feature = "hdf5")]
     {
-        let _silence = errors::Silence::new();
+        let _silence = hdf5::errors::Silence::new();
         let (major, minor, patch) = hdf5_metno::library_version();
         Some(format!("{major}.{minor}.{patch}"))
     }
-}
-
-/// Refuses: this build has no HDF5.
-#[cfg(not(feature = "hdf5"))]
-fn without_hdf5<T>(path: &Path, _: &Options, _: &dyn Monitor) -> Result<T> {
-    Err(crate::Error::file_format(
-        format!("{}: neuralee was installed without HDF5 and cannot read this.", path.display()),
-        "Install HDF5 (Debian and Ubuntu: apt-get install libhdf5-dev; macOS: brew install hdf5), then reinstall neuralee.",
-    ))
 }
 
 /// Reads the annotations and, by `take`, the matrix.
@@ -114,11 +96,11 @@ fn read_with<M>(
     path: &Path,
     options: &Options,
     monitor: &dyn Monitor,
-    take: impl FnOnce(&store::Node, &Table, &Table) -> Result<M>,
+    take: impl FnOnce(&hdf5::store::Node, &Table, &Table) -> Result<M>,
 ) -> Result<AnnData<M>> {
-    let _silence = errors::Silence::new();
+    let _silence = hdf5::errors::Silence::new();
     let read = || {
-        let store = store::Store::open(path)?;
+        let store = hdf5::store::Store::open(path, &FORMAT)?;
         let root = store.root();
         let mut notes = Vec::new();
 

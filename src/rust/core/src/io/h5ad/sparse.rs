@@ -1,10 +1,9 @@
 //! Sparse matrices: CSR and CSC.
 
-use super::matrix::fill;
-use super::store::{damaged, Array, Node};
 use super::table::wrong_shape;
 use crate::io::gather::SparseColumns;
-use crate::io::limits;
+use crate::io::hdf5::compressed::read_columns;
+use crate::io::hdf5::store::{damaged, Node};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -67,40 +66,6 @@ pub(super) fn sparse_group<'a>(
     })
 }
 
-/// Refuses parts that are not as long as they should be; returns the number of stored values.
-pub(super) fn stored_values(
-    path: &str,
-    major: usize,
-    starts: &Array,
-    indices: &Array,
-    data: &Array,
-) -> Result<usize> {
-    let stored = data.length()?;
-    if indices.length()? != stored || starts.length()? != major + 1 {
-        return Err(damaged(format!("The parts of {path} are not equally long")));
-    }
-    Ok(stored)
-}
-
-/// Where each column of the compressed form starts.
-pub(super) fn column_starts(
-    starts: &Array,
-    major: usize,
-    stored: usize,
-    monitor: &dyn Monitor,
-) -> Result<Vec<i64>> {
-    let mut out = vec![0i64; major + 1];
-    fill(starts, &mut out, monitor)?;
-    let ascends = out.windows(2).all(|w| w[0] <= w[1]);
-    if !ascends || out[0] != 0 || out[major] != stored as i64 {
-        return Err(damaged(format!(
-            "{} does not ascend from 0 to {stored}",
-            starts.path
-        )));
-    }
-    Ok(out)
-}
-
 /// Reads compressed rows or columns into columns of cells.
 pub(super) fn read_sparse(
     matrix: &Node,
@@ -109,46 +74,9 @@ pub(super) fn read_sparse(
     monitor: &dyn Monitor,
 ) -> Result<SparseColumns> {
     let group = sparse_group(matrix, cells, genes)?;
-    let SparseGroup {
-        by_cells,
-        major,
-        minor,
-        ..
-    } = group;
-    let (starts, indices, data) = (
-        group.indptr.array()?,
-        group.indices.array()?,
-        group.data.array()?,
-    );
-    let stored = stored_values(&matrix.path, major, &starts, &indices, &data)?;
-    limits::require_indexable(stored)?;
-    limits::require_memory(24 * stored as u64, &matrix.path)?;
-    let starts = column_starts(&starts, major, stored, monitor)?;
-
-    monitor.stage("Reading counts", 2 * stored);
-    let mut rows = vec![0i32; stored];
-    fill(&indices, &mut rows, monitor)?;
-    if let Some(at) = rows.iter().position(|&i| i < 0 || i as usize >= minor) {
-        let problem = format!(
-            "{} at {at} is {}, outside of 0 to {}",
-            indices.path,
-            rows[at],
-            minor as i64 - 1
-        );
-        return Err(damaged(problem));
-    }
-    let mut values = vec![0f64; stored];
-    fill(&data, &mut values, monitor)?;
-
-    let indptr = starts.into_iter().map(|s| s as i32).collect();
-    let sparse = SparseColumns {
-        nrows: minor,
-        ncols: major,
-        indptr,
-        indices: rows,
-        values,
-    };
-    let sparse = if by_cells {
+    let parts = [&group.indptr, &group.indices, &group.data];
+    let sparse = read_columns(&matrix.path, parts, group.major, group.minor, monitor)?;
+    let sparse = if group.by_cells {
         sparse
     } else {
         sparse.transposed()

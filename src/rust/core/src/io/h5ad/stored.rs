@@ -1,15 +1,14 @@
 //! Where a matrix is, for those who read it block by block.
 
-use super::matrix::{numeric, require_countable};
-use super::sparse::{column_starts, sparse_group, stored_values};
-use super::store::{damaged, failed, Array, Node};
+use super::matrix::require_countable;
+use super::sparse::sparse_group;
 use super::table::wrong_shape;
-use super::Stored;
+use crate::io::hdf5::arrays::{are_whole, numeric, LOOKED_AT};
+use crate::io::hdf5::compressed::{column_starts, stored_values};
+use crate::io::hdf5::store::{damaged, Node};
+use crate::io::Stored;
 use crate::monitor::Monitor;
 use crate::Result;
-
-/// Values that are looked at to tell counts from other numbers.
-const LOOKED_AT: usize = 1 << 16;
 
 /// Finds out how a matrix of cells by genes is stored, and refuses one that contradicts
 /// itself or lies in other files. All but its first values stay unread.
@@ -48,14 +47,4 @@ pub(super) fn locate(
         by_cells: group.by_cells,
         whole: are_whole(&values, LOOKED_AT.min(stored), 1)?,
     })
-}
-
-/// Whether the values of the first rows are whole and none is negative.
-fn are_whole(array: &Array, rows: usize, row_length: usize) -> Result<bool> {
-    let mut values = vec![0f64; rows * row_length];
-    let source = numeric(array)?;
-    source
-        .numbers(0..rows, &mut values)
-        .map_err(failed(array.path))?;
-    Ok(values.iter().all(|&v| v >= 0.0 && v.fract() == 0.0))
 }

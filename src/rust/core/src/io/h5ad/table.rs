@@ -1,7 +1,8 @@
 //! obs and var: the annotations of cells and genes.
 
-use super::raw::{Kind, Source};
-use super::store::{damaged, failed, Array, Node};
+use crate::io::hdf5::arrays;
+use crate::io::hdf5::raw::{Kind, Source};
+use crate::io::hdf5::store::{damaged, failed, Array, Node};
 use crate::io::{Column, Table};
 use crate::{Error, Result};
 
@@ -219,8 +220,7 @@ fn read_values(array: &Array, field: Option<&str>) -> Result<Option<Column>> {
     let wrong = |e| failed(array.path)(e);
     Ok(Some(match source.kind().map_err(wrong)? {
         Kind::Text => {
-            let most = array.file_length.saturating_add(n as u64);
-            let texts = source.texts(0..n, most).map_err(wrong)?;
+            let texts = arrays::texts(array, field, n)?;
             Column::Text(texts.into_iter().map(Some).collect())
         }
         Kind::Logical => {

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// What the entries of a dataset, or of one field of it, are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Integer,
     Float,
     Logical,
@@ -26,9 +26,9 @@ pub(super) enum Kind {
 
 /// A dataset or, of a dataset of records, one field.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) container: &'a Container,
-    pub(super) field: Option<&'a str>,
+pub(crate) struct Source<'a> {
+    pub(crate) container: &'a Container,
+    pub(crate) field: Option<&'a str>,
 }
 
 fn c_text(text: &str) -> Result<CString> {
@@ -103,12 +103,12 @@ impl Source<'_> {
         })
     }
 
-    pub(super) fn kind(&self) -> Result<Kind> {
+    pub(crate) fn kind(&self) -> Result<Kind> {
         kind_of(&self.datatype()?)
     }
 
     /// Whether every value of this type fits into 32 bits.
-    pub(super) fn fits_i32(&self) -> Result<bool> {
+    pub(crate) fn fits_i32(&self) -> Result<bool> {
         let datatype = self.datatype()?;
         // SAFETY: the type is open.
         let signed = sync(|| unsafe { h5t::H5Tget_sign(datatype.id()) });
@@ -117,7 +117,7 @@ impl Source<'_> {
     }
 
     /// Names of the fields of a dataset of records, in order.
-    pub(super) fn fields(&self) -> Result<Vec<String>> {
+    pub(crate) fn fields(&self) -> Result<Vec<String>> {
         let datatype = self.datatype()?;
         // SAFETY: names are asked for below the number of members, and each is copied
         // before HDF5's own copy is given back.
@@ -155,7 +155,7 @@ impl Source<'_> {
     }
 
     /// Reads some rows (the first axis), converted to `T`, into all of `out`.
-    pub(super) fn numbers<T: Native>(&self, rows: Range<usize>, out: &mut [T]) -> Result<()> {
+    pub(crate) fn numbers<T: Native>(&self, rows: Range<usize>, out: &mut [T]) -> Result<()> {
         let kind = self.kind()?;
         let element = Datatype::from_type::<T>()?;
         let element = match kind {
@@ -174,7 +174,7 @@ impl Source<'_> {
     }
 
     /// Reads true and false.
-    pub(super) fn logicals(&self, rows: Range<usize>) -> Result<Vec<bool>> {
+    pub(crate) fn logicals(&self, rows: Range<usize>) -> Result<Vec<bool>> {
         if self.kind()? != Kind::Logical {
             return Err("it does not hold true and false".into());
         }
@@ -185,7 +185,7 @@ impl Source<'_> {
     }
 
     /// Reads text. The texts together may not be longer than `most_bytes`.
-    pub(super) fn texts(&self, rows: Range<usize>, most_bytes: u64) -> Result<Vec<String>> {
+    pub(crate) fn texts(&self, rows: Range<usize>, most_bytes: u64) -> Result<Vec<String>> {
         let datatype = self.datatype()?;
         if kind_of(&datatype)? != Kind::Text {
             return Err("it does not hold text".into());
@@ -220,7 +220,7 @@ impl Source<'_> {
 }
 
 /// Number types that HDF5 can convert to.
-pub(super) trait Native: H5Type + Copy {}
+pub(crate) trait Native: H5Type + Copy {}
 impl Native for f64 {}
 impl Native for i32 {}
 impl Native for i64 {}
@@ -308,7 +308,7 @@ fn read_into(
 }
 
 /// The texts of an attribute, or `None` where it holds something else.
-pub(super) fn attribute_texts(attribute: &Attribute) -> Result<Option<Vec<String>>> {
+pub(crate) fn attribute_texts(attribute: &Attribute) -> Result<Option<Vec<String>>> {
     const MOST: usize = 100_000;
     let datatype = attribute.dtype()?;
     if kind_of(&datatype)? != Kind::Text {
@@ -353,7 +353,7 @@ pub(super) fn attribute_texts(attribute: &Attribute) -> Result<Option<Vec<String
 }
 
 /// The integers of an attribute.
-pub(super) fn attribute_integers(attribute: &Attribute) -> Result<Vec<i64>> {
+pub(crate) fn attribute_integers(attribute: &Attribute) -> Result<Vec<i64>> {
     if kind_of(&attribute.dtype()?)? != Kind::Integer || attribute.space()?.size() > 64 {
         return Err("it does not hold a few integers".into());
     }
@@ -361,7 +361,7 @@ pub(super) fn attribute_integers(attribute: &Attribute) -> Result<Vec<i64>> {
 }
 
 /// The truth of a scalar attribute.
-pub(super) fn attribute_logical(attribute: &Attribute) -> Result<bool> {
+pub(crate) fn attribute_logical(attribute: &Attribute) -> Result<bool> {
     match kind_of(&attribute.dtype()?)? {
         Kind::Logical => attribute.read_scalar::<bool>(),
         Kind::Integer => attribute.read_scalar::<i64>().map(|v| v != 0),
@@ -370,7 +370,7 @@ pub(super) fn attribute_logical(attribute: &Attribute) -> Result<bool> {
 }
 
 /// Where a soft link points.
-pub(super) fn soft_link(group: &Group, name: &str) -> Result<String> {
+pub(crate) fn soft_link(group: &Group, name: &str) -> Result<String> {
     let name = c_text(name)?;
     let mut target = vec![0u8; 4096];
     // SAFETY: HDF5 writes at most as many bytes as it is told that there are.
@@ -391,13 +391,13 @@ pub(super) fn soft_link(group: &Group, name: &str) -> Result<String> {
 }
 
 /// Whether the data lie in files of their own.
-pub(super) fn has_external_storage(plan: &DatasetCreate) -> bool {
+pub(crate) fn has_external_storage(plan: &DatasetCreate) -> bool {
     // SAFETY: the list is open.
     sync(|| unsafe { h5p::H5Pget_external_count(plan.id()) }) != 0
 }
 
 /// The ids of the filters that the data went through.
-pub(super) fn filters(plan: &DatasetCreate) -> Result<Vec<i32>> {
+pub(crate) fn filters(plan: &DatasetCreate) -> Result<Vec<i32>> {
     // SAFETY: filters are asked for below their number; no parameters or names are wanted,
     // so there is no room for them.
     sync(|| unsafe {
@@ -422,7 +422,7 @@ pub(super) fn filters(plan: &DatasetCreate) -> Result<Vec<i32>> {
 }
 
 /// Whether this HDF5 was built with a filter; not to be asked of plugins, as it loads them.
-pub(super) fn filter_available(filter: i32) -> bool {
+pub(crate) fn filter_available(filter: i32) -> bool {
     // SAFETY: HDF5 answers 0 for an id that it does not know.
     sync(|| unsafe { h5z::H5Zfilter_avail(filter) }) > 0
 }

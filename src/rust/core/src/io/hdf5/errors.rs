@@ -10,13 +10,13 @@ use hdf5_metno_sys::LOCK;
 /// does again what it did before. R's rhdf5, which may use the same library, has it raise an
 /// R error, by a jump that must not cross our code, and loses its errors where the reaction
 /// is not put back.
-pub(super) struct Silence {
+pub(crate) struct Silence {
     before: H5E_auto2_t,
     data: *mut c_void,
 }
 
 impl Silence {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut silence = Silence {
             before: None,
             data: std::ptr::null_mut(),

@@ -17,7 +17,7 @@ const OWN_FILTERS: std::ops::RangeInclusive<i32> = 1..=6;
 const SIZE_KEEPING_OR_DEFLATE: std::ops::RangeInclusive<i32> = 1..=3;
 
 /// The error for a file that contradicts itself or that HDF5 cannot read.
-pub(super) fn damaged(problem: impl std::fmt::Display) -> Error {
+pub(crate) fn damaged(problem: impl std::fmt::Display) -> Error {
     Error::file_format(
         format!("{problem}."),
         "The file is damaged or incomplete; download it or write it again.",
@@ -25,19 +25,32 @@ pub(super) fn damaged(problem: impl std::fmt::Display) -> Error {
 }
 
 /// For `map_err` after a call into HDF5 that concerns `what`.
-pub(super) fn failed(what: &str) -> impl FnOnce(hdf5::Error) -> Error + '_ {
+pub(crate) fn failed(what: &str) -> impl FnOnce(hdf5::Error) -> Error + '_ {
     move |e| damaged(format!("HDF5 could not read {what} ({e})"))
 }
 
+/// What errors say of the kind of file that a reader expects.
+pub(crate) struct Format {
+    /// What people call it.
+    pub(crate) name: &'static str,
+    /// Why a part may be missing.
+    pub(crate) incomplete: &'static str,
+    /// How all of it comes into one file.
+    pub(crate) rewrite: &'static str,
+    /// How it gets a compression that is read.
+    pub(crate) recompress: &'static str,
+}
+
 /// An open file.
-pub(super) struct Store {
+pub(crate) struct Store {
     file: hdf5::File,
     length: u64,
+    format: &'static Format,
 }
 
 impl Store {
     /// Opens a file after a look at its first bytes.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, format: &'static Format) -> Result<Self> {
         let length = limits::regular_file(path)?.len();
         // A user block of 512 bytes or more may precede the content.
         let head = limits::first_bytes(path, 1 << 16)?;
@@ -50,16 +63,20 @@ impl Store {
                 Error::file_format("This is a gzip file.", "Expand it with gunzip first.")
             } else {
                 Error::file_format(
-                    "This is not an HDF5 file, so it is no .h5ad.",
+                    format!("This is not an HDF5 file, so it is no {}.", format.name),
                     "Check the name; an interrupted download also looks like this.",
                 )
             });
         }
         let file = hdf5::File::open(path).map_err(failed("the file"))?;
-        Ok(Store { file, length })
+        Ok(Store {
+            file,
+            length,
+            format,
+        })
     }
 
-    pub(super) fn root(&self) -> Node<'_> {
+    pub(crate) fn root(&self) -> Node<'_> {
         Node {
             store: self,
             path: String::new(),
@@ -74,10 +91,10 @@ enum Object {
 }
 
 /// A group or a dataset.
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     store: &'a Store,
     /// Its path in the file, as errors name it.
-    pub(super) path: String,
+    pub(crate) path: String,
     object: Object,
 }
 
@@ -97,13 +114,13 @@ impl<'a> Node<'a> {
     }
 
     /// Names of the members of a group.
-    pub(super) fn members(&self) -> Result<Vec<String>> {
+    pub(crate) fn members(&self) -> Result<Vec<String>> {
         Ok(self.links()?.into_iter().map(|(name, _)| name).collect())
     }
 
     /// The member at a path below this group, if there is one. Links to other files are
     /// refused; soft links are followed step by step, so that they cannot lead there.
-    pub(super) fn member(&self, path: &str) -> Result<Option<Node<'a>>> {
+    pub(crate) fn member(&self, path: &str) -> Result<Option<Node<'a>>> {
         self.follow(path, MOST_LINKS)
     }
 
@@ -147,7 +164,10 @@ impl<'a> Node<'a> {
             _ => {
                 return Err(Error::file_format(
                     format!("{here} is a link to another file, which is not followed."),
-                    "Write the data into one file: read it with anndata and save it again.",
+                    format!(
+                        "Write the data into one file: {}.",
+                        self.store.format.rewrite
+                    ),
                 ))
             }
         };
@@ -159,10 +179,10 @@ impl<'a> Node<'a> {
     }
 
     /// The member at a path, which must be there; `remedy` says what to do if not.
-    pub(super) fn required(&self, path: &str, remedy: &str) -> Result<Node<'a>> {
+    pub(crate) fn required(&self, path: &str, remedy: &str) -> Result<Node<'a>> {
         self.member(path)?.ok_or_else(|| {
             let remedy = if remedy.is_empty() {
-                "This is not an AnnData file, or it is incomplete."
+                self.store.format.incomplete
             } else {
                 remedy
             };
@@ -173,7 +193,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    pub(super) fn is_dataset(&self) -> bool {
+    pub(crate) fn is_dataset(&self) -> bool {
         matches!(self.object, Object::Dataset(_))
     }
 
@@ -184,12 +204,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    pub(super) fn has_attribute(&self, name: &str) -> bool {
+    pub(crate) fn has_attribute(&self, name: &str) -> bool {
         self.attribute(name).is_some()
     }
 
     /// The texts of an attribute; none where there is no such attribute or it holds no text.
-    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<String>>> {
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<String>>> {
         let Some(attribute) = self.attribute(name) else {
             return Ok(None);
         };
@@ -198,12 +218,12 @@ impl<'a> Node<'a> {
     }
 
     /// The first text of an attribute.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
         Ok(self.texts(name)?.and_then(|texts| texts.into_iter().next()))
     }
 
     /// The integers of an attribute.
-    pub(super) fn integers(&self, name: &str) -> Result<Option<Vec<i64>>> {
+    pub(crate) fn integers(&self, name: &str) -> Result<Option<Vec<i64>>> {
         let Some(attribute) = self.attribute(name) else {
             return Ok(None);
         };
@@ -214,20 +234,20 @@ impl<'a> Node<'a> {
     }
 
     /// The truth of an attribute.
-    pub(super) fn logical(&self, name: &str) -> Option<bool> {
+    pub(crate) fn logical(&self, name: &str) -> Option<bool> {
         self.attribute(name)
             .and_then(|attribute| raw::attribute_logical(&attribute).ok())
     }
 
     /// The dataset, after a check of where and how it is stored and that it fits into memory.
-    pub(super) fn array(&self) -> Result<Array<'_>> {
+    pub(crate) fn array(&self) -> Result<Array<'_>> {
         let array = self.array_on_disk()?;
         limits::require_memory(array.bytes, array.path)?;
         Ok(array)
     }
 
     /// The dataset, of which parts may be read, after a check of where and how it is stored.
-    pub(super) fn array_on_disk(&self) -> Result<Array<'_>> {
+    pub(crate) fn array_on_disk(&self) -> Result<Array<'_>> {
         let Object::Dataset(dataset) = &self.object else {
             return Err(damaged(format!("{} is a group, not a dataset", self.path)));
         };
@@ -236,6 +256,7 @@ impl<'a> Node<'a> {
             path: &self.path,
             source: dataset,
             file_length,
+            format: self.store.format,
             bytes: 0,
             chunk: Vec::new(),
         };
@@ -245,28 +266,29 @@ impl<'a> Node<'a> {
 }
 
 /// A dataset that may be read.
-pub(super) struct Array<'a> {
-    pub(super) path: &'a str,
-    pub(super) source: &'a Container,
+pub(crate) struct Array<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) source: &'a Container,
     /// Text of variable length lies outside of the dataset, but not outside of the file.
-    pub(super) file_length: u64,
+    pub(crate) file_length: u64,
+    format: &'static Format,
     /// Of all values and, while they are read, a chunk.
     bytes: u64,
     chunk: Vec<usize>,
 }
 
 impl Array<'_> {
-    pub(super) fn shape(&self) -> Result<Vec<usize>> {
+    pub(crate) fn shape(&self) -> Result<Vec<usize>> {
         Ok(self.source.space().map_err(failed(self.path))?.shape())
     }
 
     /// Rows of one chunk; 1 where the data are not chunked.
-    pub(super) fn chunk_rows(&self) -> usize {
+    pub(crate) fn chunk_rows(&self) -> usize {
         self.chunk.first().map_or(1, |&rows| rows.max(1))
     }
 
     /// The length of a one-dimensional dataset.
-    pub(super) fn length(&self) -> Result<usize> {
+    pub(crate) fn length(&self) -> Result<usize> {
         match self.shape()?[..] {
             [n] => Ok(n),
             _ => Err(damaged(format!("{} is not one-dimensional", self.path))),
@@ -284,7 +306,7 @@ fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>)> 
     if layout == Layout::Virtual || raw::has_external_storage(&plan) {
         return Err(Error::file_format(
             format!("The data of {path} lie in other files, which are not opened."),
-            "Write the data into one file: read it with anndata and save it again.",
+            format!("Write the data into one file: {}.", array.format.rewrite),
         ));
     }
     let filters = raw::filters(&plan).map_err(|e| failed(path)(e))?;
@@ -301,7 +323,7 @@ fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>)> 
                 format!(
                     "{path} is compressed with {name}, which this HDF5 does not read by itself."
                 ),
-                "Read it with anndata and write it again with compression = \"gzip\".",
+                array.format.recompress,
             ));
         }
     }

@@ -1,0 +1,64 @@
+//! One-dimensional datasets of numbers and of text, read block by block.
+
+use super::raw::{Kind, Native, Source};
+use super::store::{damaged, failed, Array};
+use crate::monitor::Monitor;
+use crate::Result;
+
+/// Values read between two looks at the monitor, unless a chunk is larger.
+const BLOCK: usize = 1 << 21;
+/// Values that are looked at to tell counts from other numbers.
+pub(crate) const LOOKED_AT: usize = 1 << 16;
+
+/// Reads a one-dimensional dataset of numbers block by block.
+pub(crate) fn fill<T: Native>(array: &Array, out: &mut [T], monitor: &dyn Monitor) -> Result<()> {
+    let source = numeric(array)?;
+    let step = rows_per_block(array, 1);
+    for (i, block) in out.chunks_mut(step).enumerate() {
+        monitor.check()?;
+        let start = i * step;
+        let rows = start..start + block.len();
+        source.numbers(rows, block).map_err(failed(array.path))?;
+        monitor.advance(block.len());
+    }
+    Ok(())
+}
+
+/// The dataset, once it is one of numbers.
+pub(crate) fn numeric<'a>(array: &'a Array) -> Result<Source<'a>> {
+    let source = Source {
+        container: array.source,
+        field: None,
+    };
+    match source.kind().map_err(failed(array.path))? {
+        Kind::Integer | Kind::Float => Ok(source),
+        _ => Err(damaged(format!("{} does not hold numbers", array.path))),
+    }
+}
+
+/// Rows that make up about one block, in whole chunks, so that each is expanded once.
+pub(crate) fn rows_per_block(array: &Array, row_length: usize) -> usize {
+    let wanted = (BLOCK / row_length.max(1)).max(1);
+    let chunk = array.chunk_rows();
+    wanted.div_ceil(chunk).saturating_mul(chunk)
+}
+
+/// Whether the values of the first rows are whole and none is negative.
+pub(crate) fn are_whole(array: &Array, rows: usize, row_length: usize) -> Result<bool> {
+    let mut values = vec![0f64; rows * row_length];
+    let source = numeric(array)?;
+    source
+        .numbers(0..rows, &mut values)
+        .map_err(failed(array.path))?;
+    Ok(values.iter().all(|&v| v >= 0.0 && v.fract() == 0.0))
+}
+
+/// The first `n` texts of a dataset or of one field of it, together no longer than the file.
+pub(crate) fn texts(array: &Array, field: Option<&str>, n: usize) -> Result<Vec<String>> {
+    let source = Source {
+        container: array.source,
+        field,
+    };
+    let most = array.file_length.saturating_add(n as u64);
+    source.texts(0..n, most).map_err(failed(array.path))
+}

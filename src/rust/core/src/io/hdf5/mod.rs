@@ -1,0 +1,8 @@
+//! The HDF5 layer below the readers of h5ad and of Cell Ranger's matrices: what is opened,
+//! what is refused, and how numbers, text and compressed columns are read.
+
+pub(crate) mod arrays;
+pub(crate) mod compressed;
+pub(crate) mod errors;
+pub(crate) mod raw;
+pub(crate) mod store;

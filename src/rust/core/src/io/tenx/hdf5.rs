@@ -1,0 +1,271 @@
+//! The HDF5 files that Cell Ranger writes. Version 3: a group `matrix` with the annotations of
+//! the genes in `features`. Version 2: one group for each genome, with `genes` and
+//! `gene_names`. In both, the values of a cell are side by side, and `shape` is genes by cells.
+
+use super::TenX;
+use crate::io::hdf5::arrays::{self, are_whole, fill, numeric, LOOKED_AT};
+use crate::io::hdf5::compressed::{column_starts, read_columns, stored_values};
+use crate::io::hdf5::errors::Silence;
+use crate::io::hdf5::raw::{Kind, Source};
+use crate::io::hdf5::store::{damaged, failed, Format, Node, Store};
+use crate::io::limits::{self, MOST_ENTRIES};
+use crate::io::{Counts, Stored, Values};
+use crate::monitor::Monitor;
+use crate::{Error, Result};
+use std::path::Path;
+
+const FORMAT: Format = Format {
+    name: "HDF5 matrix of Cell Ranger",
+    incomplete: "This is not a matrix of Cell Ranger, or it is incomplete.",
+    rewrite: "take the file as Cell Ranger wrote it",
+    recompress: "Take the file as Cell Ranger wrote it, or write it again with gzip.",
+};
+
+/// A file with more groups than this holds no matrices of genomes.
+const MOST_GROUPS: usize = 1000;
+
+/// Reads matrix and annotations.
+pub(super) fn read(path: &Path, group: Option<&str>, monitor: &dyn Monitor) -> Result<TenX> {
+    read_with(path, group, |matrix| matrix.counts(monitor))
+}
+
+/// Reads the annotations, and tells where the matrix lies.
+pub(super) fn outline(
+    path: &Path,
+    group: Option<&str>,
+    monitor: &dyn Monitor,
+) -> Result<TenX<Stored>> {
+    read_with(path, group, |matrix| matrix.stored(monitor))
+}
+
+/// Reads the annotations and, by `take`, the matrix.
+fn read_with<M>(
+    path: &Path,
+    group: Option<&str>,
+    take: impl FnOnce(&Matrix) -> Result<M>,
+) -> Result<TenX<M>> {
+    let _silence = Silence::new();
+    let read = || {
+        let store = Store::open(path, &FORMAT)?;
+        let matrix = Matrix::of(find(&store.root(), group)?)?;
+        let counts = take(&matrix)?;
+        let Matrix {
+            barcodes, features, ..
+        } = matrix;
+        Ok(TenX {
+            counts,
+            barcodes,
+            symbols: features.symbols.unwrap_or_else(|| features.ids.clone()),
+            ids: features.ids,
+            types: features.types,
+            genomes: features.genomes,
+        })
+    };
+    read().map_err(|e| limits::with_path(path, e))
+}
+
+/// The group with the matrix: the only one, or the one that is asked for.
+fn find<'a>(root: &Node<'a>, group: Option<&str>) -> Result<Node<'a>> {
+    let members = root.members()?;
+    let has = |names: &[&str]| names.iter().all(|n| members.iter().any(|m| m == n));
+    let other = |what, remedy| Err(Error::file_format(format!("This is {what}."), remedy));
+    if has(&["obs", "var"]) {
+        return other("an AnnData file", "Read it with read_h5ad().");
+    }
+    if has(&["matrix", "row_attrs", "col_attrs"]) {
+        return other(
+            "a loom file",
+            "Convert it in Python, by anndata.read_loom(), and read it with read_h5ad().",
+        );
+    }
+    if has(&["barcode_idx", "umi"]) {
+        return other(
+            "Cell Ranger's molecule_info.h5, which lists molecules",
+            "Name filtered_feature_bc_matrix.h5, which holds their counts.",
+        );
+    }
+    if members.len() > MOST_GROUPS {
+        return other("no matrix of Cell Ranger", "Check the name.");
+    }
+    let mut found = Vec::new();
+    for name in members {
+        if let Some(node) = root.member(&name)? {
+            let parts = node.members()?;
+            if ["barcodes", "indptr"]
+                .iter()
+                .all(|p| parts.iter().any(|m| m == p))
+            {
+                found.push((name, node));
+            }
+        }
+    }
+    let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(", ");
+    if found.is_empty() {
+        return Err(Error::file_format(
+            "There is no group with barcodes and indptr in the file.",
+            FORMAT.incomplete,
+        ));
+    }
+    let chosen = match group {
+        Some(group) => found.into_iter().find(|(name, _)| name == group),
+        None if found.len() > 1 => {
+            return Err(Error::input(
+                format!("Several groups of the file hold a matrix: {names}."),
+                "Choose one of them by `group`.",
+            ))
+        }
+        None => found.pop(),
+    };
+    chosen.map(|(_, node)| node).ok_or_else(|| {
+        Error::input(
+            format!(
+                "No group '{}' of the file holds a matrix.",
+                group.unwrap_or_default()
+            ),
+            format!("Choose `group` from: {names}."),
+        )
+    })
+}
+
+/// The annotations of the genes; those that are there are equally long.
+struct Features {
+    ids: Vec<String>,
+    symbols: Option<Vec<String>>,
+    types: Option<Vec<String>>,
+    genomes: Option<Vec<String>>,
+}
+
+impl Features {
+    fn of(group: &Node, genes: usize) -> Result<Self> {
+        let optional = |node: &Node, name: &str| {
+            let found = node.member(name)?;
+            found.map(|found| texts(&found, genes, "genes")).transpose()
+        };
+        if let Some(features) = group.member("features")? {
+            return Ok(Features {
+                ids: texts(&features.required("id", "")?, genes, "genes")?,
+                symbols: optional(&features, "name")?,
+                types: optional(&features, "feature_type")?,
+                genomes: optional(&features, "genome")?,
+            });
+        }
+        let ids = group.member("genes")?.ok_or_else(|| {
+            let message = format!(
+                "There is no {0}/features or {0}/genes in the file.",
+                group.path
+            );
+            Error::file_format(message, FORMAT.incomplete)
+        })?;
+        Ok(Features {
+            ids: texts(&ids, genes, "genes")?,
+            symbols: optional(group, "gene_names")?,
+            types: None,
+            genomes: None,
+        })
+    }
+}
+
+/// A group with a matrix, whose annotations are as long as its sides.
+struct Matrix<'a> {
+    path: String,
+    features: Features,
+    barcodes: Vec<String>,
+    indptr: Node<'a>,
+    indices: Node<'a>,
+    data: Node<'a>,
+}
+
+impl<'a> Matrix<'a> {
+    fn of(group: Node<'a>) -> Result<Self> {
+        let [genes, cells] = shape(&group)?;
+        Ok(Matrix {
+            features: Features::of(&group, genes)?,
+            barcodes: texts(&group.required("barcodes", "")?, cells, "cells")?,
+            indptr: group.required("indptr", "")?,
+            indices: group.required("indices", "")?,
+            data: group.required("data", "")?,
+            path: group.path,
+        })
+    }
+
+    fn counts(&self, monitor: &dyn Monitor) -> Result<Counts> {
+        let (genes, cells) = (self.features.ids.len(), self.barcodes.len());
+        let parts = [&self.indptr, &self.indices, &self.data];
+        let columns = read_columns(&self.path, parts, cells, genes, monitor)?;
+        let starts = columns.indptr.clone();
+        let sparse = columns.canonical();
+        // Cell Ranger counts each gene of a cell once; what is there twice is no count.
+        let width = |starts: &[i32], cell: usize| starts[cell + 1] - starts[cell];
+        if let Some(cell) = (0..cells).find(|&c| width(&starts, c) != width(&sparse.indptr, c)) {
+            let name = &self.barcodes[cell];
+            return Err(damaged(format!(
+                "{} holds two values for one gene of cell {} ('{name}')",
+                self.path,
+                cell + 1
+            )));
+        }
+        let counts = Counts {
+            genes,
+            cells,
+            values: Values::Sparse(sparse),
+            whole: false,
+        };
+        counts.checked(&self.barcodes, &self.features.ids)
+    }
+
+    fn stored(&self, monitor: &dyn Monitor) -> Result<Stored> {
+        let starts = self.indptr.array()?;
+        let (indices, values) = (self.indices.array_on_disk()?, self.data.array_on_disk()?);
+        let cells = self.barcodes.len();
+        let stored = stored_values(&self.path, cells, &starts, &indices, &values)?;
+        column_starts(&starts, cells, stored, monitor)?;
+        numeric(&indices)?;
+        Ok(Stored {
+            path: self.path.clone(),
+            sparse: true,
+            by_cells: true,
+            whole: are_whole(&values, LOOKED_AT.min(stored), 1)?,
+        })
+    }
+}
+
+/// Numbers of genes and of cells.
+fn shape(group: &Node) -> Result<[usize; 2]> {
+    let node = group.required("shape", "")?;
+    let array = node.array()?;
+    if array.length()? != 2 {
+        return Err(damaged(format!("{} does not hold two numbers", array.path)));
+    }
+    let mut sides = [0i64; 2];
+    fill(&array, &mut sides, &())?;
+    let side = |n: i64| usize::try_from(n).ok().filter(|&n| n <= MOST_ENTRIES);
+    match sides.map(side) {
+        [Some(genes), Some(cells)] => Ok([genes, cells]),
+        _ => Err(damaged(format!(
+            "{} is {} x {}, which is no number of genes by cells that R can index",
+            array.path, sides[0], sides[1]
+        ))),
+    }
+}
+
+/// The texts of a dataset, which must be one for each of `n` genes or cells.
+fn texts(node: &Node, n: usize, what: &str) -> Result<Vec<String>> {
+    let array = node.array()?;
+    let length = array.length()?;
+    if length != n {
+        return Err(damaged(format!(
+            "{} holds {length} names, but there are {n} {what}",
+            array.path
+        )));
+    }
+    let source = Source {
+        container: array.source,
+        field: None,
+    };
+    if source.kind().map_err(failed(array.path))? != Kind::Text {
+        return Err(damaged(format!("{} does not hold text", array.path)));
+    }
+    limits::require_memory(64 * n as u64, array.path)?;
+    arrays::texts(&array, None, n)
+}
