@@ -14,6 +14,8 @@
 #'   cells, [fine_tune()] goes on with them, and [save_neuralee()] keeps the model.
 #' * [read_h5ad()], [read_10x()] and [read_10x_h5()] read data; [log_shift()], [subsample_genes()],
 #'   [standard_scale()] and [principal_components()] prepare them.
+#' * [concat_datasets()], [map_cell_types()], [filter_cell_types()], [subsample_cells()], [filter_genes()] and
+#'   [remove_zero_cells()] choose and join cells with all that belongs to them.
 #' * [plot_embedding()] draws the map, [plot_trace()] how it converged, and
 #'   [embedding_quality()] measures what it keeps.
 #' * `vignette("neuralee")` goes from counts to a map; [neuralee_sitrep()] says what this
