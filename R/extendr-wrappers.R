@@ -19,6 +19,12 @@ rs_outline_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_ou
 
 rs_read_10x <- function(folder, progress) .Call(wrap__rs_read_10x, folder, progress)
 
+rs_read_csv <- function(file, genes_in_rows, separator, header, row_names, progress) .Call(wrap__rs_read_csv, file, genes_in_rows, separator, header, row_names, progress)
+
+rs_read_labels <- function(file, cells, may_miss, progress) .Call(wrap__rs_read_labels, file, cells, may_miss, progress)
+
+rs_write_csv <- function(embedding, cells, dimensions, labels, file) .Call(wrap__rs_write_csv, embedding, cells, dimensions, labels, file)
+
 rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)
 
 rs_gene_moments <- function(x, cells_in_rows, threads) .Call(wrap__rs_gene_moments, x, cells_in_rows, threads)

@@ -191,21 +191,15 @@ fn rs_write_csv(
     labels: Nullable<Strings>,
     file: &str,
 ) -> Outcome<bool> {
-    let texts =
-        |texts: &'_ [String]| -> Vec<&'_ str> { texts.iter().map(String::as_str).collect() };
-    let labels: Option<Vec<Option<&str>>> = match &labels {
-        Nullable::NotNull(labels) => Some(
-            labels
-                .iter()
-                .map(|label| (!label.is_na()).then(|| label.as_ref()))
-                .collect(),
-        ),
+    let text = |label: &Rstr| (!label.is_na()).then(|| label.as_ref().to_owned());
+    let labels: Option<Vec<Option<String>>> = match &labels {
+        Nullable::NotNull(labels) => Some(labels.iter().map(text).collect()),
         Nullable::Null => None,
     };
     let table = csv::EmbeddingTable {
         embedding: matrix_view(&embedding)?,
-        cells: &texts(&cells),
-        dimensions: &texts(&dimensions),
+        cells: &cells,
+        dimensions: &dimensions,
         labels: labels.as_deref(),
     };
     table.write(Path::new(file))?;

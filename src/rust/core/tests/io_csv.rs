@@ -3,6 +3,7 @@
 use flate2::{write::GzEncoder, Compression};
 use neuralee_core::io::csv::{self, CountTable, EmbeddingTable, Layout};
 use neuralee_core::io::Values;
+use neuralee_core::monitor::Monitor;
 use neuralee_core::{Error, Result};
 use proptest::prelude::*;
 use std::io::Write;
@@ -262,12 +263,16 @@ fn names_keep_what_is_quoted() {
 }
 
 #[test]
-fn tables_without_genes_or_cells() {
+fn a_table_may_lack_genes_but_not_cells() {
     let table = read("gene,a,b\n").expect("no genes");
     assert_eq!((table.counts.genes, table.counts.cells), (0, 2));
     assert_eq!(table.cells, ["a", "b"]);
-    let table = read("gene\nCD4\nLYZ\n").expect("no cells");
-    assert_eq!((table.counts.genes, table.counts.cells), (2, 0));
+    let refused = |text: &str, words: &str| assert_refused(read(text), "file_format", words);
+    refused(
+        "gene\nCD4\nLYZ\n",
+        "Line 2 holds no values (fields end at each ',')",
+    );
+    refused("gene\n", "Line 1 holds no values");
     for empty in ["", "\n\n", "\u{feff}"] {
         assert_refused(read(empty), "file_format", "The file is empty");
     }
@@ -486,8 +491,8 @@ fn an_embedding_reads_back_as_the_same_bits() {
         let path = folder.path().join(name);
         let table = EmbeddingTable {
             embedding: values.view(),
-            cells: &["a", "b\"", "c,d"],
-            dimensions: &["EE1", "EE2"],
+            cells: &["a", "b\"", "c,d"].map(String::from),
+            dimensions: &["EE1", "EE2"].map(String::from),
             labels: None,
         };
         table.write(&path).expect("written");
@@ -501,7 +506,7 @@ fn an_embedding_reads_back_as_the_same_bits() {
         let rows = rows(&back);
         assert!((0..6).all(|i| rows[i % 2][i / 2] == values[[i / 2, i % 2]]));
         let labelled = EmbeddingTable {
-            labels: Some(&[Some("B, or \"T\""), None, Some("NA")]),
+            labels: Some(&[Some("B, or \"T\"".into()), None, Some("NA".into())]),
             ..table
         };
         let text = folder.path().join("labelled.csv");
@@ -517,8 +522,8 @@ fn an_embedding_reads_back_as_the_same_bits() {
     }
     let nowhere = EmbeddingTable {
         embedding: values.view(),
-        cells: &["a", "b", "c"],
-        dimensions: &["x", "y"],
+        cells: &["a", "b", "c"].map(String::from),
+        dimensions: &["x", "y"].map(String::from),
         labels: None,
     };
     assert!(matches!(
@@ -531,6 +536,28 @@ fn an_embedding_reads_back_as_the_same_bits() {
         .flatten()
         .collect();
     assert_eq!(left.len(), 3, "nothing half-written is left: {left:?}");
+}
+
+/// Asks to stop at the first opportunity.
+struct Stop;
+
+impl Monitor for Stop {
+    fn cancelled(&self) -> bool {
+        true
+    }
+    fn stage(&self, _: &'static str, _: usize) {}
+    fn advance(&self, _: usize) {}
+}
+
+#[test]
+fn reading_can_be_interrupted() {
+    let long = format!("g,a\n{}", "x,1\n".repeat(1 << 19));
+    for text in [TABLE, &long] {
+        let refused = csv::read(&put(text).path, &LAYOUT, &Stop);
+        assert!(matches!(refused, Err(Error::Interrupted(_))));
+    }
+    let labels = csv::read_labels(&put("a\n").path, 1, true, &Stop);
+    assert!(matches!(labels, Err(Error::Interrupted(_))));
 }
 
 proptest! {

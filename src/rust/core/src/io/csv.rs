@@ -230,7 +230,8 @@ impl Table {
         let width = self.width.unwrap_or(0) as u64;
         let dense = (8 * width).saturating_mul(self.lines as u64 + 1);
         let matrix = (12 * self.stored as u64).min(dense.max(12 * BLOCK as u64));
-        let room = 24 * BLOCK as u64;
+        // A block that grows is copied to one of twice its size.
+        let room = 24 * BLOCK.max(self.block.values.len()) as u64;
         limits::require_memory(
             matrix + self.name_bytes + 12 * self.lines as u64 + room,
             "The matrix",
@@ -338,6 +339,15 @@ impl Table {
 
     /// The width is that of the first line of values; the header may have a corner more.
     fn settle_width(&mut self, values: usize, line: usize) -> Result<()> {
+        if values == 0 {
+            return Err(Error::file_format(
+                format!(
+                    "Line {line} holds no values (fields end at each {}).",
+                    separator_name(self.separator)
+                ),
+                "Set `sep` if it is another, or `row_names = FALSE` if lines do not begin with names.",
+            ));
+        }
         self.width = Some(values);
         let Some(header) = &mut self.header else {
             return Ok(());
@@ -527,6 +537,9 @@ fn separator_name(separator: u8) -> String {
 
 /// A number in decimal notation, also NaN or infinity, with spaces around it.
 fn number(text: &[u8]) -> Option<f64> {
+    if let [digit @ b'0'..=b'9'] = text {
+        return Some(f64::from(digit - b'0'));
+    }
     let digits = text.len() <= 15 && !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     if digits {
         let whole = text.iter().fold(0u64, |n, b| n * 10 + u64::from(b - b'0'));
@@ -671,11 +684,11 @@ pub struct EmbeddingTable<'a> {
     /// Cells in rows.
     pub embedding: ArrayView2<'a, f64>,
     /// A name for each cell.
-    pub cells: &'a [&'a str],
+    pub cells: &'a [String],
     /// A name for each dimension.
-    pub dimensions: &'a [&'a str],
+    pub dimensions: &'a [String],
     /// A label for each cell, `None` where it has none.
-    pub labels: Option<&'a [Option<&'a str>]>,
+    pub labels: Option<&'a [Option<String>]>,
 }
 
 impl EmbeddingTable<'_> {
@@ -710,7 +723,7 @@ impl EmbeddingTable<'_> {
         }
         writeln!(out)?;
         for (i, row) in self.embedding.rows().into_iter().enumerate() {
-            write!(out, "{}", quoted(self.cells[i]))?;
+            write!(out, "{}", quoted(&self.cells[i]))?;
             for &value in row {
                 // Neither form alone is short for all numbers.
                 if value == 0.0 || (1e-5..1e15).contains(&value.abs()) {
@@ -720,7 +733,11 @@ impl EmbeddingTable<'_> {
                 }
             }
             if let Some(labels) = self.labels {
-                write!(out, ",{}", labels[i].map_or_else(|| "NA".into(), quoted))?;
+                write!(
+                    out,
+                    ",{}",
+                    labels[i].as_deref().map_or_else(|| "NA".into(), quoted)
+                )?;
             }
             writeln!(out)?;
         }
