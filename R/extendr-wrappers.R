@@ -23,6 +23,12 @@ rs_read_10x_h5 <- function(file, group, progress) .Call(wrap__rs_read_10x_h5, fi
 
 rs_outline_10x_h5 <- function(file, group, progress) .Call(wrap__rs_outline_10x_h5, file, group, progress)
 
+rs_read_csv <- function(file, genes_in_rows, separator, header, row_names, progress) .Call(wrap__rs_read_csv, file, genes_in_rows, separator, header, row_names, progress)
+
+rs_read_labels <- function(file, cells, may_miss, progress) .Call(wrap__rs_read_labels, file, cells, may_miss, progress)
+
+rs_write_csv <- function(embedding, cells, dimensions, labels, file) .Call(wrap__rs_write_csv, embedding, cells, dimensions, labels, file)
+
 rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)
 
 rs_gene_moments <- function(x, cells_in_rows, threads) .Call(wrap__rs_gene_moments, x, cells_in_rows, threads)

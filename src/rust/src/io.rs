@@ -3,10 +3,10 @@
 use extendr_api::prelude::*;
 use ndarray::Array2;
 use neuralee_core::io::tenx::{self, TenX};
-use neuralee_core::io::{h5ad, Column, Counts, Stored, Table, Values};
+use neuralee_core::io::{csv, h5ad, Column, Counts, Stored, Table, Values};
 use std::path::Path;
 
-use crate::convert::{to_r_matrix, Outcome};
+use crate::convert::{matrix_view, or_null, to_r_matrix, Outcome};
 use crate::job;
 
 /// Genes by cells: a matrix, or the slots of a `dgCMatrix`.
@@ -167,6 +167,70 @@ fn rs_outline_10x_h5(file: &str, group: &str, progress: Robj) -> Outcome<List> {
     Ok(tenx_to_r(data, stored_to_r))
 }
 
+/// A table of text as `read_csv_counts()` documents it; `separator` is empty to find it.
+#[extendr]
+fn rs_read_csv(
+    file: &str,
+    genes_in_rows: bool,
+    separator: &str,
+    header: bool,
+    row_names: bool,
+    progress: Robj,
+) -> Outcome<List> {
+    let layout = csv::Layout {
+        genes_in_rows,
+        separator: separator.bytes().next(),
+        header,
+        row_names,
+    };
+    let data = job::run(1, &progress, |monitor| {
+        csv::read(Path::new(file), &layout, monitor)
+    })?;
+    let texts = |texts: &[String]| texts_to_r(texts.iter().map(|t| Some(t.as_str())));
+    Ok(list!(
+        counts = counts_to_r(data.counts),
+        genes = texts(&data.genes),
+        cells = texts(&data.cells)
+    ))
+}
+
+/// One label for each of `cells` cells; `NA` only where they may miss.
+#[extendr]
+fn rs_read_labels(file: &str, cells: i32, may_miss: bool, progress: Robj) -> Outcome<List> {
+    let cells = usize::try_from(cells).unwrap_or(0);
+    let data = job::run(1, &progress, |monitor| {
+        csv::read_labels(Path::new(file), cells, may_miss, monitor)
+    })?;
+    Ok(list!(
+        labels = texts_to_r(data.labels.iter().map(Option::as_deref)),
+        title = or_null(data.title)
+    ))
+}
+
+/// An embedding as text; `labels` is `NULL` or has one text a cell, perhaps `NA`.
+#[extendr]
+fn rs_write_csv(
+    embedding: RMatrix<f64>,
+    cells: Vec<String>,
+    dimensions: Vec<String>,
+    labels: Nullable<Strings>,
+    file: &str,
+) -> Outcome<bool> {
+    let text = |label: &Rstr| (!label.is_na()).then(|| label.as_ref().to_owned());
+    let labels: Option<Vec<Option<String>>> = match &labels {
+        Nullable::NotNull(labels) => Some(labels.iter().map(text).collect()),
+        Nullable::Null => None,
+    };
+    let table = csv::EmbeddingTable {
+        embedding: matrix_view(&embedding)?,
+        cells: &cells,
+        dimensions: &dimensions,
+        labels: labels.as_deref(),
+    };
+    table.write(Path::new(file))?;
+    Ok(true)
+}
+
 extendr_module! {
     mod io;
     fn rs_read_h5ad;
@@ -174,4 +238,7 @@ extendr_module! {
     fn rs_read_10x;
     fn rs_read_10x_h5;
     fn rs_outline_10x_h5;
+    fn rs_read_csv;
+    fn rs_read_labels;
+    fn rs_write_csv;
 }

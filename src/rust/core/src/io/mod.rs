@@ -7,6 +7,9 @@
 //! Every reader returns genes in rows and cells in columns, stored by columns, which is
 //! the orientation of a `SingleCellExperiment`.
 
+pub mod csv;
+mod expand;
+mod fields;
 pub(crate) mod gather;
 pub mod h5ad;
 #[cfg(feature = "hdf5")]
