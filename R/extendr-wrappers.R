@@ -17,6 +17,10 @@ rs_read_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_read_
 
 rs_outline_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_outline_h5ad, file, layer, reductions, progress)
 
+rs_read_loom <- function(file, layer, gene_names, cell_names, progress) .Call(wrap__rs_read_loom, file, layer, gene_names, cell_names, progress)
+
+rs_outline_loom <- function(file, layer, gene_names, cell_names, progress) .Call(wrap__rs_outline_loom, file, layer, gene_names, cell_names, progress)
+
 rs_read_10x <- function(path, progress) .Call(wrap__rs_read_10x, path, progress)
 
 rs_read_10x_h5 <- function(file, group, progress) .Call(wrap__rs_read_10x_h5, file, group, progress)

@@ -12,7 +12,7 @@
 #' * [runEE()] embeds a SingleCellExperiment, [ee()] a matrix with cells in rows.
 #' * [runNeuralEE()] and [neuralee()] let a network learn the map; [predict()][predict.neuralee_fit] then takes new
 #'   cells, [fine_tune()] goes on with them, and [save_neuralee()] keeps the model.
-#' * [read_h5ad()], [read_10x()] and [read_10x_h5()] read data; [log_shift()], [subsample_genes()],
+#' * [read_h5ad()], [read_loom()], [read_10x()], [read_10x_h5()] and [read_csv_counts()] read data; [log_shift()], [subsample_genes()],
 #'   [standard_scale()] and [principal_components()] prepare them.
 #' * [concat_datasets()], [map_cell_types()], [filter_cell_types()], [subsample_cells()], [filter_genes()] and
 #'   [remove_zero_cells()] choose and join cells with all that belongs to them.

@@ -137,8 +137,8 @@ check_string <- function(x, name, wanted, call = caller_env()) {
 # Rust takes UTF-8 and does not know what ~ means.
 path_for_rust <- function(path) enc2utf8(path.expand(path))
 
-as_data_frame <- function(table) {
-  frame <- S4Vectors::make_zero_col_DFrame(length(table$names))
+as_data_frame <- function(table, n = length(table$names)) {
+  frame <- S4Vectors::make_zero_col_DFrame(n)
   for (name in names(table$columns)) {
     frame[[name]] <- table$columns[[name]]
   }

@@ -3,7 +3,7 @@
 use extendr_api::prelude::*;
 use ndarray::Array2;
 use neuralee_core::io::tenx::{self, TenX};
-use neuralee_core::io::{csv, h5ad, Column, Counts, Stored, Table, Values};
+use neuralee_core::io::{csv, h5ad, loom, Column, Counts, Stored, Table, Values};
 use std::path::Path;
 
 use crate::convert::{matrix_view, or_null, to_r_matrix, Outcome};
@@ -56,16 +56,32 @@ fn column_to_r(column: &Column) -> Outcome<Robj> {
     })
 }
 
-/// `list(names =, columns = list(...))`.
-fn table_to_r(table: &Table) -> Outcome<List> {
-    let columns = table
-        .columns
+fn columns_to_r(columns: &[(String, Column)]) -> Outcome<List> {
+    let columns = columns
         .iter()
         .map(|(name, column)| Ok((name.as_str(), column_to_r(column)?)))
         .collect::<Outcome<Vec<_>>>()?;
+    Ok(List::from_pairs(columns))
+}
+
+fn names_to_r(names: &[String]) -> Robj {
+    texts_to_r(names.iter().map(|n| Some(n.as_str())))
+}
+
+/// `list(names =, columns = list(...))`.
+fn table_to_r(table: &Table) -> Outcome<List> {
     Ok(list!(
-        names = texts_to_r(table.names.iter().map(|n| Some(n.as_str()))),
-        columns = List::from_pairs(columns)
+        names = names_to_r(&table.names),
+        columns = columns_to_r(&table.columns)?
+    ))
+}
+
+/// `list(n =, names =, columns = list(...))`; the names are `NULL` where there are none.
+fn annotations_to_r(annotations: &loom::Annotations) -> Outcome<List> {
+    Ok(list!(
+        n = annotations.n as i32,
+        names = or_null(annotations.names.as_deref().map(names_to_r)),
+        columns = columns_to_r(&annotations.columns)?
     ))
 }
 
@@ -128,15 +144,13 @@ fn stored_to_r(stored: Stored) -> List {
 
 /// The matrix, as `counts` converts it, and the annotations of a matrix of Cell Ranger.
 fn tenx_to_r<M>(data: TenX<M>, counts: impl FnOnce(M) -> List) -> List {
-    let texts = |texts: &[String]| texts_to_r(texts.iter().map(|t| Some(t.as_str())));
-    let or_null = |column: Option<&[String]>| column.map_or_else(|| ().into(), texts);
     list!(
         counts = counts(data.counts),
-        barcodes = texts(&data.barcodes),
-        ids = texts(&data.ids),
-        symbols = texts(&data.symbols),
-        types = or_null(data.types.as_deref()),
-        genomes = or_null(data.genomes.as_deref())
+        barcodes = names_to_r(&data.barcodes),
+        ids = names_to_r(&data.ids),
+        symbols = names_to_r(&data.symbols),
+        types = or_null(data.types.as_deref().map(names_to_r)),
+        genomes = or_null(data.genomes.as_deref().map(names_to_r))
     )
 }
 
@@ -231,10 +245,63 @@ fn rs_write_csv(
     Ok(true)
 }
 
+fn loom_to_r<M>(data: loom::Loom<M>, counts_to_r: impl FnOnce(M) -> List) -> Outcome<List> {
+    Ok(list!(
+        counts = counts_to_r(data.counts),
+        genes = annotations_to_r(&data.genes)?,
+        cells = annotations_to_r(&data.cells)?,
+        reductions = reductions_to_r(&data.reductions),
+        attributes = columns_to_r(&data.attributes)?,
+        notes = data.notes
+    ))
+}
+
+/// The matrix that `layer` names, with attributes, as `read_loom()` documents.
+#[extendr]
+fn rs_read_loom(
+    file: &str,
+    layer: &str,
+    gene_names: &str,
+    cell_names: &str,
+    progress: Robj,
+) -> Outcome<List> {
+    let options = loom::Options {
+        layer: layer.to_owned(),
+        gene_names: gene_names.to_owned(),
+        cell_names: cell_names.to_owned(),
+    };
+    let data = job::run_here(&progress, |monitor| {
+        loom::read(Path::new(file), &options, monitor)
+    })?;
+    loom_to_r(data, counts_to_r)
+}
+
+/// As `rs_read_loom`, but of the matrix only where it lies in the file.
+#[extendr]
+fn rs_outline_loom(
+    file: &str,
+    layer: &str,
+    gene_names: &str,
+    cell_names: &str,
+    progress: Robj,
+) -> Outcome<List> {
+    let options = loom::Options {
+        layer: layer.to_owned(),
+        gene_names: gene_names.to_owned(),
+        cell_names: cell_names.to_owned(),
+    };
+    let data = job::run_here(&progress, |monitor| {
+        loom::outline(Path::new(file), &options, monitor)
+    })?;
+    loom_to_r(data, stored_to_r)
+}
+
 extendr_module! {
     mod io;
     fn rs_read_h5ad;
     fn rs_outline_h5ad;
+    fn rs_read_loom;
+    fn rs_outline_loom;
     fn rs_read_10x;
     fn rs_read_10x_h5;
     fn rs_outline_10x_h5;

@@ -15,6 +15,7 @@ pub mod h5ad;
 #[cfg(feature = "hdf5")]
 mod hdf5;
 mod limits;
+pub mod loom;
 mod matrix_market;
 pub mod tenx;
 

@@ -14,7 +14,7 @@ use ndarray::Array2;
 
 /// Compressed columns take 12 bytes a stored value and dense ones 8 a place; below this
 /// share of non-zero values the sparse form is clearly the smaller one.
-const SPARSE_BELOW: usize = 3;
+pub(crate) const SPARSE_BELOW: usize = 3;
 
 /// The matrix that `layer` names, and the annotations of its genes.
 pub(super) fn find<'a>(root: &Node<'a>, layer: &str) -> Result<(Node<'a>, Node<'a>)> {
@@ -97,7 +97,7 @@ pub(super) fn read(
 }
 
 /// Refuses more rows or columns than R can index.
-pub(super) fn require_countable(cells: usize, genes: usize) -> Result<()> {
+pub(crate) fn require_countable(cells: usize, genes: usize) -> Result<()> {
     if cells > MOST_ENTRIES || genes > MOST_ENTRIES {
         return Err(damaged("There are more cells or genes than R can index"));
     }
@@ -217,7 +217,11 @@ pub(super) fn read_reductions(
     Ok(reductions)
 }
 
-fn read_reduction(array: &Array, field: Option<&str>, cells: usize) -> Result<Option<Array2<f64>>> {
+pub(crate) fn read_reduction(
+    array: &Array,
+    field: Option<&str>,
+    cells: usize,
+) -> Result<Option<Array2<f64>>> {
     let source = Source {
         container: array.source,
         field,

@@ -9,13 +9,13 @@ use ndarray::Array2;
 use std::path::Path;
 
 #[cfg(feature = "hdf5")]
-mod matrix;
+pub(crate) mod matrix;
 #[cfg(feature = "hdf5")]
 mod sparse;
 #[cfg(feature = "hdf5")]
 mod stored;
 #[cfg(feature = "hdf5")]
-mod table;
+pub(crate) mod table;
 
 #[cfg(feature = "hdf5")]
 const FORMAT: hdf5::store::Format = hdf5::store::Format {

@@ -212,7 +212,11 @@ fn masked(values: Column, mask: &[Option<bool>]) -> Column {
 /// The values of a one-dimensional dataset or of one field of it, or `None` where they are
 /// neither numbers nor text nor true and false.
 fn read_values(array: &Array, field: Option<&str>) -> Result<Option<Column>> {
-    let n = array.length()?;
+    values_of(array, array.length()?, field)
+}
+
+/// As [`read_values`], of a dataset of `n` entries, whatever its axes.
+pub(crate) fn values_of(array: &Array, n: usize, field: Option<&str>) -> Result<Option<Column>> {
     let source = Source {
         container: array.source,
         field,
@@ -241,14 +245,7 @@ fn read_values(array: &Array, field: Option<&str>) -> Result<Option<Column>> {
         Kind::Integer => {
             let mut values = vec![0i64; n];
             source.numbers(0..n, &mut values).map_err(wrong)?;
-            let small: Option<Vec<i32>> = values
-                .iter()
-                .map(|&v| i32::try_from(v).ok().filter(|&v| v != i32::MIN))
-                .collect();
-            match small {
-                Some(small) => Column::Integer(small.into_iter().map(Some).collect()),
-                None => Column::Number(values.into_iter().map(|v| v as f64).collect()),
-            }
+            integers(values)
         }
         Kind::Float => {
             let mut values = vec![0f64; n];
@@ -257,6 +254,18 @@ fn read_values(array: &Array, field: Option<&str>) -> Result<Option<Column>> {
         }
         Kind::Compound | Kind::Numbers(_) | Kind::Other => return Ok(None),
     }))
+}
+
+/// Integers where all of them are R's, else real numbers.
+pub(crate) fn integers(values: Vec<i64>) -> Column {
+    let small: Option<Vec<i32>> = values
+        .iter()
+        .map(|&v| i32::try_from(v).ok().filter(|&v| v != i32::MIN))
+        .collect();
+    match small {
+        Some(small) => Column::Integer(small.into_iter().map(Some).collect()),
+        None => Column::Number(values.into_iter().map(|v| v as f64).collect()),
+    }
 }
 
 /// The error for a matrix whose sides do not fit the annotations.

@@ -6,7 +6,7 @@ use crate::monitor::Monitor;
 use crate::Result;
 
 /// Values read between two looks at the monitor, unless a chunk is larger.
-const BLOCK: usize = 1 << 21;
+pub(crate) const BLOCK: usize = 1 << 21;
 /// Values that are looked at to tell counts from other numbers.
 pub(crate) const LOOKED_AT: usize = 1 << 16;
 

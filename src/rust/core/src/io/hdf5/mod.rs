@@ -1,4 +1,4 @@
-//! The HDF5 layer below the readers of h5ad and of Cell Ranger's matrices: what is opened,
+//! The HDF5 layer below the readers of h5ad, loom and Cell Ranger's matrices: what is opened,
 //! what is refused, and how numbers, text and compressed columns are read.
 
 pub(crate) mod arrays;

@@ -166,11 +166,34 @@ impl Source<'_> {
             })?,
             _ => return Err("it does not hold numbers".into()),
         };
-        // SAFETY: every bit pattern is a value of the number types that are `Native`.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size_of_val(out))
-        };
-        read_into(self.container, &self.in_memory(element)?, rows, None, bytes)
+        let memory = self.in_memory(element)?;
+        read_into(self.container, &memory, &[rows], None, bytes_of(out))
+    }
+
+    /// Reads a block of a matrix, row by row, into all of `out`; true counts 1 and false 0.
+    pub(crate) fn block(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        out: &mut [f64],
+    ) -> Result<()> {
+        let within = [rows, columns];
+        match self.kind()? {
+            Kind::Integer | Kind::Float => {
+                let memory = Datatype::from_type::<f64>()?;
+                read_into(self.container, &memory, &within, None, bytes_of(out))
+            }
+            Kind::Logical => {
+                let mut stored = vec![0u8; out.len()];
+                let memory = self.datatype()?;
+                read_into(self.container, &memory, &within, None, &mut stored)?;
+                for (to, from) in out.iter_mut().zip(stored) {
+                    *to = f64::from(u8::from(from != 0));
+                }
+                Ok(())
+            }
+            _ => Err("it does not hold numbers".into()),
+        }
     }
 
     /// Reads true and false.
@@ -180,7 +203,7 @@ impl Source<'_> {
         }
         let mut out = vec![0u8; rows.len()];
         let memory = self.in_memory(self.datatype()?)?;
-        read_into(self.container, &memory, rows, None, &mut out)?;
+        read_into(self.container, &memory, &[rows], None, &mut out)?;
         Ok(out.into_iter().map(|b| b != 0).collect())
     }
 
@@ -196,7 +219,7 @@ impl Source<'_> {
         let memory = self.in_memory(datatype)?;
         if !variable {
             let mut out = vec![0u8; rows.len().saturating_mul(size)];
-            read_into(self.container, &memory, rows, None, &mut out)?;
+            read_into(self.container, &memory, &[rows], None, &mut out)?;
             return Ok(out.chunks_exact(size.max(1)).map(text_of).collect());
         }
         let mut arena = Arena {
@@ -209,7 +232,7 @@ impl Source<'_> {
         let bytes = unsafe {
             std::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size_of_val(&out[..]))
         };
-        read_into(self.container, &memory, rows, Some(&mut arena), bytes)?;
+        read_into(self.container, &memory, &[rows], Some(&mut arena), bytes)?;
         // SAFETY: blocks of the arena end with a NUL beyond what HDF5 asked for.
         let text = |p: &*const c_char| match p.is_null() {
             true => String::new(),
@@ -224,6 +247,13 @@ pub(crate) trait Native: H5Type + Copy {}
 impl Native for f64 {}
 impl Native for i32 {}
 impl Native for i64 {}
+
+/// The memory of numbers.
+fn bytes_of<T: Native>(numbers: &mut [T]) -> &mut [u8] {
+    let bytes = size_of_val(numbers);
+    // SAFETY: every bit pattern is a value of the number types that are `Native`.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast::<u8>(), bytes) }
+}
 
 /// Memory for text of variable length: freed as a whole, and no more than there is
 /// text in the file, as many entries may name one long text.
@@ -248,24 +278,33 @@ unsafe extern "C" fn allocate(size: usize, arena: *mut c_void) -> *mut c_void {
 
 unsafe extern "C" fn keep(_: *mut c_void, _: *mut c_void) {}
 
-/// Reads some rows of a dataset into `out`, which must have their size exactly.
+/// Reads a part of a dataset into `out`, which must have its size exactly: ranges of the
+/// first axes and all of the others. A single value, which has no axes, is a row of one.
 fn read_into(
     container: &Container,
     memory: &Datatype,
-    rows: Range<usize>,
+    within: &[Range<usize>],
     arena: Option<&mut Arena>,
     out: &mut [u8],
 ) -> Result<()> {
     let space = container.space()?;
-    let shape = space.shape();
-    let Some(&length) = shape.first() else {
-        return Err("it has no dimensions".into());
-    };
-    if rows.end > length || rows.start > rows.end {
-        return Err("rows beyond its end were asked for".into());
+    let mut shape = space.shape();
+    let single = shape.is_empty() && space.size() == 1;
+    if single {
+        shape.push(1);
     }
+    if within.len() > shape.len() {
+        return Err("it has too few dimensions".into());
+    }
+    let mut start = vec![0u64; shape.len()];
     let mut count: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
-    count[0] = rows.len() as u64;
+    for (axis, range) in within.iter().enumerate() {
+        if range.end > shape[axis] || range.start > range.end {
+            return Err("values beyond its end were asked for".into());
+        }
+        start[axis] = range.start as u64;
+        count[axis] = range.len() as u64;
+    }
     let bytes = count
         .iter()
         .fold(memory.size() as u64, |b, &n| b.saturating_mul(n));
@@ -275,16 +314,14 @@ fn read_into(
     if bytes == 0 {
         return Ok(());
     }
-    let mut start = vec![0u64; shape.len()];
-    start[0] = rows.start as u64;
     let null = std::ptr::null();
     // SAFETY: start and count have one entry for each axis and lie within the shape; `out`
     // has room for `count` entries of the type `memory`; the arena outlives the read.
     sync(|| unsafe {
         let set = h5s::H5S_seloper_t::H5S_SELECT_SET;
         let (from, to) = (start.as_ptr(), count.as_ptr());
-        if h5s::H5Sselect_hyperslab(space.id(), set, from, null, to, null) < 0 {
-            return Err("its rows could not be selected".into());
+        if !single && h5s::H5Sselect_hyperslab(space.id(), set, from, null, to, null) < 0 {
+            return Err("its values could not be selected".into());
         }
         let target: hdf5::Dataspace =
             hdf5::from_id(h5s::H5Screate_simple(shape.len() as i32, to, null))?;
@@ -305,6 +342,11 @@ fn read_into(
         ))?;
         Ok(())
     })
+}
+
+/// What the values of an attribute are, and how many there are.
+pub(crate) fn attribute_kind(attribute: &Attribute) -> Result<(Kind, usize)> {
+    Ok((kind_of(&attribute.dtype()?)?, attribute.space()?.size()))
 }
 
 /// The texts of an attribute, or `None` where it holds something else.
@@ -358,6 +400,20 @@ pub(crate) fn attribute_integers(attribute: &Attribute) -> Result<Vec<i64>> {
         return Err("it does not hold a few integers".into());
     }
     attribute.read_raw::<i64>()
+}
+
+/// True and false of an attribute, which is not to be large.
+pub(crate) fn attribute_logicals(attribute: &Attribute) -> Result<Vec<bool>> {
+    let datatype = attribute.dtype()?;
+    if kind_of(&datatype)? != Kind::Logical {
+        return Err("it does not hold true and false".into());
+    }
+    let n = attribute.space()?.size();
+    let mut stored = vec![0u8; n * datatype.size()];
+    let out: *mut c_void = stored.as_mut_ptr().cast();
+    // SAFETY: as the memory type is the file's own, the buffer has its size for each value.
+    sync(|| unsafe { hdf5::h5check(h5a::H5Aread(attribute.id(), datatype.id(), out)) })?;
+    Ok(stored.into_iter().map(|b| b != 0).collect())
 }
 
 /// The truth of a scalar attribute.

@@ -197,7 +197,7 @@ impl<'a> Node<'a> {
         matches!(self.object, Object::Dataset(_))
     }
 
-    fn attribute(&self, name: &str) -> Option<Attribute> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<Attribute> {
         match &self.object {
             Object::Group(group) => group.attr(name).ok(),
             Object::Dataset(dataset) => dataset.attr(name).ok(),
@@ -231,6 +231,15 @@ impl<'a> Node<'a> {
         raw::attribute_integers(&attribute)
             .map(Some)
             .map_err(|e| failed(&what)(e))
+    }
+
+    /// Names of its attributes.
+    pub(crate) fn attribute_names(&self) -> Result<Vec<String>> {
+        let names = match &self.object {
+            Object::Group(group) => group.attr_names(),
+            Object::Dataset(dataset) => dataset.attr_names(),
+        };
+        names.map_err(failed(&self.path))
     }
 
     /// The truth of an attribute.
@@ -280,6 +289,11 @@ pub(crate) struct Array<'a> {
 impl Array<'_> {
     pub(crate) fn shape(&self) -> Result<Vec<usize>> {
         Ok(self.source.space().map_err(failed(self.path))?.shape())
+    }
+
+    /// The shape of a chunk, empty where the data are not chunked.
+    pub(crate) fn chunk(&self) -> &[usize] {
+        &self.chunk
     }
 
     /// Rows of one chunk; 1 where the data are not chunked.

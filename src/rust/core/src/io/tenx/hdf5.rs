@@ -73,10 +73,7 @@ fn find<'a>(root: &Node<'a>, group: Option<&str>) -> Result<Node<'a>> {
         return other("an AnnData file", "Read it with read_h5ad().");
     }
     if has(&["matrix", "row_attrs", "col_attrs"]) {
-        return other(
-            "a loom file",
-            "Convert it in Python, by anndata.read_loom(), and read it with read_h5ad().",
-        );
+        return other("a loom file", "Read it with read_loom().");
     }
     if has(&["barcode_idx", "umi"]) {
         return other(
