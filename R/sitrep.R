@@ -44,7 +44,7 @@ neuralee_sitrep <- function() {
 print.neuralee_sitrep <- function(x, ...) {
   hdf5 <- if (is.null(x$hdf5)) {
     c(
-      "not there: h5ad files cannot be read. To have it, run",
+      "not there: h5ad, loom and 10x HDF5 files cannot be read. To have it, run",
       paste0("  ", hdf5_remedy()),
       "and install neuralee again"
     )

@@ -10,7 +10,7 @@ test_that("the report names versions, threads and what is missing", {
 test_that("a build without HDF5 says how to get it", {
   report <- neuralee_sitrep()
   report["hdf5"] <- list(NULL)
-  expect_output(print(report), "h5ad files cannot be read.*install")
+  expect_output(print(report), "10x HDF5 files cannot be read.*install")
   nothing <- function(names) c(dnf = "")
   expect_equal(hdf5_remedy("Linux", nothing), "sudo apt-get install libhdf5-dev pkg-config")
   expect_equal(hdf5_remedy("Linux", function(names) "/usr/bin/dnf"), "sudo dnf install hdf5-devel")
