@@ -51,8 +51,10 @@ check_names <- function(x, name, wanted, call) {
 }
 
 # Other text can neither be compared nor shown in a message.
+is_text <- function(x) validEnc(x) & Encoding(x) != "bytes"
+
 check_text <- function(x, where, call) {
-  known <- validEnc(x) & Encoding(x) != "bytes"
+  known <- is_text(x)
   if (!all(known)) {
     abort_neuralee(
       "input", sprintf("Name %d in %s is no valid text.", which(!known)[[1L]], where),

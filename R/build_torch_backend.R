@@ -4,7 +4,7 @@
 #' already on this machine, and puts it into the user's data folder (`tools::R_user_dir("neuralee", "data")`).
 #' It takes some minutes, cargo (see the installation notes) and a C++ compiler; Linux (glibc) only.
 #'
-#' libtorch has to be of the version that neuralee's bindings are made for: `r torch_version_doc()`. It is the core of
+#' libtorch has to be of the version that neuralee's bindings are made for: `r paste("libtorch", torch_version())`. It is the core of
 #' PyTorch: `pip install torch==2.13.0` brings it, and so does the archive that pytorch.org offers as "LibTorch".
 #' Searched are, in this order, `libtorch`, the environment variables `NEURALEE_LIBTORCH` and `LIBTORCH`, and the package torch of
 #' `python` (`python3` by default). The installation of neuralee itself builds the backend where it finds
@@ -99,8 +99,6 @@ install_backend <- function(built, file, found, verbose, call = caller_env()) {
 # The version of libtorch that the bindings are made for, as major and minor.
 torch_version <- function() readLines(system.file("torch", "src", "libtorch-version", package = "neuralee"))
 
-torch_version_doc <- function() "libtorch 2.13"
-
 find_cargo <- function() {
   home <- Sys.getenv("CARGO_HOME", file.path(Sys.getenv("HOME"), ".cargo"))
   for (cargo in c(Sys.which("cargo"), file.path(home, "bin", "cargo"))) {
@@ -114,31 +112,23 @@ find_cargo <- function() {
 # The first libtorch that serves: `path` and `version`, NULL where there is none; and in `looked` what was
 # looked at and what was found there.
 find_libtorch <- function(libtorch = NULL, python = NULL) {
+  interpreter <- python %||% "python3"
   places <- if (!is.null(libtorch)) {
     c("`libtorch`" = path.expand(libtorch))
-  } else if (is.null(python)) {
-    c(NEURALEE_LIBTORCH = Sys.getenv("NEURALEE_LIBTORCH"), LIBTORCH = Sys.getenv("LIBTORCH"))
+  } else {
+    named <- if (is.null(python)) Sys.getenv(c("NEURALEE_LIBTORCH", "LIBTORCH"), names = TRUE)
+    c(named[nzchar(named)], stats::setNames(python_torch(interpreter), interpreter))
   }
-  places <- places[nzchar(places)]
   looked <- character()
   for (where in names(places)) {
-    judged <- judge_libtorch(places[[where]])
+    judged <- if (nzchar(places[[where]])) {
+      judge_libtorch(places[[where]])
+    } else {
+      list(serves = FALSE, said = "no package torch")
+    }
     looked <- c(looked, sprintf("%s: %s", where, judged$said))
     if (judged$serves) {
-      return(list(path = judged$path, version = judged$version, looked = looked))
-    }
-  }
-  if (is.null(libtorch)) {
-    python <- python %||% "python3"
-    path <- python_torch(python)
-    if (is.null(path)) {
-      looked <- c(looked, sprintf("%s: no package torch", python))
-    } else {
-      judged <- judge_libtorch(path)
-      looked <- c(looked, sprintf("%s: %s", python, judged$said))
-      if (judged$serves) {
-        return(list(path = judged$path, version = judged$version, looked = looked))
-      }
+      return(c(judged[c("path", "version")], list(looked = looked)))
     }
   }
   list(path = NULL, version = NULL, looked = looked)
@@ -146,14 +136,14 @@ find_libtorch <- function(libtorch = NULL, python = NULL) {
 
 has_cuda_library <- function(libtorch) file.exists(file.path(libtorch, "lib", "libtorch_cuda.so"))
 
-# Where the package torch of a Python lies, found without loading it.
+# Where the package torch of a Python lies, found without loading it; "" where there is none.
 python_torch <- function(python) {
   script <- "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
   found <- suppressWarnings(tryCatch(
     system2(python, c("-c", shQuote(script)), stdout = TRUE, stderr = FALSE),
     error = function(e) character()
   ))
-  if (length(found) == 1L && nzchar(found) && dir.exists(found)) found
+  if (length(found) == 1L && nzchar(found) && dir.exists(found)) found else ""
 }
 
 # Whether a folder holds a libtorch that serves, and what to say of it.

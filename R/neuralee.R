@@ -144,7 +144,7 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
     d = d, method = method, hidden = hidden, activation = activation, batch_norm = batch_norm, dropout = dropout,
     residual = residual, initial_sd = initial_sd, optimizer = optimizer, maxit = maxit, pretrain = pretrain, tol = tol,
     patience = patience, batches = batches, batch_size = batch_size, accumulate = accumulate, seed = seed,
-    learns_map = !identical(init, "none"), net = net, program = program
+    learns_map = !identical(init, "none"), program = program
   )
   rust_call(rs_neuralee_check(settings, 1L, 0, net$bytes, memory_limit()))
   callback <- check_callback(callback, "epoch, loss and embedding")

@@ -1,8 +1,8 @@
 # Checks of the arguments that only neuralee() has, and the list in which they reach the core.
 
 training_settings <- function(d, method, hidden, activation, batch_norm, dropout, residual, initial_sd, optimizer,
-                              maxit, pretrain, tol, patience, batches, batch_size, accumulate, seed, learns_map, net,
-                              program = NULL, call = caller_env()) {
+                              maxit, pretrain, tol, patience, batches, batch_size, accumulate, seed, learns_map,
+                              program, call = caller_env()) {
   d <- check_dimension(d, call = call)
   method <- match_choice(method, "method", c("auto", "grid", "exact"), call = call)
   check_grid_dimension(method, d, call)

@@ -46,22 +46,14 @@ predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred
 #' @rdname predict.neuralee_fit
 #' @method predict reduced.dim.matrix
 #' @export
-predict.reduced.dim.matrix <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
-                                       threads = NULL, device = "cpu", verbose = interactive()) {
-  check_predict_dots(list(...))
-  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, verbose)
-}
+predict.reduced.dim.matrix <- predict.neuralee_fit
 
 #' @rdname predict.neuralee_fit
 #' @export
-predict.neuralee_model <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
-                                   threads = NULL, device = "cpu", verbose = interactive()) {
-  check_predict_dots(list(...))
-  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, verbose)
-}
+predict.neuralee_model <- predict.neuralee_fit
 
 check_predict_dots <- function(given, call = caller_env()) {
-  known <- setdiff(names(formals(predict.neuralee_model)), c("object", "..."))
+  known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))
   check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
 }
 

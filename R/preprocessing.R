@@ -93,7 +93,7 @@ learn_preprocessing <- function(x, preprocess, seed, threads, verbose, call = ca
 # are not unique name nothing.
 no_steps <- function(features, names = NULL, call = caller_env()) {
   if (!is.null(names)) {
-    known <- validEnc(names) & Encoding(names) != "bytes"
+    known <- is_text(names)
     if (!all(known)) {
       abort_neuralee(
         "input", sprintf("The name of feature %d is no valid text.", which(!known)[[1L]]),
