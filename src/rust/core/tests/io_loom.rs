@@ -1,12 +1,16 @@
 //! Loom files, well-formed and hostile.
 #![cfg(feature = "hdf5")]
 
+#[path = "common/refusal.rs"]
+mod refusal;
+
 use hdf5_metno::types::{FixedAscii, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, File, Group, H5Type};
 use ndarray::{arr2, Array2};
 use neuralee_core::io::loom::{self, Loom, Options};
 use neuralee_core::io::{Column, SparseColumns, Stored, Values};
 use neuralee_core::{Error, Result};
+use refusal::{assert_input, assert_refused};
 use std::path::{Path, PathBuf};
 
 /// 3 genes x 4 cells.
@@ -175,27 +179,6 @@ fn text(values: &[&str]) -> Column {
 
 fn integers(values: &[i32]) -> Column {
     Column::Integer(values.iter().map(|&v| Some(v)).collect())
-}
-
-fn assert_refused<T: std::fmt::Debug>(result: Result<T>, words: &str) {
-    match result {
-        Err(Error::FileFormat(report)) => {
-            let said = format!("{} {}", report.message, report.remedy);
-            assert!(said.contains(words), "'{words}' is not in: {said}");
-            assert!(!report.remedy.is_empty());
-        }
-        other => panic!("not refused as a file format: {other:?}"),
-    }
-}
-
-fn assert_input<T: std::fmt::Debug>(result: Result<T>, words: &str) {
-    match result {
-        Err(Error::Input(report)) => {
-            let said = format!("{} {}", report.message, report.remedy);
-            assert!(said.contains(words), "'{words}' is not in: {said}");
-        }
-        other => panic!("not refused as an input: {other:?}"),
-    }
 }
 
 #[test]

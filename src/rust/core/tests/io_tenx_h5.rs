@@ -1,12 +1,16 @@
 //! HDF5 matrices of Cell Ranger, well-formed and hostile.
 #![cfg(feature = "hdf5")]
 
+#[path = "common/refusal.rs"]
+mod refusal;
+
 use hdf5_metno::types::{FixedAscii, VarLenUnicode};
 use hdf5_metno::{File, Group, H5Type};
 use neuralee_core::io::tenx::{self, TenX};
 use neuralee_core::io::{SparseColumns, Stored, Values};
 use neuralee_core::{Error, Result};
 use proptest::prelude::*;
+use refusal::{assert_input, assert_refused};
 use std::path::PathBuf;
 
 const BARCODES: [&str; 4] = ["AAA-1", "CCC-1", "GGG-1", "TTT-1"];
@@ -119,27 +123,6 @@ fn sparse(data: TenX) -> SparseColumns {
     match data.counts.values {
         Values::Sparse(sparse) => sparse,
         Values::Dense(_) => panic!("not sparse"),
-    }
-}
-
-fn assert_refused<T: std::fmt::Debug>(result: Result<T>, words: &str) {
-    match result {
-        Err(Error::FileFormat(report)) => {
-            let text = report.to_string();
-            assert!(text.contains(words), "'{words}' is not in: {text}");
-            assert!(!report.remedy.is_empty());
-        }
-        other => panic!("not refused as a file format: {other:?}"),
-    }
-}
-
-fn assert_input<T: std::fmt::Debug>(result: Result<T>, words: &str) {
-    match result {
-        Err(Error::Input(report)) => {
-            let text = report.to_string();
-            assert!(text.contains(words), "'{words}' is not in: {text}");
-        }
-        other => panic!("not refused as an input: {other:?}"),
     }
 }
 
