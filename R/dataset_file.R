@@ -1,0 +1,24 @@
+# The path of one file of a data set on this machine. `path` is the user's: the file itself, or a folder
+# that holds it under `name`; where it is NULL, the file is downloaded from `url` and kept. A data set of several
+# files (`alone = FALSE`) takes a folder only.
+dataset_file <- function(path, name, url, verbose, alone = TRUE, call = caller_env()) {
+  if (is.null(path)) {
+    return(download_file(url, name, verbose, call))
+  }
+  check_string(path, "path", sprintf("the path of the file %s, of a folder that holds it, or NULL", name), call)
+  path <- path.expand(path)
+  if (dir.exists(path) || !alone) path <- file.path(path, name)
+  if (!file.exists(path)) {
+    abort_neuralee(
+      "file_format", sprintf("There is no file %s.", describe(path)),
+      sprintf("Give `path` the file itself or the folder that holds it; it can be downloaded from <%s>.", url),
+      call = call
+    )
+  }
+  path
+}
+
+# Downloads `url` once and keeps it in the cache of BiocFileCache.
+download_file <- function(url, name, verbose, call = caller_env()) {
+  abort_neuralee("input", "Downloads are not built in yet.", sprintf("Download <%s> and give `path`.", url), call = call)
+}
