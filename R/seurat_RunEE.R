@@ -85,6 +85,8 @@ RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL
     seurat_ee_house(), object, dims, reduction, features, graph, nn.name, assay, layer, reduction.name, neighbors,
     n.components = n.components, seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
   )
+  # The log names the command by it.
+  assay <- SeuratObject::DefaultAssay(object[[reduction.name]])
   SeuratObject::LogSeuratCommand(object)
 }
 

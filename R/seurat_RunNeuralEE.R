@@ -35,6 +35,8 @@ RunNeuralEE.Seurat <- function(object, dims = NULL, reduction = "pca", features 
     seurat_neuralee_house(), object, dims, reduction, features, graph, nn.name, assay, layer, reduction.name,
     neighbors, n.components = n.components, seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
   )
+  # The log names the command by it.
+  assay <- SeuratObject::DefaultAssay(object[[reduction.name]])
   SeuratObject::LogSeuratCommand(object)
 }
 

@@ -27,8 +27,7 @@ test_that("the map of dimensions is that of ee(), kept as Seurat keeps reduction
   expect_identical(SeuratObject::Misc(reduction, "trace")$loss, fit$trace$loss)
   expect_identical(SeuratObject::Misc(reduction, "params")$perplexity, 10)
   expect_identical(SeuratObject::FetchData(object, "EE_1")[[1L]], unname(SeuratObject::Embeddings(reduction)[, 1L]))
-  log <- SeuratObject::Command(object)
-  expect_match(log, "^RunEE", all = FALSE)
+  expect_identical(SeuratObject::Command(object), "RunEE.RNA.pca")
 })
 
 test_that("some dimensions, another seed, name and number of components", {
