@@ -52,8 +52,9 @@ coordinates_of <- function(object, dimred, call = caller_env()) {
   coordinates
 }
 
-# The cells to draw: x, y, name, one column of `colours` for each of the features or columns, and `groups` to facet by.
-cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type, size, seed, call) {
+# The cells to draw: x, y, name, one column of `colours` for each of the features or columns, `groups` to facet by, and
+# columns for `hover`.
+cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type, size, seed, call, hover = NULL) {
   dimred <- map_to_draw(object, dimred, call = call)
   coordinates <- coordinates_of(object, dimred, call = call)
   n <- nrow(coordinates)
@@ -84,6 +85,7 @@ cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type,
       "Give features or columns of numbers, or one column of labels.", call = call
     )
   }
+  cells$hover <- columns_to_draw(object, hover, "hover", n, assay.type, call)
   cells$axes <- axis_names(coordinates, dims, if (is.character(dimred)) dimred else "Dimension ")
   cells$one_dimension <- length(dims) == 1L
   cells$colour_name <- if (length(columns) == 1L && nzchar(names(columns))) names(columns)
@@ -95,6 +97,7 @@ choose_drawn <- function(cells, chosen) {
   for (part in c("x", "y", "name")) cells[[part]] <- cells[[part]][chosen]
   drop_unused <- function(values) if (is.factor(values)) droplevels(values) else values
   cells$colours <- lapply(cells$colours, function(values) drop_unused(values[chosen]))
+  cells$hover <- lapply(cells$hover, function(values) values[chosen])
   if (!is.null(cells$groups)) cells$groups <- drop_unused(cells$groups[chosen])
   cells
 }
