@@ -61,7 +61,9 @@ rescale_columns <- function(colours, quantiles) {
 # Numbers beyond the limits get the colours of the limits.
 into_limits <- function(x, range, ...) pmin(pmax(x, range[[1L]]), range[[2L]])
 
-viridis <- c("#440154", "#482878", "#3E4A89", "#31688E", "#26828E", "#1F9E89", "#35B779", "#6DCD59", "#B4DE2C", "#FDE725")
+viridis <- c(
+  "#440154", "#482878", "#3E4A89", "#31688E", "#26828E", "#1F9E89", "#35B779", "#6DCD59", "#B4DE2C", "#FDE725"
+)
 
 # Blue and orange differ under each of the common colour-vision deficiencies; the middle is light, but not
 # white like the ground.

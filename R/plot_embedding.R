@@ -41,14 +41,18 @@
 #' @param legend Draw the legend? `NULL` does so unless `label` has put the labels into the map.
 #' @param poles Two names for numbers that lie between two poles, such as
 #'   `c("erythroid", "granulocytic")`: that of the low end and that of the high end. The legend shows them in place of
-#'   numbers. Where numbers have both signs, 0 is in the middle of the colours. The cells farthest from the middle are on top.
+#'     numbers. Where numbers have both signs, 0 is in the middle of the colours. The cells farthest from the middle
+#'   are on top.
 #' @param limits Two numbers: the ends of the colours. Numbers beyond get the colour of the end.
 #' @param quantiles The ends of the colours as quantiles of the numbers, so that single large numbers do not leave
-#'   all others alike: `c(0.01, 0.99)`, for instance. `NULL` takes all numbers. Where both quantiles are equal, it takes all too.
+#'     all others alike: `c(0.01, 0.99)`, for instance. `NULL` takes all numbers. Where both quantiles are equal, it
+#'   takes all too.
 #' @param rescale For several columns of numbers: colour each from its own lowest to its own highest
 #'   number (or quantile), as 0 to 1? Else all panels share one scale.
-#' @param order In which order to draw: `"value"` puts the largest numbers on top, and labelled points in a fixed scattered
-#'   order, so that no group covers another; `"scattered"` treats numbers like this too; `"given"` keeps the order of the cells.
+#' @param order In which order to draw: `"value"` puts the largest numbers on top, and labelled points in a fixed
+#'   scattered
+#'     order, so that no group covers another; `"scattered"` treats numbers like this too; `"given"` keeps the order
+#'   of the cells.
 #' @param size Draw a random choice of the cells: a fraction in (0, 1] or, from 2 on, their number.
 #' @param seed A whole number, 0 or more, for that choice. R's generator is not used.
 #' @param axes Draw the axes?
@@ -137,7 +141,8 @@ rescaled <- function(colours, limits, quantiles, call) {
 drawn_points <- function(cells, order, middle) {
   count <- max(length(cells$colours), 1L)
   points <- data.frame(x = rep(cells$x, count), y = rep(cells$y, count))
-  points$colour <- if (count > 1L) unlist(cells$colours, use.names = FALSE) else if (length(cells$colours)) cells$colours[[1L]]
+  # Only numbers come in several columns.
+  points$colour <- if (count > 1L) unlist(cells$colours, use.names = FALSE) else c(cells$colours, list(NULL))[[1L]]
   if (count > 1L) {
     points$feature <- factor(rep(names(cells$colours), each = length(cells$x)), unique(names(cells$colours)))
   }

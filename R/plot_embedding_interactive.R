@@ -1,7 +1,8 @@
 #' An embedding to explore in a browser
 #'
 #' Draws the map of [plot_embedding()] as an HTML widget to zoom and pan in. Under the pointer stand the name of the
-#' cell, its colour value and what `hover` adds. A click on a label of the legend hides its cells, a double click all others.
+#' cell, its colour value and what `hover` adds. A click on a label of the legend hides its cells, a double click
+#' all others.
 #'
 #' Above 5,000 cells the points are drawn by WebGL, which browsers draw fast and some viewers lack.
 #' `htmlwidgets::saveWidget(plot, "map.html")` writes a file that opens without R; it holds the
@@ -11,7 +12,8 @@
 #' @param colour_by As for [plot_embedding()], but one column or feature.
 #' @param point_size Diameter of the points in pixels; `NULL` fits it to the number of cells.
 #' @param title,colour_title Titles of the plot and of the legend: one text or `NULL`.
-#' @param hover What else to show for a cell: a vector with an entry per cell, a data frame with a row per cell, or, for a
+#' @param hover What else to show for a cell: a vector with an entry per cell, a data frame with a row per cell,
+#'   or, for a
 #'   SingleCellExperiment or Seurat object, names of columns or features.
 #' @return A plotly object, which is an htmlwidget.
 #' @section Errors:
@@ -49,11 +51,14 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
   points <- drawn_points(cells, "value", if (!is.null(poles)) mean(scale$limits))
   colour_title <- colour_title %||% cells$colour_name %||% ""
   points$text <- hover_texts(cells, colour_title)[as.integer(rownames(points))]
-  marker <- list(size = point_size %||% max(2, min(8, 400 / sqrt(nrow(points)))), opacity = alpha, line = list(width = 0))
+  point_size <- point_size %||% max(2, min(8, 400 / sqrt(nrow(points))))
+  marker <- list(size = point_size, opacity = alpha, line = list(width = 0))
   axis <- function(title, ...) {
     list(title = title, visible = axes, zeroline = FALSE, showgrid = FALSE, ...)
   }
   plot <- plotly::plot_ly()
+  # plotly adds two buttons that old builds of plotly.js, such as Debian's, do not know and fail on.
+  plot$x$config$modeBarButtonsToAdd <- NULL
   for (trace in widget_traces(points, scale, palette, marker, colour_title, legend, call)) {
     plot <- do.call(plotly::add_trace, c(list(plot), trace))
   }
@@ -86,8 +91,10 @@ widget_traces <- function(points, scale, palette, marker, colour_title, legend, 
     groups <- split(known, known$colour)
     return(c(below, Map(function(of, name, colour) trace(of, name, color = colour), groups, names(groups), colours)))
   }
-  bar <- list(title = list(text = as_html(colour_title)), thickness = 15)
-  if (!is.null(scale$poles)) bar <- c(bar, list(tickmode = "array", tickvals = scale$limits, ticktext = as_html(scale$poles)))
+  bar <- list(title = as_html(colour_title), thickness = 15)
+  if (!is.null(scale$poles)) {
+    bar <- c(bar, list(tickmode = "array", tickvals = scale$limits, ticktext = as_html(scale$poles)))
+  }
   along <- seq(0, 1, length.out = length(scale$colours))
   c(below, list(trace(
     known, "cells",

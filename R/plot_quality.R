@@ -2,9 +2,11 @@
 #'
 #' Draws the measures of [embedding_quality()], one panel for each and one row for each embedding.
 #'
-#' @param quality What [embedding_quality()] returned, several of them bound by `rbind()` (the names of the rows name the
+#' @param quality What [embedding_quality()] returned, several of them bound by `rbind()` (the names of the rows
+#'   name the
 #'   embeddings), or a list of them with names.
-#' @return A ggplot object. Embeddings stand from top to bottom in their order. The longer the bar the better; 1 is perfect.
+#' @return A ggplot object. Embeddings stand from top to bottom in their order. The longer the bar the better; 1 is
+#'   perfect.
 #' @section Errors:
 #' `neuralee_error_input` where `quality` does not come from [embedding_quality()].
 #' @seealso [embedding_quality()], which explains the measures.
@@ -60,12 +62,13 @@ quality_table <- function(quality, call = caller_env()) {
     )
   }
   rows <- Map(function(one, name) {
-    own <- if (is.character(attr(one, "row.names"))) row.names(one)
+    own <- if (is.character(attr(one, "row.names"))) row.names(one) else rep("", nrow(one))
     if (nrow(one) == 1L && nzchar(name)) own <- name
-    own <- own %||% (if (nrow(one) == 1L && length(rows) == 1L) "embedding" else sprintf("embedding %d", seq_len(nrow(one))))
     data.frame(map = own, unclass(one)[c("k", names(quality_measures))])
   }, rows, names(rows) %||% rep("", length(rows)))
   table <- do.call(rbind, unname(rows))
+  unnamed <- !nzchar(table$map)
+  table$map[unnamed] <- if (nrow(table) == 1L) "embedding" else sprintf("embedding %d", which(unnamed))
   table$map <- make.unique(table$map, " ")
   table
 }

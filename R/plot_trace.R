@@ -65,7 +65,8 @@ trace_of <- function(object, dimred, call = caller_env()) {
     !all(vapply(trace[trace_columns], is.numeric, NA))) {
     abort_neuralee(
       "input", "`object` carries no trace of an optimisation.",
-      "Give a fit of ee() or neuralee(), or a reduction that runEE(), runNeuralEE(), RunEE() or RunNeuralEE() made.", call = call
+      "Give a fit of ee() or neuralee(), or a reduction that runEE(), runNeuralEE(), RunEE() or RunNeuralEE() made.",
+      call = call
     )
   }
   trace

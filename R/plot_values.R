@@ -81,7 +81,8 @@ cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type,
   labelled <- !vapply(cells$colours, is.numeric, NA)
   if (length(labelled) > 1L && any(labelled)) {
     abort_neuralee(
-      "input", sprintf("`colour_by` asks for several panels, but %s holds labels.", list_some(names(columns)[labelled])),
+      "input",
+      sprintf("`colour_by` asks for several panels, but %s holds labels.", list_some(names(columns)[labelled])),
       "Give features or columns of numbers, or one column of labels.", call = call
     )
   }
@@ -139,7 +140,7 @@ columns_to_draw <- function(object, by, argument, n, assay.type, call) {
     if (!is.atomic(values) || length(values) != n) {
       abort_neuralee(
         "input", sprintf("`%s` has %d entries, but there are %d cells.", argument, length(values), n),
-        if (is.character(by)) "Names of columns or features work with a SingleCellExperiment or Seurat object only." else "",
+        if (is.character(by)) "Names of columns or features work with containers of cells only." else "",
         call = call
       )
     }
@@ -150,7 +151,6 @@ columns_to_draw <- function(object, by, argument, n, assay.type, call) {
 named_columns <- function(object, names, argument, n, assay.type, call) {
   seurat <- inherits(object, "Seurat")
   annotations <- if (seurat) object[[]] else SummarizedExperiment::colData(object)
-  where <- if (seurat) "column of the meta data" else "colData column"
   columns <- colnames(annotations)
   features <- rownames(object)
   unknown <- setdiff(names, c(columns, features, if (seurat) "ident"))
@@ -161,9 +161,13 @@ named_columns <- function(object, names, argument, n, assay.type, call) {
       sprintf(
         "%s\"%s\" is neither a %s nor a feature.",
         if (several) sprintf("`%s` has %d entries, but there are %d cells, and ", argument, length(names), n) else "",
-        unknown[[1L]], where
+        unknown[[1L]], if (seurat) "column of the meta data" else "colData column"
       ),
-      sprintf("%ss: %s. Features: %s.", where, list_some(columns), list_some(features)), call = call
+      sprintf(
+        "%s: %s. Features: %s.", if (seurat) "Columns of the meta data" else "colData columns", list_some(columns),
+        list_some(features)
+      ),
+      call = call
     )
   }
   wanted <- setdiff(names, columns)
