@@ -1,5 +1,5 @@
-# The data sets of 10x Genomics that are known by name, by the version of Cell Ranger that made them. No checksum was
-# published with them, so that none is verified.
+# The data sets of 10x Genomics that are known by name, by the version of Cell Ranger that made them. Their lengths and
+# checksums are unverified.
 tenx_versions <- list(
   "1.1.0" = c(
     "frozen_pbmc_donor_a", "frozen_pbmc_donor_b", "frozen_pbmc_donor_c", "fresh_68k_pbmc_donor_a", "cd14_monocytes",
@@ -37,12 +37,12 @@ tenx_url <- function(version, filename, file) {
 #' | `"neuron_9k"` | 9,128 brain cells of a mouse embryo, 27,998 genes |
 #' | `"fresh_68k_pbmc_donor_a"` | 68,579 PBMCs, 32,738 genes |
 #' | `"frozen_pbmc_donor_a"`, `"_b"`, `"_c"` | 2,900, 7,783 and 9,519 PBMCs |
-#' | `"b_cells"`, `"cd14_monocytes"`, `"cd34"`, `"cd4_t_helper"`, `"cd56_nk"`, `"cytotoxic_t"`, `"memory_t"`, `"naive_cytotoxic"`, `"naive_t"`, `"regulatory_t"` | sorted cells, see [PurifiedPBMCDataset()] |
+#' | `"b_cells"`, `"cd34"` and eight others | sorted cells, listed in [PurifiedPBMCDataset()] |
 #'
 #' Their addresses are
-#' `https://cf.10xgenomics.com/samples/cell-exp/VERSION/NAME/NAME_TYPE_gene_bc_matrices.tar.gz`, with VERSION 2.1.0 for
-#' the first five and 1.1.0 for the others. No checksums are published, so that only the lengths of the files are
-#' compared with what the server announced. The Bioconductor package TENxPBMCData has many of these data sets, and others.
+#' `https://cf.10xgenomics.com/samples/cell-exp/VERSION/NAME/NAME_TYPE_gene_bc_matrices.tar.gz`, with
+#' VERSION 2.1.0 for the first five and 1.1.0 for the others. No checksum is known for them; lengths are compared
+#' with what the server announces. The Bioconductor package TENxPBMCData has many of these data sets, and others.
 #'
 #' @param filename Name of the data set. With `path` it may be any name, or be left out where `path` is the archive
 #'   or the folder itself.
