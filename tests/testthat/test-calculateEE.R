@@ -126,7 +126,7 @@ test_that("what is not there at all is said, with the function to run", {
 
 test_that("containers of another kind are sent elsewhere", {
   seurat <- structure(list(), class = "Seurat")
-  for (refused in list(runEE, calculateEE, ee, plot_embedding, log_shift, plot_trace)) {
+  for (refused in list(runEE, calculateEE, ee, log_shift)) {
     expect_refused(refused(seurat), "input", "as.SingleCellExperiment")
   }
   expect_refused(ee(iris_sce()), "input", "runEE")
