@@ -64,7 +64,9 @@ read_cite_seq <- function(name, path, verbose, call) {
     url <- paste0("https://ftp.ncbi.nlm.nih.gov/geo/series/GSE100nnn/GSE100866/suppl/", file)
     known_file(path, names, url, verbose, alone = FALSE, call = call)
   }, "")
-  read <- function(file, assay) with_call(read_csv_counts(file, sep = ",", assay = assay, verbose = verbose), call)
+  read <- function(file, assay) {
+    as_published(read_csv_counts(file, sep = ",", assay = assay, verbose = verbose), call)
+  }
   rna <- read(files[["rna"]], "counts")
   adt <- read(files[["adt"]], "counts")
   clr <- read(files[["adt_centered"]], "clr")

@@ -15,8 +15,8 @@
 #' are not there, and where neither `path` nor `url` is given; `neuralee_error_file_format` where no cell is left.
 #' @family data sets
 #' @export
-#' @examplesIf !is.null(neuralee_sitrep()$hdf5) && file.exists("cells.h5ad")
-#' AnnDataset("cells.h5ad", new_n_genes = 500)
+#' @examples
+#' AnnDataset(system.file("extdata", "cortex.h5ad", package = "neuralee"), new_n_genes = 50)
 AnnDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
   call <- environment()
@@ -107,7 +107,9 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
   check_flag(verbose, "verbose", call)
   url <- paste0("http://www.spatialtranscriptomicsresearch.org/wp-content/uploads/2016/07/", name)
   file <- dataset_file(path, name, url, verbose, call = call)
-  x <- with_call(read_csv_counts(file, genes_in_rows = FALSE, sep = "\t", assay = "counts", verbose = verbose), call)
+  x <- as_published(
+    read_csv_counts(file, genes_in_rows = FALSE, sep = "\t", assay = "counts", verbose = verbose), call
+  )
   number <- "([0-9]+[.]?[0-9]*)"
   place <- regmatches(colnames(x), regexec(sprintf("^%sx%s$", number, number), colnames(x)))
   wrong <- which(lengths(place) != 3L)

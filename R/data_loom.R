@@ -22,6 +22,7 @@
 #' for (group in c("row_attrs", "col_attrs")) rhdf5::h5createGroup(file, group)
 #' rhdf5::h5write(rbind(c(4L, 0L, 1L), c(0L, 7L, 0L)), file, "matrix")
 #' rhdf5::h5write(c("CD4", "LYZ", "NKG7"), file, "row_attrs/Gene")
+#' rhdf5::h5write(c("c1", "c2"), file, "col_attrs/CellID")
 #' rhdf5::h5write(c(0L, 1L), file, "col_attrs/ClusterID")
 #' LoomDataset(file)$label
 #' unlink(file)
@@ -67,8 +68,17 @@ read_loom_cells <- function(file, verbose, call = caller_env()) {
 #'   transcriptomics. Cell 166, 1308-1323. \doi{10.1016/j.cell.2016.07.054}
 #' @family data sets
 #' @export
-#' @examplesIf file.exists("retina.loom")
-#' table(RetinaDataset("retina.loom")$cell_type)
+#' @examplesIf requireNamespace("rhdf5", quietly = TRUE)
+#' # A file in the layout of the true one, with three genes and two cells.
+#' file <- tempfile(fileext = ".loom")
+#' rhdf5::h5createFile(file)
+#' for (group in c("row_attrs", "col_attrs")) rhdf5::h5createGroup(file, group)
+#' rhdf5::h5write(rbind(c(4L, 0L, 1L), c(0L, 7L, 0L)), file, "matrix")
+#' rhdf5::h5write(c("Prkca", "Apoe", "Scgn"), file, "row_attrs/Gene")
+#' rhdf5::h5write(c("c1", "c2"), file, "col_attrs/CellID")
+#' rhdf5::h5write(c(0L, 1L), file, "col_attrs/ClusterID")
+#' RetinaDataset(file)$cell_type
+#' unlink(file)
 RetinaDataset <- function(path = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
   call <- environment()
@@ -80,9 +90,9 @@ RetinaDataset <- function(path = NULL, verbose = interactive()) {
   numbers <- suppressWarnings(as.numeric(as.character(x$label)))
   place <- match(numbers, seq_along(retina_types) - 1)
   if (anyNA(place)) {
+    other <- as.character(x$label)[is.na(place)][[1L]]
     abort_neuralee(
-      "file_format",
-      sprintf("%s has a cell with the ClusterID %s.", describe(file), format(as.character(x$label)[is.na(place)][[1L]])),
+      "file_format", sprintf("%s has a cell with the ClusterID %s.", describe(file), other),
       sprintf("Whole numbers from 0 to %d are expected, one for each type of cell.", length(retina_types) - 1L)
     )
   }
@@ -124,8 +134,22 @@ retina_types <- c(
 #'   Nature Methods 15, 932-935. \doi{10.1038/s41592-018-0175-z}
 #' @family data sets
 #' @export
-#' @examplesIf file.exists("osmFISH_SScortex_mouse_all_cells.loom")
-#' table(SmfishDataset("osmFISH_SScortex_mouse_all_cells.loom")$cell_type)
+#' @examplesIf requireNamespace("rhdf5", quietly = TRUE)
+#' # A file in the layout of the true one, with three genes and two cells.
+#' file <- tempfile(fileext = ".loom")
+#' rhdf5::h5createFile(file)
+#' for (group in c("row_attrs", "col_attrs")) rhdf5::h5createGroup(file, group)
+#' rhdf5::h5write(rbind(c(4L, 0L, 1L), c(0L, 7L, 0L)), file, "matrix")
+#' rhdf5::h5write(c("Gad2", "Gfap", "Rorb"), file, "row_attrs/Gene")
+#' rhdf5::h5write(c(18L, 2L), file, "col_attrs/ClusterID")
+#' rhdf5::h5write(c("Inhibitory Kcnip2", "Astrocyte Gfap"), file, "col_attrs/ClusterName")
+#' rhdf5::h5write(c("c1", "c2"), file, "col_attrs/CellID")
+#' rhdf5::h5write(c(12.5, 80), file, "col_attrs/X")
+#' rhdf5::h5write(c(33, 7.5), file, "col_attrs/Y")
+#' cells <- SmfishDataset(file)
+#' cells$cell_type
+#' SingleCellExperiment::reducedDim(cells, "spatial")
+#' unlink(file)
 SmfishDataset <- function(path = NULL, cell_type_level = c("major", "minor"), verbose = interactive()) {
   check_flag(verbose, "verbose")
   call <- environment()

@@ -23,6 +23,8 @@ any_file <- function(path, url, verbose, call = caller_env()) {
 
 # Drops the cells whose values are all zero, with all that belongs to them. `file` is where they came from.
 drop_empty_cells <- function(x, file, call = caller_env()) {
+  # Errors of reading would lose their class to the dispatch of assay().
+  force(x)
   keep_cells(x, Matrix::colSums(SummarizedExperiment::assay(x, 1L) != 0) > 0, "they have no counts", file, call)
 }
 
@@ -46,6 +48,7 @@ keep_cells <- function(x, kept, reason, file, call) {
 
 # The genes that a loader is asked for: by name, place or TRUE and FALSE, or the most variable ones.
 choose_genes <- function(x, n, subset, file, call = caller_env()) {
+  force(x)
   if (!is.null(n) && !is.null(subset)) {
     abort_neuralee(
       "input", "Both `new_n_genes` and `subset_genes` are given.", "Give one of them.",
@@ -86,9 +89,21 @@ genes_by_any <- function(x, subset, call) {
 read_text_table <- function(file, genes_in_rows, sep, header, verbose, label, above = 0L, text_columns = 0L,
                             call = caller_env()) {
   progress <- progress_reporter(verbose, label)
-  rust_call(
+  as_published(rust_call(
     rs_read_csv(path_for_rust(file), genes_in_rows, sep, header, TRUE, above, text_columns, progress), call
-  )
+  ), call)
+}
+
+# Errors of a reader as those of the function that the user called. A published file is no matter of the
+# reader's arguments, which its remedies speak of.
+as_published <- function(expr, call) {
+  withCallingHandlers(with_call(expr, call), neuralee_error_file_format = function(condition) {
+    abort_neuralee(
+      "file_format", condition$message,
+      "The file is damaged, incomplete or another one: give it as it was published.",
+      call = call
+    )
+  })
 }
 
 # A container with sparse counts, whatever their share of zeros is.
