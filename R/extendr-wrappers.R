@@ -27,7 +27,7 @@ rs_read_10x_h5 <- function(file, group, progress) .Call(wrap__rs_read_10x_h5, fi
 
 rs_outline_10x_h5 <- function(file, group, progress) .Call(wrap__rs_outline_10x_h5, file, group, progress)
 
-rs_read_csv <- function(file, genes_in_rows, separator, header, row_names, progress) .Call(wrap__rs_read_csv, file, genes_in_rows, separator, header, row_names, progress)
+rs_read_csv <- function(file, genes_in_rows, separator, header, row_names, above, text_columns, progress) .Call(wrap__rs_read_csv, file, genes_in_rows, separator, header, row_names, above, text_columns, progress)
 
 rs_read_labels <- function(file, cells, may_miss, progress) .Call(wrap__rs_read_labels, file, cells, may_miss, progress)
 

@@ -45,9 +45,9 @@ filter_genes.SummarizedExperiment <- function(x, genes, ..., by = NULL) {
   x[kept, ]
 }
 
-# Places of `genes` among `names`.
-find_genes <- function(names, genes, unnamed, call) {
-  genes <- check_names(genes, "genes", "names of genes", call)
+# Places of `genes` among `names`; `argument` is what they are called in a message.
+find_genes <- function(names, genes, unnamed, call, argument = "genes") {
+  genes <- check_names(genes, argument, "names of genes", call)
   if (is.null(names)) {
     abort_neuralee("input", paste0(unnamed, "."), "Name the genes first.", call = call)
   }
@@ -56,7 +56,7 @@ find_genes <- function(names, genes, unnamed, call) {
   places <- match(genes, names)
   if (anyNA(places)) {
     abort_neuralee(
-      "input", sprintf("`genes` names genes that are not there: %s.", list_some(genes[is.na(places)])),
+      "input", sprintf("`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(places)])),
       there_are(names), call = call
     )
   }

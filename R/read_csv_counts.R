@@ -74,7 +74,7 @@ read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRU
   }
 
   progress <- progress_reporter(verbose, "read_csv_counts")
-  data <- rust_call(rs_read_csv(path_for_rust(file), genes_in_rows, sep %||% "", header, row_names, progress))
+  data <- rust_call(rs_read_csv(path_for_rust(file), genes_in_rows, sep %||% "", header, row_names, 0L, 0L, progress))
   n <- length(data$cells)
   cells <- S4Vectors::make_zero_col_DFrame(n)
   rownames(cells) <- data$cells

@@ -4,35 +4,6 @@ expect_refused <- function(object, regexp, class = "neuralee_error_file_format")
   expect_error(object, regexp, class = class)
 }
 
-skip_without_hdf5 <- function() {
-  skip_if(is.null(rs_build_info()$hdf5), "neuralee was built without HDF5")
-}
-
-skip_without_rhdf5 <- function() {
-  skip_without_hdf5()
-  skip_if_not_installed("rhdf5")
-}
-
-# A loom file of `matrix`, genes by cells, with attributes in named lists.
-write_loom <- function(matrix, genes = list(), cells = list(), global = list(), layers = list()) {
-  file <- tempfile(fileext = ".loom")
-  rhdf5::h5createFile(file)
-  # rhdf5 turns matrices round.
-  rhdf5::h5write(t(matrix), file, "matrix")
-  put <- function(group, values) {
-    rhdf5::h5createGroup(file, group)
-    for (name in names(values)) {
-      value <- values[[name]]
-      rhdf5::h5write(if (is.matrix(value)) t(value) else value, file, paste0(group, "/", name))
-    }
-  }
-  put("row_attrs", genes)
-  put("col_attrs", cells)
-  put("attrs", global)
-  put("layers", layers)
-  file
-}
-
 example_counts <- function() rbind(c(0, 3, 0, 0), c(1, 0, 0, 0), c(0, 0, 0, 5))
 
 read_quietly <- function(...) suppressMessages(read_loom(..., verbose = FALSE))

@@ -189,6 +189,8 @@ fn rs_read_csv(
     separator: &str,
     header: bool,
     row_names: bool,
+    above: i32,
+    text_columns: i32,
     progress: Robj,
 ) -> Outcome<List> {
     let layout = csv::Layout {
@@ -196,6 +198,8 @@ fn rs_read_csv(
         separator: separator.bytes().next(),
         header,
         row_names,
+        above: usize::try_from(above).unwrap_or(0),
+        text_columns: usize::try_from(text_columns).unwrap_or(0),
     };
     let data = job::run(1, &progress, |monitor| {
         csv::read(Path::new(file), &layout, monitor)
@@ -204,7 +208,10 @@ fn rs_read_csv(
     Ok(list!(
         counts = counts_to_r(data.counts),
         genes = texts(&data.genes),
-        cells = texts(&data.cells)
+        cells = texts(&data.cells),
+        above = List::from_values(data.above.iter().map(|line| texts(line))),
+        text_columns = List::from_values(data.text_columns.iter().map(|column| texts(&column.1))),
+        text_names = texts_to_r(data.text_columns.iter().map(|column| column.0.as_deref()))
     ))
 }
 

@@ -14,6 +14,8 @@ const LAYOUT: Layout = Layout {
     separator: None,
     header: true,
     row_names: true,
+    above: 0,
+    text_columns: 0,
 };
 
 struct Put {
@@ -251,6 +253,67 @@ fn names_are_numbers_where_the_file_has_none() {
     assert_eq!(
         read_as("x;4\ny;5", &names_only).expect("readable").genes,
         ["x", "y"]
+    );
+}
+
+#[test]
+fn lines_above_and_columns_of_text_stay_text() {
+    let annotated = Layout {
+        separator: Some(b'\t'),
+        header: false,
+        above: 3,
+        text_columns: 1,
+        ..LAYOUT
+    };
+    let text = "\tage\t21\t20\n\nan\todd,\"line\"\nTspan12\t-1\t0\t3\nTshz1\t\t2\t0\n";
+    let table = read_as(text, &annotated).expect("readable");
+    assert_eq!(
+        table.above,
+        [
+            vec!["", "age", "21", "20"],
+            vec![],
+            vec!["an", "odd,\"line\""]
+        ]
+    );
+    assert_eq!(table.text_columns, [(None, vec!["-1".into(), "".into()])]);
+    assert_eq!(rows(&table), [vec![0.0, 3.0], vec![2.0, 0.0]]);
+    assert!(table.counts.whole);
+    assert_eq!(table.genes, ["Tspan12", "Tshz1"]);
+    let refused =
+        |text: &str, words: &str| assert_refused(read_as(text, &annotated), "file_format", words);
+    refused(
+        "a\n\n\nx\tg\tz\n",
+        "Line 4, column 3 (gene 'x'): 'z' is no number",
+    );
+    refused("a\n\n\n\nx\tg\t1\n", "Line 4 is empty, but others follow");
+    refused("a\n\n\nx\tg\n", "Line 4 holds no values");
+    refused("a\n\n", "The file ends after 2 lines, before the table");
+    refused("", "The file is empty");
+
+    let described = Layout {
+        genes_in_rows: false,
+        text_columns: 2,
+        ..LAYOUT
+    };
+    for corner in ["cell_id,", ""] {
+        let text = format!("{corner}barcode,library,CD4,LYZ\nc1,AC-GT,one,0,2\nc2,GT-AC,two,1,0\n");
+        let table = read_as(text, &described).expect("readable");
+        assert_eq!(table.genes, ["CD4", "LYZ"]);
+        assert_eq!(rows(&table), [vec![0.0, 1.0], vec![2.0, 0.0]]);
+        let column =
+            |name: &str, values: [&str; 2]| (Some(name.into()), values.map(Into::into).to_vec());
+        assert_eq!(
+            table.text_columns,
+            [
+                column("barcode", ["AC-GT", "GT-AC"]),
+                column("library", ["one", "two"])
+            ]
+        );
+    }
+    assert_refused(
+        read_as("id,barcode,library,CD4,LYZ\nc1,AC,one,0\n", &described),
+        "file_format",
+        "The header names 5 columns, but line 2 holds 1 values and 2 columns of text",
     );
 }
 

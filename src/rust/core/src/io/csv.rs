@@ -38,6 +38,10 @@ pub struct Layout {
     pub header: bool,
     /// Each line begins with its name.
     pub row_names: bool,
+    /// Lines above the table, also empty ones, which are kept as they are.
+    pub above: usize,
+    /// Columns of text that stand before the values.
+    pub text_columns: usize,
 }
 
 /// What a table holds. Names are those in the file, or numbers where it has none.
@@ -49,6 +53,10 @@ pub struct CountTable {
     pub genes: Vec<String>,
     /// Names of the cells; they may repeat.
     pub cells: Vec<String>,
+    /// The fields of each line above the table.
+    pub above: Vec<Vec<String>>,
+    /// The columns of text, with the names that the header gives them.
+    pub text_columns: Vec<(Option<String>, Vec<String>)>,
 }
 
 /// Reads a table, compressed or not.
@@ -69,6 +77,7 @@ fn read_table(path: &Path, layout: &Layout, monitor: &dyn Monitor) -> Result<Cou
         None => find_separator(start, all),
     };
     let mut fields = Fields::new(Some(separator));
+    fields.keep_blank_lines(layout.above);
     let mut table = Table::new(layout, separator);
     fields.feed(start, &mut table)?;
     if !all {
@@ -175,6 +184,10 @@ struct Table {
     genes_in_rows: bool,
     row_names: bool,
     separator: u8,
+    /// Lines above the table that are still to come, and those that were read.
+    to_come: usize,
+    above: Vec<Vec<String>>,
+    text_columns: Vec<(Option<String>, Vec<String>)>,
     /// Names of the columns; before the first line of values perhaps the corner too.
     header: Option<Vec<String>>,
     reads_header: bool,
@@ -200,6 +213,9 @@ impl Table {
             genes_in_rows: layout.genes_in_rows,
             row_names: layout.row_names,
             separator,
+            to_come: layout.above,
+            above: Vec::from_iter((layout.above > 0).then(Vec::new)),
+            text_columns: vec![(None, Vec::new()); layout.text_columns],
             header: layout.header.then(Vec::new),
             reads_header: layout.header,
             width: None,
@@ -246,8 +262,13 @@ impl Table {
         Ok(name)
     }
 
+    /// Fields of a line that come before its values.
+    fn leading(&self) -> usize {
+        usize::from(self.row_names) + self.text_columns.len()
+    }
+
     fn value(&mut self, text: &[u8], line: usize) -> Result<()> {
-        let column = self.at - usize::from(self.row_names);
+        let column = self.at - self.leading();
         if self.width.is_some_and(|width| column >= width) {
             return Err(self.ragged(line, format!("more than {}", self.width.unwrap_or(0))));
         }
@@ -353,29 +374,45 @@ impl Table {
             return Ok(());
         };
         let named = header.len();
-        if named == values + 1 && self.row_names {
+        let columns = self.text_columns.len() + values;
+        if named == columns + 1 && self.row_names {
             header.remove(0);
-        } else if named != values {
+        } else if named != columns {
+            let text = match self.text_columns.len() {
+                0 => String::new(),
+                n => format!(" and {n} columns of text"),
+            };
             return Err(Error::file_format(
-                format!("The header names {named} columns, but line {line} holds {values} values (fields end at each {}).",
+                format!("The header names {named} columns, but line {line} holds {values} values{text} (fields end at each {}).",
                     separator_name(self.separator)),
                 "Set `header = FALSE` if the first line holds values, `row_names = FALSE` if lines do not begin with names, or `sep`.",
             ));
+        }
+        for (column, name) in self
+            .text_columns
+            .iter_mut()
+            .zip(header.drain(..columns - values))
+        {
+            column.0 = Some(name);
         }
         Ok(())
     }
 
     fn finish(mut self, monitor: &dyn Monitor) -> Result<CountTable> {
-        if self.reads_header || (self.header.is_none() && self.lines == 0) {
+        if self.to_come > 0 || self.reads_header || (self.header.is_none() && self.lines == 0) {
+            let found = match self.above.len() - usize::from(self.to_come > 0) {
+                0 => "The file is empty.".into(),
+                n => format!("The file ends after {n} lines, before the table."),
+            };
             return Err(Error::file_format(
-                "The file is empty.",
+                found,
                 "Check that it was written to its end.",
             ));
         }
         if self.lines == 0 {
             // No line says whether the header has a corner: with names of lines it has.
             let named = self.header.as_ref().map_or(0, Vec::len);
-            let values = named - usize::from(self.row_names && named > 0);
+            let values = named.saturating_sub(self.leading());
             self.settle_width(values, 1)?;
         }
         let width = self.width.unwrap_or(0);
@@ -402,6 +439,8 @@ impl Table {
             },
             genes,
             cells,
+            above: self.above,
+            text_columns: self.text_columns,
         })
     }
 
@@ -485,12 +524,19 @@ impl Block {
 
 impl Sink for Table {
     fn field(&mut self, text: &[u8], _: bool, line: usize) -> Result<()> {
-        if self.reads_header {
+        if self.to_come > 0 {
+            let text = self.name(text, line)?;
+            self.above.last_mut().expect("a line is open").push(text);
+        } else if self.reads_header {
             let name = self.name(text, line)?;
             self.header.get_or_insert_default().push(name);
         } else if self.row_names && self.at == 0 {
             let name = self.name(text, line)?;
             self.names.push(name);
+        } else if self.at < self.leading() {
+            let column = self.at - usize::from(self.row_names);
+            let text = self.name(text, line)?;
+            self.text_columns[column].1.push(text);
         } else {
             self.value(text, line)?;
         }
@@ -499,11 +545,18 @@ impl Sink for Table {
     }
 
     fn end(&mut self, line: usize) -> Result<()> {
-        let values = self.at - usize::from(self.row_names && !self.reads_header);
-        self.at = 0;
+        let fields = std::mem::take(&mut self.at);
+        if self.to_come > 0 {
+            self.to_come -= 1;
+            if self.to_come > 0 {
+                self.above.push(Vec::new());
+            }
+            return Ok(());
+        }
         if std::mem::take(&mut self.reads_header) {
             return Ok(());
         }
+        let values = fields.saturating_sub(self.leading());
         match self.width {
             None => self.settle_width(values, line)?,
             Some(width) if values != width => return Err(self.ragged(line, values.to_string())),

@@ -44,6 +44,8 @@ pub(super) struct Fields {
     /// The line has a field before this one.
     begun: bool,
     after_return: bool,
+    /// Up to this line, lines without a field are lines.
+    blank_until: usize,
     blank: Option<usize>,
 }
 
@@ -64,8 +66,14 @@ impl Fields {
             first_line: 1,
             begun: false,
             after_return: false,
+            blank_until: 0,
             blank: None,
         }
+    }
+
+    /// Among the first `lines` lines, those without a field are lines too.
+    pub(super) fn keep_blank_lines(&mut self, lines: usize) {
+        self.blank_until = lines;
     }
 
     /// The next bytes.
@@ -189,7 +197,11 @@ impl Fields {
             self.line += 1;
         }
         if ends_line && !self.begun && !quoted && text.is_empty() {
-            self.blank.get_or_insert(self.field_line);
+            if self.field_line <= self.blank_until {
+                sink.end(self.first_line)?;
+            } else {
+                self.blank.get_or_insert(self.field_line);
+            }
             self.first_line = self.line;
             return Ok(());
         }

@@ -1,0 +1,141 @@
+# What the functions that load one data set have in common.
+
+# The file of a data set that goes by several names: its own, and those that NeuralEE for Python gave it. In a
+# folder, the first that is there is taken; else see dataset_file().
+known_file <- function(path, names, url, verbose, alone = TRUE, call = caller_env()) {
+  name <- names[[1L]]
+  if (is.character(path) && length(path) == 1L && !is.na(path)) {
+    there <- names[file.exists(file.path(path.expand(path), names))]
+    if (length(there)) name <- there[[1L]]
+  }
+  dataset_file(path, name, url, verbose, alone, call)
+}
+
+# A file that the user names, or that is downloaded from the address that the user gives.
+any_file <- function(path, url, verbose, call = caller_env()) {
+  if (is.null(url)) {
+    check_string(path, "path", "the path of one file, or an address as `url`", call)
+    return(path.expand(path))
+  }
+  check_string(url, "url", "the address of one file, or NULL", call)
+  dataset_file(path, utils::URLdecode(sub("[?#].*$", "", basename(url))), url, verbose, call = call)
+}
+
+# Drops the cells whose values are all zero, with all that belongs to them. `file` is where they came from.
+drop_empty_cells <- function(x, file, call = caller_env()) {
+  # Errors of reading would lose their class to the dispatch of assay().
+  force(x)
+  keep_cells(x, Matrix::colSums(SummarizedExperiment::assay(x, 1L) != 0) > 0, "they have no counts", file, call)
+}
+
+keep_cells <- function(x, kept, reason, file, call) {
+  if (all(kept) && length(kept)) {
+    return(x)
+  }
+  if (!any(kept)) {
+    abort_neuralee(
+      "file_format", sprintf("Of the %d cells in %s none is left: %s.", length(kept), describe(file), reason),
+      "Look whether the file is the right one, and whether genes and cells were chosen rightly.",
+      call = call
+    )
+  }
+  rlang::inform(
+    sprintf("%d of %d cells removed: %s.", sum(!kept), length(kept), reason),
+    class = "neuralee_message_removed"
+  )
+  x[, kept]
+}
+
+# The genes that a loader is asked for: by name, place or TRUE and FALSE, or the most variable ones.
+choose_genes <- function(x, n, subset, file, call = caller_env()) {
+  force(x)
+  if (!is.null(n) && !is.null(subset)) {
+    abort_neuralee(
+      "input", "Both `new_n_genes` and `subset_genes` are given.", "Give one of them.",
+      call = call
+    )
+  }
+  if (is.null(n) && is.null(subset)) {
+    return(x)
+  }
+  chosen <- if (is.null(subset)) {
+    n <- check_count(n, "new_n_genes", min = 1, call = call)
+    most_variable(x, n, call)
+  } else {
+    genes_by_any(x, subset, call)
+  }
+  drop_empty_cells(x[chosen, ], file, call)
+}
+
+# Numbers of the genes of largest variance, in descending order.
+most_variable <- function(x, n, call) {
+  values <- SummarizedExperiment::assay(x, 1L)
+  variable_genes(values, n, "columns", resolve_threads(NULL), call) %||% seq_len(nrow(x))
+}
+
+genes_by_any <- function(x, subset, call) {
+  wanted <- sprintf("names of genes, numbers from 1 to %d, or TRUE or FALSE for each gene", nrow(x))
+  if (is.character(subset) || is.factor(subset)) {
+    return(find_genes(rownames(x), subset, "The genes of the file carry no names", call, "subset_genes"))
+  }
+  places <- if (is.logical(subset) && length(subset) == nrow(x) && !anyNA(subset)) which(subset) else subset
+  sound <- is.numeric(places) && !is.object(places) && length(places) && all(is.finite(places)) &&
+    all(places == floor(places)) && all(places >= 1 & places <= nrow(x)) && !anyDuplicated(places)
+  if (!sound) refuse_argument(subset, "subset_genes", paste(wanted, "- each once, and at least one"), call)
+  as.integer(places)
+}
+
+# The answer of the reader of text tables, with lines above the table and columns of text as they are.
+read_text_table <- function(file, genes_in_rows, sep, header, verbose, label, above = 0L, text_columns = 0L,
+                            call = caller_env()) {
+  progress <- progress_reporter(verbose, label)
+  as_published(rust_call(
+    rs_read_csv(path_for_rust(file), genes_in_rows, sep, header, TRUE, above, text_columns, progress), call
+  ), call)
+}
+
+# Errors of a reader as those of the function that the user called. A published file is no matter of the
+# reader's arguments, which its remedies speak of.
+as_published <- function(expr, call) {
+  withCallingHandlers(with_call(expr, call), neuralee_error_file_format = function(condition) {
+    abort_neuralee(
+      "file_format", condition$message,
+      "The file is damaged, incomplete or another one: give it as it was published.",
+      call = call
+    )
+  })
+}
+
+# A container with sparse counts, whatever their share of zeros is.
+sparse_experiment <- function(counts, genes, cells) {
+  x <- as_experiment(counts, "counts", genes, cells)
+  SummarizedExperiment::assay(x, "counts") <- as_sparse_columns(SummarizedExperiment::assay(x, "counts"))
+  x
+}
+
+table_of <- function(columns, names) {
+  frame <- S4Vectors::make_zero_col_DFrame(length(names))
+  for (name in names(columns)) frame[[name]] <- columns[[name]]
+  rownames(frame) <- names
+  frame
+}
+
+# Columns of the cells that a file must have.
+require_columns <- function(table, columns, file, what, call = caller_env()) {
+  lost <- setdiff(columns, colnames(table))
+  if (length(lost)) {
+    abort_neuralee(
+      "file_format", sprintf("%s has no %s %s.", describe(file), what, list_some(lost)),
+      there_are(colnames(table), "It has none at all."),
+      call = call
+    )
+  }
+}
+
+# Places of the cells as a reduced dimension.
+place_cells <- function(x, first, second, name = "spatial", columns = c("x_coord", "y_coord")) {
+  places <- cbind(as.numeric(first), as.numeric(second))
+  dimnames(places) <- list(colnames(x), columns)
+  SingleCellExperiment::reducedDim(x, name) <- places
+  x
+}
