@@ -250,8 +250,11 @@ there_are <- function(names, none = "There are none.", remedy = NULL) {
 refuse_seurat <- function(x, call = caller_env()) {
   if (inherits(x, "Seurat")) {
     abort_neuralee(
-      "input", "Seurat objects are not supported by this version.",
-      "Turn it into a SingleCellExperiment first: Seurat::as.SingleCellExperiment(object).",
+      "input", "This function does not take Seurat objects.",
+      paste(
+        "To embed one use RunEE() or RunNeuralEE(); for the rest turn it into a SingleCellExperiment:",
+        "Seurat::as.SingleCellExperiment(object)."
+      ),
       call = call
     )
   }

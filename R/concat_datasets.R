@@ -211,7 +211,7 @@ check_entries <- function(entries, name, call) {
         "The assay %s would have %s values that are not 0; a sparse matrix holds %s.", describe(name),
         format(sum(entries), big.mark = ","), format(.Machine$integer.max, big.mark = ",")
       ),
-      "Choose genes or cells first, or leave the values on disk (`on_disk` of read_h5ad()).",
+      "Choose genes or cells first, or leave the values on disk (`on_disk` of the function that reads them).",
       call = call
     )
   }

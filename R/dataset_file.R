@@ -1,9 +1,11 @@
 # The path of one file of a data set on this machine. `path` is the user's: the file itself, or a folder
 # that holds it under `name`; where it is NULL, the file is downloaded from `url` and kept. A data set of several
 # files (`alone = FALSE`) takes a folder only.
-dataset_file <- function(path, name, url, verbose, alone = TRUE, call = caller_env()) {
+# `bytes`, `md5` and `sha256` are of the file that can be downloaded, where they are known.
+dataset_file <- function(path, name, url, verbose, alone = TRUE, call = caller_env(), bytes = NULL, md5 = NULL,
+                         sha256 = NULL) {
   if (is.null(path)) {
-    return(download_file(url, name, verbose, call))
+    return(download_file(url, name, verbose, call, bytes, md5, sha256))
   }
   check_string(path, "path", sprintf("the path of the file %s, of a folder that holds it, or NULL", name), call)
   path <- path.expand(path)
@@ -16,9 +18,4 @@ dataset_file <- function(path, name, url, verbose, alone = TRUE, call = caller_e
     )
   }
   path
-}
-
-# Downloads `url` once and keeps it in the cache of BiocFileCache.
-download_file <- function(url, name, verbose, call = caller_env()) {
-  abort_neuralee("input", "Downloads are not built in yet.", sprintf("Download <%s> and give `path`.", url), call = call)
 }

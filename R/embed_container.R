@@ -131,13 +131,13 @@ chosen_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
   if (is_delayed(x) && ntop >= nrow(x)) NULL else variable_genes(x, ntop, "columns", threads, call)
 }
 
-find_rows <- function(x, subset_row, call = caller_env()) {
+find_rows <- function(x, subset_row, name = "subset_row", call = caller_env()) {
   n <- nrow(x)
   if (is.character(subset_row)) {
     rows <- match(subset_row, rownames(x))
     if (anyNA(rows)) {
       abort_neuralee(
-        "input", sprintf("`subset_row` names rows that are not there: %s.", list_some(subset_row[is.na(rows)])),
+        "input", sprintf("`%s` names rows that are not there: %s.", name, list_some(subset_row[is.na(rows)])),
         there_are(rownames(x), "The rows of `x` carry no names."), call = call
       )
     }
@@ -148,7 +148,7 @@ find_rows <- function(x, subset_row, call = caller_env()) {
   }
   if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n | rows != trunc(rows))) {
     abort_neuralee(
-      "input", sprintf("`subset_row` must name rows, number them from 1 to %d or be logical of that length.", n),
+      "input", sprintf("`%s` must name rows, number them from 1 to %d or be logical of that length.", name, n),
       call = call
     )
   }

@@ -210,16 +210,17 @@ sources_there <- function(sce) {
   )
 }
 
+quality_measures <- c(
+  neighborhood_preservation = "neighborhood preservation",
+  trustworthiness = "trustworthiness",
+  auc_rnx = "area under R_NX",
+  distance_correlation = "distance correlation",
+  label_accuracy = "label accuracy"
+)
+
 #' @export
 print.neuralee_quality <- function(x, ...) {
-  measures <- c(
-    neighborhood_preservation = "neighborhood preservation",
-    trustworthiness = "trustworthiness",
-    auc_rnx = "area under R_NX",
-    distance_correlation = "distance correlation",
-    label_accuracy = "label accuracy"
-  )
-  if (!all(c("n", "k", "compared", names(measures)) %in% names(x))) {
+  if (!all(c("n", "k", "compared", names(quality_measures)) %in% names(x))) {
     return(NextMethod())
   }
   if (nrow(x) != 1L) {
@@ -229,9 +230,9 @@ print.neuralee_quality <- function(x, ...) {
     "Embedding of %s cells, k = %d%s; 1 is perfect\n", format(x$n, big.mark = ","), x$k,
     if (x$compared < x$n) sprintf(" (from %s cells)", format(x$compared, big.mark = ",")) else ""
   ))
-  for (measure in names(measures)) {
+  for (measure in names(quality_measures)) {
     if (!is.na(x[[measure]])) {
-      cat(sprintf("  %-27s %.4f\n", measures[[measure]], x[[measure]]))
+      cat(sprintf("  %-27s %.4f\n", quality_measures[[measure]], x[[measure]]))
     }
   }
   invisible(x)

@@ -35,13 +35,15 @@ model_of <- function(object, name = "object", call = caller_env()) {
     object$model
   } else if (inherits(object, "reduced.dim.matrix")) {
     attr(object, "model")
+  } else if (inherits(object, "DimReduc")) {
+    SeuratObject::Misc(object, "model")
   } else {
     object
   }
   if (!inherits(model, "neuralee_model") || !is.list(model) || !is.raw(model$bytes)) {
     abort_neuralee(
       "input", sprintf("`%s` is %s, which holds no model.", name, describe(object)),
-      "Give a fit of neuralee(), a model that load_neuralee() read, or a reduction of runNeuralEE().",
+      "Give a fit of neuralee(), a model that load_neuralee() read, or a reduction of runNeuralEE() or RunNeuralEE().",
       call = call
     )
   }

@@ -3,10 +3,11 @@
 #' Draws the loss E, and below it the norm of its gradient on a logarithmic scale, against the iterations
 #' or the seconds.
 #'
-#' @param object A fit of [ee()], a reduction that [calculateEE()] returned, a
-#'   SingleCellExperiment with one, or a trace: a data frame with the columns `iteration`,
+#' @param object A fit of [ee()] or [neuralee()], a reduction that [calculateEE()] returned, a
+#'   SingleCellExperiment or Seurat object with one, or a trace: a data frame with the columns `iteration`,
 #'   `loss`, `gradient_norm` and `seconds`.
-#' @param dimred Name or number of the reduction of a SingleCellExperiment.
+#' @param dimred Name or number of the reduction of a container; `NULL` for `"EE"`, else `"NeuralEE"` (in a
+#'   Seurat object `"ee"`, else `"neuralee"`).
 #' @param against `"iteration"` or `"seconds"`.
 #' @param log_loss Draw the logarithm of E too? It shows late progress that the fall of the
 #'   first iterations hides.
@@ -17,7 +18,7 @@
 #' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 50, verbose = FALSE)
 #' plot_trace(fit)
 #' @export
-plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds"), log_loss = FALSE) {
+plot_trace <- function(object, dimred = NULL, against = c("iteration", "seconds"), log_loss = FALSE) {
   against <- match_choice(against, "against", c("iteration", "seconds"))
   check_flag(log_loss, "log_loss")
   trace <- trace_of(object, dimred)
@@ -44,8 +45,12 @@ plot_trace <- function(object, dimred = "EE", against = c("iteration", "seconds"
 trace_columns <- c("iteration", "loss", "gradient_norm", "seconds")
 
 trace_of <- function(object, dimred, call = caller_env()) {
-  refuse_seurat(object, call)
-  trace <- if (methods::is(object, "SingleCellExperiment")) {
+  dimred <- map_to_draw(object, dimred, call)
+  trace <- if (inherits(object, "Seurat")) {
+    seurat_reduction(object, dimred, call)
+    reductions <- SeuratObject::Reductions(object)
+    SeuratObject::Misc(object[[if (is.numeric(dimred)) reductions[[dimred]] else dimred]], "trace")
+  } else if (methods::is(object, "SingleCellExperiment")) {
     # The attribute sits on the stored matrix, not on a plain copy of it.
     reduction_of(object, dimred, call = call)
     attr(SingleCellExperiment::reducedDim(object, dimred), "trace")
@@ -60,7 +65,8 @@ trace_of <- function(object, dimred, call = caller_env()) {
     !all(vapply(trace[trace_columns], is.numeric, NA))) {
     abort_neuralee(
       "input", "`object` carries no trace of an optimisation.",
-      "Give a fit of ee() or neuralee(), or a reduction that runEE() or runNeuralEE() made.", call = call
+      "Give a fit of ee() or neuralee(), or a reduction that runEE(), runNeuralEE(), RunEE() or RunNeuralEE() made.",
+      call = call
     )
   }
   trace

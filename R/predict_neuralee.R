@@ -9,7 +9,7 @@
 #' the same kind (counts, logarithms, scaled values) as in training. The preprocessing that was learned in training is applied. A DelayedMatrix is
 #' read block by block.
 #'
-#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that [runNeuralEE()] stored.
+#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
 #'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object.
 #' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
@@ -51,6 +51,10 @@ predict.reduced.dim.matrix <- predict.neuralee_fit
 #' @rdname predict.neuralee_fit
 #' @export
 predict.neuralee_model <- predict.neuralee_fit
+
+#' @rdname predict.neuralee_fit
+#' @export
+predict.DimReduc <- predict.neuralee_fit
 
 check_predict_dots <- function(given, call = caller_env()) {
   known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))
@@ -254,33 +258,4 @@ with_loadings_hint <- function(expr, source) {
 # A name or number that a model keeps as text.
 as_entry <- function(text) {
   if (is.null(text) || !grepl("^\\[\\[[0-9]+\\]\\]$", text)) text else as.integer(gsub("[][]", "", text))
-}
-
-seurat_layer <- function(x, layer, call) {
-  rlang::check_installed("SeuratObject", "to take the cells of a Seurat object.")
-  if (identical(layer, "logcounts")) layer <- "data"
-  tryCatch(
-    if (utils::packageVersion("SeuratObject") >= "5.0.0") {
-      SeuratObject::GetAssayData(x, layer = layer)
-    } else {
-      SeuratObject::GetAssayData(x, slot = layer)
-    },
-    error = function(e) {
-      abort_neuralee(
-        "input", sprintf("The Seurat object has no layer %s that can be taken: %s", entry(layer), conditionMessage(e)),
-        "Set assay.type = \"counts\" or \"data\"; join split layers first (JoinLayers()).", call = call
-      )
-    }
-  )
-}
-
-seurat_reduction <- function(x, dimred, call) {
-  rlang::check_installed("SeuratObject", "to take the cells of a Seurat object.")
-  names <- SeuratObject::Reductions(x)
-  if (!is_entry(dimred, names, length(names))) {
-    abort_neuralee(
-      "input", sprintf("There is no reduction %s.", entry(dimred)), there_are(names, remedy = "Set dimred"), call = call
-    )
-  }
-  SeuratObject::Embeddings(x[[if (is.numeric(dimred)) names[[dimred]] else dimred]])
 }

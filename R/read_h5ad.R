@@ -86,11 +86,12 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   )
 }
 
-require_hdf5array <- function(installed = requireNamespace("HDF5Array", quietly = TRUE), call = caller_env()) {
+require_hdf5array <- function(installed = requireNamespace("HDF5Array", quietly = TRUE), call = caller_env(),
+                              purpose = "`on_disk = TRUE`", otherwise = ", or leave `on_disk` out") {
   if (!installed) {
     abort_neuralee(
-      "input", "`on_disk = TRUE` needs the package HDF5Array, which is not installed.",
-      "Run BiocManager::install(\"HDF5Array\"), or leave `on_disk` out.",
+      "input", sprintf("%s needs the package HDF5Array, which is not installed.", purpose),
+      sprintf("Run BiocManager::install(\"HDF5Array\")%s.", otherwise),
       call = call
     )
   }

@@ -12,6 +12,8 @@
 #' @param x Logarithms of counts or other values, in units that the result forgets: a
 #'   numeric matrix, sparse matrix, DelayedMatrix or data frame of numbers with at least 2
 #'   cells in rows, or a SummarizedExperiment or SingleCellExperiment with cells in columns.
+#' @param like What `standard_scale()` returned for other cells: their means and deviations are used, so that new
+#'   cells come to the same scale. The genes must be the same, by name where both have names, else by number.
 #' @return For a matrix, a double matrix (DelayedMatrix for a DelayedMatrix) of the same
 #'   shape and names, in units of standard deviations. As with [base::scale()], its
 #'   attributes `scaled:center` and `scaled:scale` hold what was subtracted from and divided
@@ -19,8 +21,8 @@
 #'   assay `name`.
 #' @section Errors:
 #' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
-#' first cell and gene); `neuralee_error_input` for fewer than 2 cells or no gene, for data
-#' that are no numbers, and for an assay that is not there.
+#' first cell and gene); `neuralee_error_input` for fewer than 2 cells (without `like`) or no gene, for data
+#' that are no numbers, for an assay that is not there, and for `like` without its attributes or of other genes.
 #' @references
 #' The rule for constant genes is that of scikit-learn's StandardScaler: Pedregosa F et al.
 #' (2011). Scikit-learn: machine learning in Python. *Journal of Machine Learning
@@ -30,24 +32,33 @@
 #' scaled <- standard_scale(x)
 #' round(colMeans(scaled), 12)
 #' attr(scaled, "scaled:scale")
+#' new <- log_shift(matrix(rpois(30, 3), 5))
+#' standard_scale(new, like = scaled)
 #' @export
 standard_scale <- function(x, ...) UseMethod("standard_scale")
 
 #' @rdname standard_scale
 #' @export
-standard_scale.default <- function(x, ..., threads = NULL) {
+standard_scale.default <- function(x, ..., like = NULL, threads = NULL) {
   check_no_dots(...)
-  scale_genes(x, "rows", resolve_threads(threads), environment())
+  threads <- resolve_threads(threads)
+  if (is.null(like)) scale_genes(x, "rows", threads, environment()) else scale_like(x, like, "rows", environment())
 }
 
 #' @rdname standard_scale
 #' @export
 standard_scale.SummarizedExperiment <- function(x, ..., assay.type = "logcounts", name = "scaled",
-                                                threads = NULL) {
+                                                like = NULL, threads = NULL) {
   check_no_dots(...)
   name <- check_name(name, "name")
   threads <- resolve_threads(threads)
-  scaled <- scale_genes(assay_of(x, assay.type), "columns", threads, environment())
+  values <- assay_of(x, assay.type)
+  if (methods::is(like, "SummarizedExperiment")) like <- assay_of(like, name)
+  scaled <- if (is.null(like)) {
+    scale_genes(values, "columns", threads, environment())
+  } else {
+    scale_like(values, like, "columns", environment())
+  }
   SummarizedExperiment::assay(x, name, withDimnames = FALSE) <- scaled
   x
 }
@@ -69,5 +80,52 @@ scale_genes <- function(x, cells, threads, call) {
   genes <- if (cells == "rows") colnames(x) else rownames(x)
   attr(scaled, "scaled:center") <- rlang::set_names(by$centre, genes)
   attr(scaled, "scaled:scale") <- rlang::set_names(by$scale, genes)
+  scaled
+}
+
+# By the means and deviations of other cells.
+scale_like <- function(x, like, cells, call) {
+  centre <- attr(like, "scaled:center")
+  scale <- attr(like, "scaled:scale")
+  if (!is.numeric(centre) || !is.numeric(scale) || length(centre) != length(scale)) {
+    abort_neuralee(
+      "input", "`like` has no attributes \"scaled:center\" and \"scaled:scale\".",
+      "Give what standard_scale() returned; its attributes vanish on subsetting.",
+      call = call
+    )
+  }
+  if (is_delayed(x)) check_delayed_type(x, "x", call) else x <- as_number_matrix(x, "x", call)
+  genes <- if (cells == "rows") colnames(x) else rownames(x)
+  n_genes <- dim(x)[[if (cells == "rows") 2L else 1L]]
+  if (!is.null(genes) && !is.null(names(centre))) {
+    missing <- setdiff(genes, names(centre))
+    if (length(missing)) {
+      abort_neuralee(
+        "input", sprintf("`like` has no gene %s.", list_some(missing)), "Keep the genes of `like` in `x`.",
+        call = call
+      )
+    }
+    if (!identical(genes, names(centre))) {
+      at <- match(genes, names(centre))
+      centre <- centre[at]
+      scale <- scale[at]
+    }
+  } else if (n_genes != length(centre)) {
+    abort_neuralee(
+      "input", sprintf("`x` has %d genes, but `like` was made of %d.", n_genes, length(centre)),
+      "Give the same genes in the same order, or both with names.",
+      call = call
+    )
+  }
+  if (!is_delayed(x)) check_finite(x, "x", cells, call)
+  # Arithmetic with a vector runs along the rows.
+  if (is_delayed(x)) {
+    scaled <- if (cells == "rows") t((t(x) - centre) / scale) else (x - centre) / scale
+  } else {
+    x <- as.matrix(x)
+    scaled <- if (cells == "rows") sweep(sweep(x, 2L, centre), 2L, scale, "/") else (x - centre) / scale
+  }
+  attr(scaled, "scaled:center") <- rlang::set_names(centre, genes)
+  attr(scaled, "scaled:scale") <- rlang::set_names(scale, genes)
   scaled
 }

@@ -1,5 +1,6 @@
-# Writes LICENSE.note and inst/AUTHORS: the Rust crates that the library contains, their
-# licences and authors, from cargo's metadata. `make authors` runs it.
+# Writes inst/AUTHORS and the last section of LICENSE.note: the Rust crates that the library
+# contains, their licences and authors, from cargo's metadata. `make authors` runs it. The
+# sections before are written by hand and kept.
 metadata <- jsonlite::fromJSON(
   paste(system2("cargo", c(
     "metadata", "--format-version", "1", "--locked", "--manifest-path", "src/rust/Cargo.toml",
@@ -30,7 +31,11 @@ lines <- vapply(crates, function(crate) {
   licence <- if (is.null(crate$license)) paste("see its file", crate$license_file) else crate$license
   sprintf("%s %s: %s", crate$name, crate$version, licence)
 }, "")
+note <- readLines("LICENSE.note")
+heading <- which(note == "5. Rust crates")
+stopifnot("LICENSE.note has no section 5" = length(heading) == 1L)
 writeLines(c(
+  note[seq_len(heading)], "",
   "The compiled library of this package contains the Rust crates below (on each system",
   "those that it needs), under the licence that follows each name. Where several are",
   "joined by OR or a slash, this package uses them under MIT where it is among them.",

@@ -48,7 +48,34 @@ test_that("a container gains a dense assay with genes in rows", {
   expect_equal(as.matrix(found), expected, ignore_attr = TRUE)
 })
 
+test_that("new cells come to the scale of others", {
+  x <- log_shift(golden_counts())
+  colnames(x) <- sprintf("g%d", 1:120)
+  whole <- standard_scale(x)
+  again <- whole[1:20, ]
+  expect_equal(standard_scale(x[1:20, ], like = whole), again, ignore_attr = TRUE)
+  expect_equal(attribute_values(standard_scale(x[1, , drop = FALSE], like = whole)), attribute_values(whole))
+  expect_equal(standard_scale(sparse(x[1:20, ]), like = whole), again, ignore_attr = TRUE)
+  expect_equal(as.matrix(standard_scale(delayed(x[1:20, ]), like = whole)), again, ignore_attr = TRUE)
+  # By name where there are names.
+  expect_equal(standard_scale(x[1:20, 120:3], like = whole), again[, 120:3], ignore_attr = TRUE)
+  expect_equal(standard_scale(unname(x[1:20, ]), like = whole), unname(again), ignore_attr = TRUE)
+  sce <- log_shift(counts_sce())
+  scaled <- standard_scale(sce)
+  expect_equal(
+    SummarizedExperiment::assay(standard_scale(sce[, 1:20], like = scaled), "scaled"),
+    SummarizedExperiment::assay(scaled, "scaled")[, 1:20],
+    ignore_attr = TRUE
+  )
+})
+
 test_that("bad input is refused", {
+  whole <- standard_scale(log_shift(golden_counts()))
+  expect_refused(standard_scale(golden_counts(), like = whole[1:5, ]), "input", "vanish on subsetting")
+  expect_refused(standard_scale(golden_counts()[, 1:5], like = whole), "input", "5 genes, but `like` was made of 120")
+  named <- standard_scale(cbind(a = 1:3, b = 3:1))
+  expect_refused(standard_scale(cbind(a = 1, z = 2), like = named), "input", "no gene \"?z")
+  expect_refused(standard_scale(cbind(a = 1, b = NA), like = named), "not_finite", "row 1 .*column 2")
   x <- matrix(c(1, 2, 3, NaN), 2)
   expect_refused(standard_scale(x), "not_finite", "row 2 .*column 2")
   expect_refused(standard_scale(delayed(x)), "not_finite", "row 2 .*column 2")

@@ -47,7 +47,32 @@ test_that("a container keeps its genes in order of variance", {
   expect_identical(SummarizedExperiment::assayNames(found), c("counts", "logcounts"))
 })
 
+test_that("a gene whose variance stands out from genes of its mean comes first by trend", {
+  # Poisson counts with means from 0.1 to 30, whose variance is their mean, and one gene that has more.
+  set.seed(1)
+  means <- exp(seq(log(0.1), log(30), length.out = 200))
+  x <- vapply(means, function(mean) rpois(500, mean), numeric(500))
+  x[, 60] <- rpois(500, means[[60]] * rep(c(0, 0, 3), length.out = 500))
+  colnames(x) <- sprintf("g%d", 1:200)
+  logs <- log_shift(x)
+  expect_false("g60" %in% colnames(subsample_genes(logs, 3)))
+  found <- subsample_genes(logs, 3, by = "trend")
+  expect_identical(colnames(found)[[1L]], "g60")
+  expect_identical(colnames(subsample_genes(sparse(logs), 3, by = "trend")), colnames(found))
+  sce <- SingleCellExperiment::SingleCellExperiment(list(logcounts = t(logs)))
+  expect_identical(rownames(subsample_genes(sce, 3, by = "trend")), colnames(found))
+})
+
+test_that("genes without variance come last by trend", {
+  x <- cbind(log_shift(golden_counts()), 7)
+  found <- subsample_genes(x, 120, by = "trend")
+  expect_false(any(apply(found, 2L, function(gene) all(gene == 7))))
+})
+
 test_that("bad input is refused", {
+  expect_refused(subsample_genes(golden_counts(), 3, by = "loess"), "input", "variance.*trend")
+  expect_refused(subsample_genes(standard_scale(golden_counts()), 3, by = "trend"), "input", "logarithm of the mean")
+  expect_refused(subsample_genes(golden_counts()[, 1:8], 3, by = "trend"), "input", "too few for a trend")
   x <- golden_counts()
   for (n in list(0, 1.5, NA, "3", NULL, c(1, 2))) {
     expect_refused(subsample_genes(x, n), "input", "`n`")

@@ -1,0 +1,251 @@
+# Values, reductions and neighbours of Seurat objects, of versions 4 and 5, and reductions for them.
+
+require_seurat_object <- function(call) {
+  with_call(
+    if (!requireNamespace("SeuratObject", quietly = TRUE)) {
+      abort_neuralee("input", "Seurat objects need the package SeuratObject, which is not installed.",
+        "Install it: install.packages(\"SeuratObject\").")
+    },
+    call
+  )
+}
+
+# A matrix of features x cells from a Seurat object or one of its assays.
+seurat_layer <- function(x, layer, call) {
+  require_seurat_object(call)
+  if (identical(layer, "logcounts")) layer <- "data"
+  refuse_split_layers(x, layer, call)
+  tryCatch(
+    if (utils::packageVersion("SeuratObject") >= "5.0.0") {
+      SeuratObject::GetAssayData(x, layer = layer)
+    } else {
+      SeuratObject::GetAssayData(x, slot = layer)
+    },
+    error = function(e) {
+      abort_neuralee(
+        "input", sprintf("The Seurat object has no layer %s that can be taken: %s", entry(layer), conditionMessage(e)),
+        "Take layer \"counts\", \"data\" or, after ScaleData(), \"scale.data\".", call = call
+      )
+    }
+  )
+}
+
+# In Seurat 5 a layer may be split, a part for each batch, as "data.1", "data.2".
+refuse_split_layers <- function(x, layer, call) {
+  if (inherits(x, "Seurat")) x <- x[[SeuratObject::DefaultAssay(x)]]
+  if (!inherits(x, "StdAssay")) {
+    return(invisible())
+  }
+  layers <- getExportedValue("SeuratObject", "Layers")(x)
+  parts <- layers[startsWith(layers, paste0(layer, "."))]
+  if (!layer %in% layers && length(parts)) {
+    abort_neuralee(
+      "input", sprintf("The layer %s is split into %s.", entry(layer), list_some(parts)),
+      "Join the parts first: object[[\"RNA\"]] <- JoinLayers(object[[\"RNA\"]]).", call = call
+    )
+  }
+}
+
+seurat_reduction <- function(x, dimred, call) {
+  SeuratObject::Embeddings(dim_reduc_of(x, dimred, "dimred", call))
+}
+
+dim_reduc_of <- function(x, dimred, argument, call) {
+  require_seurat_object(call)
+  names <- SeuratObject::Reductions(x)
+  if (!is_entry(dimred, names, length(names))) {
+    abort_neuralee(
+      "input", sprintf("There is no reduction %s.", entry(dimred)),
+      there_are(names, "There are none yet: run RunPCA() first.", paste("Set", argument)), call = call
+    )
+  }
+  x[[if (is.numeric(dimred)) names[[dimred]] else dimred]]
+}
+
+# What RunEE() and RunNeuralEE() share. `house` is that of calculateEE() or calculateNeuralEE().
+
+# A map of `x`, cells in rows, as a DimReduc. `source` says what of the object `x` is, for predict(); `neighbors` may be
+# a function of `x`.
+embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key, verbose, ..., neighbors = NULL,
+                         source = NULL, steps = NULL, global = FALSE) {
+  call <- house$call
+  require_seurat_object(call)
+  d <- check_dimension(n.components, "n.components", call = call)
+  seed <- check_seed(seed.use, "seed.use", call = call)
+  check_flag(verbose, "verbose", call = call)
+  check_reduction_key(reduction.key, call)
+  check_seurat_dots(house, list(...), call)
+  if (is.null(rownames(x))) {
+    abort_neuralee("input", "The cells have no names, which Seurat needs.", "Give `object` row names.", call = call)
+  }
+  if (is.function(neighbors)) neighbors <- neighbors(x)
+  map <- embed_values(
+    house, x, source,
+    transposed = TRUE, steps = steps, ncomponents = d, seed = seed, verbose = verbose, neighbors = neighbors, ...
+  )
+  attributes <- attributes(map)
+  embeddings <- matrix(map, nrow(map), dimnames = list(rownames(x), paste0(reduction.key, seq_len(d))))
+  SeuratObject::CreateDimReducObject(
+    embeddings = embeddings, key = reduction.key, assay = assay %||% character(), global = global,
+    misc = attributes[intersect(c("loss", "trace", "timing", "params", "model"), names(attributes))]
+  )
+}
+
+check_reduction_key <- function(key, call) {
+  if (!is.character(key) || length(key) != 1L || is.na(key) || !grepl("^[A-Za-z][A-Za-z0-9]*_$", key)) {
+    refuse_argument(key, "reduction.key", "one key of letters and digits with an underscore at its end, such as \"EE_\"", call)
+  }
+}
+
+# Arguments that Seurat has its own names for are asked for by these.
+check_seurat_dots <- function(house, given, call) {
+  renamed <- c(d = "n.components", ncomponents = "n.components", seed = "seed.use", dimred = "reduction", assay.type = "layer")
+  names <- names(given) %||% rep("", length(given))
+  for (name in intersect(names, names(renamed))) {
+    abort_neuralee(
+      "input", sprintf("There is no argument `%s`.", name), sprintf("Did you mean `%s`?", renamed[[name]]), call = call
+    )
+  }
+  known <- setdiff(
+    c(names(house$formals), "BPPARAM"), c("x", "d", "seed", "verbose", "size", "preprocess", "keep", "...")
+  )
+  check_dot_names(names, known, call = call)
+}
+
+# The features of an assay, cells in rows, and the steps that lead to them.
+embed_seurat_assay <- function(house, x, features, layer, ..., assay = NULL) {
+  call <- house$call
+  require_seurat_object(call)
+  check_string(layer, "layer", "the name of a layer, such as \"data\"", call)
+  values <- seurat_layer(x, layer, call)
+  if (is.null(features)) {
+    features <- SeuratObject::VariableFeatures(x)
+    if (!length(features)) {
+      abort_neuralee(
+        "input", "There are no variable features in the assay, and no `features` are given.",
+        "Run FindVariableFeatures() first, or name the features.", call = call
+      )
+    }
+  }
+  rows <- find_rows(values, features, "features", call = call)
+  chosen <- values[rows, , drop = FALSE]
+  # Matrices of BPCells stay in files; what is embedded is read.
+  if (inherits(chosen, "IterableMatrix")) chosen <- methods::as(chosen, "dgCMatrix")
+  steps <- select_steps(no_steps(nrow(values), rownames(values), call), rows)
+  chosen <- as_number_matrix(chosen, "object", call)
+  embed_seurat(
+    house, dense_cells(Matrix::t(chosen), call = call), assay, ...,
+    source = list(assay.type = layer), steps = steps
+  )
+}
+
+embed_seurat_object <- function(house, object, dims, reduction, features, graph, nn.name, assay, layer, reduction.name,
+                                neighbors, ...) {
+  call <- house$call
+  require_seurat_object(call)
+  check_string(reduction.name, "reduction.name", "the name of the new reduction", call)
+  if (is.null(dims) == is.null(features)) {
+    abort_neuralee(
+      "input",
+      if (is.null(dims)) "Neither `dims` nor `features` are given." else "Both `dims` and `features` are given.",
+      paste(
+        "Give dims = 1:30 for dimensions of `reduction`, or features = VariableFeatures(object) for an assay. Both the attraction",
+        "and the repulsion are computed from them; `graph` and `nn.name` replace the search for neighbours alone."
+      ),
+      call = call
+    )
+  }
+  neighbors <- seurat_neighbors(object, graph, nn.name, neighbors, call)
+  if (!is.null(features)) {
+    assay <- seurat_assay(object, assay, call)
+    map <- embed_seurat_assay(house, object[[assay]], features, layer, ..., assay = assay, neighbors = neighbors)
+  } else {
+    input <- dim_reduc_of(object, reduction, "reduction", call)
+    coordinates <- SeuratObject::Embeddings(input)
+    columns <- chosen_dims(coordinates, dims, reduction, call)
+    steps <- select_steps(no_steps(ncol(coordinates), colnames(coordinates), call), columns)
+    map <- embed_seurat(
+      house, coordinates[, columns, drop = FALSE], assay %||% SeuratObject::DefaultAssay(input), ...,
+      source = list(dimred = reduction), steps = steps, global = TRUE, neighbors = neighbors
+    )
+  }
+  object[[reduction.name]] <- map
+  object
+}
+
+seurat_assay <- function(object, assay, call) {
+  assay <- assay %||% SeuratObject::DefaultAssay(object)
+  assays <- SeuratObject::Assays(object)
+  if (!is_entry(assay, assays, 0L)) {
+    abort_neuralee(
+      "input", sprintf("There is no assay %s.", entry(assay)), there_are(assays, remedy = "Set assay"), call = call
+    )
+  }
+  assay
+}
+
+chosen_dims <- function(coordinates, dims, reduction, call) {
+  if (!is.numeric(dims) || !length(dims) || anyNA(dims) || any(!dims %in% seq_len(ncol(coordinates)))) {
+    abort_neuralee(
+      "input", sprintf("`dims` must number some of the %d dimensions of \"%s\".", ncol(coordinates), reduction),
+      sprintf("Give for example dims = 1:%d.", min(30L, ncol(coordinates))), call = call
+    )
+  }
+  as.integer(dims)
+}
+
+# Neighbours that the object already has: lists, or for a graph a function that measures distances in the coordinates.
+seurat_neighbors <- function(object, graph, nn.name, neighbors, call) {
+  if (is.null(graph) && is.null(nn.name)) {
+    return(neighbors)
+  }
+  if (sum(!is.null(graph), !is.null(nn.name), !is.null(neighbors)) > 1L) {
+    abort_neuralee("input", "Neighbours are given more than once.", "Give one of `graph`, `nn.name` and `neighbors`.", call = call)
+  }
+  if (!is.null(nn.name)) {
+    there <- SeuratObject::Neighbors(object)
+    if (!is_entry(nn.name, there, 0L)) {
+      abort_neuralee(
+        "input", sprintf("There is no Neighbor object %s.", entry(nn.name)),
+        there_are(there, "Make one with FindNeighbors(return.neighbor = TRUE).", "Set nn.name"), call = call
+      )
+    }
+    return(object[[nn.name]])
+  }
+  there <- SeuratObject::Graphs(object)
+  if (!is_entry(graph, there, 0L)) {
+    abort_neuralee(
+      "input", sprintf("There is no graph %s.", entry(graph)),
+      there_are(there, "Make one with FindNeighbors().", "Set graph"), call = call
+    )
+  }
+  function(x) neighbors_of_graph(object[[graph]], x, graph, call)
+}
+
+# As many neighbours of each cell as the graph has of every cell, the nearest in `x`.
+neighbors_of_graph <- function(weights, x, graph, call) {
+  rows <- Matrix::drop0(Matrix::t(methods::as(methods::as(weights, "CsparseMatrix"), "generalMatrix")))
+  cell <- rep.int(seq_len(ncol(rows)), diff(rows@p))
+  other <- rows@i + 1L
+  kept <- cell != other
+  cell <- cell[kept]
+  other <- other[kept]
+  count <- tabulate(cell, nrow(x))
+  k <- min(count)
+  if (k < 2L) {
+    least <- which.min(count)
+    abort_neuralee(
+      "input", sprintf("The graph \"%s\" has %d neighbours of cell %s.", graph, k, rownames(x)[[least]]),
+      "Take a graph of nearest neighbours, such as \"RNA_nn\", or leave `graph` out: neighbours are then searched for.",
+      call = call
+    )
+  }
+  distance <- numeric(length(cell))
+  for (part in split(seq_along(cell), (seq_along(cell) - 1L) %/% 1000000L)) {
+    distance[part] <- sqrt(rowSums((x[cell[part], , drop = FALSE] - x[other[part], , drop = FALSE])^2))
+  }
+  order <- order(cell, distance, other)
+  nearest <- order[sequence(rep(k, length(count)), from = cumsum(c(1L, count[-length(count)])))]
+  shape <- function(values) matrix(values[nearest], length(count), k, byrow = TRUE)
+  list(index = shape(other), distance = shape(distance))
+}

@@ -1,0 +1,108 @@
+#' Elastic embedding of a Seurat object
+#'
+#' Embeds the cells of a Seurat object and keeps the map in it as a reduction, in the place and with the arguments of
+#' Seurat's `RunUMAP()`: `DimPlot()`, `FeaturePlot()` and what else takes a reduction go on working.
+#'
+#' The map is computed from dimensions of a reduction (`dims`) or from features of an assay (`features`). `graph`
+#' and `nn.name` replace the search for nearest neighbours, which decides where attraction acts, but
+#' not these coordinates, since the repulsion acts between all pairs of cells by their distances. The perplexity must lie below
+#' the number of neighbours that each cell has: `FindNeighbors(k.param = 20)` lists 19 others, which is enough for a
+#' perplexity of 6. From a graph (such as `"RNA_nn"`) as many neighbours are taken of each cell as all have, the nearest.
+#'
+#' Distances are Euclidean. Seurat's `RunUMAP()` takes `metric = "cosine"`, which [ee()] has as well.
+#'
+#' Objects of Seurat 4 and 5 are taken. A layer that Seurat 5 has split must be joined first.
+#'
+#' @param object A Seurat object; an assay; or a matrix with cells in rows (as for `RunUMAP()`).
+#' @param dims Which dimensions of `reduction` to embed, such as `1:30`.
+#' @param reduction Name of the reduction that `dims` refers to.
+#' @param features Names of features to embed instead; for an assay, `NULL` stands for its variable features.
+#' @param graph Name of a graph of nearest neighbours in the object to take neighbours from, or `NULL`.
+#' @param nn.name Name of a Neighbor object (`FindNeighbors(return.neighbor = TRUE)`) to take neighbours from, or `NULL`.
+#' @param assay Name of the assay; `NULL` for the default assay, with `dims` for that of the reduction.
+#' @param layer,slot Name of the layer (before Seurat 5: slot) for `features`. Take `"scale.data"` to bring features to unit variance.
+#' @param n.components Number of dimensions, 1 to 50.
+#' @param neighbors Neighbours found otherwise, as in [ee()].
+#' @param seed.use Seed, as `seed` of [ee()].
+#' @param reduction.name,reduction.key Name of the new reduction, and what its columns' names begin with.
+#' @param verbose Show progress?
+#' @param ... For [RunEE()], arguments of [ee()] such as `perplexity`, `lambda`, `maxit` or `threads`; for
+#'   [RunNeuralEE()], those of [neuralee()], such as `hidden` or `batch_size`.
+#' @return For a Seurat object, the object with the new reduction and the command in its log. Otherwise a `DimReduc`. The
+#'   loss E, the trace, the timing, the settings and (of NeuralEE) the model are in its `misc`:
+#'   `Misc(object[["ee"]], "trace")`. Reductions made from `dims` are global: they stay when their assay is removed.
+#' @section Errors:
+#' Those of [ee()] and [neuralee()]; `neuralee_error_input` where not exactly one of `dims` and `features` is given, for a reduction,
+#' assay, layer, feature, graph or Neighbor object that is not there (the message lists those there are), for
+#' a split layer, and for an argument that no function takes.
+#' @inherit ee references
+#' @seealso [predict()][predict.neuralee_fit], which places new cells by `object[["neuralee"]]`; [plot_embedding()]; [runEE()] for
+#'   SingleCellExperiment objects.
+#' @name seurat_RunEE
+#' @examplesIf requireNamespace("SeuratObject", quietly = TRUE)
+#' counts <- matrix(rpois(20 * 60, rep(c(1, 8), each = 10)), 20)
+#' dimnames(counts) <- list(paste0("gene", 1:20), paste0("cell", 1:60))
+#' object <- SeuratObject::CreateSeuratObject(methods::as(counts, "CsparseMatrix"))
+#' object <- RunEE(
+#'   object, features = rownames(object), layer = "counts", perplexity = 10, maxit = 30, verbose = FALSE
+#' )
+#' head(SeuratObject::Embeddings(object, "ee"))
+NULL
+
+#' @rdname seurat_RunEE
+#' @export
+RunEE <- function(object, ...) UseMethod("RunEE")
+
+#' @rdname seurat_RunEE
+#' @export
+RunEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L, reduction.key = "EE_",
+                          verbose = TRUE) {
+  house <- seurat_ee_house()
+  object <- seurat_matrix(object, house$call)
+  embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
+}
+
+#' @rdname seurat_RunEE
+#' @export
+RunEE.Assay <- function(object, ..., features = NULL, layer = slot, slot = "data", assay = NULL, n.components = 2L,
+                        seed.use = 42L, reduction.key = "EE_", verbose = TRUE) {
+  embed_seurat_assay(
+    seurat_ee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
+    reduction.key = reduction.key, verbose = verbose, ..., assay = assay
+  )
+}
+
+#' @rdname seurat_RunEE
+#' @export
+RunEE.StdAssay <- RunEE.Assay
+
+#' @rdname seurat_RunEE
+#' @export
+RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL, graph = NULL, nn.name = NULL,
+                         assay = NULL, layer = slot, slot = "data", n.components = 2L, neighbors = NULL,
+                         seed.use = 42L, verbose = TRUE, reduction.name = "ee", reduction.key = "EE_", ...) {
+  object <- embed_seurat_object(
+    seurat_ee_house(), object, dims, reduction, features, graph, nn.name, assay, layer, reduction.name, neighbors,
+    n.components = n.components, seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
+  )
+  # The log names the command by it.
+  assay <- SeuratObject::DefaultAssay(object[[reduction.name]])
+  SeuratObject::LogSeuratCommand(object)
+}
+
+seurat_ee_house <- function() {
+  house <- ee_house()
+  house$call <- quote(RunEE())
+  house
+}
+
+# Cells in rows, with names.
+seurat_matrix <- function(x, call) {
+  if (methods::is(x, "SummarizedExperiment")) {
+    abort_neuralee(
+      "input", sprintf("`object` is a %s.", class(x)[[1L]]),
+      "For a SingleCellExperiment use runEE() or runNeuralEE().", call = call
+    )
+  }
+  as_number_matrix(x, "object", call)
+}

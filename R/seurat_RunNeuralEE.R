@@ -1,0 +1,47 @@
+#' @rdname seurat_RunEE
+#' @export
+RunNeuralEE <- function(object, ...) UseMethod("RunNeuralEE")
+
+#' @rdname seurat_RunEE
+#' @export
+RunNeuralEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L,
+                                reduction.key = "NeuralEE_", verbose = TRUE) {
+  house <- seurat_neuralee_house()
+  object <- seurat_matrix(object, house$call)
+  embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
+}
+
+#' @rdname seurat_RunEE
+#' @export
+RunNeuralEE.Assay <- function(object, ..., features = NULL, layer = slot, slot = "data", assay = NULL,
+                              n.components = 2L, seed.use = 42L, reduction.key = "NeuralEE_", verbose = TRUE) {
+  embed_seurat_assay(
+    seurat_neuralee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
+    reduction.key = reduction.key, verbose = verbose, ..., assay = assay
+  )
+}
+
+#' @rdname seurat_RunEE
+#' @export
+RunNeuralEE.StdAssay <- RunNeuralEE.Assay
+
+#' @rdname seurat_RunEE
+#' @export
+RunNeuralEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL, graph = NULL, nn.name = NULL,
+                               assay = NULL, layer = slot, slot = "data", n.components = 2L, neighbors = NULL,
+                               seed.use = 42L, verbose = TRUE, reduction.name = "neuralee",
+                               reduction.key = "NeuralEE_", ...) {
+  object <- embed_seurat_object(
+    seurat_neuralee_house(), object, dims, reduction, features, graph, nn.name, assay, layer, reduction.name,
+    neighbors, n.components = n.components, seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
+  )
+  # The log names the command by it.
+  assay <- SeuratObject::DefaultAssay(object[[reduction.name]])
+  SeuratObject::LogSeuratCommand(object)
+}
+
+seurat_neuralee_house <- function() {
+  house <- neuralee_house()
+  house$call <- quote(RunNeuralEE())
+  house
+}
