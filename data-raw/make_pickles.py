@@ -104,24 +104,25 @@ def barcode(i):
 
 
 def pbmc_metadata():
-    """Cells of pbmc8k (0 to 7) and pbmc4k (6 to 11 of which 6 and 7 have the barcodes of two
-    cells of pbmc8k, and end with 11), without cell 2, whose place nothing takes, and with a
-    barcode that no matrix has."""
+    """Cells of pbmc8k (0 to 7) and of pbmc4k (6 to 11). 6 and 7 are barcodes of both, so that the
+    cells of pbmc4k end with 11, but 2 and 10 are missing here, and 99 is in no matrix."""
     first = [barcode(i) for i in (5, 0, 1, 99, 3, 4, 6, 7)]
     second = [barcode(6) + "1", barcode(8), barcode(7) + "1", barcode(11), barcode(9)]
-    index = first + second
+    index = pd.Index(first + second, name="x")
     n = len(index)
     place = np.arange(n)
     names = ["CD4 T cells", "B cells", "Other"]
-    raw = pd.DataFrame({"n_reads": place * 100.0, "n_genes": place + 200.0}, index=index)
+    raw = pd.DataFrame({"num_umi": place * 10, "mapped_reads": place / 8}, index=index)
+    batch = np.repeat([0, 1], [len(first), len(second)])
+    numbers = pd.Index(place + 1)
     return {
-        "barcodes": pd.DataFrame({"x": index}, index=index),
+        "design": pd.DataFrame({"(Intercept)": 1, "batchpbmc4k": batch, "WPC1": place * 1.0}, index=numbers),
+        "raw_qc": raw,
+        "qc_pc": np.column_stack([place * 1.0, -place]),
+        "normalized_qc": pd.DataFrame((raw / 10).to_numpy(), index=numbers, columns=raw.columns),
+        "barcodes": pd.DataFrame({"Unnamed: 0": place + 1}, index=index),
         "clusters": place % 3,
         "list_clusters": np.array(names, dtype=object),
-        "raw_qc": raw,
-        "normalized_qc": raw / 100,
-        "qc_pc": np.column_stack([place * 1.0, -place]),
-        "design": pd.DataFrame({"batch": np.repeat(["pbmc8k", "pbmc4k"], [len(first), n - len(first)])}, index=index),
     }
 
 
@@ -129,10 +130,9 @@ def brain_metadata():
     """Clusters, from 1, and quality of six cells in another order than the matrix has."""
     index = [barcode(i) for i in (3, 0, 5, 1, 4, 2)]
     place = np.arange(6)
-    return collections.OrderedDict(
-        clusters=pd.Series(place % 3 + 1, index=index, name="Cluster"),
-        raw_qc=pd.DataFrame({"reads": place * 10.0, "mapped": place / 8}, index=index),
-    )
+    raw = pd.DataFrame({"num_umi": place * 10, "mapped_reads": place / 8}, index=pd.Index(index, name="barcode"))
+    clusters = pd.DataFrame({"Cluster": place % 3 + 1}, index=pd.Index(index, name="Barcode"))
+    return {"raw_qc": raw.iloc[::-1], "clusters": clusters}
 
 
 def arrays():
@@ -151,6 +151,7 @@ def arrays():
         "nested": [[1, 2], ("a", None), None],
         "mixed": [True, 2.5, "x"],
         "nothing": None,
+        "ordered": collections.OrderedDict(a=1),
         "series": pd.Series([1.5, 2.5], index=["p", "q"], name="s"),
         "range": pd.RangeIndex(2, 8, 3),
         "complex": np.array([1j]),
