@@ -7,8 +7,9 @@
 #' Pickles of the protocols 0 to 5 are read, with the layouts that pandas has used since version 0.15. A
 #' data frame or a series becomes a data frame. Its index becomes row names; where labels repeat
 #' or are missing, it becomes the first column, called like the index or else `"index"`. Integers stay integers where R
-#' has them, and become numbers otherwise. `None`, `NaN`, `NaT` and pandas' `NA` become `NA`, categories become factors with
-#' their levels, and ordered ones ordered factors. Columns of dates, intervals and complex numbers are left out with a message.
+#' has them, and become numbers otherwise. `None`, `NaT` and pandas' `NA` become `NA` (`NaN` in columns of numbers),
+#' categories become factors with their levels, and ordered ones ordered factors. Columns of dates, intervals and
+#' complex numbers are left out with a message.
 #'
 #' An array with one index, or a list of single values, becomes a vector; an array with two indices a matrix; an array of
 #' records a data frame; and any other list and a dictionary a list.

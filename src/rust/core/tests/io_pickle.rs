@@ -232,6 +232,23 @@ fn arrays_lists_and_dictionaries_keep_their_values() {
         let mixed = Column::Text(texts(&[Some("True"), Some("2.5"), Some("x")]));
         assert_eq!(of("mixed"), Content::Values(mixed));
         assert_eq!(of("nothing"), Content::Nothing);
+        let one = Content::Values(integers(&[1]));
+        assert_eq!(of("ordered"), Content::Dict(vec![("a".to_owned(), one)]));
+        let unnamed = frame(of("unnamed"));
+        assert_eq!(unnamed.names, RowNames::Range { start: 0, step: 1 });
+        assert_eq!(unnamed.columns[0], named("0", integers(&[1, 2])));
+        assert_eq!(
+            unnamed.columns[1],
+            named("b", Column::Number(vec![0.5, 1.0]))
+        );
+        let factors = frame(of("factors"));
+        assert_eq!(factors.title.as_deref(), Some("f"));
+        match &factors.names {
+            RowNames::Labels(labels) => assert_eq!(as_text(labels), texts(&[Some("u"), None])),
+            range => panic!("{name}: {range:?}"),
+        }
+        let empty = frame(of("empty"));
+        assert_eq!((empty.rows, empty.columns.len()), (1, 0));
         let series = frame(of("series"));
         assert_eq!(series.columns, [named("s", Column::Number(vec![1.5, 2.5]))]);
         assert_eq!(of("range"), Content::Values(Column::Number(vec![2.0, 5.0])));
