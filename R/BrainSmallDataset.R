@@ -1,30 +1,31 @@
 #' Nine thousand brain cells
 #'
-#' Reads 9,128 cells from the brain of a mouse embryo (day 18) with 27,998 genes, the data set neuron_9k of 10x Genomics, with
-#' the clusters that Cell Ranger found and the quality of each cell as the authors of scVI published them.
+#' Reads 9,128 cells from the brain of a mouse embryo (day 18) with 27,998 genes, the data set neuron_9k of 10x
+#' Genomics, with the clusters that Cell Ranger found and the quality of each cell as the authors of scVI published
+#' them.
 #'
-#' Cells are matched with their annotation by barcode. Cells without annotation and barcodes that the matrix has not are left
-#' out with a message, as are cells without counts. All genes are kept; the original used 3,000 by variance, see
-#' [subsample_genes()], and had no gene names.
+#' Cells are matched with their annotation by barcode. Cells without annotation and barcodes that the matrix has not
+#' are left out with a message, as are cells without counts. All genes are kept; the original used 3,000 by variance,
+#' see [subsample_genes()], and had no gene names.
 #'
-#' The Bioconductor package TENxBrainData has the 1.3 million cells of which others of this kind are a part; see
-#' [BrainLargeDataset()].
+#' No Bioconductor package has these cells; TENxBrainData has 1.3 million of the same kind, see [BrainLargeDataset()].
 #'
 #' @section Files:
-#' With `path` a folder, it must hold neuron_9k, as `neuron_9k_filtered_gene_bc_matrices.tar.gz` or as a folder `neuron_9k` or
-#' `10X/neuron_9k` with `filtered_gene_bc_matrices.tar.gz` or the matrix in it, and one of
-#' * `brain_small_metadata.pickle`, a dictionary as scVI has it, with `clusters` and `raw_qc`, two data frames with barcodes as
-#'   index. It is read by [read_pickle()], which runs nothing;
-#' * `brain_small_metadata.csv`, a table with the columns `barcode`, `cluster` and any others with numbers, which are the quality.
+#' With `path` a folder, it must hold neuron_9k, as `neuron_9k_filtered_gene_bc_matrices.tar.gz` or as a folder
+#' `neuron_9k` or `10X/neuron_9k` with `filtered_gene_bc_matrices.tar.gz` or the matrix in it, and one of
+#' * `brain_small_metadata.pickle`, a dictionary as scVI has it, with `clusters` and `raw_qc`, two data frames with
+#'   barcodes as index. It is read by [read_pickle()], which runs nothing;
+#' * `brain_small_metadata.csv`, a table with the columns `barcode`, `cluster` and any others with numbers, which are
+#'   the quality.
 #'
 #' `path = NULL` downloads <https://github.com/YosefLab/scVI-data/raw/master/brain_small_metadata.pickle>, and
 #' the archive as in [Dataset10X()]. Their checksums are not known.
 #'
 #' @inheritParams Dataset10X
 #' @param path `NULL` to download the files, or a folder that holds them, see below.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse assay `counts`. `rowData` has `ID`
-#'   and `Symbol`; `colData` has `Barcode`, the factor `cluster` with Cell Ranger's numbers, which count from 1 (the original subtracted 1),
-#'   and the columns of `raw_qc`.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse assay `counts`.
+#'   `rowData` has `ID` and `Symbol`; `colData` has `Barcode`, the factor `cluster` with Cell Ranger's numbers, which
+#'   count from 1 (the original subtracted 1), and the columns of `raw_qc`.
 #' @section Errors:
 #' `neuralee_error_file_format` where a file is missing, damaged, or has not what is said above, and where no barcode is
 #' in the matrix; `neuralee_error_download` where a file cannot be had.
@@ -90,6 +91,7 @@ brain_metadata <- function(path, verbose, call) {
     clusters <- content
     quality <- content
   } else {
+    if (!is.list(content)) refuse_metadata(read$file, "holds no dictionary and no table", call)
     clusters <- content[["clusters"]]
     quality <- content[["raw_qc"]]
   }

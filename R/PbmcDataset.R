@@ -4,14 +4,14 @@ scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 
 #' Blood cells in two batches
 #'
-#' Reads 11,990 peripheral blood mononuclear cells (PBMCs) of one donor, in the two batches pbmc8k and pbmc4k of
-#' 10x Genomics, with the cell types and the quality of each cell as the authors of scVI published them, and the 3,346 genes
-#' for which they compared expression between cell types.
+#' Reads 11,990 peripheral blood mononuclear cells (PBMCs) of one donor, in the two batches pbmc8k and pbmc4k of 10x
+#' Genomics, with the cell types and the quality of each cell as the authors of scVI published them, and the 3,346
+#' genes for which they compared expression between cell types.
 #'
-#' Cells are matched with their annotation by barcode and batch. Both batches have 49 barcodes in common: the annotation
-#' calls the cells of pbmc4k with these barcodes by the barcode and a further 1 (`-11`), and they are left out, as in the original;
-#' the others belong to pbmc8k. (In the original they got the counts of pbmc4k, and a barcode that was missing
-#' from the matrix shifted the cell types of all cells after it.) Barcodes that their batch has not are left
+#' Cells are matched with their annotation by barcode and batch. The annotation calls 49 cells by a barcode with a
+#' further 1 behind it (`-11`), in all likelihood those of pbmc4k whose barcode pbmc8k has too; they are left out, as
+#' in the original. (There, the cells of pbmc8k with these barcodes got the counts of pbmc4k, and a barcode that was
+#' missing from the matrix shifted the cell types of all cells after it.) Barcodes that their batch has not are left
 #' out with a message, as are genes that the matrix has not and cells without counts.
 #'
 #' The Bioconductor package TENxPBMCData has the counts (`"pbmc8k"`, `"pbmc4k"`) without this annotation.
@@ -21,24 +21,26 @@ scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 #' * pbmc8k and pbmc4k: each as `NAME_filtered_gene_bc_matrices.tar.gz` or as a folder `NAME` or `10X/NAME`, with
 #'   `filtered_gene_bc_matrices.tar.gz` or the matrix in it;
 #' * `gene_info_pbmc.csv`, with the identifiers of the genes in the column `ENSG`;
-#' * `pbmc_metadata.pickle`, a dictionary as scVI has it: `barcodes` (a data frame with barcodes as index), `clusters` (numbers
-#'   from 0), `list_clusters` (their names), `design` (a data frame with the column `batchpbmc4k`, 1 or 0), and, as far as
-#'   wanted, `raw_qc`, `normalized_qc` (data frames) and `qc_pc` (an array). It is read by [read_pickle()], which runs nothing.
-#'   Or `pbmc_metadata.csv`, a table with the columns `barcode`, `cell_type`, `batch` (`pbmc8k` or `pbmc4k`) and any others
-#'   with numbers, which are the quality. Without `batch`, a barcode that both have belongs to pbmc8k.
+#' * `pbmc_metadata.pickle`, a dictionary as scVI has it: `barcodes` (a data frame with barcodes as index),
+#'   `clusters` (numbers from 0), `list_clusters` (their names), `design` (a data frame with the column
+#'   `batchpbmc4k`, 1 or 0), and, as far as wanted, `raw_qc`, `normalized_qc` (data frames) and `qc_pc` (an array).
+#'   It is read by [read_pickle()], which runs nothing. Or `pbmc_metadata.csv`, a table with the columns `barcode`,
+#'   `cell_type`, `batch` (`pbmc8k` or `pbmc4k`) and any others with numbers, which are the quality. Without `batch`,
+#'   a barcode that both have belongs to pbmc8k.
 #'
 #' `path = NULL` downloads <https://github.com/YosefLab/scVI-data/raw/master/pbmc_metadata.pickle>,
 #' `gene_info.csv` from the same place, and the archives as in [Dataset10X()]. Their checksums are not known.
 #'
 #' @inheritParams Dataset10X
 #' @param path `NULL` to download the files, or a folder that holds them, see below.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse assay `counts`. Cells come in the
-#'   order of the annotation, genes in that of `gene_info_pbmc.csv`. `rowData` has `ID`, `Symbol` and the columns of that file;
-#'   `colData` has `Barcode`, the factors `cell_type` (nine levels) and `batch`, the columns of `raw_qc`, and those of
-#'   `normalized_qc` with `normalized_` before their names; `reducedDims` has `qc_pc`.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse assay `counts`.
+#'   Cells come in the order of the annotation, genes in that of `gene_info_pbmc.csv`. `rowData` has `ID`, `Symbol`
+#'   and the columns of that file; `colData` has `Barcode`, the factors `cell_type` (nine levels) and `batch`, the
+#'   columns of `raw_qc`, and those of `normalized_qc` with `normalized_` before their names; `reducedDims` has
+#'   `qc_pc`.
 #' @section Errors:
-#' `neuralee_error_file_format` where a file is missing, damaged, or has not what is said above, and where no barcode or no gene is
-#' in the matrix; `neuralee_error_download` where a file cannot be had.
+#' `neuralee_error_file_format` where a file is missing, damaged, or has not what is said above, and where no barcode
+#' or no gene is in the matrix; `neuralee_error_download` where a file cannot be had.
 #' @inheritSection dataset_files Where files are kept
 #' @references Lopez R, Regier J, Cole MB, Jordan MI, Yosef N (2018). Deep generative modeling for single-cell
 #'   transcriptomics. *Nature Methods* 15, 1053-1058. \doi{10.1038/s41592-018-0229-2}
@@ -166,10 +168,10 @@ pbmc_dictionary <- function(content, file, call) {
   if (!is.list(content) || length(lost)) {
     refuse_metadata(file, sprintf("has no entry %s", list_some(lost)), call)
   }
-  barcodes <- if (is.data.frame(content$barcodes)) barcodes_of(content$barcodes) else as.character(content$barcodes)
+  barcodes <- if (is.data.frame(content[["barcodes"]])) barcodes_of(content[["barcodes"]]) else as.character(content[["barcodes"]])
   check_barcodes(barcodes, file, call)
-  names <- as.character(unlist(content$list_clusters))
-  clusters <- content$clusters
+  names <- as.character(unlist(content[["list_clusters"]]))
+  clusters <- content[["clusters"]]
   if (is.data.frame(clusters)) clusters <- clusters[[1L]]
   # Python counts from 0.
   if (!is.numeric(clusters) || anyNA(clusters) || !all(clusters %in% (seq_along(names) - 1))) {
@@ -177,16 +179,16 @@ pbmc_dictionary <- function(content, file, call) {
     refuse_metadata(file, wanted, call)
   }
   quality <- list()
-  if (is.data.frame(content$raw_qc)) quality <- number_columns(content$raw_qc)
-  if (is.data.frame(content$normalized_qc)) {
-    normalized <- number_columns(content$normalized_qc)
+  if (is.data.frame(content[["raw_qc"]])) quality <- number_columns(content[["raw_qc"]])
+  if (is.data.frame(content[["normalized_qc"]])) {
+    normalized <- number_columns(content[["normalized_qc"]])
     if (length(normalized)) names(normalized) <- paste0("normalized_", names(normalized))
     quality <- c(quality, normalized)
   }
   list(
     barcode = barcodes, type = factor(names[clusters + 1], unique(names)),
-    batch = pbmc_batch(if (is.data.frame(content$design)) content$design, length(barcodes), file, call),
-    quality = quality, components = if (is.matrix(content$qc_pc)) content$qc_pc
+    batch = pbmc_batch(if (is.data.frame(content[["design"]])) content[["design"]], length(barcodes), file, call),
+    quality = quality, components = if (is.matrix(content[["qc_pc"]])) content[["qc_pc"]]
   )
 }
 

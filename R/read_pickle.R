@@ -11,8 +11,8 @@
 #' categories become factors with their levels, and ordered ones ordered factors. Columns of dates, intervals and
 #' complex numbers are left out with a message.
 #'
-#' An array with one index, or a list of single values, becomes a vector; an array with two indices a matrix; an array of
-#' records a data frame; and any other list and a dictionary a list.
+#' An array with one index, or a list of single values, becomes a vector; an array with two indices a matrix; an
+#' array of records a data frame; and any other list and a dictionary a list.
 #'
 #' @section Files from strangers:
 #' A pickle is a program, and Python runs it when it reads it. Here nothing is run. Only the names of classes and

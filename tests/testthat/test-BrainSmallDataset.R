@@ -59,6 +59,8 @@ test_that("missing and unfitting files are refused with what to do", {
   refused(folder, "brain_small_metadata.pickle.*\\n.*scVI-data")
   writeLines("(dVraw_qc\nNs.", pickle)
   refused(folder, "no table \"clusters\"")
+  writeLines("(lVa\na.", pickle)
+  refused(folder, "no dictionary and no table")
   unlink(pickle)
   csv <- file.path(folder, "brain_small_metadata.csv")
   writeLines(c("barcode,a,b", paste0(barcode(0), ",1,2")), csv)

@@ -25,7 +25,8 @@ pbmc_folder <- function(layout = c("folder", "archive"), envir = parent.frame())
       unlink(inside, recursive = TRUE)
     }
   }
-  writeLines(c(",ENSG,GS,CD_logFC", "5,ENSG3,c,0.5", "7,ENSG99,z,1", "9,ENSG1,a,-2"), file.path(folder, "gene_info_pbmc.csv"))
+  genes <- c(",ENSG,GS,CD_logFC", "5,ENSG3,c,0.5", "7,ENSG99,z,1", "9,ENSG1,a,-2")
+  writeLines(genes, file.path(folder, "gene_info_pbmc.csv"))
   file.copy(fixture("pbmc_metadata.pickle"), folder)
   folder
 }

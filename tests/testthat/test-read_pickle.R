@@ -45,7 +45,8 @@ test_that("labels of rows that repeat become a column", {
     array <- "cnumpy\n_reconstruct\n(tR(I1\n%scnumpy\ndtype\n(V%s\ntRI00\n%stb"
     index <- "cpandas\n_new_Index\n(cpandas\nIndex\n(dVdata\n%ssVname\n%sstR"
     objects <- function(values) {
-      sprintf(array, sprintf("(I%d\nt", length(values)), "O8", paste0("(", paste0("V", values, "\n", collapse = ""), "l"))
+      list <- paste0("(", paste0("V", values, "\n", collapse = ""), "l")
+      sprintf(array, sprintf("(I%d\nt", length(values)), "O8", list)
     }
     axes <- sprintf("(%s%sl", sprintf(index, objects("x"), "N"), sprintf(index, objects(labels), name))
     block <- sprintf(
