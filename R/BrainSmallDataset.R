@@ -65,12 +65,12 @@ BrainSmallDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"), 
   }
   lost <- setdiff(about$barcode, cells$Barcode)
   if (length(lost)) {
-    tell_left_out(sprintf(
+    inform_left_out(sprintf(
       "%d barcodes of the annotation are not in the matrix and were left out: %s.", length(lost), list_some(lost)
     ))
   }
   if (anyNA(at)) {
-    tell_left_out(sprintf(
+    inform_left_out(sprintf(
       "%d cells are not in the annotation and were left out: %s.", sum(is.na(at)), list_some(cells$Barcode[is.na(at)])
     ))
   }

@@ -123,7 +123,7 @@ pbmc_genes <- function(sets, genes, call) {
     )
   }
   if (!all(there)) {
-    tell_left_out(sprintf(
+    inform_left_out(sprintf(
       "%d genes of gene_info_pbmc.csv are not in the matrices and were left out: %s.", sum(!there),
       list_some(genes$ENSG[!there])
     ))
@@ -168,7 +168,8 @@ pbmc_dictionary <- function(content, file, call) {
   if (!is.list(content) || length(lost)) {
     refuse_metadata(file, sprintf("has no entry %s", list_some(lost)), call)
   }
-  barcodes <- if (is.data.frame(content[["barcodes"]])) barcodes_of(content[["barcodes"]]) else as.character(content[["barcodes"]])
+  barcodes <- content[["barcodes"]]
+  barcodes <- if (is.data.frame(barcodes)) barcodes_of(barcodes) else as.character(barcodes)
   check_barcodes(barcodes, file, call)
   names <- as.character(unlist(content[["list_clusters"]]))
   clusters <- content[["clusters"]]
@@ -211,7 +212,7 @@ pbmc_batch <- function(table, n, file, call) {
 pbmc_cells <- function(sets, about, genes, call) {
   again <- endsWith(about$barcode, "-11")
   if (any(again)) {
-    tell_left_out(sprintf("%d cells with barcodes that end in -11 were left out.", sum(again)))
+    inform_left_out(sprintf("%d cells with barcodes that end in -11 were left out.", sum(again)))
   }
   at <- cbind(match(about$barcode, colnames(sets[[1L]])), match(about$barcode, colnames(sets[[2L]])))
   # Where the batch is not known, it is the first that has the barcode.
@@ -221,7 +222,7 @@ pbmc_cells <- function(sets, about, genes, call) {
   at <- at[cbind(seq_along(batch), batch)]
   lost <- is.na(at) & !again
   if (any(lost)) {
-    tell_left_out(sprintf(
+    inform_left_out(sprintf(
       "%d barcodes of the annotation are not in the matrix of their batch and were left out: %s.", sum(lost),
       list_some(about$barcode[lost])
     ))

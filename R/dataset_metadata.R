@@ -100,4 +100,4 @@ tenx_place <- function(name, path, verbose, call) {
   dataset_file(path, file, tenx_url("2.1.0", name, file), verbose, alone = FALSE, call = call)
 }
 
-tell_left_out <- function(message) rlang::inform(message, class = "neuralee_message_left_out")
+inform_left_out <- function(message) rlang::inform(message, class = "neuralee_message_left_out")
