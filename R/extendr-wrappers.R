@@ -31,6 +31,8 @@ rs_read_csv <- function(file, genes_in_rows, separator, header, row_names, above
 
 rs_read_labels <- function(file, cells, may_miss, progress) .Call(wrap__rs_read_labels, file, cells, may_miss, progress)
 
+rs_read_pickle <- function(file, progress) .Call(wrap__rs_read_pickle, file, progress)
+
 rs_write_csv <- function(embedding, cells, dimensions, labels, file) .Call(wrap__rs_write_csv, embedding, cells, dimensions, labels, file)
 
 rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)

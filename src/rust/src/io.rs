@@ -2,6 +2,7 @@
 
 use extendr_api::prelude::*;
 use ndarray::Array2;
+use neuralee_core::io::pickle::{self, Content, Frame, RowNames};
 use neuralee_core::io::tenx::{self, TenX};
 use neuralee_core::io::{csv, h5ad, loom, Column, Counts, Stored, Table, Values};
 use std::path::Path;
@@ -303,6 +304,76 @@ fn rs_outline_loom(
     loom_to_r(data, stored_to_r)
 }
 
+/// `list(rows =, start =, step =, names =, title =, columns =)`; either the names are `NULL` or
+/// start and step are.
+fn frame_to_r(frame: &Frame) -> Outcome<Robj> {
+    let (start, step, names) = match &frame.names {
+        RowNames::Range { start, step } => (Some(*start as f64), Some(*step as f64), None),
+        RowNames::Labels(names) => (None, None, Some(column_to_r(names)?)),
+    };
+    Ok(list!(
+        kind = "table",
+        rows = frame.rows as i32,
+        start = or_null(start),
+        step = or_null(step),
+        names = or_null(names),
+        title = or_null(frame.title.clone()),
+        columns = columns_to_r(&frame.columns)?
+    )
+    .into())
+}
+
+/// What a pickle holds, as a list with its kind.
+fn content_to_r(content: &Content) -> Outcome<Robj> {
+    Ok(match content {
+        Content::Nothing => list!(kind = "nothing").into(),
+        Content::Values(column) => list!(kind = "values", values = column_to_r(column)?).into(),
+        Content::Matrix { rows, columns } => {
+            let columns = columns
+                .iter()
+                .map(column_to_r)
+                .collect::<Outcome<Vec<_>>>()?;
+            list!(
+                kind = "matrix",
+                rows = *rows as i32,
+                columns = List::from_values(columns)
+            )
+            .into()
+        }
+        Content::Table(frame) => frame_to_r(frame)?,
+        Content::List(items) => {
+            let items = items
+                .iter()
+                .map(content_to_r)
+                .collect::<Outcome<Vec<_>>>()?;
+            list!(kind = "list", items = List::from_values(items)).into()
+        }
+        Content::Dict(entries) => {
+            let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
+            let items = entries.iter().map(|(_, item)| content_to_r(item));
+            let items = items.collect::<Outcome<Vec<_>>>()?;
+            list!(
+                kind = "list",
+                names = names_to_r(&names),
+                items = List::from_values(items)
+            )
+            .into()
+        }
+    })
+}
+
+/// The tables of a pickle, as `read_pickle()` puts them together.
+#[extendr]
+fn rs_read_pickle(file: &str, progress: Robj) -> Outcome<List> {
+    let data = job::run(1, &progress, |monitor| {
+        pickle::read(Path::new(file), monitor)
+    })?;
+    Ok(list!(
+        content = content_to_r(&data.content)?,
+        notes = data.notes
+    ))
+}
+
 extendr_module! {
     mod io;
     fn rs_read_h5ad;
@@ -314,5 +385,6 @@ extendr_module! {
     fn rs_outline_10x_h5;
     fn rs_read_csv;
     fn rs_read_labels;
+    fn rs_read_pickle;
     fn rs_write_csv;
 }

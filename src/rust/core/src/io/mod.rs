@@ -17,6 +17,7 @@ mod hdf5;
 mod limits;
 pub mod loom;
 mod matrix_market;
+pub mod pickle;
 pub mod tenx;
 
 pub use gather::SparseColumns;
