@@ -67,6 +67,8 @@ create_embedding_file <- function(file, identity, shape, names, block_cells, cal
   new <- tempfile(paste0(basename(file), "."), dirname(file))
   on.exit(unlink(new))
   writing_hdf5(file, call, {
+    width <- max(0L, nchar(unlist(names), "bytes"))
+    check_room(new, 8 * prod(shape) + (width + 1) * sum(lengths(names)) + 2^16)
     rhdf5::h5createFile(new)
     create <- function(name, size, type, width = NULL) {
       rhdf5::h5createDataset(new, name, size, storage.mode = type, size = width, chunk = NULL, level = 0)
@@ -83,6 +85,17 @@ create_embedding_file <- function(file, identity, shape, names, block_cells, cal
     HDF5Array::h5writeDimnames(names, new, "embedding")
     if (!file.rename(new, file)) stop("it cannot be renamed")
   })
+}
+
+# Takes so much of the disk with a file of zeros, and gives it back: HDF5 itself may crash where it finds none.
+check_room <- function(file, bytes) {
+  on.exit(unlink(file))
+  zeros <- file(file, "wb")
+  tryCatch(
+    for (part in rep(c(2^24, bytes %% 2^24), c(bytes %/% 2^24, 1))) suppressWarnings(writeBin(raw(part), zeros)),
+    finally = close(zeros)
+  )
+  if (!isTRUE(file.size(file) == bytes)) stop(sprintf("it needs %.0f MB, and there is no room", ceiling(bytes / 1e6)))
 }
 
 # Cells of a block and which blocks are finished, of a file that holds this map or a part of it.

@@ -25,7 +25,8 @@ map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kep
   }
   receive <- function(reply) {
     number <- reply$number
-    if (!out[[number]]) {
+    # From the connection of a worker that ended BiocParallel may take a reply that is none.
+    if (!is_number(number) || !out[[number]]) {
       return()
     }
     if (inherits(reply$error, "neuralee_error")) {
@@ -74,8 +75,9 @@ map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kep
           "Check that BiocParallel::bplapply(1:2, sqrt, BPPARAM = BPPARAM) works.", call = call
         )
       }
-      fail(which(out > 0L), sprintf("the worker ended: %s", trouble))
     }
+    # What did not come back.
+    fail(which(out > 0L), paste0("the worker ended", if (!is.null(trouble)) paste("; BiocParallel says:", trouble)))
   }
   if (stops()) with_call(stop(refusal$error), call)
   if (any(waiting)) refuse_blocks(which(waiting), length(waiting), reasons, retries, rows_of, tell_kept, call)
