@@ -110,10 +110,12 @@ read_embedding_file <- function(file, output, identity, shape, call) {
     ),
     error = function(e) refuse_embedding_file(file, "exists and holds no map of predict()", call)
   )
-  differs <- if (length(found$identity) == length(identity)) found$identity != identity else rep(TRUE, length(identity))
+  if (length(found$identity) != length(identity)) refuse_embedding_file(file, "is damaged", call)
+  differs <- found$identity != identity
   if (any(differs)) {
+    other <- paste(names(identity)[differs], collapse = " and ")
     abort_neuralee(
-      "input", sprintf("`output`: \"%s\" holds a map of %s.", file, paste(names(identity)[differs], collapse = " and ")),
+      "input", sprintf("`output`: \"%s\" holds a map of %s.", file, other),
       if (file == output) "Give another path, or remove it." else "Give another `output`, or remove it to start anew.",
       call = call
     )
@@ -143,8 +145,9 @@ refuse_embedding_file <- function(file, fault, call) {
 writing_hdf5 <- function(file, call, code) {
   rhdf5::h5errorHandling()
   tryCatch(code, error = function(e) {
+    reason <- sub("\\.$", "", trimws(conditionMessage(e)))
     abort_neuralee(
-      "input", sprintf("The map could not be written to \"%s\": %s.", file, sub("\\.$", "", trimws(conditionMessage(e)))),
+      "input", sprintf("The map could not be written to \"%s\": %s.", file, reason),
       "Check that the folder is writable and has room; the same call then goes on with the blocks that are missing.",
       call = call
     )

@@ -25,7 +25,8 @@ map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, pr
   store <- if (is.null(output)) {
     embedding_in_memory(count, d, block_cells)
   } else {
-    open_embedding_file(output, identity, c(count, d), list(names, sprintf("NeuralEE%d", seq_len(d))), block_cells, call)
+    dimnames <- list(names, sprintf("NeuralEE%d", seq_len(d)))
+    open_embedding_file(output, identity, c(count, d), dimnames, block_cells, call)
   }
   task$grid <- task_grid(x, axis, store$block_cells)
   rows_of <- function(number) block_range(task$grid[[number]], axis)

@@ -15,7 +15,8 @@ set.seed(1)
 train <- matrix(rnorm(2000L * features), 2000L)
 fit <- neuralee(train, maxit = 20, verbose = FALSE)
 file <- tempfile(fileext = ".h5")
-sink <- HDF5Array::HDF5RealizationSink(c(cells, features), filepath = file, name = "x", chunkdim = c(min(10000L, cells), features))
+shape <- c(cells, features)
+sink <- HDF5Array::HDF5RealizationSink(shape, filepath = file, name = "x", chunkdim = c(min(10000L, cells), features))
 for (first in seq(1L, cells, by = 100000L)) {
   rows <- min(100000L, cells - first + 1L)
   block <- matrix(rnorm(rows * features), rows)
@@ -29,7 +30,9 @@ runs <- list(
   "this process, 1 thread" = function() predict(fit, x, threads = 1, verbose = FALSE),
   "this process, 2 threads" = function() predict(fit, x, threads = 2, verbose = FALSE),
   "MulticoreParam(2)" = function() predict(fit, x, BPPARAM = forks, verbose = FALSE),
-  "MulticoreParam(2), output" = function() predict(fit, x, BPPARAM = forks, output = tempfile(fileext = ".h5"), verbose = FALSE)
+  "MulticoreParam(2), output" = function() {
+    predict(fit, x, BPPARAM = forks, output = tempfile(fileext = ".h5"), verbose = FALSE)
+  }
 )
 seconds <- vapply(seq_len(rounds), function(round) {
   vapply(runs, function(run) system.time(run())[["elapsed"]], 0)
@@ -37,7 +40,8 @@ seconds <- vapply(seq_len(rounds), function(round) {
 same <- vapply(runs, function(run) identical(as.matrix(run()), runs[[1L]]()), NA)
 bpstop(forks)
 
-cat("| run | cells a second (median) | seconds | of the first, pairwise | same bits |\n| --- | --- | --- | --- | --- |\n")
+cat("| run | cells a second (median) | seconds | speed over the first, pairwise | same bits |\n")
+cat("| --- | --- | --- | --- | --- |\n")
 for (name in names(runs)) {
   cat(sprintf(
     "| %s | %.0f | %.2f | %.2f | %s |\n", name, cells / stats::median(seconds[name, ]), stats::median(seconds[name, ]),

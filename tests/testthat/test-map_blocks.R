@@ -25,8 +25,16 @@ test_that("blocks of any size, in memory, on disk and in workers give the same b
   expect_identical(mapped(BPPARAM = two_workers(), threads = 2), places)
   sce <- SingleCellExperiment::SingleCellExperiment(list(logcounts = t(stored)))
   expect_identical(mapped(sce, BPPARAM = one_worker()), places)
-  # A worker for each block takes none of the cells from another.
+  # Fewer cells than a block has.
   expect_identical(mapped(flowers[1:3, ], BPPARAM = one_worker()), mapped(flowers[1:3, ]))
+})
+
+test_that("workers leave R's random numbers alone", {
+  skip_on_os("windows")
+  set.seed(1)
+  before <- random_seed_of_r()
+  mapped(BPPARAM = two_workers())
+  expect_identical(random_seed_of_r(), before)
 })
 
 test_that("back-ends that give all results at once do as well", {
@@ -88,7 +96,8 @@ test_that("a block that fails each time is told with its cells and the reason, a
   file.create(file.path(folder, "mended"))
   expect_identical(as.matrix(mapped(cells$x, output = file)), places)
   expect_identical(cells$reads(), 4L + 3L + 1L + 1L)
-  expect_refused(mapped(watched(stored, function(block, folder) stop())$x, BPPARAM = one_worker()), "worker", "output = ")
+  torn <- watched(stored, function(block, folder) stop())
+  expect_refused(mapped(torn$x, BPPARAM = one_worker()), "worker", "output = ")
 })
 
 test_that("a worker that ends at the same block each time does not take others along", {
@@ -98,7 +107,8 @@ test_that("a worker that ends at the same block each time does not take others a
     Sys.sleep(10)
   })
   expect_refused(
-    mapped(cells$x, BPPARAM = two_workers(), retries = 1), "worker", "1 of 5 blocks .* cells 2049 to 3072 \\(the worker ended"
+    mapped(cells$x, BPPARAM = two_workers(), retries = 1), "worker",
+    "1 of 5 blocks .* cells 2049 to 3072 \\(the worker ended"
   )
 })
 
@@ -127,7 +137,9 @@ test_that("workers that cannot be started are an error that says so", {
   taken <- serverSocket(port)
   on.exit(close(taken))
   param <- BiocParallel::MulticoreParam(2, manager.port = port)
-  suppressWarnings(expect_refused(mapped(BPPARAM = param), "worker", "The workers of `BPPARAM` cannot be used: cannot open"))
+  suppressWarnings(
+    expect_refused(mapped(BPPARAM = param), "worker", "The workers of `BPPARAM` cannot be used: cannot open")
+  )
 })
 
 test_that("a process that is killed leaves its blocks, and the same call computes the others", {
@@ -226,10 +238,14 @@ test_that("a disk without room is an error, and leaves no file that passes for a
   script <- tempfile(fileext = ".R")
   writeLines(code, script)
   # Files of at most 40 blocks of 1,024 bytes; the map has 80,000 bytes.
-  command <- sprintf("trap '' XFSZ; ulimit -f 40; exec %s --vanilla %s 2>&1", file.path(R.home("bin"), "Rscript"), script)
+  program <- file.path(R.home("bin"), "Rscript")
+  command <- sprintf("trap '' XFSZ; ulimit -f 40; exec %s --vanilla %s 2>&1", program, script)
   libraries <- paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))
   said <- suppressWarnings(system2("env", c(libraries, "bash", "-c", shQuote(command)), stdout = TRUE))
-  expect_match(paste(said, collapse = "\n"), "^neuralee_error_input The map could not be written to .* there is no room.*has room.*missing.$")
+  expect_match(
+    paste(said, collapse = "\n"),
+    "^neuralee_error_input The map could not be written to .* no room.*has room.*missing.$"
+  )
   expect_identical(list.files(folder), character())
 })
 
