@@ -6,24 +6,28 @@ check_checkpoint <- function(checkpoint, call = caller_env()) {
     return(NULL)
   }
   check_string(checkpoint, "checkpoint", "the path of one file, or NULL", call = call)
-  checkpoint <- path.expand(checkpoint)
-  folder <- dirname(checkpoint)
+  check_replaceable(checkpoint, "checkpoint", call)
+}
+
+# The path of a file that may be written: its folder is there, and it takes the place of no device or folder.
+check_replaceable <- function(file, name, call) {
+  file <- path.expand(file)
+  folder <- dirname(file)
   if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
     abort_neuralee(
-      "input", sprintf("`checkpoint`: the folder \"%s\" does not exist or is not writable.", folder),
+      "input", sprintf("`%s`: the folder \"%s\" does not exist or is not writable.", name, folder),
       "Create it first.",
       call = call
     )
   }
-  # The checkpoint takes the place of what is there: never of a device or a folder.
-  if (file.exists(checkpoint) && (dir.exists(checkpoint) || !is_regular_file(checkpoint))) {
+  if (file.exists(file) && (dir.exists(file) || !is_regular_file(file))) {
     abort_neuralee(
-      "input", sprintf("`checkpoint`: \"%s\" exists and is no regular file.", checkpoint),
+      "input", sprintf("`%s`: \"%s\" exists and is no regular file.", name, file),
       "Give the path of a new file, or of one that may be replaced.",
       call = call
     )
   }
-  checkpoint
+  file
 }
 
 is_regular_file <- function(path) rs_is_file(path.expand(path))

@@ -1,6 +1,6 @@
 error_kinds <- c(
   "input", "file_format", "not_finite", "perplexity", "dimension", "memory", "device",
-  "model_version", "download", "interrupted", "internal"
+  "model_version", "download", "interrupted", "worker", "internal"
 )
 
 # The one place where the package raises errors. `kind` is one of error_kinds; `remedy`

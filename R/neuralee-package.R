@@ -38,7 +38,7 @@
 #' @section Errors:
 #' Every error has the class `neuralee_error` and one that names its kind:
 #' `neuralee_error_` followed by `input`, `file_format`, `not_finite`, `perplexity`,
-#' `dimension`, `memory`, `device`, `model_version`, `download`, `interrupted` or `internal`.
+#' `dimension`, `memory`, `device`, `model_version`, `download`, `interrupted`, `worker` or `internal`.
 #'
 #' @references
 #' Carreira-Perpinan MA (2010). The elastic embedding algorithm for dimensionality

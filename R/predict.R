@@ -101,6 +101,6 @@ new_cells <- function(newdata, data, call = caller_env()) {
       "Give at least one cell, in a row, with the same features.", call = call
     )
   }
-  check_finite(newdata, "newdata", "rows", call)
+  if (!is_delayed(newdata)) check_finite(newdata, "newdata", "rows", call)
   densify(newdata, "newdata", call = call)
 }

@@ -2,33 +2,60 @@
 #'
 #' Places cells by the network that [neuralee()] trained: those that it was trained on come to the places that they
 #' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell (and,
-#' by rounding, on whether it comes alone).
+#' by rounding, on its position within the 1,024 cells that are computed together).
 #'
-#' The features of `newdata` are matched by name where the model and the data have names (in any order, and
-#' more of them do no harm), else by position, all features of the training in their order. Values are taken as they are: give
-#' the same kind (counts, logarithms, scaled values) as in training. The preprocessing that was learned in training is applied. A DelayedMatrix is
-#' read block by block.
+#' The features of `newdata` are matched by name where the model and the data have names (in any order, and more of
+#' them do no harm), else by position, all features of the training in their order. Values are taken as they are: give
+#' the same kind (counts, logarithms, scaled values) as in training. The preprocessing that was learned in training is
+#' applied. A DelayedMatrix is read block by block.
 #'
-#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that [runNeuralEE()] or [RunNeuralEE()] stored.
+#' @section Many cells:
+#' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of BiocParallel,
+#' such as `MulticoreParam(8)`, `SnowParam(8)` or `BatchtoolsParam(100, cluster = "slurm")`. They must have the same
+#' version of neuralee. A matrix on disk is read by the workers themselves, at its path; of a matrix in memory each is
+#' sent its blocks. A block is a multiple of 1,024 cells, of at most `DelayedArray::getAutoBlockSize()` bytes (but
+#' 1,024 cells at least), so that on the processor the result has the same bits for every back-end, number of workers
+#' and block size.
+#'
+#' A block whose worker ends, or fails for another reason than its values, goes out again, at most `retries` times and
+#' the last time alone. Values that are refused are an error at once, with the class and the numbers that they have
+#' without workers. A machine that falls silent without closing its connection is not noticed.
+#'
+#' With `output` this process alone writes an HDF5 file: each block as it comes (`MulticoreParam`, `SnowParam`,
+#' `SerialParam`) or as its round of four blocks a worker is over (others, such as `BatchtoolsParam`). Until the map
+#' is whole the file has `.partial` at the end of its name. If the call ends before (an error, Ctrl-C, a machine that
+#' goes down), the same call computes only what is missing, with any `BPPARAM`; and once the file is whole, nothing. A
+#' file that holds anything else than this map is refused, never replaced: the model, the number and the names of the
+#' cells, the values of eight of them, the version of neuralee and the device are compared. The file has the map as
+#' the dataset `embedding`, with its names, for [HDF5Array::HDF5Array()]. One call at a time may write it.
+#'
+#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that
+#'   [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
 #'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object.
 #' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
 #'   one that the model was trained on, else `"counts"` if its preprocessing takes logarithms and `"logcounts"`
 #'   (Seurat: `"data"`) if not.
-#' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL` for what the
-#'   model was trained on. New cells must have been projected on the same loadings.
-#' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an object of
-#'   [entropic_affinity()] for them. E of the new cells among themselves, with perplexity and lambda of the model, is
-#'   then in the attribute `loss` of the result.
-#' @param threads Number of threads, as in [ee()].
+#' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
+#'   for what the model was trained on. New cells must have been projected on the same loadings.
+#' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an
+#'   object of [entropic_affinity()] for them. E of the new cells among themselves, with perplexity and lambda of the
+#'   model, is then in the attribute `loss` of the result.
+#' @param threads Number of threads, as in [ee()]; with `BPPARAM` that of each worker, where `NULL` stands for 1.
 #' @param device Where the network runs, as in [ee()].
+#' @param BPPARAM A BiocParallelParam whose workers map the cells, or `NULL` for this process.
+#' @param output Path of an HDF5 file for the map, or `NULL` for a matrix in memory.
+#' @param retries How often a block that failed in a worker is tried again.
 #' @param verbose Show progress?
 #' @param ... Not used.
-#' @return A matrix with a row for every cell and the columns `NeuralEE1`, `NeuralEE2`, ….
+#' @return A matrix with a row for every cell and the columns `NeuralEE1`, `NeuralEE2`, …; with `output` a DelayedMatrix
+#'   (of the package HDF5Array) that stands on the file.
 #' @section Errors:
-#' `neuralee_error_input` for features that are missing (the message names them) or too many, for no cell and for values that the
-#' preprocessing cannot take; `neuralee_error_not_finite` for NA, NaN and Inf (the message names cell and feature);
-#' `neuralee_error_interrupted` on Ctrl-C.
+#' `neuralee_error_input` for features that are missing (the message names them) or too many, for no cell and for
+#' values that the preprocessing cannot take; `neuralee_error_not_finite` for NA, NaN and Inf (the message names cell
+#' and feature); `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_worker` for workers that cannot be used and
+#' for blocks that failed in each try (the message says which cells, and why); `neuralee_error_input` where `output`
+#' cannot be written or holds another map, and `neuralee_error_file_format` where it is no map at all.
 #' @seealso [neuralee()], [fine_tune()], [save_neuralee()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
@@ -38,9 +65,12 @@
 #' attr(predict(fit, x[51:150, ], affinity = "entropic"), "loss")
 #' @export
 predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
-                                 threads = NULL, device = "cpu", verbose = interactive()) {
+                                 threads = NULL, device = "cpu", BPPARAM = NULL, output = NULL, retries = 2,
+                                 verbose = interactive()) {
   check_predict_dots(list(...))
-  map_cells(object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, verbose)
+  map_cells(
+    object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, BPPARAM, output, retries, verbose
+  )
 }
 
 #' @rdname predict.neuralee_fit
@@ -61,14 +91,25 @@ check_predict_dots <- function(given, call = caller_env()) {
   check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
 }
 
-map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threads, device, verbose, call = caller_env()) {
+map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threads, device, BPPARAM, output, retries,
+                      verbose, call = caller_env()) {
   if (none) {
     abort_neuralee(
       "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit).", call = call
     )
   }
   check_flag(verbose, "verbose", call = call)
-  threads <- resolve_threads(threads, call = call)
+  retries <- check_count(retries, "retries", max = 100, call = call)
+  if (!is.null(BPPARAM)) bpparam_workers(BPPARAM, call)
+  # Workers may share a machine, and each has a thread of it.
+  threads <- resolve_threads(if (is.null(BPPARAM)) threads else threads %||% 1, call = call)
+  output <- check_output(output, call = call)
+  if (!is.null(output) && !is.null(affinity)) {
+    abort_neuralee(
+      "input", "`affinity` judges a map in memory, but `output` puts it into a file.", "Leave one of them out.",
+      call = call
+    )
+  }
   # Each cell is sent there once, so that nothing need stay.
   place <- resolve_device(device, pin_memory = FALSE, verbose, call = call)
   model <- model_of(object, call = call)
@@ -77,13 +118,20 @@ map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threa
   progress <- progress_reporter(verbose, "NeuralEE")
   classed_interrupts(
     {
-      places <- by_blocks(cells, info$d, "mapping", progress, call, function(block, first) {
-        reporter <- if (!is_delayed(cells$x)) progress
-        rust_call(rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter), call = call)
-      })
-      places <- name_embedding(places, cells$names, "NeuralEE")
+      places <- if (is.null(BPPARAM) && is.null(output)) {
+        by_blocks(cells, info$d, "mapping", progress, call, function(block, first) {
+          reporter <- if (!is_delayed(cells$x)) progress
+          rust_call(rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter), call = call)
+        })
+      } else {
+        task <- list(x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, place = place)
+        identity <- if (!is.null(output)) map_identity(model$bytes, cells, place)
+        map_in_blocks(task, info$d, cells$names, identity, output, BPPARAM, retries, progress, call)
+      }
+      if (is.null(output)) places <- name_embedding(places, cells$names, "NeuralEE")
       if (!is.null(affinity)) {
-        attr(places, "loss") <- loss_of_map(places, model_inputs(model, info, cells, threads, call), affinity, info, threads, call)
+        inputs <- model_inputs(model, info, cells, threads, call)
+        attr(places, "loss") <- loss_of_map(places, inputs, affinity, info, threads, call)
       }
       places
     },
@@ -107,7 +155,7 @@ by_blocks <- function(cells, columns, stage, progress, call, compute) {
   }
   axis <- if (cells$at == "rows") 1L else 2L
   result <- matrix(0, dim(x)[[axis]], columns)
-  grid <- cell_blocks(x, cells$at)
+  grid <- task_grid(x, axis, task_blocks(dim(x), axis))
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
     block <- read_block_of(x, viewport)

@@ -23,6 +23,7 @@ test_that("the data may be given instead of kept, and a cell's place is its own"
   # Features are found by their names.
   expect_identical(predict(kept, new[, 4:1], verbose = FALSE), places)
   expect_identical(predict(kept, as.data.frame(new), verbose = FALSE), places)
+  expect_identical(predict(fit_of(), delayed(new), data = delayed(x), verbose = FALSE), places)
   rownames(new) <- paste0("n", 1:75)
   expect_identical(rownames(predict(kept, new, verbose = FALSE)), rownames(new))
 })
@@ -56,5 +57,6 @@ test_that("cells that do not fit the map are refused", {
   bad <- iris_x
   bad[3, 2] <- NA
   expect_refused(place(bad), "not_finite", "newdata")
+  expect_refused(place(delayed(bad)), "not_finite", "newdata")
   expect_refused(calculateEE(iris_x, transposed = TRUE, keep = TRUE), "input", "keep")
 })
