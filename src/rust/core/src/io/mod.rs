@@ -18,6 +18,7 @@ mod limits;
 pub mod loom;
 mod matrix_market;
 pub mod tenx;
+pub mod xlsx;
 
 pub use gather::SparseColumns;
 
