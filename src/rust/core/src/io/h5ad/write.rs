@@ -12,6 +12,7 @@ use crate::io::{Column, Table};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use hdf5_metno as hdf5;
+use hdf5_metno::file::FileBuilder;
 use hdf5_metno::types::VarLenUnicode;
 use hdf5_metno::{Dataset, Extent, File, Group, H5Type, Location, SimpleExtents};
 use ndarray::{s, ArrayView1, ArrayView2, Axis};
@@ -38,19 +39,30 @@ pub(super) fn begin(draft: &Draft, contents: &Contents, overwrite: bool) -> Resu
     contents.check()?;
     // HDF5 would say less of why a file cannot be created.
     std::fs::File::create(&draft.beside).map_err(|e| unwritten(&e))?;
-    let file = File::create(&draft.beside).map_err(failed)?;
-    contents.write(&file).map_err(failed)?;
-    closed(file)
+    let file = unbuffered().create(&draft.beside).map_err(failed)?;
+    change(draft, file, |file| contents.write(file).map_err(failed))
+}
+
+/// A file whose values are written at once. Values that wait for their dataset to be closed
+/// would keep it open for ever where the disk has no room for them, and HDF5 would crash at the
+/// end of the program.
+fn unbuffered() -> FileBuilder {
+    let mut builder = File::with_options();
+    builder.with_fapl(|access| access.chunk_cache(0, 0, 0.0).sieve_buf_size(0));
+    builder
+}
+
+fn open(draft: &Draft) -> Result<File> {
+    unbuffered().open_rw(&draft.beside).map_err(failed)
 }
 
 pub(super) fn add_matrix(draft: &Draft, path: &str, sparse: bool, genes: usize) -> Result<()> {
     if let Some(layer) = path.strip_prefix("layers/") {
         check_key(layer, "layer")?;
     }
-    let file = File::open_rw(&draft.beside).map_err(failed)?;
-    let create = || {
+    let create = |file: &Group| {
         if !sparse {
-            let values = growing::<f64>(&file, path, Some(genes), draft.gzip)?;
+            let values = growing::<f64>(file, path, Some(genes), draft.gzip)?;
             return mark(&values, "array", "0.2.0");
         }
         let group = file.create_group(path)?;
@@ -65,8 +77,7 @@ pub(super) fn add_matrix(draft: &Draft, path: &str, sparse: bool, genes: usize) 
         let attribute = group.new_attr_builder().with_data(&shape);
         attribute.create("shape").map(drop)
     };
-    create().map_err(failed)?;
-    closed(file)
+    change(draft, open(draft)?, |file| create(file).map_err(failed))
 }
 
 /// An empty dataset that grows along its first axis.
@@ -95,22 +106,20 @@ fn growing<T: H5Type>(
 }
 
 pub(super) fn append(draft: &Draft, path: &str, block: Block, monitor: &dyn Monitor) -> Result<()> {
-    let file = File::open_rw(&draft.beside).map_err(failed)?;
-    match block {
-        Block::Dense { cells, values } => append_dense(&file, path, cells, values, monitor)?,
+    change(draft, open(draft)?, |file| match block {
+        Block::Dense { cells, values } => append_dense(file, path, cells, values, monitor),
         Block::Sparse {
             indptr,
             indices,
             values,
-        } => append_sparse(&file, path, indptr, indices, values, monitor)?,
-    }
-    closed(file)
+        } => append_sparse(file, path, indptr, indices, values, monitor),
+    })
 }
 
 pub(super) fn finish(draft: &Draft, overwrite: bool) -> Result<()> {
-    let file = File::open_rw(&draft.beside).map_err(failed)?;
-    complete(&file, draft.gzip).map_err(failed)?;
-    closed(file)?;
+    change(draft, open(draft)?, |file| {
+        complete(file, draft.gzip).map_err(failed)
+    })?;
     check_target(&draft.target, overwrite)?;
     replace(draft)
 }
@@ -178,9 +187,18 @@ fn failed(e: hdf5::Error) -> Error {
     )
 }
 
-/// Closing alone would keep silent about what could not be written.
-fn closed(file: File) -> Result<()> {
-    file.flush().and_then(|()| file.close()).map_err(failed)
+/// Lets `work` change a draft's file and closes it.
+fn change(draft: &Draft, file: File, work: impl FnOnce(&File) -> Result<()>) -> Result<()> {
+    // Closing alone would keep silent about what could not be written.
+    let changed = work(&file).and_then(|()| file.flush().map_err(failed));
+    if changed.is_err() {
+        // Closing writes what belongs to the file as a whole, and must not fail either: a full
+        // disk has room again once the draft is empty.
+        let emptied = std::fs::File::options().write(true).open(&draft.beside);
+        let _ = emptied.and_then(|file| file.set_len(0));
+    }
+    let closed = file.close().map_err(failed);
+    changed.and(closed)
 }
 
 /// A name that is one step of a path in the file.
@@ -495,7 +513,14 @@ pub(super) fn add_embedding(
     let (order, obsm) = {
         let store = Store::open(path, &FORMAT)?;
         let root = store.root();
-        let names = super::table::row_names(&root.required("obs", "")?)?;
+        let obs = root.required("obs", "")?;
+        if obs.is_dataset() {
+            return Err(Error::file_format(
+                "The file has the layout of anndata before 0.7, to which nothing is added.",
+                "In Python read it with anndata and write it again.",
+            ));
+        }
+        let names = super::table::row_names(&obs)?;
         let obsm = find_obsm(&root, name, overwrite)?;
         (match_cells(&names, embedding.nrows(), cells)?, obsm)
     };
@@ -506,8 +531,7 @@ pub(super) fn add_embedding(
     let draft = Draft::of(path, 0);
     let write = || {
         std::fs::copy(&draft.target, &draft.beside).map_err(|e| unwritten(&e))?;
-        let file = File::open_rw(&draft.beside).map_err(failed)?;
-        let put = || {
+        let put = |file: &Group| {
             let group = match &obsm {
                 Some(path) => file.group(path)?,
                 None => {
@@ -521,8 +545,7 @@ pub(super) fn add_embedding(
             }
             write_reduction(&group, name, ordered.view())
         };
-        put().map_err(failed)?;
-        closed(file)?;
+        change(&draft, open(&draft)?, |file| put(file).map_err(failed))?;
         replace(&draft)
     };
     write().inspect_err(|_| draft.discard())
@@ -533,12 +556,6 @@ fn find_obsm(root: &Node, name: &str, overwrite: bool) -> Result<Option<String>>
     let Some(obsm) = root.member("obsm")? else {
         return Ok(None);
     };
-    if obsm.is_dataset() {
-        return Err(Error::file_format(
-            "The file has the layout of anndata before 0.7, to which nothing is added.",
-            "In Python read it with anndata and write it again.",
-        ));
-    }
     if !overwrite && obsm.members()?.iter().any(|member| member == name) {
         return Err(Error::input(
             format!("There is an obsm/{name} in the file."),
