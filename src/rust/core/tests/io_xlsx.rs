@@ -145,7 +145,11 @@ fn what_is_wrong_is_named_by_its_cell() {
         assert!(ROWS.contains(from));
         assert_refused(read(&ROWS.replace(from, to)), words);
     };
-    refused("<v>1</v></c><c r=\"C1\">", "</c><c r=\"C1\">", "B1 is empty");
+    refused(
+        "<v>1</v></c><c r=\"C1\">",
+        "</c><c r=\"C1\">",
+        "B1 is empty",
+    );
     refused("<v>2.5e1</v>", "", "C2 lies beyond the 2 columns");
     refused("<c r=\"B2\" t=\"n\"><v>0</v></c>", "", "B2 is empty");
     refused("t=\"n\"><v>0", "t=\"str\"><v>1", "B2 holds the text '1'");
