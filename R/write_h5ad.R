@@ -3,30 +3,26 @@
 #' Writes a SingleCellExperiment as an `.h5ad` file that anndata and scanpy read, from version 0.8 of anndata on, and
 #' [read_h5ad()] too.
 #'
-#' | here | in the file |
-#' | --- | --- |
-#' | the assay that `assay.type` names | `X` |
-#' | other assays | `layers`, under their names |
-#' | `colData`, names of the cells | `obs` and its index |
-#' | `rowData`, names of the genes | `var` and its index |
-#' | `reducedDims` | `obsm`: `PCA` as `X_pca`, likewise `TSNE`, `UMAP`, `MDS`, `NMF`, `EE` and `NeuralEE`; others with a leading `X_`, if they have none, and `spatial` as it is |
-#' | `metadata` | `uns`, as far as it is text, numbers, true and false, and vectors of these |
+#' The assay that `assay.type` names becomes `X`, and other assays become `layers` under their names. `colData` and the
+#' names of the cells become `obs`, `rowData` and the names of the genes `var`. `reducedDims` become `obsm`: `PCA` as
+#' `X_pca`, likewise `TSNE`, `UMAP`, `MDS`, `NMF`, `EE` and `NeuralEE`; `spatial` as it is, others with a leading `X_`.
+#' `metadata` becomes `uns`, as far as it is text, numbers, true and false, and vectors of these.
 #'
 #' Sparse matrices stay sparse (CSR of cells by genes), others are written dense. All are of doubles, so that no value
 #' changes. A DelayedMatrix is read and written block by block; see [DelayedArray::setAutoBlockSize()].
 #'
 #' Factors become categories in the order of their levels; where values are missing, so does text, and the file notes
 #' that it was text. Integers and logical values with `NA` become nullable arrays; a missing double is a NaN. Genes or
-#' cells without names are numbered from 1. What has no counterpart is left out with a message (of class
-#' `neuralee_message_left_out`): columns of other types, alternative experiments, ranges of genes, pairings of cells or
-#' of genes, names of dimensions.
+#' cells without names are numbered from 1. Names of dimensions are not kept. What has no counterpart is left out with
+#' a message (of class `neuralee_message_left_out`): columns of other types, alternative experiments, ranges of genes,
+#' pairings of cells or of genes.
 #'
 #' The file is written beside its place, as `<file>.partial`, and moved there once it is whole and on the disk.
 #'
 #' @param x A SingleCellExperiment or SummarizedExperiment.
 #' @param file Path of the file.
-#' @param assay.type Name or number of the assay for `X`. `NULL` stands for `"counts"` where there is such an assay, else
-#'   for the first.
+#' @param assay.type Name or number of the assay for `X`. `NULL` stands for `"counts"` where there is such an assay,
+#'   else for the first.
 #' @param layers Names of the assays to write as layers, `TRUE` for all but that of `X`, or `FALSE`.
 #' @param compression `"gzip"` or `"none"`, for the matrices of `X` and the layers.
 #' @param overwrite May a file that is there be replaced?
@@ -89,13 +85,13 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = 
 #' Adds an embedding to `obsm` of an existing `.h5ad` file, where `scanpy.pl.embedding()` finds it: `basis = "ee"` for
 #' `X_ee`. All else in the file stays as it is.
 #'
-#' Where the embedding has names of cells, they are matched with those in the file, in any order; all of the file's cells
-#' must be there. Without names the order must be that of the file.
+#' Where the embedding has names of cells, they are matched with those in the file, in any order; all of the file's
+#' cells must be there. Without names the order must be that of the file.
 #'
 #' The file is copied, the copy changed and then moved to the place of the file: HDF5 keeps no journal, and a program
-#' that dies while it changes a file in place can leave all of it unreadable. So for a moment the disk must have room for
-#' the file once more. It takes as long as copying the file: for 10 GB seconds on a fast disk, a minute or two on a slow
-#' one, and next to nothing on file systems that share blocks (Btrfs, XFS).
+#' that dies while it changes a file in place can leave all of it unreadable. So for a moment the disk must have room
+#' for the file once more, and it takes as long as copying it: for 10 GB seconds on a fast disk, a minute or two on a
+#' slow one, and next to nothing on file systems that share blocks (Btrfs, XFS).
 #'
 #' @param x The embedding: a fit of [ee()] or [neuralee()], a numeric matrix with cells in rows, or a
 #'   SingleCellExperiment that holds it.
@@ -106,11 +102,11 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = 
 #' @param overwrite May an embedding of this name be replaced? (HDF5 does not give back the room that it took.)
 #' @return The path, invisibly.
 #' @section Errors:
-#' `neuralee_error_input` where `x` is no embedding, for another number of cells than the file has, for a cell of the file
-#' that `x` lacks, for names that repeat and so cannot be matched, for a name that is taken, and where the file cannot be
-#' written; `neuralee_error_not_finite` for coordinates that are not finite; `neuralee_error_file_format` where `file` is
-#' missing, damaged, no AnnData file or one of anndata before 0.7, and where neuralee was installed without HDF5. After an
-#' error the file is as it was.
+#' `neuralee_error_input` where `x` is no embedding, for another number of cells than the file has, for a cell of the
+#' file that `x` lacks, for names that repeat and so cannot be matched, for a name that is taken, and where the file
+#' cannot be written; `neuralee_error_not_finite` for coordinates that are not finite; `neuralee_error_file_format`
+#' where `file` is missing, damaged, no AnnData file or one of anndata before 0.7, and where neuralee was installed
+#' without HDF5. After an error the file is as it was.
 #' @seealso [write_h5ad()], [read_h5ad()]; [write_csv_embedding()] for text.
 #' @export
 #' @examples
@@ -152,7 +148,8 @@ matrices_to_write <- function(x, assay.type, layers, call) {
   assays <- SummarizedExperiment::assays(x, withDimnames = FALSE)
   names <- names(assays) %||% rep("", length(assays))
   if (is.null(assay.type)) assay.type <- if ("counts" %in% names) "counts" else 1L
-  values <- list(X = assay_of(x, assay.type, call = call))
+  # Matrix says so where an assay has no names.
+  values <- list(X = suppressMessages(assay_of(x, assay.type, call = call)))
   main <- if (is.character(assay.type)) match(assay.type, names) else as.integer(assay.type)
   notes <- NULL
   others <- setdiff(seq_along(names), main)
@@ -217,7 +214,8 @@ column_to_write <- function(values, where, call) {
     # A level NA is no category.
     return(factor(values, known, enc2utf8(known), ordered = is.ordered(values)))
   }
-  if (is.object(values) || !is.null(dim(values)) || !typeof(values) %in% c("double", "integer", "logical", "character")) {
+  plain <- !is.object(values) && is.null(dim(values))
+  if (!plain || !typeof(values) %in% c("double", "integer", "logical", "character")) {
     return(NULL)
   }
   if (is.character(values)) {
@@ -229,7 +227,8 @@ column_to_write <- function(values, where, call) {
 
 columns_to_write <- function(table, where, call) {
   named <- stats::setNames(as.list(table), enc2utf8(names(table)))
-  values <- Map(function(column, name) column_to_write(column, paste(describe(name), "of", where), call), named, names(named))
+  write <- function(column, name) column_to_write(column, paste(describe(name), "of", where), call)
+  values <- Map(write, named, names(named))
   out <- vapply(values, is.null, NA)
   list(
     values = values[!out],
@@ -253,11 +252,14 @@ reductions_to_write <- function(x) {
 
 metadata_to_write <- function(metadata, call) {
   names <- names(metadata) %||% rep("", length(metadata))
-  values <- Map(function(value, name) column_to_write(value, paste("the metadata", describe(name)), call), metadata, names)
+  values <- Map(function(value, name) column_to_write(value, paste("metadata", describe(name)), call), metadata, names)
   out <- vapply(values, is.null, NA) | !nzchar(names)
   list(
     values = stats::setNames(values, enc2utf8(names))[!out],
-    notes = sprintf("The metadata %s was left out: only named text, numbers and logical values are written.", dQuote(names[out], FALSE))
+    notes = sprintf(
+      "The metadata %s was left out: only named text, numbers and logical values are written.",
+      dQuote(names[out], FALSE)
+    )
   )
 }
 

@@ -117,7 +117,8 @@ test_that("X and layers are chosen by name", {
   x <- every_type()
   file <- h5ad_file()
   write_h5ad(x, file, assay.type = "scaled", layers = "counts", verbose = FALSE)
-  expect_identical(as.matrix(SummarizedExperiment::assay(read_quietly(file))), SummarizedExperiment::assay(x, "scaled"))
+  back <- as.matrix(SummarizedExperiment::assay(read_quietly(file)))
+  expect_identical(back, SummarizedExperiment::assay(x, "scaled"))
   expect_error(read_quietly(file, "logcounts"), "X, counts", class = "neuralee_error_input")
   refused <- function(..., message) {
     expect_refused(write_h5ad(x, h5ad_file(), ..., verbose = FALSE), "input", message)

@@ -77,7 +77,7 @@ impl Draft {
     /// Creates it, with everything but matrices.
     pub fn begin(&self, contents: &Contents, overwrite: bool) -> Result<()> {
         #[cfg(not(feature = "hdf5"))]
-        return without_hdf5(&self.target, (contents, overwrite));
+        return without_hdf5(&self.target, (contents, overwrite, self.gzip));
         #[cfg(feature = "hdf5")]
         self.step(|| write::begin(self, contents, overwrite))
     }
