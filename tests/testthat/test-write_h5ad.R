@@ -129,7 +129,10 @@ test_that("X and layers are chosen by name", {
   SummarizedExperiment::assayNames(x)[2:3] <- "twice"
   refused(message = "Several assays are called \"twice\"")
   SummarizedExperiment::assayNames(x)[2:3] <- ""
-  expect_message(write_h5ad(x, file, overwrite = TRUE, verbose = FALSE), "2 assays", class = "neuralee_message_left_out")
+  expect_message(
+    write_h5ad(x, file, overwrite = TRUE, verbose = FALSE), "2 assays",
+    class = "neuralee_message_left_out"
+  )
 })
 
 test_that("what has no counterpart is left out with a message", {
