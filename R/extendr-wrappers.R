@@ -35,6 +35,20 @@ rs_read_pickle <- function(file, progress) .Call(wrap__rs_read_pickle, file, pro
 
 rs_write_csv <- function(embedding, cells, dimensions, labels, file) .Call(wrap__rs_write_csv, embedding, cells, dimensions, labels, file)
 
+rs_read_xlsx <- function(file, sheet, header, row_names, progress) .Call(wrap__rs_read_xlsx, file, sheet, header, row_names, progress)
+
+rs_h5ad_begin <- function(file, overwrite, gzip, cells, cell_columns, genes, gene_columns, reductions, metadata) .Call(wrap__rs_h5ad_begin, file, overwrite, gzip, cells, cell_columns, genes, gene_columns, reductions, metadata)
+
+rs_h5ad_add_matrix <- function(file, gzip, path, sparse, genes) .Call(wrap__rs_h5ad_add_matrix, file, gzip, path, sparse, genes)
+
+rs_h5ad_append <- function(file, gzip, path, block, progress) .Call(wrap__rs_h5ad_append, file, gzip, path, block, progress)
+
+rs_h5ad_finish <- function(file, gzip, overwrite) .Call(wrap__rs_h5ad_finish, file, gzip, overwrite)
+
+rs_h5ad_discard <- function(file) .Call(wrap__rs_h5ad_discard, file)
+
+rs_h5ad_add_embedding <- function(file, name, embedding, cells, overwrite) .Call(wrap__rs_h5ad_add_embedding, file, name, embedding, cells, overwrite)
+
 rs_log1p <- function(values, threads) .Call(wrap__rs_log1p, values, threads)
 
 rs_gene_moments <- function(x, cells_in_rows, threads) .Call(wrap__rs_gene_moments, x, cells_in_rows, threads)

@@ -24,7 +24,8 @@
 #'   name of a layer.
 #' @param obsm Whether to read the dense matrices of `obsm` as reduced dimensions. `X_pca`,
 #'   `X_tsne`, `X_umap`, `X_mds` and `X_nmf` are named as scater names them (`PCA`, `TSNE` and
-#'   so on), others lose the leading `X_`.
+#'   so on), `X_ee` and `X_neuralee` as [runEE()] and [runNeuralEE()] do (`EE`, `NeuralEE`); others lose
+#'   the leading `X_`.
 #' @param assay Name of the assay. `NULL` stands for `"counts"` if all values (with `on_disk`:
 #'   the first 65,536) are whole and none is negative, else for `layer`.
 #' @param on_disk Leave the matrix in the file? Then the assay is a DelayedMatrix (of the
@@ -34,8 +35,8 @@
 #'
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, with one
 #'   assay (a `dgCMatrix`, a matrix or a DelayedMatrix), `obs` as `colData`, `var` as `rowData`, and `obsm` as
-#'   `reducedDims`. Categories become factors, in the file's order. Parts without a
-#'   counterpart are left out with a message.
+#'   `reducedDims`. Categories become factors, in the file's order, or text where [write_h5ad()] made
+#'   them of text. `uns` is not read. Parts without a counterpart are left out with a message.
 #'
 #' @section Errors:
 #' `neuralee_error_file_format` where the file is missing, damaged, has no `X` or is not
@@ -49,7 +50,7 @@
 #' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
 #'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is
 #'   described at <https://anndata.readthedocs.io/en/stable/fileformat-prose.html>.
-#' @seealso [read_10x()], [read_10x_h5()]; [principal_components()] for matrices on disk.
+#' @seealso [write_h5ad()]; [read_10x()], [read_10x_h5()]; [principal_components()] for matrices on disk.
 #' @importFrom rlang %||%
 #' @export
 #' @examples
@@ -168,13 +169,29 @@ as_experiment <- function(counts, assay, genes, cells, reduced = list()) {
   )
 }
 
-# scater's names for the reductions that scanpy has as well; where two would be called
-# the same, both keep the file's name.
+# What scater and this package call reductions, named as scanpy would, less its X_.
+known_reductions <- c(
+  pca = "PCA", tsne = "TSNE", umap = "UMAP", mds = "MDS", nmf = "NMF", ee = "EE", neuralee = "NeuralEE"
+)
+
+# The names of the matrices of obsm in R; where two would be called the same, both keep the file's name.
 reduced_dim_names <- function(names) {
   bare <- sub("^X_", "", names)
-  known <- bare %in% c("pca", "tsne", "umap", "mds", "nmf")
-  bare[known] <- toupper(bare[known])
+  known <- bare %in% names(known_reductions)
+  bare[known] <- known_reductions[bare[known]]
   repeated <- bare %in% bare[duplicated(bare)] | !nzchar(bare)
   bare[repeated] <- names[repeated]
   bare
+}
+
+# The other way: where scanpy looks for them.
+obsm_names <- function(names) {
+  known <- match(names, known_reductions)
+  stored <- ifelse(is.na(known), names, names(known_reductions)[known])
+  # squidpy keeps places under this name.
+  own <- startsWith(names, "X_") | names == "spatial"
+  stored[!own] <- paste0("X_", stored[!own])
+  repeated <- stored %in% stored[duplicated(stored)]
+  stored[repeated] <- names[repeated]
+  stored
 }

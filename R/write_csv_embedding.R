@@ -18,7 +18,7 @@
 #' `neuralee_error_input` where `x` is no embedding, for a reduction or column that is not there (the message lists those
 #' there are), for `labels` of another length, and where the file cannot be written; `neuralee_error_not_finite` for
 #' coordinates that are not finite.
-#' @seealso [read_csv_counts()].
+#' @seealso [write_h5ad_embedding()] for AnnData files; [read_csv_counts()].
 #' @export
 #' @examples
 #' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 30, verbose = FALSE)
@@ -27,20 +27,8 @@
 #' head(read.csv(file))
 write_csv_embedding <- function(x, file, dimred = "EE", labels = NULL) {
   check_string(file, "file", "the path of one file")
-  refuse_seurat(x)
+  embedding <- embedding_to_write(x, dimred)
   in_experiment <- methods::is(x, "SingleCellExperiment")
-  embedding <- if (in_experiment) {
-    reduction_of(x, dimred)
-  } else if (inherits(x, "ee_fit")) {
-    as.matrix(x)
-  } else {
-    as_number_matrix(x, "x", environment())
-  }
-  if (is_delayed(embedding) || methods::is(embedding, "Matrix")) {
-    embedding <- as.matrix(embedding)
-  }
-  storage.mode(embedding) <- "double"
-  check_finite(embedding, "x", "rows", environment())
   if (in_experiment && is.character(labels) && length(labels) == 1L && ncol(x) != 1L) {
     columns <- names(SummarizedExperiment::colData(x))
     if (!labels %in% columns) {
@@ -65,4 +53,22 @@ write_csv_embedding <- function(x, file, dimred = "EE", labels = NULL) {
   embedding <- matrix(embedding, n)
   rust_call(rs_write_csv(embedding, enc2utf8(cells), enc2utf8(dimensions), labels, path_for_rust(file)))
   invisible(file)
+}
+
+# A fit, a matrix or a reduction of a SingleCellExperiment as a matrix of finite doubles with its names.
+embedding_to_write <- function(x, dimred, call = caller_env()) {
+  refuse_seurat(x, call)
+  embedding <- if (methods::is(x, "SingleCellExperiment")) {
+    reduction_of(x, dimred, call = call)
+  } else if (inherits(x, "ee_fit")) {
+    as.matrix(x)
+  } else {
+    as_number_matrix(x, "x", call)
+  }
+  if (is_delayed(embedding) || methods::is(embedding, "Matrix")) {
+    embedding <- as.matrix(embedding)
+  }
+  storage.mode(embedding) <- "double"
+  check_finite(embedding, "x", "rows", call)
+  embedding
 }

@@ -4,10 +4,10 @@ use extendr_api::prelude::*;
 use ndarray::Array2;
 use neuralee_core::io::pickle::{self, Content, Frame, RowNames};
 use neuralee_core::io::tenx::{self, TenX};
-use neuralee_core::io::{csv, h5ad, loom, Column, Counts, Stored, Table, Values};
+use neuralee_core::io::{csv, h5ad, loom, xlsx, Column, Counts, Stored, Table, Values};
 use std::path::Path;
 
-use crate::convert::{matrix_view, or_null, to_r_matrix, Outcome};
+use crate::convert::{matrix_view, or_null, to_r_matrix, Outcome, SparseSlots};
 use crate::job;
 
 /// Genes by cells: a matrix, or the slots of a `dgCMatrix`.
@@ -130,6 +130,196 @@ fn rs_outline_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) ->
         genes = table_to_r(&data.genes)?,
         reductions = reductions_to_r(&data.reductions),
         notes = data.notes
+    ))
+}
+
+/// Text, of which some may be `NA`.
+fn texts_from_r(texts: &Robj) -> Outcome<Vec<Option<String>>> {
+    let texts = Strings::try_from(texts)?;
+    let text = |t: &Rstr| (!t.is_na()).then(|| t.as_ref().to_owned());
+    Ok(texts.iter().map(text).collect())
+}
+
+fn names_from_r(names: &Robj) -> Outcome<Vec<String>> {
+    let names = texts_from_r(names)?.into_iter();
+    Ok(names.map(Option::unwrap_or_default).collect())
+}
+
+/// Integers or the codes of a factor; `NA` is the least of them.
+fn integers_from_r(values: &Robj) -> Vec<Option<i32>> {
+    let values = values.as_integer_slice().unwrap_or_default();
+    let value = |&v: &i32| Some(v).filter(|&v| v != i32::MIN);
+    values.iter().map(value).collect()
+}
+
+/// A vector or a factor as `column_to_write()` leaves it.
+fn column_from_r(values: &Robj) -> Outcome<Column> {
+    if values.is_factor() {
+        let levels = values.get_attrib("levels").unwrap_or_else(|| ().into());
+        let codes = integers_from_r(values).into_iter();
+        return Ok(Column::Factor {
+            codes: codes.map(|code| code.map(|c| (c - 1) as u32)).collect(),
+            levels: names_from_r(&levels)?,
+            ordered: values.inherits("ordered"),
+        });
+    }
+    Ok(match values.rtype() {
+        Rtype::Doubles => Column::Number(values.as_real_slice().unwrap_or_default().to_vec()),
+        Rtype::Integers => Column::Integer(integers_from_r(values)),
+        Rtype::Logicals => {
+            let values = Logicals::try_from(values)?;
+            let value = |v: Rbool| (!v.is_na()).then(|| v.is_true());
+            Column::Logical(values.iter().map(value).collect())
+        }
+        _ => Column::Text(texts_from_r(values)?),
+    })
+}
+
+fn columns_from_r(columns: &List) -> Outcome<Vec<(String, Column)>> {
+    let column = |(name, values): (&str, Robj)| Ok((name.to_owned(), column_from_r(&values)?));
+    columns.iter().map(column).collect()
+}
+
+fn table_from_r(names: &Robj, columns: &List) -> Outcome<Table> {
+    Ok(Table {
+        names: names_from_r(names)?,
+        columns: columns_from_r(columns)?,
+    })
+}
+
+/// Begins a file beside `file`, with all but its matrices, as `write_h5ad()` documents it.
+#[extendr]
+fn rs_h5ad_begin(
+    file: &str,
+    overwrite: bool,
+    gzip: i32,
+    cells: Robj,
+    cell_columns: List,
+    genes: Robj,
+    gene_columns: List,
+    reductions: List,
+    metadata: List,
+) -> Outcome<bool> {
+    let cells = table_from_r(&cells, &cell_columns)?;
+    let genes = table_from_r(&genes, &gene_columns)?;
+    let matrices: Vec<(&str, RMatrix<f64>)> = reductions
+        .iter()
+        .map(|(name, matrix)| Ok((name, RMatrix::try_from(matrix)?)))
+        .collect::<Outcome<_>>()?;
+    let reductions: Vec<_> = matrices
+        .iter()
+        .map(|(name, matrix)| Ok(((*name).to_owned(), matrix_view(matrix)?)))
+        .collect::<Outcome<_>>()?;
+    let contents = h5ad::Contents {
+        cells: &cells,
+        genes: &genes,
+        reductions: &reductions,
+        unstructured: &columns_from_r(&metadata)?,
+    };
+    draft(file, gzip).begin(&contents, overwrite)?;
+    Ok(true)
+}
+
+fn draft(file: &str, gzip: i32) -> h5ad::Draft {
+    h5ad::Draft::of(Path::new(file), u8::try_from(gzip).unwrap_or(0))
+}
+
+/// Adds a matrix to the file that was begun, without any cells.
+#[extendr]
+fn rs_h5ad_add_matrix(
+    file: &str,
+    gzip: i32,
+    path: &str,
+    sparse: bool,
+    genes: i32,
+) -> Outcome<bool> {
+    let genes = usize::try_from(genes).unwrap_or(0);
+    draft(file, gzip).add_matrix(path, sparse, genes)?;
+    Ok(true)
+}
+
+/// Appends cells to it: the columns of a matrix or a `dgCMatrix` of genes by cells.
+#[extendr]
+fn rs_h5ad_append(file: &str, gzip: i32, path: &str, block: Robj, progress: Robj) -> Outcome<bool> {
+    let draft = draft(file, gzip);
+    if block.is_matrix() {
+        let matrix = RMatrix::<f64>::try_from(block)?;
+        let block = h5ad::Block::Dense {
+            cells: matrix.ncols(),
+            values: matrix.data(),
+        };
+        job::run_here(&progress, |monitor| draft.append(path, block, monitor))?;
+    } else {
+        let slots = SparseSlots::new(&block)?;
+        let block = h5ad::Block::Sparse {
+            indptr: slots.indptr()?,
+            indices: slots.indices()?,
+            values: slots.values()?,
+        };
+        job::run_here(&progress, |monitor| draft.append(path, block, monitor))?;
+    }
+    Ok(true)
+}
+
+/// Completes the file and moves it to its place.
+#[extendr]
+fn rs_h5ad_finish(file: &str, gzip: i32, overwrite: bool) -> Outcome<bool> {
+    draft(file, gzip).finish(overwrite)?;
+    Ok(true)
+}
+
+/// Removes what was begun.
+#[extendr]
+fn rs_h5ad_discard(file: &str) -> bool {
+    draft(file, 0).discard();
+    true
+}
+
+/// Adds an embedding to obsm; `cells` is `NULL` where the order is the file's.
+#[extendr]
+fn rs_h5ad_add_embedding(
+    file: &str,
+    name: &str,
+    embedding: RMatrix<f64>,
+    cells: Robj,
+    overwrite: bool,
+) -> Outcome<bool> {
+    let cells = match cells.is_null() {
+        true => None,
+        false => Some(names_from_r(&cells)?),
+    };
+    let embedding = matrix_view(&embedding)?;
+    h5ad::add_embedding(
+        Path::new(file),
+        name,
+        embedding,
+        cells.as_deref(),
+        overwrite,
+    )?;
+    Ok(true)
+}
+
+/// One sheet of a workbook: rows by columns, and names where there are any.
+#[extendr]
+fn rs_read_xlsx(
+    file: &str,
+    sheet: &str,
+    header: bool,
+    row_names: bool,
+    progress: Robj,
+) -> Outcome<List> {
+    let layout = xlsx::Layout {
+        sheet: sheet.to_owned(),
+        header,
+        row_names,
+    };
+    let data = job::run(1, &progress, |monitor| {
+        xlsx::read(Path::new(file), &layout, monitor)
+    })?;
+    Ok(list!(
+        counts = counts_to_r(data.counts),
+        row_names = names_to_r(&data.row_names),
+        column_names = names_to_r(&data.column_names)
     ))
 }
 
@@ -387,4 +577,11 @@ extendr_module! {
     fn rs_read_labels;
     fn rs_read_pickle;
     fn rs_write_csv;
+    fn rs_read_xlsx;
+    fn rs_h5ad_begin;
+    fn rs_h5ad_add_matrix;
+    fn rs_h5ad_append;
+    fn rs_h5ad_finish;
+    fn rs_h5ad_discard;
+    fn rs_h5ad_add_embedding;
 }

@@ -164,7 +164,7 @@ struct Entry {
 
 impl Entry {
     /// The bytes of the file, from an archive that stands at their beginning.
-    fn reader(self, archive: impl Read + 'static) -> Box<dyn Read> {
+    fn reader(&self, archive: impl Read + 'static) -> Box<dyn Read> {
         let stored = archive.take(self.compressed);
         let check = |reader| Checked {
             reader: CrcReader::new(reader),
@@ -174,7 +174,8 @@ impl Entry {
         let bytes: Box<dyn Read> = if self.method == 0 {
             Box::new(stored)
         } else {
-            Box::new(DeflateDecoder::new(stored))
+            // One byte too many is enough to be noticed.
+            Box::new(DeflateDecoder::new(stored).take(self.expanded + 1))
         };
         Box::new(check(bytes))
     }
@@ -220,6 +221,12 @@ fn find_only_file(archive: &mut File, length: u64) -> Result<Entry> {
         ));
     }
     let entry = entries.remove(0);
+    enter(archive, length, &entry)?;
+    Ok(entry)
+}
+
+/// Moves to the bytes of a file in an archive.
+fn enter(archive: &mut File, length: u64, entry: &Entry) -> Result<()> {
     if entry.encrypted || !matches!(entry.method, 0 | 8) {
         return Err(Error::file_format(
             "The file in the zip archive is encrypted or not compressed by deflate.",
@@ -237,8 +244,44 @@ fn find_only_file(archive: &mut File, length: u64) -> Result<Entry> {
     }
     archive
         .seek(SeekFrom::Start(data))
-        .map_err(|e| unreadable(&e))?;
-    Ok(entry)
+        .map(drop)
+        .map_err(|e| unreadable(&e))
+}
+
+/// A zip archive of several files.
+pub(super) struct Archive<'a> {
+    path: &'a Path,
+    length: u64,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Archive<'a> {
+    pub(super) fn open(path: &'a Path) -> Result<Self> {
+        let length = limits::regular_file(path)?.len();
+        let mut file = File::open(path).map_err(|e| unreadable(&e))?;
+        let entries = directory(&mut file, length)?;
+        Ok(Archive {
+            path,
+            length,
+            entries,
+        })
+    }
+
+    /// How many bytes the file of a name says to have; `None` where there is none.
+    pub(super) fn size(&self, name: &str) -> Option<u64> {
+        Some(self.entries.iter().find(|e| e.name == name)?.expanded)
+    }
+
+    /// The bytes of a file: as many as its directory says, or an error at their end.
+    pub(super) fn read(&self, name: &str) -> Result<Box<dyn Read>> {
+        let mut named = self.entries.iter().filter(|e| e.name == name);
+        let (Some(entry), None) = (named.next(), named.next()) else {
+            return Err(damaged_zip());
+        };
+        let mut file = File::open(self.path).map_err(|e| unreadable(&e))?;
+        enter(&mut file, self.length, entry)?;
+        Ok(entry.reader(file))
+    }
 }
 
 /// The archive's directory, which its last bytes point to.

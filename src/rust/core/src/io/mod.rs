@@ -19,6 +19,7 @@ pub mod loom;
 mod matrix_market;
 pub mod pickle;
 pub mod tenx;
+pub mod xlsx;
 
 pub use gather::SparseColumns;
 

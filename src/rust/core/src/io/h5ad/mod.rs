@@ -1,13 +1,15 @@
-//! AnnData files (.h5ad), in the layout of anndata 0.7 and later and in the older one.
+//! AnnData files (.h5ad): read in the layout of anndata 0.7 and later and in the older one,
+//! written in that of 0.8 and later.
 
 #[cfg(feature = "hdf5")]
 use super::hdf5;
 use super::{Counts, Stored, Table};
 use crate::monitor::Monitor;
 use crate::Result;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use std::path::Path;
 
+mod draft;
 #[cfg(feature = "hdf5")]
 pub(crate) mod matrix;
 #[cfg(feature = "hdf5")]
@@ -16,6 +18,17 @@ mod sparse;
 mod stored;
 #[cfg(feature = "hdf5")]
 pub(crate) mod table;
+#[cfg(feature = "hdf5")]
+mod write;
+
+pub use draft::{Block, Contents, Draft};
+
+/// Attribute of a column that R has in another type than AnnData, and that of text which is
+/// stored as categories.
+#[cfg(feature = "hdf5")]
+const R_TYPE: &str = "r-type";
+#[cfg(feature = "hdf5")]
+const R_TEXT: &str = "character";
 
 #[cfg(feature = "hdf5")]
 const FORMAT: hdf5::store::Format = hdf5::store::Format {
@@ -76,6 +89,25 @@ pub fn outline(path: &Path, options: &Options, monitor: &dyn Monitor) -> Result<
     read_with(path, options, monitor, |matrix, cells, genes| {
         stored::locate(matrix, cells.names.len(), genes.names.len(), monitor)
     })
+}
+
+/// Adds an embedding (cells in rows) to obsm of an existing file, all or nothing. `cells`,
+/// where given, are matched with the names in obs; without them the order is the file's.
+pub fn add_embedding(
+    path: &Path,
+    name: &str,
+    embedding: ArrayView2<f64>,
+    cells: Option<&[String]>,
+    overwrite: bool,
+) -> Result<()> {
+    #[cfg(not(feature = "hdf5"))]
+    return super::without_hdf5(path, (name, embedding, cells, overwrite));
+    #[cfg(feature = "hdf5")]
+    {
+        let _silence = hdf5::errors::Silence::new();
+        write::add_embedding(path, name, embedding, cells, overwrite)
+            .map_err(|e| super::limits::with_path(path, e))
+    }
 }
 
 /// Version of the HDF5 library; `None` where this build has none.

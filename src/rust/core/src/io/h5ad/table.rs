@@ -1,5 +1,6 @@
 //! obs and var: the annotations of cells and genes.
 
+use super::{R_TEXT, R_TYPE};
 use crate::io::hdf5::arrays;
 use crate::io::hdf5::raw::{Kind, Source};
 use crate::io::hdf5::store::{damaged, failed, Array, Node};
@@ -30,13 +31,24 @@ pub(super) fn read_annotations(
     Ok(table)
 }
 
-/// Since anndata 0.7: a group with one member a column.
-fn read_group(group: &Node, notes: &mut Vec<String>) -> Result<Table> {
-    let index = group.text("_index")?.unwrap_or_else(|| "_index".into());
+fn index_name(group: &Node) -> Result<String> {
+    Ok(group.text("_index")?.unwrap_or_else(|| "_index".into()))
+}
+
+/// Names of the rows of a table that is a group.
+pub(super) fn row_names(group: &Node) -> Result<Vec<String>> {
+    let index = index_name(group)?;
     let found = group.member(&index)?;
     let found = found.ok_or_else(|| damaged(format!("{} has no index", group.path)))?;
     let names = read_column(group, &found, &index)?
         .ok_or_else(|| damaged(format!("The index of {} holds no text", group.path)))?;
+    Ok(names.into_text())
+}
+
+/// Since anndata 0.7: a group with one member a column.
+fn read_group(group: &Node, notes: &mut Vec<String>) -> Result<Table> {
+    let index = index_name(group)?;
+    let names = row_names(group)?;
 
     let order = match group.texts("column-order")? {
         Some(order) => order,
@@ -45,7 +57,7 @@ fn read_group(group: &Node, notes: &mut Vec<String>) -> Result<Table> {
         None => group.members()?,
     };
     let mut table = Table {
-        names: names.into_text(),
+        names,
         columns: Vec::new(),
     };
     for name in order {
@@ -86,7 +98,11 @@ fn read_column(group: &Node, column: &Node, name: &str) -> Result<Option<Column>
             let codes = codes.ok_or_else(|| damaged(format!("{} has no codes", column.path)))?;
             let levels = levels(&column.required("categories", "")?)?;
             let ordered = column.logical("ordered").unwrap_or(false);
-            factor(&column.path, codes, levels, ordered).map(Some)
+            let factor = factor(&column.path, codes, levels, ordered)?;
+            Ok(Some(match column.text(R_TYPE)?.as_deref() {
+                Some(R_TEXT) => spelled_out(factor),
+                _ => factor,
+            }))
         }
         Some(kind) if kind.starts_with("nullable-") => {
             let Some(values) = read_values(&column.required("values", "")?.array()?, None)? else {
@@ -185,6 +201,19 @@ fn factor(path: &str, codes: Column, levels: Vec<String>, ordered: bool) -> Resu
         levels,
         ordered,
     })
+}
+
+/// Categories as text.
+fn spelled_out(column: Column) -> Column {
+    match column {
+        Column::Factor { codes, levels, .. } => Column::Text(
+            codes
+                .into_iter()
+                .map(|code| code.map(|code| levels[code as usize].clone()))
+                .collect(),
+        ),
+        other => other,
+    }
 }
 
 fn masked(values: Column, mask: &[Option<bool>]) -> Column {
