@@ -29,6 +29,15 @@ test_that("blocks of any size, in memory, on disk and in workers give the same b
   expect_identical(mapped(flowers[1:3, ], BPPARAM = one_worker()), mapped(flowers[1:3, ]))
 })
 
+test_that("a cell that comes alone in a block comes alone in the core's own task too", {
+  wide <- train(hidden = c(50, 50))
+  for (n in c(1025, 2049)) {
+    expect_identical(
+      with_small_blocks(mapped(stored[1:n, ], model = wide), small_blocks), mapped(flowers[1:n, ], model = wide)
+    )
+  }
+})
+
 test_that("workers leave R's random numbers alone", {
   skip_on_os("windows")
   set.seed(1)
