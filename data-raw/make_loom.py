@@ -3,8 +3,7 @@
     pip install loompy==3.0.8 "numpy<2"
     python data-raw/make_loom.py tests/testthat/fixtures/loompy.loom
 
-All values follow from the positions, as test-read_loom.R computes them again; it also runs
-this program where Python has loompy.
+All values follow from the positions, as test-read_loom.R computes them again.
 """
 
 import sys

@@ -99,6 +99,17 @@ else
   unset NEURALEE_LIBTORCH
 fi
 
+# Files that Python's packages write are read in the R tests; where none can be fetched, those are
+# skipped.
+pythons=$CARGO_TARGET_DIR/python
+if [ -z "${NEURALEE_PYTHON:-}" ]; then
+  if sh tools/python.sh "$pythons"; then
+    export NEURALEE_PYTHON="$pythons/new/bin/python" NEURALEE_PYTHON_OLD="$pythons/old/bin/python"
+  else
+    echo "SKIPPED: files of Python's packages, since these cannot be had (see above)"
+  fi
+fi
+
 if cargo nextest --version >/dev/null 2>&1; then
   rust_tests "Rust tests" cargo nextest run $cargo_in --release -p neuralee-core --features hdf5
 else

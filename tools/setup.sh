@@ -16,7 +16,7 @@ esac
 r_packages="Matrix rlang cli ggplot2 BiocGenerics S4Vectors SummarizedExperiment SingleCellExperiment DelayedArray"
 if [ "$purpose" = test ]; then
   r_packages="$r_packages testthat knitr rmarkdown HDF5Array BiocParallel ggrastr SeuratObject"
-  r_packages="$r_packages Seurat scater uwot Rtsne gridExtra plotly batchtools BiocFileCache curl filelock"
+  r_packages="$r_packages Seurat scater uwot Rtsne gridExtra plotly jsonlite batchtools BiocFileCache curl filelock"
 fi
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -48,6 +48,8 @@ have cc && have make || system="$system compiler"
 have_hdf5 || system="$system hdf5"
 if [ "$purpose" = test ]; then
   have pandoc || system="$system pandoc"
+  # The checks read files that Python's packages write.
+  python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || system="$system python"
   # The checks format and lint the Rust code; a minimal Rust has neither.
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || system="$system rustfmt-clippy"
 fi
@@ -87,6 +89,7 @@ if have apt-get; then
       hdf5) wanted="$wanted libhdf5-dev pkg-config" ;;
       compiler) wanted="$wanted gcc libc6-dev make" ;;
       pandoc) wanted="$wanted pandoc" ;;
+      python) wanted="$wanted python3-venv python3-pip" ;;
       Rust) have curl || wanted="$wanted curl ca-certificates" ;;
     esac
   done
@@ -100,6 +103,7 @@ elif have brew; then
       hdf5) brew install hdf5 pkg-config ;;
       compiler) xcode-select --install ;;
       pandoc) brew install pandoc ;;
+      python) brew install python ;;
     esac
   done
 else

@@ -1,12 +1,3 @@
-skip_without_hdf5 <- function() {
-  skip_if(is.null(rs_build_info()$hdf5), "neuralee was built without HDF5")
-}
-
-skip_without_rhdf5 <- function() {
-  skip_without_hdf5()
-  skip_if_not_installed("rhdf5")
-}
-
 # A loom file of `matrix`, genes by cells, with attributes in named lists.
 write_loom <- function(matrix, genes = list(), cells = list(), global = list(), layers = list()) {
   file <- tempfile(fileext = ".loom")

@@ -2,11 +2,6 @@ expect_refused <- function(object, regexp, class = "neuralee_error_file_format")
   expect_error(object, regexp, class = class)
 }
 
-skip_without_hdf5 <- function() {
-  skip_if(is.null(rs_build_info()$hdf5), "neuralee was built without HDF5")
-  skip_if_not_installed("rhdf5")
-}
-
 # Three genes by four cells, the third of which is empty; the second is not in order.
 expected_counts <- function() matrix(c(0, 2, 0, 5, 0, 7, 0, 0, 0, 1, 0, 0), 3)
 

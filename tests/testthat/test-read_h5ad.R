@@ -5,10 +5,6 @@ expect_refused <- function(object, regexp, class = "neuralee_error_file_format")
   expect_error(object, regexp, class = class)
 }
 
-skip_without_hdf5 <- function() {
-  skip_if(is.null(rs_build_info()$hdf5), "neuralee was built without HDF5")
-}
-
 # What data-raw/make_fixtures.py writes: genes by cells.
 expected_counts <- function() {
   counts <- outer(0:3, 0:4, function(j, i) ifelse((i + j) %% 2 == 0, i * j, 0))

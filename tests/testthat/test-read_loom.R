@@ -43,49 +43,9 @@ expect_loompy <- function(file) {
   expect_equal(as.matrix(SummarizedExperiment::assay(halves)), expected_counts() / 2)
 }
 
-# Python with its own libraries, not those that R prefers.
-run_python <- function(...) system2(..., env = "LD_LIBRARY_PATH=")
-
-# python3 where it has loompy, else one with a copy in a folder that ends with the session;
-# NULL where neither is to be had.
-python_with_loompy <- function() {
-  runs <- function(python, arguments) {
-    suppressWarnings(run_python(python, arguments, stdout = FALSE, stderr = FALSE, timeout = 300)) == 0L
-  }
-  imports <- c("-c", shQuote("import loompy"))
-  python <- Sys.which("python3")
-  if (!nzchar(python)) {
-    return(NULL)
-  }
-  if (runs(python, imports)) {
-    return(python)
-  }
-  folder <- tempfile("loompy")
-  inside <- file.path(folder, "bin", "python")
-  wanted <- shQuote(c("loompy==3.0.8", "numpy<2", "setuptools<80"))
-  made <- runs(python, c("-m", "venv", shQuote(folder))) &&
-    runs(inside, c("-m", "pip", "install", "-q", "--disable-pip-version-check", wanted)) &&
-    runs(inside, imports)
-  if (made) inside
-}
-
 test_that("a file of loompy keeps matrix, layers, attributes and reductions", {
   skip_without_hdf5()
   expect_loompy(fixture("loompy.loom"))
-})
-
-test_that("a file that loompy writes now is read likewise", {
-  skip_on_cran()
-  skip_without_hdf5()
-  program <- test_path("..", "..", "data-raw", "make_loom.py")
-  skip_if_not(file.exists(program), "data-raw is not here")
-  python <- python_with_loompy()
-  skip_if(is.null(python), "python3 has no loompy, and pip could not get it")
-  file <- tempfile(fileext = ".loom")
-  on.exit(unlink(file))
-  said <- run_python(python, shQuote(c(program, file)), stdout = TRUE, stderr = TRUE)
-  expect_true(file.exists(file), info = said)
-  expect_loompy(file)
 })
 
 test_that("sparse matrices stay sparse, and others are matrices", {

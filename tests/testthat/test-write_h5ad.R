@@ -1,7 +1,3 @@
-skip_without_hdf5 <- function() {
-  skip_if(is.null(rs_build_info()$hdf5), "neuralee was built without HDF5")
-}
-
 # A place for a file that vanishes with the test.
 h5ad_file <- function(envir = parent.frame()) {
   path <- tempfile(fileext = ".h5ad")

@@ -302,6 +302,49 @@ fn every_width_of_number_reads_the_same() {
 }
 
 #[test]
+fn true_counts_1_and_false_0() {
+    let seen: Vec<f64> = expected().iter().map(|&v| f64::from(v > 1.0)).collect();
+    let dense_x = Fixture::new(|f| drop(put_matrix(f, "X", &counts().mapv(|v| v > 1.0))));
+    let sparse_x = Fixture::new(|f| {
+        let parts = (
+            &[true, false, true, true][..],
+            &[1i32, 0, 0, 2][..],
+            &[0i32, 1, 2, 2, 4][..],
+        );
+        sparse_group(f, "csr_matrix", parts, [4, 3]);
+    });
+    for fixture in [dense_x, sparse_x] {
+        assert_eq!(dense(&fixture.read().expect("readable")), seen);
+        assert!(outline(&fixture).expect("readable").counts.whole);
+    }
+}
+
+#[test]
+fn categories_have_the_names_that_r_gives_them() {
+    let fixture = Fixture::bare(|f| {
+        csr(f);
+        table(f, "var", &["g0", "g1", "g2"], &[]);
+        let obs = table(f, "obs", &["c0", "c1", "c2", "c3"], &["treated", "dose"]);
+        for (name, n) in [("treated", 2), ("dose", 3)] {
+            let column = group(&obs, name);
+            mark(&column, "encoding-type", "categorical");
+            put(&column, "codes", &[0i8, 1, n - 1, 0]);
+            match n {
+                2 => put(&column, "categories", &[false, true]),
+                _ => put(&column, "categories", &[1.0, 1.25, 30.0]),
+            };
+        }
+    });
+    let data = fixture.read().expect("readable");
+    let levels = |i: usize| match &data.cells.columns[i].1 {
+        Column::Factor { levels, .. } => levels.clone(),
+        other => panic!("{other:?} is no factor"),
+    };
+    assert_eq!(levels(0), ["FALSE", "TRUE"]);
+    assert_eq!(levels(1), ["1", "1.25", "30"]);
+}
+
+#[test]
 fn dense_input_is_sparse_below_a_third_and_blocks_do_not_show() {
     // Enough places for three blocks; the switch to dense comes in the second of them.
     let (cells, genes) = (5000, 1000);

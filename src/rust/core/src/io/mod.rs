@@ -138,7 +138,7 @@ impl Column {
         self.len() == 0
     }
 
-    /// The entries as text; missing ones become `NA`.
+    /// The entries as R writes them; missing ones become `NA`.
     pub fn into_text(self) -> Vec<String> {
         fn show<T: ToString>(values: Vec<Option<T>>) -> Vec<String> {
             let text = |v: Option<T>| v.map_or_else(|| "NA".to_owned(), |v| v.to_string());
@@ -147,7 +147,10 @@ impl Column {
         match self {
             Column::Number(x) => x.iter().map(f64::to_string).collect(),
             Column::Integer(x) => show(x),
-            Column::Logical(x) => show(x),
+            Column::Logical(x) => {
+                let text = |v: bool| if v { "TRUE" } else { "FALSE" };
+                show(x.into_iter().map(|v| v.map(text)).collect())
+            }
             Column::Text(x) => show(x),
             Column::Factor { codes, levels, .. } => show(
                 codes

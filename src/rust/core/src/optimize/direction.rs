@@ -80,6 +80,12 @@ impl Memory {
         self.pairs.clear();
     }
 
+    /// Whether its steps are those of `numbers` coordinates.
+    pub(super) fn fits(&self, numbers: usize) -> bool {
+        let fits = |pair: &Pair| pair.step.len() == numbers && pair.change.len() == numbers;
+        self.pairs.iter().all(fits)
+    }
+
     /// Remembers a step if the energy curves upwards along it, and at most `depth`.
     pub fn push(&mut self, step: Vec<f64>, change: Vec<f64>, depth: usize) {
         let curvature = dot(&step, &change);

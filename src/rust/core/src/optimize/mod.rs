@@ -215,17 +215,20 @@ impl Run {
         let lambdas: Vec<f64> = std::iter::once(objective.lambda())
             .chain(further.iter().copied())
             .collect();
+        let numbers = objective.n() * objective.d();
         if state.fingerprint != objective.fingerprint()
             || state.lambdas != lambdas
-            || state.x.len() != objective.n() * objective.d()
-            || state.gradient.len() != state.x.len()
+            || state.stage >= lambdas.len()
+            || state.x.len() != numbers
+            || state.gradient.len() != numbers
+            || !state.memory.fits(numbers)
         {
             return Err(Error::input(
                 "The saved state belongs to other data, affinities, `lambda` or `d`.",
                 "Call with the same arguments as the run that wrote it.",
             ));
         }
-        objective.set_lambda(lambdas[state.stage.min(lambdas.len() - 1)])?;
+        objective.set_lambda(lambdas[state.stage])?;
         let preconditioner = precondition(&objective)?;
         Ok(Run {
             objective,

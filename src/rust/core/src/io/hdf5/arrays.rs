@@ -24,14 +24,14 @@ pub(crate) fn fill<T: Native>(array: &Array, out: &mut [T], monitor: &dyn Monito
     Ok(())
 }
 
-/// The dataset, once it is one of numbers.
+/// The dataset, once it is one of numbers, or of true and false.
 pub(crate) fn numeric<'a>(array: &'a Array) -> Result<Source<'a>> {
     let source = Source {
         container: array.source,
         field: None,
     };
     match source.kind().map_err(failed(array.path))? {
-        Kind::Integer | Kind::Float => Ok(source),
+        Kind::Integer | Kind::Float | Kind::Logical => Ok(source),
         _ => Err(damaged(format!("{} does not hold numbers", array.path))),
     }
 }

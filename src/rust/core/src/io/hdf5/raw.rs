@@ -154,9 +154,33 @@ impl Source<'_> {
         })
     }
 
-    /// Reads some rows (the first axis), converted to `T`, into all of `out`.
+    /// Reads some rows (the first axis), converted to `T`, into all of `out`; true counts 1 and
+    /// false 0.
     pub(crate) fn numbers<T: Native>(&self, rows: Range<usize>, out: &mut [T]) -> Result<()> {
+        self.read_numbers(&[rows], out)
+    }
+
+    /// Reads a block of a matrix, row by row, into all of `out`, likewise.
+    pub(crate) fn block(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        out: &mut [f64],
+    ) -> Result<()> {
+        self.read_numbers(&[rows, columns], out)
+    }
+
+    fn read_numbers<T: Native>(&self, within: &[Range<usize>], out: &mut [T]) -> Result<()> {
         let kind = self.kind()?;
+        if kind == Kind::Logical {
+            let mut stored = vec![0u8; out.len()];
+            let memory = self.in_memory(self.datatype()?)?;
+            read_into(self.container, &memory, within, None, &mut stored)?;
+            for (to, from) in out.iter_mut().zip(stored) {
+                *to = T::from(from != 0);
+            }
+            return Ok(());
+        }
         let element = Datatype::from_type::<T>()?;
         let element = match kind {
             Kind::Integer | Kind::Float => element,
@@ -167,33 +191,7 @@ impl Source<'_> {
             _ => return Err("it does not hold numbers".into()),
         };
         let memory = self.in_memory(element)?;
-        read_into(self.container, &memory, &[rows], None, bytes_of(out))
-    }
-
-    /// Reads a block of a matrix, row by row, into all of `out`; true counts 1 and false 0.
-    pub(crate) fn block(
-        &self,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        out: &mut [f64],
-    ) -> Result<()> {
-        let within = [rows, columns];
-        match self.kind()? {
-            Kind::Integer | Kind::Float => {
-                let memory = Datatype::from_type::<f64>()?;
-                read_into(self.container, &memory, &within, None, bytes_of(out))
-            }
-            Kind::Logical => {
-                let mut stored = vec![0u8; out.len()];
-                let memory = self.datatype()?;
-                read_into(self.container, &memory, &within, None, &mut stored)?;
-                for (to, from) in out.iter_mut().zip(stored) {
-                    *to = f64::from(u8::from(from != 0));
-                }
-                Ok(())
-            }
-            _ => Err("it does not hold numbers".into()),
-        }
+        read_into(self.container, &memory, within, None, bytes_of(out))
     }
 
     /// Reads true and false.
@@ -243,7 +241,7 @@ impl Source<'_> {
 }
 
 /// Number types that HDF5 can convert to.
-pub(crate) trait Native: H5Type + Copy {}
+pub(crate) trait Native: H5Type + Copy + From<bool> {}
 impl Native for f64 {}
 impl Native for i32 {}
 impl Native for i64 {}

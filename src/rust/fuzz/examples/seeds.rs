@@ -1,0 +1,155 @@
+//! Writes the first inputs of each target to corpus/TARGET, beside which cargo-fuzz keeps what it
+//! finds.
+
+use neuralee_core::model::{Model, Origin, Preprocessing};
+use neuralee_core::network::{Network, Standard};
+use neuralee_core::{optimize, train};
+use neuralee_fuzz::container::tar;
+use neuralee_fuzz::{problem, sealed};
+use std::path::Path;
+
+const MATRIX: &str = "%%MatrixMarket matrix coordinate integer general\n%metadata\n3 4 4\n1 1 5\n3 2 1\n2 4 7\n1 4 2\n";
+const FEATURES: &str =
+    "ENSG1\tA\tGene Expression\nENSG2\tB\tGene Expression\nENSG3\tC\tAntibody Capture\n";
+const BARCODES: &str = "AAA-1\nCCC-1\nGGG-1\nTTT-1\n";
+
+fn save(target: &str, name: &str, bytes: &[u8]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join(name), bytes).expect("a file");
+}
+
+fn with(head: &[u8], body: &[u8]) -> Vec<u8> {
+    [head, body].concat()
+}
+
+fn main() {
+    let tables = [
+        "gene,cell1,cell2\nCD4,0,3\nLYZ,12,0\nNKG7,0,0\n",
+        "cell1;cell2\n\"a \"\"b\"\"\";1e3;-2.5\r\nb;0;0.25\r\n",
+        "\u{feff}\t1\t2\r3\t4\t5\r",
+        "1,2,3\n",
+    ];
+    for (i, table) in tables.iter().enumerate() {
+        for how in 0..6u8 {
+            for flags in [7u8, 2, 4, 0] {
+                save(
+                    "csv",
+                    &format!("{i}-{how}-{flags}"),
+                    &with(&[how, flags], table.as_bytes()),
+                );
+            }
+        }
+    }
+    for (i, labels) in [
+        "cell_type\nB\nT, naive\n\"B\"\n",
+        "NA\n1\n\n",
+        "a,b\r\nc,d\r\n",
+    ]
+    .iter()
+    .enumerate()
+    {
+        for how in 0..6u8 {
+            save(
+                "labels",
+                &format!("{i}-{how}"),
+                &with(&[how, 3, 1], labels.as_bytes()),
+            );
+        }
+    }
+    let real = MATRIX.replace("integer", "real");
+    for (i, matrix) in [MATRIX, &real].iter().enumerate() {
+        let text = format!("{matrix}---\n{FEATURES}---\n{BARCODES}");
+        let text = text.replace("---\n", "\n---\n");
+        for flags in [0u8, 1, 14, 16] {
+            save(
+                "tenx_folder",
+                &format!("{i}-{flags}"),
+                &with(&[flags], text.as_bytes()),
+            );
+        }
+    }
+    let files = [
+        ("m/matrix.mtx", MATRIX),
+        ("m/genes.tsv", FEATURES),
+        ("m/barcodes.tsv", BARCODES),
+    ];
+    let archive = tar(&files.map(|(name, text)| (name, text.as_bytes())));
+    for flags in 0..4u8 {
+        save(
+            "tenx_archive",
+            &flags.to_string(),
+            &with(&[flags], &archive),
+        );
+    }
+
+    let model = Model {
+        network: Network::initial(problem::architecture(), 0.3, 1).expect("a network"),
+        standard: Standard {
+            centre: vec![0.0; 3],
+            scale: 1.5,
+        },
+        preprocessing: Preprocessing::none(3),
+        origin: Origin {
+            features: vec!["a".into(), "b".into(), "c".into()],
+            width: 3,
+            ..Origin::default()
+        },
+    };
+    let mut ee = optimize::Run::new(
+        problem::objective(),
+        problem::cells().view(),
+        optimize::Start::Random,
+        1,
+        optimize::Params::default(),
+        &(),
+    )
+    .and_then(|run| run.follow(&problem::FURTHER))
+    .expect("a run");
+    ee.advance(3, &()).expect("steps");
+    let network = Network::initial(problem::architecture(), 0.3, 1).expect("a network");
+    let mut training = train::Run::new(
+        problem::problem(),
+        network,
+        &[problem::LAMBDA],
+        None,
+        problem::training(),
+        &(),
+    )
+    .expect("a run");
+    training.advance(2, &()).expect("epochs");
+    let sealed_files = [
+        (
+            "model",
+            model.check().and_then(|m| m.to_bytes()).expect("bytes"),
+        ),
+        ("ee_state", ee.state().to_bytes().expect("bytes")),
+        ("neuralee_state", training.state_bytes().expect("bytes")),
+    ];
+    for (target, bytes) in sealed_files {
+        save(target, "whole", &with(&[0], &bytes));
+        save(target, "content", &with(&[1], &bytes[sealed::HEADER..]));
+    }
+
+    // Long enough to draw from, and of each kind of matrix.
+    for target in ["h5ad", "loom", "tenx_h5"] {
+        for seed in 0..32u32 {
+            let mut state = seed + 1;
+            let bytes: Vec<u8> = (0..400)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    // Unusual choices are few, so that some files are whole.
+                    (state >> 24) as u8 % if seed % 4 == 0 { 255 } else { 239 }
+                })
+                .collect();
+            save(target, &seed.to_string(), &bytes);
+        }
+    }
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/testthat/fixtures");
+    for name in ["new.h5ad", "old.h5ad", "loompy.loom"] {
+        let bytes = std::fs::read(fixtures.join(name)).expect("a fixture");
+        save("hdf5_bytes", name, &bytes);
+    }
+}

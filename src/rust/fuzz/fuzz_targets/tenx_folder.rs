@@ -1,0 +1,48 @@
+//! A folder of Cell Ranger: one byte for the names of the files and their compression, then
+//! matrix, features and barcodes with a line `---` between them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use neuralee_core::io::tenx::read;
+use neuralee_fuzz::{check_counts, check_names, container, outcome, scratch};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((flags, text)) = data.split_first() else {
+        return;
+    };
+    let folder = scratch().join("folder");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).expect("a folder");
+    let features = if flags & 1 != 0 {
+        "genes.tsv"
+    } else {
+        "features.tsv"
+    };
+    let mut rest = text;
+    for (i, name) in ["matrix.mtx", features, "barcodes.tsv"].iter().enumerate() {
+        let mark = b"\n---\n";
+        let end = rest.windows(mark.len()).position(|w| w == mark);
+        let (part, after) = match end {
+            Some(end) => (&rest[..end + 1], &rest[end + mark.len()..]),
+            None => (rest, &rest[rest.len()..]),
+        };
+        rest = after;
+        if end.is_none() && i == 2 && flags & 16 != 0 {
+            continue;
+        }
+        if flags & (2 << i) != 0 {
+            std::fs::write(folder.join(format!("{name}.gz")), container::gzip(part))
+        } else {
+            std::fs::write(folder.join(name), part)
+        }
+        .expect("a file");
+    }
+    if let Some(found) = outcome(read(&folder, &())) {
+        check_counts(&found.counts);
+        assert_eq!(found.ids.len(), found.counts.genes);
+        assert_eq!(found.symbols.len(), found.counts.genes);
+        assert_eq!(found.barcodes.len(), found.counts.cells);
+        check_names(&found.ids);
+        check_names(&found.barcodes);
+    }
+});
