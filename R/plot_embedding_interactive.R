@@ -11,6 +11,7 @@
 #' @inheritParams plot_embedding
 #' @param colour_by As for [plot_embedding()], but one column or feature.
 #' @param point_size Diameter of the points in pixels; `NULL` fits it to the number of cells.
+#' @param alpha Opacity of the points, from 0 to 1.
 #' @param title,colour_title Titles of the plot and of the legend: one text or `NULL`.
 #' @param hover What else to show for a cell: a vector with an entry per cell, a data frame with a row per cell,
 #'   or, for a
