@@ -84,7 +84,14 @@ predict.neuralee_model <- predict.neuralee_fit
 
 #' @rdname predict.neuralee_fit
 #' @export
-predict.DimReduc <- predict.neuralee_fit
+predict.DimReduc <- function(object, newdata, ...) {
+  if (!missing(newdata) && inherits(newdata, "Seurat")) {
+    # The assay that the network was trained on, where the new cells have it.
+    assay <- SeuratObject::DefaultAssay(object)
+    if (length(assay) == 1L && assay %in% SeuratObject::Assays(newdata)) SeuratObject::DefaultAssay(newdata) <- assay
+  }
+  predict.neuralee_fit(object, newdata, ...)
+}
 
 check_predict_dots <- function(given, call = caller_env()) {
   known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))

@@ -78,6 +78,12 @@ embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key,
   if (is.null(rownames(x))) {
     abort_neuralee("input", "The cells have no names, which Seurat needs.", "Give `object` row names.", call = call)
   }
+  if (anyDuplicated(rownames(x))) {
+    abort_neuralee(
+      "input", sprintf("Cells share a name: %s.", list_some(unique(rownames(x)[duplicated(rownames(x))]))),
+      "Give each cell a name of its own, for example by make.unique().", call = call
+    )
+  }
   if (is.function(neighbors)) neighbors <- neighbors(x)
   map <- embed_values(
     house, x, source,
@@ -94,6 +100,21 @@ embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key,
 check_reduction_key <- function(key, call) {
   if (!is.character(key) || length(key) != 1L || is.na(key) || !grepl("^[A-Za-z][A-Za-z0-9]*_$", key)) {
     refuse_argument(key, "reduction.key", "one key of letters and digits with an underscore at its end, such as \"EE_\"", call)
+  }
+}
+
+# Seurat keeps assays, graphs, reductions and columns of cells under one set of names.
+check_reduction_name <- function(name, object, call) {
+  check_string(name, "reduction.name", "the name of the new reduction", call)
+  taken <- c(SeuratObject::Assays(object), SeuratObject::Graphs(object), SeuratObject::Neighbors(object), colnames(object[[]]))
+  if (name %in% taken) {
+    abort_neuralee(
+      "input", sprintf("The object has %s already, and it is no reduction.", describe(name)),
+      "Choose another `reduction.name`.", call = call
+    )
+  }
+  if (!identical(name, make.names(name))) {
+    refuse_argument(name, "reduction.name", "a name of letters, digits, points and underscores, such as \"ee\"", call)
   }
 }
 
@@ -143,7 +164,8 @@ embed_seurat_object <- function(house, object, dims, reduction, features, graph,
                                 neighbors, ...) {
   call <- house$call
   require_seurat_object(call)
-  check_string(reduction.name, "reduction.name", "the name of the new reduction", call)
+  check_reduction_name(reduction.name, object, call)
+  if (!is.null(assay)) assay <- seurat_assay(object, assay, call)
   if (is.null(dims) == is.null(features)) {
     abort_neuralee(
       "input",
@@ -210,7 +232,7 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors, call) {
         there_are(there, "Make one with FindNeighbors(return.neighbor = TRUE).", "Set nn.name"), call = call
       )
     }
-    return(object[[nn.name]])
+    return(function(x) neighbors_by_name(object[[nn.name]], x, nn.name, call))
   }
   there <- SeuratObject::Graphs(object)
   if (!is_entry(graph, there, 0L)) {
@@ -222,9 +244,37 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors, call) {
   function(x) neighbors_of_graph(object[[graph]], x, graph, call)
 }
 
+# The lists for the cells of `x`, whatever the order of the cells in the Neighbor object.
+neighbors_by_name <- function(neighbors, x, nn.name, call) {
+  cells <- methods::slot(neighbors, "cell.names")
+  check_same_cells(cells, x, sprintf("The Neighbor object \"%s\"", nn.name), call)
+  at <- match(rownames(x), cells)
+  list(
+    index = matrix(match(cells, rownames(x))[methods::slot(neighbors, "nn.idx")[at, ]], length(at)),
+    distance = methods::slot(neighbors, "nn.dist")[at, , drop = FALSE]
+  )
+}
+
+check_same_cells <- function(cells, x, what, call) {
+  if (length(cells) != nrow(x) || anyNA(match(rownames(x), cells))) {
+    abort_neuralee(
+      "input", sprintf("%s is not one of the %d cells that are embedded.", what, nrow(x)),
+      "Run FindNeighbors() on these cells.", call = call
+    )
+  }
+}
+
 # As many neighbours of each cell as the graph has of every cell, the nearest in `x`.
 neighbors_of_graph <- function(weights, x, graph, call) {
-  rows <- Matrix::drop0(Matrix::t(methods::as(methods::as(weights, "CsparseMatrix"), "generalMatrix")))
+  check_same_cells(rownames(weights), x, sprintf("The graph \"%s\"", graph), call)
+  if (anyNA(weights@x)) {
+    abort_neuralee(
+      "not_finite", sprintf("The graph \"%s\" has weights that are NA.", graph), "Run FindNeighbors() again.", call = call
+    )
+  }
+  at <- match(rownames(x), rownames(weights))
+  weights <- methods::as(methods::as(weights, "CsparseMatrix"), "generalMatrix")[at, at]
+  rows <- Matrix::drop0(Matrix::t(weights))
   cell <- rep.int(seq_len(ncol(rows)), diff(rows@p))
   other <- rows@i + 1L
   kept <- cell != other

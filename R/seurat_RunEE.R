@@ -82,8 +82,10 @@ RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL
                          assay = NULL, layer = slot, slot = "data", n.components = 2L, neighbors = NULL,
                          seed.use = 42L, verbose = TRUE, reduction.name = "ee", reduction.key = "EE_", ...) {
   object <- embed_seurat_object(
-    seurat_ee_house(), object, dims, reduction, features, graph, nn.name, assay, layer, reduction.name, neighbors,
-    n.components = n.components, seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
+    seurat_ee_house(), object,
+    dims = dims, reduction = reduction, features = features, graph = graph, nn.name = nn.name, assay = assay,
+    layer = layer, reduction.name = reduction.name, neighbors = neighbors, n.components = n.components,
+    seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
   )
   # The log names the command by it.
   assay <- SeuratObject::DefaultAssay(object[[reduction.name]])

@@ -32,8 +32,10 @@ RunNeuralEE.Seurat <- function(object, dims = NULL, reduction = "pca", features 
                                seed.use = 42L, verbose = TRUE, reduction.name = "neuralee",
                                reduction.key = "NeuralEE_", ...) {
   object <- embed_seurat_object(
-    seurat_neuralee_house(), object, dims, reduction, features, graph, nn.name, assay, layer, reduction.name,
-    neighbors, n.components = n.components, seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
+    seurat_neuralee_house(), object,
+    dims = dims, reduction = reduction, features = features, graph = graph, nn.name = nn.name, assay = assay,
+    layer = layer, reduction.name = reduction.name, neighbors = neighbors, n.components = n.components,
+    seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
   )
   # The log names the command by it.
   assay <- SeuratObject::DefaultAssay(object[[reduction.name]])

@@ -78,6 +78,13 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   )
   object[["RNA.nn"]] <- lists
   expect_equal(SeuratObject::Embeddings(run(object, dims = 1:4, nn.name = "RNA.nn"), "ee"), expected)
+  # By name, in whatever order the object has them.
+  turned <- 150:1
+  lists@nn.idx <- 151L - lists@nn.idx[turned, ]
+  lists@nn.dist <- lists@nn.dist[turned, ]
+  lists@cell.names <- lists@cell.names[turned]
+  object[["turned.nn"]] <- lists
+  expect_equal(SeuratObject::Embeddings(run(object, dims = 1:4, nn.name = "turned.nn"), "ee"), expected)
   # As FindNeighbors() makes it: ones, and every cell among its own neighbours.
   graph <- Matrix::sparseMatrix(
     i = c(row(found$index), 1:150), j = c(found$index, 1:150), x = 1, dimnames = list(colnames(object), colnames(object))
@@ -135,9 +142,26 @@ test_that("the graph of Seurat's FindNeighbors() is taken", {
   )
 })
 
+test_that("new cells give the assay that the network was trained on", {
+  skip_if_not_installed("SeuratObject")
+  object <- iris_seurat()
+  object[["twice"]] <- SeuratObject::CreateAssayObject(2 * SeuratObject::GetAssayData(object, slot = "counts"))
+  object <- RunNeuralEE(
+    object, features = c("pl", "sw", "pw"), assay = "twice", layer = "counts", perplexity = 10, maxit = 20, verbose = FALSE
+  )
+  reduction <- object[["neuralee"]]
+  expect_equal(
+    predict(reduction, object, verbose = FALSE), SeuratObject::Embeddings(reduction), ignore_attr = TRUE, tolerance = 1e-5
+  )
+})
+
 test_that("bad input is refused", {
   skip_if_not_installed("SeuratObject")
   object <- iris_seurat()
+  expect_refused(run(object, dims = 1:2, d = 3), "input", "n.components")
+  expect_refused(run(object, dims = 1:2, reduction.name = "RNA"), "input", "already")
+  expect_refused(run(object, dims = 1:2, reduction.name = "my ee"), "input", "letters")
+  expect_refused(run(object, dims = 1:2, assay = "nope"), "input", "no assay")
   expect_refused(run(object), "input", "Neither `dims` nor `features`")
   expect_refused(run(object, dims = 1:2, features = "pl"), "input", "Both")
   expect_refused(run(object, dims = 1:5), "input", "4 dimensions of \"pca\"")
