@@ -64,6 +64,8 @@ test_that("a matrix has its cells in rows", {
   rownames(x) <- sprintf("cell%d", 1:150)
   expect_equal(SeuratObject::Embeddings(run(x)), iris_map()$embedding, ignore_attr = TRUE)
   expect_refused(run(unname(x)), "input", "no names")
+  rownames(x)[2:3] <- "cell1"
+  expect_refused(run(x), "input", "share a name: .*cell1")
 })
 
 test_that("graph, Neighbor object and lists replace the search for neighbours alone", {
@@ -97,6 +99,10 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   expect_refused(run(object, dims = 1:4, graph = "RNA_nn", nn.name = "RNA.nn"), "input", "more than once")
   expect_refused(run(object, dims = 1:4, graph = "RNA_snn"), "input", "RNA_nn")
   expect_refused(run(object, dims = 1:4, nn.name = "no such"), "input", "RNA.nn")
+  unknown <- graph
+  unknown@x[[1L]] <- NA
+  object[["unknown_nn"]] <- unknown
+  expect_refused(run(object, dims = 1:4, graph = "unknown_nn"), "not_finite", "NA")
   graph@x[graph@i == 0L] <- 0
   object[["bad_nn"]] <- graph
   expect_refused(run(object, dims = 1:4, graph = "bad_nn"), "input", "0 neighbours of cell cell1")
