@@ -107,9 +107,14 @@ download_tenx <- function(filename, type, verbose, call) {
       call = call
     )
   }
+  tenx_file(filename, type, NULL, verbose, call)
+}
+
+# The archive of a known data set in the folder `path`, or for NULL downloaded.
+tenx_file <- function(filename, type, path, verbose, call) {
   version <- names(tenx_versions)[vapply(tenx_versions, function(names) filename %in% names, NA)]
   file <- tenx_archive(filename, type, version)
-  dataset_file(NULL, file, tenx_url(version, filename, file), verbose, call = call)
+  dataset_file(path, file, tenx_url(version, filename, file), verbose, alone = FALSE, call = call)
 }
 
 # The archive or folder that read_10x() shall read.

@@ -89,15 +89,7 @@ read_gene_info <- function(path, verbose, call) {
     alone = FALSE, call = call
   )
   wanted <- "Give the file of scVI: comma-separated, with the identifiers of genes in a column ENSG."
-  genes <- tryCatch(
-    utils::read.csv(file, check.names = FALSE, stringsAsFactors = FALSE),
-    error = function(e) {
-      abort_neuralee(
-        "file_format", sprintf("%s is no table of genes: %s.", describe(file), conditionMessage(e)), wanted,
-        call = call
-      )
-    }
-  )
+  genes <- read_small_table(file, "table of genes", wanted, call)
   if (!"ENSG" %in% names(genes) || !is.character(genes$ENSG) || anyNA(genes$ENSG)) {
     abort_neuralee(
       "file_format",

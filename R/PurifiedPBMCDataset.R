@@ -56,7 +56,7 @@ PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL, gene
       sprintf("There are: %s.", list_some(purified_types, 10L))
     )
   }
-  places <- vapply(types, purified_place, "", path, verbose, call)
+  places <- vapply(types, tenx_place, "", path, verbose, call)
   sets <- Map(function(place, type) {
     set <- with_call(remove_zero_cells(read_10x(place, assay = "counts", verbose = verbose)), call)
     set$cell_type <- factor(rep(type, ncol(set)))
@@ -68,17 +68,4 @@ PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL, gene
   genes <- SummarizedExperiment::rowData(cells)
   rownames(cells) <- if (gene_names == "symbol") genes$Symbol else genes$ID
   cells
-}
-
-purified_place <- function(type, path, verbose, call) {
-  if (is.null(path)) {
-    return(download_tenx(type, "filtered", verbose, call))
-  }
-  check_string(path, "path", "the path of a folder with the ten data sets, or NULL", call)
-  inside <- file.path(path.expand(path), type)
-  if (dir.exists(inside)) {
-    return(matrix_folder(inside, "filtered"))
-  }
-  file <- tenx_archive(type, "filtered", "1.1.0")
-  dataset_file(path, file, tenx_url("1.1.0", type, file), verbose, alone = FALSE, call = call)
 }

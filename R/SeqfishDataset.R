@@ -35,9 +35,8 @@ SeqfishDataset <- function(path = NULL, verbose = interactive()) {
     )
   }
   genes <- sub("^'(.*)'$", "\\1", data$row_names)
-  table <- list(names = genes, columns = list())
   as_experiment(
     data$counts, "counts",
-    genes = as_data_frame(table), cells = S4Vectors::make_zero_col_DFrame(data$counts$dim[[2L]])
+    genes = as_data_frame(list(names = genes)), cells = S4Vectors::make_zero_col_DFrame(data$counts$dim[[2L]])
   )
 }

@@ -294,3 +294,12 @@ check_dot_names <- function(names, known, call = caller_env()) {
     )
   }
 }
+
+require_package <- function(name, purpose, call = caller_env()) {
+  if (!rlang::is_installed(name)) {
+    abort_neuralee(
+      "input", sprintf("The package %s is needed to %s, but is not installed.", name, purpose),
+      sprintf("install.packages(\"%s\")", name), call = call
+    )
+  }
+}

@@ -326,7 +326,7 @@ tell_left_out <- function(sets, columns) {
     named_parts("alternative experiments", unlist(lapply(experiments, SingleCellExperiment::altExpNames)))
   )
   if (length(parts)) {
-    rlang::inform(sprintf("Left out: %s.", paste(parts, collapse = "; ")), class = "neuralee_message_left_out")
+    inform_left_out(sprintf("Left out: %s.", paste(parts, collapse = "; ")))
   }
 }
 

@@ -34,3 +34,15 @@ classed_interrupts <- function(expr, call = caller_env()) {
     }
   )
 }
+
+# What a reader or writer had no place for.
+inform_left_out <- function(message) {
+  if (length(message)) rlang::inform(message, class = "neuralee_message_left_out")
+}
+
+inform_removed <- function(kept, reason) {
+  rlang::inform(
+    sprintf("%d of %d cells removed: %s.", sum(!kept), length(kept), reason),
+    class = "neuralee_message_removed"
+  )
+}

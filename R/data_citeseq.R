@@ -88,10 +88,7 @@ read_cite_seq <- function(name, path, verbose, call) {
     )
   }
   if (length(left_out)) {
-    rlang::inform(
-      sprintf("%s left out: only one of their two files has them.", list_some(left_out)),
-      class = "neuralee_message_left_out"
-    )
+    inform_left_out(sprintf("%s left out: only one of their two files has them.", list_some(left_out)))
   }
   matrix_of <- function(x, name) as.matrix(SummarizedExperiment::assay(x, name)[proteins, colnames(rna), drop = FALSE])
   adt <- SingleCellExperiment::SingleCellExperiment(
@@ -102,10 +99,7 @@ read_cite_seq <- function(name, path, verbose, call) {
   if (any(human)) {
     rna <- rna[which(human), ]
   } else {
-    rlang::inform(
-      sprintf("No gene in %s begins with HUMAN_: all are kept.", describe(files[["rna"]])),
-      class = "neuralee_message_left_out"
-    )
+    inform_left_out(sprintf("No gene in %s begins with HUMAN_: all are kept.", describe(files[["rna"]])))
   }
   SummarizedExperiment::rowData(rna)$symbol <- toupper(sub("^.*_", "", rownames(rna)))
   SingleCellExperiment::altExp(rna, "ADT") <- adt

@@ -123,8 +123,10 @@ read_cortex <- function(file, verbose, call = caller_env()) {
   columns$cell_id <- NULL
   sparse_experiment(
     data$counts,
-    genes = table_of(list(group = utils::type.convert(data$text_columns[[1L]], as.is = TRUE)), data$genes),
-    cells = table_of(columns, names)
+    genes = as_data_frame(list(
+      names = data$genes, columns = list(group = utils::type.convert(data$text_columns[[1L]], as.is = TRUE))
+    )),
+    cells = as_data_frame(list(names = names, columns = columns))
   )
 }
 

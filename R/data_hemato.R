@@ -136,16 +136,7 @@ unzip_one <- function(archive, name, folder, call) {
 }
 
 read_spring <- function(file, call) {
-  table <- tryCatch(
-    utils::read.csv(file, check.names = FALSE, colClasses = "character", encoding = "UTF-8"),
-    error = function(e) {
-      abort_neuralee(
-        "file_format", sprintf("%s is no table: %s.", describe(file), conditionMessage(e)),
-        "Give the file as it was published.",
-        call = call
-      )
-    }
-  )
+  table <- read_small_table(file, "table", "Give the file as it was published.", call, colClasses = "character")
   require_columns(table, c("cell_id", "x_spring", "y_spring", "Pr_Er", "Pr_Gr"), file, "column", call)
   for (name in grep("^Pr_|_spring$|^Potential$", names(table), value = TRUE)) {
     numbers <- suppressWarnings(as.numeric(table[[name]]))
@@ -210,7 +201,10 @@ read_hemato_counts <- function(file, verbose, call) {
   columns <- stats::setNames(c(list(data$cells), data$text_columns), first[seq_len(before)])
   if (!is.null(columns$pass_filter)) columns$pass_filter <- utils::type.convert(columns$pass_filter, as.is = TRUE)
   names <- columns$cell_id
-  sparse_experiment(data$counts, table_of(list(), data$genes), table_of(columns, names))
+  sparse_experiment(
+    data$counts,
+    genes = as_data_frame(list(names = data$genes)), cells = as_data_frame(list(names = names, columns = columns))
+  )
 }
 
 join_spring <- function(x, spring, counts_file, spring_file, call) {

@@ -39,10 +39,7 @@ keep_cells <- function(x, kept, reason, file, call) {
       call = call
     )
   }
-  rlang::inform(
-    sprintf("%d of %d cells removed: %s.", sum(!kept), length(kept), reason),
-    class = "neuralee_message_removed"
-  )
+  inform_removed(kept, reason)
   x[, kept]
 }
 
@@ -94,6 +91,18 @@ read_text_table <- function(file, genes_in_rows, sep, header, verbose, label, ab
   ), call)
 }
 
+# A table of comma-separated text that holds no counts. `what` it should be, and what to do where it is not.
+read_small_table <- function(file, what, remedy, call, ...) {
+  tryCatch(
+    utils::read.csv(file, check.names = FALSE, stringsAsFactors = FALSE, encoding = "UTF-8", ...),
+    error = function(e) {
+      abort_neuralee(
+        "file_format", sprintf("%s is no %s: %s.", describe(file), what, conditionMessage(e)), remedy, call = call
+      )
+    }
+  )
+}
+
 # Errors of a reader as those of the function that the user called. A published file is no matter of the
 # reader's arguments, which its remedies speak of.
 as_published <- function(expr, call) {
@@ -111,13 +120,6 @@ sparse_experiment <- function(counts, genes, cells) {
   x <- as_experiment(counts, "counts", genes, cells)
   SummarizedExperiment::assay(x, "counts") <- as_sparse_columns(SummarizedExperiment::assay(x, "counts"))
   x
-}
-
-table_of <- function(columns, names) {
-  frame <- S4Vectors::make_zero_col_DFrame(length(names))
-  for (name in names(columns)) frame[[name]] <- columns[[name]]
-  rownames(frame) <- names
-  frame
 }
 
 # Columns of the cells that a file must have.

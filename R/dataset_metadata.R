@@ -2,28 +2,19 @@
 
 # The content of `stem`.pickle, or of `stem`.csv where the folder has only that, with the file it came from.
 read_metadata <- function(path, stem, url, verbose, call) {
-  name <- paste0(stem, ".pickle")
-  if (is.character(path) && length(path) == 1L && !is.na(path)) {
-    csv <- file.path(path.expand(path), paste0(stem, ".csv"))
-    if (file.exists(csv) && !file.exists(file.path(path.expand(path), name))) {
-      return(list(file = csv, content = read_metadata_csv(csv, call)))
-    }
+  file <- known_file(path, paste0(stem, c(".pickle", ".csv")), url, verbose, alone = FALSE, call = call)
+  content <- if (endsWith(file, ".csv")) {
+    read_metadata_csv(file, call)
+  } else {
+    with_call(read_pickle(file, verbose = verbose), call)
   }
-  file <- dataset_file(path, name, url, verbose, alone = FALSE, call = call)
-  list(file = file, content = with_call(read_pickle(file, verbose = verbose), call))
+  list(file = file, content = content)
 }
 
 # A table whose first column has a name for each row, unless another is called `barcode`.
 read_metadata_csv <- function(file, call) {
-  table <- tryCatch(
-    utils::read.csv(file, check.names = FALSE, stringsAsFactors = FALSE, encoding = "UTF-8"),
-    error = function(e) {
-      abort_neuralee(
-        "file_format", sprintf("%s is no table of comma-separated text: %s.", describe(file), conditionMessage(e)),
-        "Write it again, with one line of names and one for each cell.",
-        call = call
-      )
-    }
+  table <- read_small_table(
+    file, "table of comma-separated text", "Write it again, with one line of names and one for each cell.", call
   )
   if (ncol(table) < 2L || !nrow(table)) {
     refuse_metadata(file, sprintf("has %d rows and %d columns", nrow(table), ncol(table)), call)
@@ -96,8 +87,5 @@ tenx_place <- function(name, path, verbose, call) {
       return(if (inside == folder && file.exists(archive)) archive else inside)
     }
   }
-  file <- tenx_archive(name, "filtered", "2.1.0")
-  dataset_file(path, file, tenx_url("2.1.0", name, file), verbose, alone = FALSE, call = call)
+  tenx_file(name, "filtered", path, verbose, call)
 }
-
-inform_left_out <- function(message) rlang::inform(message, class = "neuralee_message_left_out")

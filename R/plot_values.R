@@ -8,7 +8,7 @@ map_to_draw <- function(object, dimred, call = caller_env()) {
     return(dimred)
   }
   if (inherits(object, "Seurat")) {
-    require_package("SeuratObject", "take the cells of a Seurat object", call)
+    require_seurat_object(call)
     usual <- c("ee", "neuralee")
     there <- SeuratObject::Reductions(object)
   } else {
@@ -16,15 +16,6 @@ map_to_draw <- function(object, dimred, call = caller_env()) {
     there <- SingleCellExperiment::reducedDimNames(object)
   }
   c(usual[usual %in% there], usual)[[1L]]
-}
-
-require_package <- function(name, purpose, call = caller_env()) {
-  if (!rlang::is_installed(name)) {
-    abort_neuralee(
-      "input", sprintf("The package %s is needed to %s, but is not installed.", name, purpose),
-      sprintf("install.packages(\"%s\")", name), call = call
-    )
-  }
 }
 
 coordinates_of <- function(object, dimred, call = caller_env()) {

@@ -74,9 +74,7 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   progress <- progress_reporter(verbose, "read_h5ad")
   read <- if (on_disk) rs_outline_h5ad else rs_read_h5ad
   data <- rust_call(read(path_for_rust(file), enc2utf8(layer), obsm, progress))
-  if (length(data$notes)) {
-    rlang::inform(data$notes, class = "neuralee_message_left_out")
-  }
+  inform_left_out(data$notes)
   assay <- assay %||% if (data$counts$whole) "counts" else layer
   reduced <- data$reductions
   names(reduced) <- reduced_dim_names(names(reduced))

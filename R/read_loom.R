@@ -94,9 +94,7 @@ read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellI
   data <- rust_call(
     read(path_for_rust(file), enc2utf8(layer), enc2utf8(gene_names), enc2utf8(cell_names), progress)
   )
-  if (length(data$notes)) {
-    rlang::inform(data$notes, class = "neuralee_message_left_out")
-  }
+  inform_left_out(data$notes)
   assay <- assay %||% if (data$counts$whole) "counts" else if (nzchar(layer)) layer else "matrix"
   reduced <- data$reductions
   names(reduced) <- reduced_dim_names(names(reduced))

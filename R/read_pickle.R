@@ -46,9 +46,7 @@ read_pickle <- function(file, verbose = interactive()) {
   check_flag(verbose, "verbose")
   progress <- progress_reporter(verbose, "read_pickle")
   data <- rust_call(rs_read_pickle(path_for_rust(file), progress))
-  if (length(data$notes)) {
-    rlang::inform(data$notes, class = "neuralee_message_left_out")
-  }
+  inform_left_out(data$notes)
   unpickled(data$content)
 }
 

@@ -51,11 +51,6 @@ cells_with_counts <- function(x, cells, call) {
       call = call
     )
   }
-  if (!all(kept)) {
-    rlang::inform(
-      sprintf("%d of %d cells removed: they have no counts.", sum(!kept), length(kept)),
-      class = "neuralee_message_removed"
-    )
-  }
+  if (!all(kept)) inform_removed(kept, "they have no counts")
   kept
 }

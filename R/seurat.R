@@ -1,14 +1,6 @@
 # Values, reductions and neighbours of Seurat objects, of versions 4 and 5, and reductions for them.
 
-require_seurat_object <- function(call) {
-  with_call(
-    if (!requireNamespace("SeuratObject", quietly = TRUE)) {
-      abort_neuralee("input", "Seurat objects need the package SeuratObject, which is not installed.",
-        "Install it: install.packages(\"SeuratObject\").")
-    },
-    call
-  )
-}
+require_seurat_object <- function(call) require_package("SeuratObject", "take Seurat objects", call)
 
 # A matrix of features x cells from a Seurat object or one of its assays.
 seurat_layer <- function(x, layer, call) {
@@ -156,7 +148,7 @@ embed_seurat_assay <- function(house, x, features, layer, ..., assay = NULL) {
   chosen <- as_number_matrix(chosen, "object", call)
   embed_seurat(
     house, dense_cells(Matrix::t(chosen), call = call), assay, ...,
-    source = list(assay.type = layer), steps = steps
+    source = list(assay.type = layer, assay = assay), steps = steps
   )
 }
 

@@ -58,7 +58,7 @@ RunEE <- function(object, ...) UseMethod("RunEE")
 RunEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L, reduction.key = "EE_",
                           verbose = TRUE) {
   house <- seurat_ee_house()
-  object <- seurat_matrix(object, house$call)
+  object <- as_number_matrix(object, "object", house$call)
   embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
 }
 
@@ -96,15 +96,4 @@ seurat_ee_house <- function() {
   house <- ee_house()
   house$call <- quote(RunEE())
   house
-}
-
-# Cells in rows, with names.
-seurat_matrix <- function(x, call) {
-  if (methods::is(x, "SummarizedExperiment")) {
-    abort_neuralee(
-      "input", sprintf("`object` is a %s.", class(x)[[1L]]),
-      "For a SingleCellExperiment use runEE() or runNeuralEE().", call = call
-    )
-  }
-  as_number_matrix(x, "object", call)
 }

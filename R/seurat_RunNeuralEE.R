@@ -7,7 +7,7 @@ RunNeuralEE <- function(object, ...) UseMethod("RunNeuralEE")
 RunNeuralEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L,
                                 reduction.key = "NeuralEE_", verbose = TRUE) {
   house <- seurat_neuralee_house()
-  object <- seurat_matrix(object, house$call)
+  object <- as_number_matrix(object, "object", house$call)
   embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
 }
 

@@ -67,8 +67,7 @@ scale_genes <- function(x, cells, threads, call) {
   if (is_delayed(x)) {
     by <- gene_moments(x, cells, threads, call)
     by$centre <- by$mean
-    # Arithmetic with a vector runs along the rows.
-    scaled <- if (cells == "rows") t((t(x) - by$centre) / by$scale) else (x - by$centre) / by$scale
+    scaled <- scaled_by(x, by$centre, by$scale, cells)
   } else {
     x <- check_cells(x, "x", cells, call = call)
     by <- rust_call(rs_standard_scale(x, cells == "rows", threads), call = call)
@@ -77,10 +76,7 @@ scale_genes <- function(x, cells, threads, call) {
       dimnames(scaled) <- dimnames(x)
     }
   }
-  genes <- if (cells == "rows") colnames(x) else rownames(x)
-  attr(scaled, "scaled:center") <- rlang::set_names(by$centre, genes)
-  attr(scaled, "scaled:scale") <- rlang::set_names(by$scale, genes)
-  scaled
+  with_scaling(scaled, by$centre, by$scale, gene_names_at(x, cells))
 }
 
 # By the means and deviations of other cells.
@@ -94,22 +90,19 @@ scale_like <- function(x, like, cells, call) {
       call = call
     )
   }
-  if (is_delayed(x)) check_delayed_type(x, "x", call) else x <- as_number_matrix(x, "x", call)
-  genes <- if (cells == "rows") colnames(x) else rownames(x)
+  x <- as_number_matrix(x, "x", call)
+  genes <- gene_names_at(x, cells)
   n_genes <- dim(x)[[if (cells == "rows") 2L else 1L]]
   if (!is.null(genes) && !is.null(names(centre))) {
-    missing <- setdiff(genes, names(centre))
-    if (length(missing)) {
+    at <- match(genes, names(centre))
+    if (anyNA(at)) {
       abort_neuralee(
-        "input", sprintf("`like` has no gene %s.", list_some(missing)), "Keep the genes of `like` in `x`.",
+        "input", sprintf("`like` has no gene %s.", list_some(genes[is.na(at)])), "Keep the genes of `like` in `x`.",
         call = call
       )
     }
-    if (!identical(genes, names(centre))) {
-      at <- match(genes, names(centre))
-      centre <- centre[at]
-      scale <- scale[at]
-    }
+    centre <- centre[at]
+    scale <- scale[at]
   } else if (n_genes != length(centre)) {
     abort_neuralee(
       "input", sprintf("`x` has %d genes, but `like` was made of %d.", n_genes, length(centre)),
@@ -117,14 +110,21 @@ scale_like <- function(x, like, cells, call) {
       call = call
     )
   }
-  if (!is_delayed(x)) check_finite(x, "x", cells, call)
-  # Arithmetic with a vector runs along the rows.
-  if (is_delayed(x)) {
-    scaled <- if (cells == "rows") t((t(x) - centre) / scale) else (x - centre) / scale
-  } else {
+  if (!is_delayed(x)) {
+    check_finite(x, "x", cells, call)
     x <- as.matrix(x)
-    scaled <- if (cells == "rows") sweep(sweep(x, 2L, centre), 2L, scale, "/") else (x - centre) / scale
   }
+  with_scaling(scaled_by(x, centre, scale, cells), centre, scale, genes)
+}
+
+gene_names_at <- function(x, cells) if (cells == "rows") colnames(x) else rownames(x)
+
+# Arithmetic with a vector runs along the rows.
+scaled_by <- function(x, centre, scale, cells) {
+  if (cells == "rows") t((t(x) - centre) / scale) else (x - centre) / scale
+}
+
+with_scaling <- function(scaled, centre, scale, genes) {
   attr(scaled, "scaled:center") <- rlang::set_names(centre, genes)
   attr(scaled, "scaled:scale") <- rlang::set_names(scale, genes)
   scaled

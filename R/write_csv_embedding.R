@@ -47,15 +47,14 @@ write_csv_embedding <- function(x, file, dimred = "EE", labels = NULL) {
     labels <- enc2utf8(as.character(labels))
   }
 
-  cells <- rownames(embedding) %||% (if (in_experiment) colnames(x)) %||% as.character(seq_len(n))
+  cells <- rownames(embedding) %||% as.character(seq_len(n))
   dimensions <- colnames(embedding) %||% sprintf("EE%d", seq_len(ncol(embedding)))
-  # Other attributes of a reduction are of no use here.
-  embedding <- matrix(embedding, n)
-  rust_call(rs_write_csv(embedding, enc2utf8(cells), enc2utf8(dimensions), labels, path_for_rust(file)))
+  rust_call(rs_write_csv(unname(embedding), enc2utf8(cells), enc2utf8(dimensions), labels, path_for_rust(file)))
   invisible(file)
 }
 
-# A fit, a matrix or a reduction of a SingleCellExperiment as a matrix of finite doubles with its names.
+# A fit, a matrix or a reduction of a SingleCellExperiment as a matrix of finite doubles with names of cells, where
+# there are any, and of dimensions.
 embedding_to_write <- function(x, dimred, call = caller_env()) {
   refuse_seurat(x, call)
   embedding <- if (methods::is(x, "SingleCellExperiment")) {
@@ -70,5 +69,7 @@ embedding_to_write <- function(x, dimred, call = caller_env()) {
   }
   storage.mode(embedding) <- "double"
   check_finite(embedding, "x", "rows", call)
-  embedding
+  cells <- rownames(embedding) %||% if (methods::is(x, "SingleCellExperiment")) colnames(x)
+  # Other attributes of a reduction are of no use here.
+  matrix(embedding, nrow(embedding), dimnames = list(cells, colnames(embedding)))
 }

@@ -63,9 +63,7 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = 
   reductions <- reductions_to_write(x)
   metadata <- metadata_to_write(S4Vectors::metadata(x), call)
   notes <- c(cells$notes, genes$notes, reductions$notes, metadata$notes, matrices$notes, others_left_out(x))
-  if (length(notes)) {
-    rlang::inform(notes, class = "neuralee_message_left_out")
-  }
+  inform_left_out(notes)
 
   progress <- progress_reporter(verbose, "write_h5ad")
   on.exit(rs_h5ad_discard(path))
@@ -124,7 +122,7 @@ write_h5ad_embedding <- function(x, file, name = NULL, dimred = "EE", overwrite 
   check_flag(overwrite, "overwrite")
   embedding <- embedding_to_write(x, dimred)
   in_experiment <- methods::is(x, "SingleCellExperiment")
-  cells <- rownames(embedding) %||% if (in_experiment) colnames(x)
+  cells <- rownames(embedding)
   if (!is.null(cells)) check_text(cells, "the names of the cells of `x`", call)
   if (is.null(name)) {
     name <- if (in_experiment) {
@@ -136,10 +134,8 @@ write_h5ad_embedding <- function(x, file, name = NULL, dimred = "EE", overwrite 
       "X_ee"
     }
   }
-  # Other attributes of a reduction are of no use here.
-  embedding <- matrix(embedding, nrow(embedding))
   cells <- if (!is.null(cells)) enc2utf8(cells)
-  rust_call(rs_h5ad_add_embedding(path_for_rust(file), enc2utf8(name), embedding, cells, overwrite))
+  rust_call(rs_h5ad_add_embedding(path_for_rust(file), enc2utf8(name), unname(embedding), cells, overwrite))
   invisible(file)
 }
 

@@ -8,7 +8,3 @@ data_folder <- function(files, envir = parent.frame()) {
 }
 
 counts_in <- function(x) as.matrix(SummarizedExperiment::assay(x, 1L))
-
-expect_class <- function(expression, kind, regexp = NULL) {
-  expect_error(expression, regexp, class = paste0("neuralee_error_", kind))
-}

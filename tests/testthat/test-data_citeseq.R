@@ -36,8 +36,8 @@ test_that("each set has its files, under either name", {
   files <- cite_files()
   folder <- data_folder(list(cbmc_rna.csv.gz = files$rna, cbmc_adt.csv.gz = files$adt, cbmc_adt_centered.csv.gz = files$clr))
   expect_identical(suppressMessages(CiteSeqDataset(path = folder, verbose = FALSE)), expected)
-  expect_class(CiteSeqDataset("pbmc", folder, verbose = FALSE), "file_format", "no file .*PBMC_vs_flow_10X-RNA_umi.csv.gz")
-  expect_class(CiteSeqDataset("bmmc", folder, verbose = FALSE), "input", "`name` is \"bmmc\"")
+  expect_refused(CiteSeqDataset("pbmc", folder, verbose = FALSE), "file_format", "no file .*PBMC_vs_flow_10X-RNA_umi.csv.gz")
+  expect_refused(CiteSeqDataset("bmmc", folder, verbose = FALSE), "input", "`name` is \"bmmc\"")
 })
 
 test_that("cells and proteins that a file lacks are left out, with a message", {
@@ -60,7 +60,7 @@ test_that("files that do not belong together are refused by name", {
   refused <- function(file, from, to, regexp) {
     files <- cite_files()
     files[[file]] <- gsub(from, to, files[[file]])
-    expect_class(suppressMessages(CbmcDataset(cite_folder(files), verbose = FALSE)), "file_format", regexp)
+    expect_refused(suppressMessages(CbmcDataset(cite_folder(files), verbose = FALSE)), "file_format", regexp)
   }
   refused("adt", "AA", "TT", "RNA_umi.csv.gz\" none is left: they are not in the files of the proteins")
   refused("rna", "AAAG", "AAAC", "RNA_umi.csv.gz\" has the cell \"AAAC\" twice")

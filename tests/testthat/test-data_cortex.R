@@ -67,8 +67,8 @@ test_that("named genes are kept beside the most variable ones, in any case", {
     c("Tspan12", "Gad2", "Mog"))
   expect_identical(rownames(cortex(genes_to_keep = "mog", additional_genes = 0)), "mog")
   expect_identical(rownames(cortex(additional_genes = 100)), rownames(cortex_counts()))
-  expect_class(cortex(genes_to_keep = "MOG"), "input", "`genes_to_keep` names \"MOG\", which are several genes: \"Mog\", \"mog\"")
-  expect_class(cortex(genes_fish = c("Thy1", "Sst")), "input", "`genes_fish` names genes that are not in the file: \"Sst\"")
+  expect_refused(cortex(genes_to_keep = "MOG"), "input", "`genes_to_keep` names \"MOG\", which are several genes: \"Mog\", \"mog\"")
+  expect_refused(cortex(genes_fish = c("Thy1", "Sst")), "input", "`genes_fish` names genes that are not in the file: \"Sst\"")
 })
 
 test_that("genes of the spatial data come first and choose the cells", {
@@ -80,11 +80,11 @@ test_that("genes of the spatial data come first and choose the cells", {
   expect_identical(colnames(x), colnames(cortex_counts())[c(2, 3, 5)])
   expect_identical(rownames(x), c("Gad2", "Thy1", "Tspan12", "r_(CA)n", "Mog", "mog"))
   expect_identical(x$age, c(20L, 20L, 25L))
-  expect_class(suppressMessages(cortex(genes_fish = "Tspan12")), "file_format", "Of the 5 cells .* none is left")
+  expect_refused(suppressMessages(cortex(genes_fish = "Tspan12")), "file_format", "Of the 5 cells .* none is left")
 })
 
 test_that("files of another layout are refused by file, line and what is expected", {
-  refused <- function(lines, regexp) expect_class(cortex(lines = lines), "file_format", regexp)
+  refused <- function(lines, regexp) expect_refused(cortex(lines = lines), "file_format", regexp)
   lines <- cortex_lines()
   refused(lines[1:7], "Aug-2014.txt: The file ends after 7 lines, before the table")
   refused(lines[1:11], "Aug-2014.txt: The file ends after 11 lines, before the table")
@@ -94,17 +94,17 @@ test_that("files of another layout are refused by file, line and what is expecte
   refused(sub("Gad2\t2\t1\t9", "Gad2\t2\t1", lines), "Line 15 has 4 values, where 5 are expected")
   refused(sub("Gad2\t2\t1\t9", "Gad2\t2\t1\tx", lines), "Line 15, column 4 \\(gene 'Gad2'\\): 'x' is no number")
   refused("<html>", "before the table")
-  expect_class(CortexDataset(tempfile(), verbose = FALSE), "file_format", "There is no file")
+  expect_refused(CortexDataset(tempfile(), verbose = FALSE), "file_format", "There is no file")
 })
 
 test_that("arguments of the wrong kind are refused", {
   refused <- function(name, value) {
-    expect_class(do.call(cortex, stats::setNames(list(value), name)), "input", sprintf("`%s`", name))
+    expect_refused(do.call(cortex, stats::setNames(list(value), name)), "input", sprintf("`%s`", name))
   }
   refused("genes_to_keep", 1:3)
   refused("genes_fish", c("Mog", "Mog"))
   refused("additional_genes", -1)
   refused("additional_genes", 0)
-  expect_class(CortexDataset(3, verbose = FALSE), "input", "`path`")
-  expect_class(CortexDataset(verbose = NA), "input", "`verbose`")
+  expect_refused(CortexDataset(3, verbose = FALSE), "input", "`path`")
+  expect_refused(CortexDataset(verbose = NA), "input", "`verbose`")
 })

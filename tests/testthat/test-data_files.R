@@ -26,7 +26,7 @@ test_that("genes of a table are chosen by variance, name, place or flag", {
   expect_identical(rownames(genes(subset_genes = c(4, 1))), c("MS4A1", "CD4"))
   expect_identical(rownames(genes(subset_genes = c(FALSE, TRUE, TRUE, FALSE))), c("LYZ", "NKG7"))
   expect_identical(colnames(genes(subset_genes = "MS4A1")), "d")
-  refused <- function(regexp, ...) expect_class(genes(...), "input", regexp)
+  refused <- function(regexp, ...) expect_refused(genes(...), "input", regexp)
   refused("`subset_genes` names genes that are not there: \"x\"", subset_genes = "x")
   for (wrong in list(0, 5, c(1, 1), c(TRUE, FALSE), list(1), 1.5)) refused("`subset_genes`", subset_genes = wrong)
   refused("Both", subset_genes = 1, new_n_genes = 1)
@@ -73,8 +73,8 @@ test_that("annotations of an h5ad file stay with their cells when empty ones go 
   fewer <- suppressMessages(AnnDataset(file, new_n_genes = 1, verbose = FALSE))
   expect_identical(dimnames(fewer), list("LYZ", c("c1", "c4")))
   expect_identical(fewer$depth, c(3L, 9L))
-  expect_class(AnnDataset(verbose = FALSE), "input", "`path`")
-  expect_class(AnnDataset(tempdir(), verbose = FALSE), "file_format", "folder")
+  expect_refused(AnnDataset(verbose = FALSE), "input", "`path`")
+  expect_refused(AnnDataset(tempdir(), verbose = FALSE), "file_format", "folder")
 })
 
 test_that("spots have their places, and all genes", {
@@ -93,5 +93,5 @@ test_that("spots have their places, and all genes", {
   expect_identical(SingleCellExperiment::reducedDims(y), SingleCellExperiment::reducedDims(x))
   expect_identical(rownames(suppressMessages(BreastCancerDataset(folder, new_n_genes = 1, verbose = FALSE))), "GAPDH")
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("2x10.5", "2-10.5", lines)))
-  expect_class(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*spot 3 is called \"2-10.5\"")
+  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*spot 3 is called \"2-10.5\"")
 })

@@ -64,16 +64,16 @@ test_that("the small files may be in the archive, which holds others too", {
   before <- list.files(tempdir(), "^hemato")
   expect_identical(suppressMessages(HematoDataset(folder, verbose = FALSE)), expected)
   pack(inside[[1L]])
-  expect_class(HematoDataset(folder, verbose = FALSE), "file_format", "data.zip.* holds 0 files bBM.filtered_gene_list.paper.txt")
+  expect_refused(HematoDataset(folder, verbose = FALSE), "file_format", "data.zip.* holds 0 files bBM.filtered_gene_list.paper.txt")
   bytes <- {
     pack(inside)
     readBin(archive, "raw", 1e6)
   }
   writeBin(utils::head(bytes, -30), archive)
-  expect_class(HematoDataset(folder, verbose = FALSE), "file_format", "data.zip")
+  expect_refused(HematoDataset(folder, verbose = FALSE), "file_format", "data.zip")
   expect_identical(list.files(tempdir(), "^hemato"), before)
   unlink(archive)
-  expect_class(HematoDataset(folder, verbose = FALSE), "file_format", "There is no file .*data.zip")
+  expect_refused(HematoDataset(folder, verbose = FALSE), "file_format", "There is no file .*data.zip")
 })
 
 test_that("columns that the tables have in common must agree", {
@@ -87,7 +87,7 @@ test_that("files that lack something are refused by name", {
   refused <- function(file, from, to, regexp) {
     files <- hemato_files()
     files[[file]] <- sub(from, to, files[[file]])
-    expect_class(suppressMessages(hemato(files)), "file_format", regexp)
+    expect_refused(suppressMessages(hemato(files)), "file_format", regexp)
   }
   refused(1, "^cell_id", "id", "umifm_counts.csv.gz\" has no column \"cell_id\" among its first")
   refused(1, "library_id", "library", "umifm_counts.csv.gz\" has no column \"library_id\"")
@@ -104,9 +104,9 @@ test_that("files that lack something are refused by name", {
   refused(3, ".*", "", "paper.txt\" names no gene")
   files <- hemato_files()
   files[[1]] <- character()
-  expect_class(hemato(files), "file_format", "umifm_counts.csv.gz\" has no column")
-  expect_class(hemato(hemato_files()[2:3]), "file_format", "There is no file .*umifm_counts.csv.gz")
+  expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz\" has no column")
+  expect_refused(hemato(hemato_files()[2:3]), "file_format", "There is no file .*umifm_counts.csv.gz")
   files <- hemato_files()
   files[[2]][-1] <- sub("^c", "d", files[[2]][-1])
-  expect_class(hemato(files), "file_format", "No cell is in both .*umifm.* and .*spring_and_pba")
+  expect_refused(hemato(files), "file_format", "No cell is in both .*umifm.* and .*spring_and_pba")
 })

@@ -22,11 +22,11 @@ test_that("the file may be in a folder under the name that its address has", {
   file <- cluster_file(0:2)
   expect_identical(LoomDataset(dirname(file), paste0("https://example.org/", basename(file), "?raw=1"), verbose = FALSE),
     LoomDataset(file, verbose = FALSE))
-  expect_class(LoomDataset(verbose = FALSE), "input", "`path` is NULL")
-  expect_class(LoomDataset(file, url = 3, verbose = FALSE), "input", "`url`")
-  expect_class(LoomDataset(tempfile(), verbose = FALSE), "file_format", "no such file")
+  expect_refused(LoomDataset(verbose = FALSE), "input", "`path` is NULL")
+  expect_refused(LoomDataset(file, url = 3, verbose = FALSE), "input", "`url`")
+  expect_refused(LoomDataset(tempfile(), verbose = FALSE), "file_format", "no such file")
   empty <- cluster_file(0:1, matrix(0, 2, 2))
-  expect_class(LoomDataset(empty, verbose = FALSE), "file_format", "Of the 2 cells .* none is left")
+  expect_refused(LoomDataset(empty, verbose = FALSE), "file_format", "Of the 2 cells .* none is left")
 })
 
 test_that("types of the retina can be filtered by name and by number (D10)", {
@@ -38,11 +38,11 @@ test_that("types of the retina can be filtered by name and by number (D10)", {
   expect_identical(as.character(filter_cell_types(x, c("MG", "BC8_9"), "cell_type")$cell_type), c("BC8_9", "MG", "BC8_9"))
   expect_identical(ncol(filter_cell_types(x, c(2, 15), "cell_type")), 3L)
   for (wrong in list(c(0, 15), c(0.5, 1), c(-1, 1))) {
-    expect_class(RetinaDataset(cluster_file(wrong), verbose = FALSE), "file_format", "ClusterID .*\\n.*from 0 to 14")
+    expect_refused(RetinaDataset(cluster_file(wrong), verbose = FALSE), "file_format", "ClusterID .*\\n.*from 0 to 14")
   }
   skip_without_rhdf5()
   bare <- write_loom(diag(2) + 0, list(Gene = c("a", "b")), list(BatchID = 0:1))
-  expect_class(suppressMessages(RetinaDataset(bare, verbose = FALSE)), "file_format", "no column attribute \"ClusterID\"")
+  expect_refused(suppressMessages(RetinaDataset(bare, verbose = FALSE)), "file_format", "no column attribute \"ClusterID\"")
 })
 
 # Clusters in groups, left out, unknown (11, 23) and doubtful (25, 26).
@@ -86,6 +86,6 @@ test_that("minor types are one for each name, of all cells with counts (D6)", {
 })
 
 test_that("osmFISH files without an attribute, and levels that are not there, are refused", {
-  expect_class(SmfishDataset(cluster_file(0:2), verbose = FALSE), "file_format", "no column attribute \"ClusterName\", \"X\", \"Y\"")
-  expect_class(SmfishDataset(cluster_file(0:2), "all", verbose = FALSE), "input", "`cell_type_level`")
+  expect_refused(SmfishDataset(cluster_file(0:2), verbose = FALSE), "file_format", "no column attribute \"ClusterName\", \"X\", \"Y\"")
+  expect_refused(SmfishDataset(cluster_file(0:2), "all", verbose = FALSE), "input", "`cell_type_level`")
 })
