@@ -84,14 +84,7 @@ predict.neuralee_model <- predict.neuralee_fit
 
 #' @rdname predict.neuralee_fit
 #' @export
-predict.DimReduc <- function(object, newdata, ...) {
-  if (!missing(newdata) && inherits(newdata, "Seurat")) {
-    # The assay that the network was trained on, where the new cells have it.
-    assay <- SeuratObject::DefaultAssay(object)
-    if (length(assay) == 1L && assay %in% SeuratObject::Assays(newdata)) SeuratObject::DefaultAssay(newdata) <- assay
-  }
-  predict.neuralee_fit(object, newdata, ...)
-}
+predict.DimReduc <- predict.neuralee_fit
 
 check_predict_dots <- function(given, call = caller_env()) {
   known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))
@@ -288,6 +281,8 @@ container_values <- function(x, info, assay.type, dimred, call) {
     return(list(x = values, at = "rows"))
   }
   assay.type <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "logcounts"
+  # The assay of a Seurat object that the network was trained on, where the new cells have it.
+  if (seurat && isTRUE(source$assay %in% SeuratObject::Assays(x))) x <- x[[source$assay]]
   values <- if (seurat) seurat_layer(x, assay.type, call) else assay_of(x, assay.type, call = call)
   list(x = values, at = "columns")
 }

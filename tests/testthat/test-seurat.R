@@ -156,9 +156,14 @@ test_that("new cells give the assay that the network was trained on", {
     object, features = c("pl", "sw", "pw"), assay = "twice", layer = "counts", perplexity = 10, maxit = 20, verbose = FALSE
   )
   reduction <- object[["neuralee"]]
-  expect_equal(
-    predict(reduction, object, verbose = FALSE), SeuratObject::Embeddings(reduction), ignore_attr = TRUE, tolerance = 1e-5
-  )
+  file <- tempfile(fileext = ".nee")
+  on.exit(unlink(file))
+  save_neuralee(reduction, file)
+  for (model in list(reduction, load_neuralee(file))) {
+    expect_equal(
+      predict(model, object, verbose = FALSE), SeuratObject::Embeddings(reduction), ignore_attr = TRUE, tolerance = 1e-5
+    )
+  }
 })
 
 test_that("bad input is refused", {
