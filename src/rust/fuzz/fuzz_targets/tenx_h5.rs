@@ -3,19 +3,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use neuralee_core::io::tenx::{outline_h5, read_h5};
-use neuralee_fuzz::{check_counts, check_names, hdf5::Draw, outcome};
+use neuralee_fuzz::{check_tenx, hdf5::Draw, outcome};
 
 fuzz_target!(|data: &[u8]| {
     let mut draw = Draw::new(data);
     let group = [None, None, None, Some("matrix"), Some("genome1")][draw.below(5)];
     let path = draw.tenx();
     if let Some(found) = outcome(read_h5(&path, group, &())) {
-        check_counts(&found.counts);
-        assert_eq!(found.ids.len(), found.counts.genes);
-        assert_eq!(found.symbols.len(), found.counts.genes);
-        assert_eq!(found.barcodes.len(), found.counts.cells);
-        check_names(&found.ids);
-        check_names(&found.barcodes);
+        check_tenx(&found);
     }
     outcome(outline_h5(&path, group, &()));
 });

@@ -5,6 +5,7 @@ pub mod hdf5;
 pub mod problem;
 pub mod sealed;
 
+use neuralee_core::io::tenx::TenX;
 use neuralee_core::io::{Column, Counts, SparseColumns, Table, Values};
 use neuralee_core::{Error, Result};
 use std::path::PathBuf;
@@ -110,4 +111,14 @@ pub fn check_names(names: &[String]) {
         names.iter().all(|name| !name.contains('\0')),
         "a NUL in a name"
     );
+}
+
+/// Counts of Cell Ranger with the names that belong to them.
+pub fn check_tenx(found: &TenX) {
+    check_counts(&found.counts);
+    assert_eq!(found.ids.len(), found.counts.genes);
+    assert_eq!(found.symbols.len(), found.counts.genes);
+    assert_eq!(found.barcodes.len(), found.counts.cells);
+    check_names(&found.ids);
+    check_names(&found.barcodes);
 }
