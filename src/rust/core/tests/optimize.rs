@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams, Weights};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::{dense, Method, Objective};
+use neuralee_core::objective::{dense, Method, Objective, Repulsion};
 use neuralee_core::optimize::direction::{Memory, Preconditioner};
 use neuralee_core::optimize::{Params, Reason, Run, Start, State};
 use neuralee_core::random::Stream;
@@ -456,6 +456,53 @@ fn foreign_and_damaged_states_are_refused() {
         State::from_bytes(&newer).unwrap_err().kind(),
         "model_version"
     );
+}
+
+/// The bytes of a state with `from` in its content replaced by `to`, and the checksum right.
+fn altered(state: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = state[28..].windows(from.len()).position(|w| w == from);
+    let at = 28 + at.expect("these bytes are in the content");
+    let body = [&state[28..at], to, &state[at + from.len()..]].concat();
+    let length = (body.len() as u64).to_le_bytes();
+    let checksum = xxhash_rust::xxh3::xxh3_64(&body).to_le_bytes();
+    [&state[..12], &length, &checksum, &body].concat()
+}
+
+#[test]
+fn states_that_contradict_themselves_are_refused() {
+    let y = cells(60);
+    let (lambda, maxit) = (1.2345f64, 300);
+    let params = params(Method::Grid, maxit);
+    let mut run = Run::new(
+        objective(&y, lambda, 2),
+        y.view(),
+        Start::Pca,
+        1,
+        params,
+        &(),
+    )
+    .unwrap();
+    run.advance(3, &()).unwrap();
+    let bytes = run.state().to_bytes().unwrap();
+    let Repulsion::Grid { h } = run.repulsion() else {
+        panic!("no grid");
+    };
+    let refused = |from: &[u8], to: &[u8]| {
+        let state = State::from_bytes(&altered(&bytes, from, to)).unwrap();
+        let error = Run::resume(objective(&y, lambda, 2), &[], state).err();
+        assert_eq!(error.expect("a refusal").kind(), "input");
+    };
+    for spacing in [0.0, -h, 1e-9, 1.0, f64::NAN, f64::INFINITY] {
+        refused(&h.to_le_bytes(), &spacing.to_le_bytes());
+    }
+    // The stage stands behind the only lambda: of stages there is only the first.
+    let (lambda, beyond) = (
+        lambda.to_le_bytes(),
+        [&lambda.to_le_bytes()[..], &[1]].concat(),
+    );
+    refused(&[&lambda[..], &[0]].concat(), &beyond);
+    // maxit, 300, as a variable-length integer.
+    refused(&[0xac, 0x02], &[0]);
 }
 
 /// Cancels at the given look.

@@ -25,7 +25,8 @@ fuzz_target!(|data: &[u8]| {
         model.to_bytes().expect("bytes")
     );
     let features = model.preprocessing.features();
-    if features <= WIDEST {
+    // A program of PyTorch runs on a device only.
+    if features <= WIDEST && model.network.architecture().program.is_none() {
         let cells = Array2::from_shape_fn((3, features), |(i, j)| ((i * 7 + j) % 5) as f64);
         if let Some(places) = outcome(model.map(&Matrix::Dense(cells.view()), Cells::Rows, 0, &()))
         {

@@ -20,5 +20,6 @@ fuzz_target!(|data: &[u8]| {
     );
     if let Some(mut run) = outcome(resumed) {
         let _ = run.advance(2, &());
+        outcome(run.best_network());
     }
 });

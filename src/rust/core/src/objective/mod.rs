@@ -30,6 +30,7 @@ use crate::{Error, Result};
 
 pub use landscape::{Landscape, Potential};
 
+pub(crate) use pairs::is_planned;
 use pairs::Pairs;
 use pairs::{spacing, GRID_BYTES};
 

@@ -240,6 +240,14 @@ fn too_wide() -> Error {
     )
 }
 
+/// Whether it is a way to sum that a plan may have, as one out of a file need not be.
+pub(crate) fn is_planned(how: Repulsion) -> bool {
+    match how {
+        Repulsion::Exact => true,
+        Repulsion::Grid { h } => (FINEST_SPACING / 2.0..=WIDEST_SPACING).contains(&h),
+    }
+}
+
 /// Grid spacing for the standard deviation of X, a power of two times the widest.
 pub(super) fn spacing(deviation: f64) -> f64 {
     let wanted = (deviation / NODES_PER_DEVIATION).clamp(FINEST_SPACING, WIDEST_SPACING);

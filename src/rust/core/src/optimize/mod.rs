@@ -15,7 +15,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
-use crate::objective::{Method, Objective, Repulsion};
+use crate::objective::{is_planned, Method, Objective, Repulsion};
 use crate::{Error, Result};
 
 pub use placement::place;
@@ -222,6 +222,8 @@ impl Run {
             || state.x.len() != numbers
             || state.gradient.len() != numbers
             || !state.memory.fits(numbers)
+            || !is_planned(state.how)
+            || state.params.check().is_err()
         {
             return Err(Error::input(
                 "The saved state belongs to other data, affinities, `lambda` or `d`.",
@@ -278,8 +280,8 @@ impl Run {
         if state.stage + 1 == stages {
             return Ok(false);
         }
-        let share = state.params.maxit * (state.stage as u64 + 1) / stages as u64;
-        if state.stopped.is_none() && state.iteration < share {
+        let share = u128::from(state.params.maxit) * (state.stage as u128 + 1) / stages as u128;
+        if state.stopped.is_none() && u128::from(state.iteration) < share {
             return Ok(false);
         }
         let lambda = state.lambdas[state.stage + 1];

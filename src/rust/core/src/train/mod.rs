@@ -27,7 +27,7 @@ use crate::monitor::Monitor;
 use crate::network::optimizer::{self, Optimizer};
 use crate::network::pass::tasks;
 use crate::network::{Architecture, Moments, Network, Points};
-use crate::objective::{Method, Objective, Repulsion};
+use crate::objective::{is_planned, Method, Objective, Repulsion};
 use crate::optimize::{centre, norm};
 use crate::{Error, Result};
 
@@ -313,6 +313,8 @@ impl Run {
         if state.fingerprint != problem.fingerprint()
             || state.lambdas != lambdas
             || state.target.as_ref().is_some_and(|x| x.len() != n)
+            || !state.how.is_none_or(is_planned)
+            || state.iteration > state.params.maxit
             || (state.params.batches == Batches::Independent) == problem.parts.is_empty()
         {
             return Err(foreign());

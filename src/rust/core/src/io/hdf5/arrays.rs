@@ -2,6 +2,7 @@
 
 use super::raw::{Kind, Native, Source};
 use super::store::{damaged, failed, Array};
+use crate::io::are_counts;
 use crate::monitor::Monitor;
 use crate::Result;
 
@@ -50,7 +51,7 @@ pub(crate) fn are_whole(array: &Array, rows: usize, row_length: usize) -> Result
     source
         .numbers(0..rows, &mut values)
         .map_err(failed(array.path))?;
-    Ok(values.iter().all(|&v| v >= 0.0 && v.fract() == 0.0))
+    Ok(are_counts(&values))
 }
 
 /// The first `n` texts of a dataset or of one field of it, together no longer than the file.

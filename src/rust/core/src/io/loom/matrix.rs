@@ -7,7 +7,7 @@ use crate::io::hdf5::arrays::{BLOCK, LOOKED_AT};
 use crate::io::hdf5::raw::{Kind, Source};
 use crate::io::hdf5::store::{damaged, failed, Array, Node};
 use crate::io::limits::{self, MOST_ENTRIES};
-use crate::io::{Counts, Stored, Values};
+use crate::io::{are_counts, Counts, Stored, Values};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -107,7 +107,7 @@ pub(super) fn locate(matrix: &Node, genes: usize, cells: usize) -> Result<Stored
         path: matrix.path.clone(),
         sparse: false,
         by_cells: false,
-        whole: values.iter().all(|&v| v >= 0.0 && v.fract() == 0.0),
+        whole: are_counts(&values),
     })
 }
 
