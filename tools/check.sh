@@ -82,6 +82,15 @@ step "rustfmt" cargo fmt $cargo_in --all --check
 step "clippy" cargo clippy -q $cargo_in --release --workspace --all-targets --features hdf5 -- -D warnings
 step "clippy without HDF5" cargo clippy -q $cargo_in --release --workspace --all-targets -- -D warnings
 
+# They are run by hand (src/rust/fuzz/README.md), but must follow the readers; libFuzzer is C++.
+fuzz_in="--manifest-path src/rust/fuzz/Cargo.toml"
+step "rustfmt of the fuzz targets" cargo fmt $fuzz_in --all --check
+if command -v c++ >/dev/null 2>&1; then
+  step "the fuzz targets compile" cargo check -q $fuzz_in --bins --examples
+else
+  echo "SKIPPED: compiling the fuzz targets, since there is no C++ compiler"
+fi
+
 # The libtorch backend is built against a libtorch of the processor alone; where none can be
 # fetched, its tests are skipped.
 torch_in="--manifest-path src/rust/torch/Cargo.toml"

@@ -15,6 +15,8 @@ fuzz_target!(|data: &[u8]| {
         header: flags & 2 != 0,
         row_names: flags & 4 != 0,
         separator: separators[usize::from(flags >> 3) % 4],
+        above: usize::from(flags >> 5) % 2,
+        text_columns: usize::from(flags >> 6),
     };
     let path = file("table.csv", &container::compressed(*how, text));
     if let Some(table) = outcome(read(&path, &layout, &())) {
@@ -23,5 +25,7 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(table.cells.len(), table.counts.cells);
         check_names(&table.genes);
         check_names(&table.cells);
+        assert_eq!(table.above.len(), layout.above);
+        assert_eq!(table.text_columns.len(), layout.text_columns);
     }
 });
