@@ -239,7 +239,7 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors, call) {
 # The lists for the cells of `x`, whatever the order of the cells in the Neighbor object.
 neighbors_by_name <- function(neighbors, x, nn.name, call) {
   cells <- methods::slot(neighbors, "cell.names")
-  check_same_cells(cells, x, sprintf("The Neighbor object \"%s\"", nn.name), call)
+  check_neighbor_cells(cells, x, sprintf("The Neighbor object \"%s\"", nn.name), call)
   at <- match(rownames(x), cells)
   list(
     index = matrix(match(cells, rownames(x))[methods::slot(neighbors, "nn.idx")[at, ]], length(at)),
@@ -247,7 +247,7 @@ neighbors_by_name <- function(neighbors, x, nn.name, call) {
   )
 }
 
-check_same_cells <- function(cells, x, what, call) {
+check_neighbor_cells <- function(cells, x, what, call) {
   if (length(cells) != nrow(x) || anyNA(match(rownames(x), cells))) {
     abort_neuralee(
       "input", sprintf("%s is not one of the %d cells that are embedded.", what, nrow(x)),
@@ -258,7 +258,7 @@ check_same_cells <- function(cells, x, what, call) {
 
 # As many neighbours of each cell as the graph has of every cell, the nearest in `x`.
 neighbors_of_graph <- function(weights, x, graph, call) {
-  check_same_cells(rownames(weights), x, sprintf("The graph \"%s\"", graph), call)
+  check_neighbor_cells(rownames(weights), x, sprintf("The graph \"%s\"", graph), call)
   if (anyNA(weights@x)) {
     abort_neuralee(
       "not_finite", sprintf("The graph \"%s\" has weights that are NA.", graph), "Run FindNeighbors() again.", call = call

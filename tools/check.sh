@@ -78,6 +78,13 @@ rust_tests() {
   add_counts "$name" "$(cat "$work/status")" "$work/counts"
 }
 
+# Of two functions of one name R would keep the one that it reads last.
+no_name_twice() {
+  twice=$(grep -hoE '^[A-Za-z_.][A-Za-z0-9_.]* <- function' R/*.R | sort | uniq -d)
+  [ -z "$twice" ] || { echo "defined twice: $twice" && false; }
+}
+step "R functions have one name each" no_name_twice
+
 step "rustfmt" cargo fmt $cargo_in --all --check
 step "clippy" cargo clippy -q $cargo_in --release --workspace --all-targets --features hdf5 -- -D warnings
 step "clippy without HDF5" cargo clippy -q $cargo_in --release --workspace --all-targets -- -D warnings
