@@ -111,7 +111,7 @@ brain_metadata <- function(path, verbose, call) {
     barcode = barcodes, cluster = if (is.factor(numbers)) numbers else factor(numbers), quality = list()
   )
   if (is.data.frame(quality)) {
-    about$quality <- number_columns(quality, named)
+    about$quality <- number_columns(quality, c(named, own_columns))
     about$quality_barcode <- barcodes_of(quality)
     check_barcodes(about$quality_barcode, read$file, call)
   }

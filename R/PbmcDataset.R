@@ -1,5 +1,8 @@
 pbmc_sets <- c("pbmc8k", "pbmc4k")
 
+# Columns of the cells that no measure of quality may take the place of.
+own_columns <- c("barcode", "cell_type", "batch", "cluster")
+
 scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 
 #' Blood cells in two batches
@@ -137,7 +140,7 @@ pbmc_metadata <- function(path, verbose, call) {
   check_for_cells(about$batch, "batches", n, read$file, call)
   for (column in about$quality) check_for_cells(column, "quality", n, read$file, call)
   if (!is.null(about$components)) check_for_cells(about$components, "qc_pc", n, read$file, call)
-  about
+  c(about, file = read$file)
 }
 
 pbmc_table <- function(table, file, call) {
@@ -150,7 +153,7 @@ pbmc_table <- function(table, file, call) {
   if (!is.factor(types)) types <- factor(types, unique(types[!is.na(types)]))
   list(
     barcode = barcodes, type = types, batch = batch,
-    quality = number_columns(table, c(labels, "batch", "batchpbmc4k"))
+    quality = number_columns(table, c(labels, "batchpbmc4k", own_columns))
   )
 }
 
@@ -172,7 +175,7 @@ pbmc_dictionary <- function(content, file, call) {
     refuse_metadata(file, wanted, call)
   }
   quality <- list()
-  if (is.data.frame(content[["raw_qc"]])) quality <- number_columns(content[["raw_qc"]])
+  if (is.data.frame(content[["raw_qc"]])) quality <- number_columns(content[["raw_qc"]], own_columns)
   if (is.data.frame(content[["normalized_qc"]])) {
     normalized <- number_columns(content[["normalized_qc"]])
     if (length(normalized)) names(normalized) <- paste0("normalized_", names(normalized))
@@ -188,7 +191,10 @@ pbmc_dictionary <- function(content, file, call) {
 # The batch of each cell by name, or NA where the table does not say it.
 pbmc_batch <- function(table, n, file, call) {
   second <- if (!is.null(table)) column_among(table, "batchpbmc4k")
-  batch <- if (!is.null(second)) pbmc_sets[(second != 0) + 1L] else if (!is.null(table)) column_among(table, "batch")
+  if (!is.null(second) && !all(second %in% c(0, 1))) {
+    refuse_metadata(file, "has other values than 0 and 1 in batchpbmc4k", call)
+  }
+  batch <- if (!is.null(second)) pbmc_sets[match(second, c(0, 1))] else if (!is.null(table)) column_among(table, "batch")
   if (is.null(batch)) {
     return(rep(NA_character_, n))
   }
@@ -232,6 +238,11 @@ pbmc_cells <- function(sets, about, genes, call) {
   }
   pick <- function(set, which) SummarizedExperiment::assay(sets[[set]])[genes, which, drop = FALSE]
   batch <- batch[kept]
+  repeated <- duplicated(cbind(about$barcode[kept], batch))
+  if (any(repeated)) {
+    twice <- list_some(unique(about$barcode[kept][repeated]))
+    refuse_metadata(about$file, sprintf("names barcodes several times for one batch: %s", twice), call)
+  }
   counts <- cbind(pick(1L, at[kept][batch == 1L]), pick(2L, at[kept][batch == 2L]))
   # The columns come batch by batch, the annotation need not.
   counts <- counts[, order(c(which(batch == 1L), which(batch == 2L))), drop = FALSE]

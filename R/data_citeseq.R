@@ -71,6 +71,8 @@ read_cite_seq <- function(name, path, verbose, call) {
   adt <- read(files[["adt"]], "counts")
   clr <- read(files[["adt_centered"]], "clr")
 
+  refuse_negative(rna, files[["rna"]], call)
+  refuse_negative(adt, files[["adt"]], call)
   for (part in list(list(rna, "rna"), list(adt, "adt"), list(clr, "adt_centered"))) {
     refuse_twice(colnames(part[[1L]]), files[[part[[2L]]]], "cell", call)
     if (part[[2L]] != "rna") refuse_twice(rownames(part[[1L]]), files[[part[[2L]]]], "protein", call)
@@ -104,14 +106,4 @@ read_cite_seq <- function(name, path, verbose, call) {
   SummarizedExperiment::rowData(rna)$symbol <- toupper(sub("^.*_", "", rownames(rna)))
   SingleCellExperiment::altExp(rna, "ADT") <- adt
   drop_empty_cells(rna, files[["rna"]], call)
-}
-
-refuse_twice <- function(names, file, what, call) {
-  if (anyDuplicated(names)) {
-    abort_neuralee(
-      "file_format", sprintf("%s has the %s %s twice.", describe(file), what, describe(names[[anyDuplicated(names)]])),
-      "Give the file as it was published.",
-      call = call
-    )
-  }
 }

@@ -121,6 +121,8 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
       call = call
     )
   }
+  refuse_twice(colnames(x), file, "spot", call)
+  refuse_negative(x, file, call)
   x <- place_cells(x, vapply(place, `[[`, "", 2L), vapply(place, `[[`, "", 3L))
   choose_genes(drop_empty_cells(x, file, call), new_n_genes, NULL, file, call)
 }

@@ -137,6 +137,7 @@ unzip_one <- function(archive, name, folder, call) {
 
 read_spring <- function(file, call) {
   table <- read_small_table(file, "table", "Give the file as it was published.", call, colClasses = "character")
+  refuse_twice(names(table), file, "column", call)
   require_columns(table, c("cell_id", "x_spring", "y_spring", "Pr_Er", "Pr_Gr"), file, "column", call)
   for (name in grep("^Pr_|_spring$|^Potential$", names(table), value = TRUE)) {
     numbers <- suppressWarnings(as.numeric(table[[name]]))

@@ -141,3 +141,23 @@ place_cells <- function(x, first, second, name = "spatial", columns = c("x_coord
   SingleCellExperiment::reducedDim(x, name) <- places
   x
 }
+
+refuse_twice <- function(names, file, what, call) {
+  if (anyDuplicated(names)) {
+    abort_neuralee(
+      "file_format", sprintf("%s has the %s %s twice.", describe(file), what, describe(names[[anyDuplicated(names)]])),
+      "Give the file as it was published.",
+      call = call
+    )
+  }
+}
+
+refuse_negative <- function(x, file, call) {
+  if (any(SummarizedExperiment::assay(x, 1L) < 0)) {
+    abort_neuralee(
+      "file_format", sprintf("%s holds negative values.", describe(file)),
+      "Counts are expected: give the file as it was published.",
+      call = call
+    )
+  }
+}

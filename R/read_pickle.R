@@ -56,8 +56,18 @@ unpickled <- function(content) {
     values = content$values,
     matrix = pickled_matrix(content),
     table = pickled_table(content),
-    list = stats::setNames(lapply(content$items, unpickled), content$names)
+    list = pickled_list(content)
   )
+}
+
+# Of a key that a dictionary is given twice, the first place and the last value, as in Python.
+pickled_list <- function(content) {
+  items <- lapply(content$items, unpickled)
+  if (is.null(content$names)) {
+    return(items)
+  }
+  last <- length(items) + 1L - match(content$names, rev(content$names))
+  stats::setNames(items[last], content$names)[!duplicated(content$names)]
 }
 
 pickled_matrix <- function(content) {

@@ -7,7 +7,7 @@ seurat_layer <- function(x, layer, call) {
   require_seurat_object(call)
   if (identical(layer, "logcounts")) layer <- "data"
   refuse_split_layers(x, layer, call)
-  tryCatch(
+  values <- tryCatch(
     if (utils::packageVersion("SeuratObject") >= "5.0.0") {
       SeuratObject::GetAssayData(x, layer = layer)
     } else {
@@ -20,6 +20,13 @@ seurat_layer <- function(x, layer, call) {
       )
     }
   )
+  if (!all(dim(values))) {
+    abort_neuralee(
+      "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)),
+      if (identical(layer, "scale.data")) "Run ScaleData() first." else "Name another layer.", call = call
+    )
+  }
+  values
 }
 
 # In Seurat 5 a layer may be split, a part for each batch, as "data.1", "data.2".
@@ -213,6 +220,8 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors, call) {
   if (is.null(graph) && is.null(nn.name)) {
     return(neighbors)
   }
+  if (!is.null(graph)) check_string(graph, "graph", "the name of a graph in the object, or NULL", call)
+  if (!is.null(nn.name)) check_string(nn.name, "nn.name", "the name of a Neighbor object in the object, or NULL", call)
   if (sum(!is.null(graph), !is.null(nn.name), !is.null(neighbors)) > 1L) {
     abort_neuralee("input", "Neighbours are given more than once.", "Give one of `graph`, `nn.name` and `neighbors`.", call = call)
   }

@@ -119,6 +119,14 @@ test_that("the same barcode in both batches is two cells with two names", {
   expect_identical(unname(counts_of(cells)[2L, ]), c(117, 17, 12))
 })
 
+test_that("a measure of quality takes no column's place", {
+  folder <- pbmc_folder()
+  put_csv(folder, data.frame(barcode = barcode(1), cell_type = "a", Barcode = 3, batch = "pbmc8k", depth = 7))
+  cells <- pbmc(folder)
+  expect_identical(cells$Barcode, barcode(1))
+  expect_identical(cells$depth, 7L)
+})
+
 test_that("a barcode of the other batch is missing, not taken", {
   folder <- pbmc_folder()
   put_csv(folder, data.frame(barcode = barcode(c(0, 1)), cell_type = "a", batch = c("pbmc4k", "pbmc8k")))
@@ -156,6 +164,10 @@ test_that("missing and unfitting files are refused with what to do", {
   refused(folder, "no column cell_type")
   put_csv(folder, data.frame(barcode = barcode(0), cell_type = "a", batch = "pbmc3k"))
   refused(folder, "the batch \"pbmc3k\"")
+  put_csv(folder, data.frame(barcode = barcode(0:1), cell_type = "a", batchpbmc4k = c("yes", "no")))
+  refused(folder, "other values than 0 and 1 in batchpbmc4k")
+  put_csv(folder, data.frame(barcode = barcode(c(0, 1, 0)), cell_type = c("a", "a", "b"), batch = "pbmc8k"))
+  refused(folder, paste("barcodes several times for one batch:", dQuote(barcode(0), FALSE)))
 })
 
 test_that("arguments of the wrong kind are refused", {

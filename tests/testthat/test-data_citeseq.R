@@ -66,5 +66,6 @@ test_that("files that do not belong together are refused by name", {
   refused("rna", "AAAG", "AAAC", "RNA_umi.csv.gz\" has the cell \"AAAC\" twice")
   refused("clr", "CD14", "CD4", "clr-transformed.csv.gz\" has the protein \"CD4\" twice")
   refused("clr", "^CD", "TCR", "have no protein in common")
+  refused("adt", ",90,", ",-90,", "ADT_umi.csv.gz\" holds negative values")
   refused("adt", ",90,", ",", "ADT_umi.csv.gz: The header names 4 columns, but line 2 holds 2 values.*as it was published")
 })

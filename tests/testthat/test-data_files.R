@@ -94,4 +94,8 @@ test_that("spots have their places, and all genes", {
   expect_identical(rownames(suppressMessages(BreastCancerDataset(folder, new_n_genes = 1, verbose = FALSE))), "GAPDH")
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("2x10.5", "2-10.5", lines)))
   expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*spot 3 is called \"2-10.5\"")
+  bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("2x10.5", "18x6", lines)))
+  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*has the spot \"18x6\" twice")
+  bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("\t3", "\t-3", lines)))
+  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*holds negative values")
 })

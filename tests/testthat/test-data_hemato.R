@@ -97,6 +97,7 @@ test_that("files that lack something are refused by name", {
   refused(1, "1,7,0,5$", "1,7,0", "umifm_counts.csv.gz: Line 4 has 3 values")
   refused(2, "cell_id", "cell", "spring_and_pba.csv\" has no column \"cell_id\"")
   refused(2, "Pr_Gr", "Pr_X", "spring_and_pba.csv\" has no column \"Pr_Gr\"")
+  refused(2, "Potential", "Pr_Gr", "spring_and_pba.csv\" has the column \"Pr_Gr\" twice")
   refused(2, "0.25,0.5,0", "0.25,1.5,0", "spring_and_pba.csv\", cell 2: Pr_Gr is \"1.5\"")
   refused(2, "50,-5", "50,", "cell 1: y_spring is \"\"")
   refused(2, "^c5", "c4", "spring_and_pba.csv\" has the cell \"c4\" twice")

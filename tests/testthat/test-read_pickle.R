@@ -38,6 +38,9 @@ test_that("dictionaries, arrays and lists become lists, matrices and vectors", {
   expect_null(read_pickle(pickled("N."), verbose = FALSE))
   expect_identical(read_pickle(pickled("(lI1\naVa\na."), verbose = FALSE), c("1", "a"))
   expect_identical(read_pickle(pickled("((lI1\na(lNal."), verbose = FALSE), list(1L, NA))
+  # Of a key given twice, the last value in the first place, as Python has it.
+  twice <- "(dVa\nI1\nsVb\nI3\nsVa\nI2\ns."
+  expect_identical(read_pickle(pickled(twice), verbose = FALSE), list(a = 2L, b = 3L))
 })
 
 test_that("labels of rows that repeat become a column", {

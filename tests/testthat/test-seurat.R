@@ -99,6 +99,8 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   expect_refused(run(object, dims = 1:4, graph = "RNA_nn", nn.name = "RNA.nn"), "input", "more than once")
   expect_refused(run(object, dims = 1:4, graph = "RNA_snn"), "input", "RNA_nn")
   expect_refused(run(object, dims = 1:4, nn.name = "no such"), "input", "RNA.nn")
+  expect_refused(run(object, dims = 1:4, nn.name = lists), "input", "`nn.name`.*name of a Neighbor object")
+  expect_refused(run(object, dims = 1:4, graph = graph), "input", "`graph`.*name of a graph")
   unknown <- graph
   unknown@x[[1L]] <- NA
   object[["unknown_nn"]] <- unknown
@@ -181,6 +183,7 @@ test_that("bad input is refused", {
   expect_refused(run(object, features = "pl", assay = "ADT"), "input", "RNA")
   expect_refused(run(object, features = "pl", layer = "scaled"), "input", "layer \"scaled\"")
   expect_refused(run(object, features = "pl", layer = 1), "input", "`layer`")
+  expect_refused(run(object, features = "pl", layer = "scale.data"), "input", "empty.*ScaleData")
   expect_refused(run(object[["RNA"]], layer = "counts"), "input", "FindVariableFeatures")
   expect_refused(run(object, dims = 1:2, reduction.key = "EE"), "input", "underscore")
   expect_refused(run(object, dims = 1:2, reduction.name = ""), "input", "`reduction.name`")
