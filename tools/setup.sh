@@ -48,6 +48,8 @@ have cc && have make || system="$system compiler"
 have_hdf5 || system="$system hdf5"
 if [ "$purpose" = test ]; then
   have pandoc || system="$system pandoc"
+  # The backend of libtorch and libFuzzer, which the checks compile, are C++.
+  have c++ || system="$system c++"
   # The checks read files that Python's packages write.
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || system="$system python"
   # The checks format and lint the Rust code; a minimal Rust has neither.
@@ -88,6 +90,7 @@ if have apt-get; then
       R) wanted="$wanted r-base-core" ;;
       hdf5) wanted="$wanted libhdf5-dev pkg-config" ;;
       compiler) wanted="$wanted gcc libc6-dev make" ;;
+      c++) wanted="$wanted g++" ;;
       pandoc) wanted="$wanted pandoc" ;;
       python) wanted="$wanted python3-venv python3-pip" ;;
       Rust) have curl || wanted="$wanted curl ca-certificates" ;;
@@ -101,7 +104,7 @@ elif have brew; then
     case $tool in
       R) brew install r ;;
       hdf5) brew install hdf5 pkg-config ;;
-      compiler) xcode-select --install ;;
+      compiler | c++) xcode-select --install ;;
       pandoc) brew install pandoc ;;
       python) brew install python ;;
     esac
