@@ -3,7 +3,8 @@
 #   Rscript bench/pca_on_disk.R [cells [genes [method ...]]]
 # Methods: neuralee; in_memory (the same function on the counts as a dgCMatrix); scater
 # (runPCA of the same DelayedMatrix with its default, IRLBA); and, if named, random (runPCA
-# with BiocSingular's RandomParam). Two threads for neuralee, one process for scater.
+# with BiocSingular's RandomParam), and subset and in_memory_subset (subsample_genes() keeps half of
+# the genes, those of largest variance, before the first two). Two threads for neuralee, one process for scater.
 arguments <- commandArgs(TRUE)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 
@@ -56,11 +57,12 @@ write_counts <- function(file, cells, genes, block = 10000L) {
 
 measure <- function(method, file) {
   suppressPackageStartupMessages(library(neuralee))
-  cells <- read_h5ad(file, on_disk = method != "in_memory")
+  cells <- read_h5ad(file, on_disk = !startsWith(method, "in_memory"))
   cells <- log_shift(cells)
   before <- peak_mb()
   seconds <- system.time({
-    if (method %in% c("neuralee", "in_memory")) {
+    if (endsWith(method, "subset")) cells <- subsample_genes(cells, nrow(cells) / 2, threads = 2)
+    if (method %in% c("neuralee", "in_memory", "subset", "in_memory_subset")) {
       cells <- principal_components(cells, ntop = nrow(cells), n = 50, threads = 2)
     } else {
       set.seed(1)

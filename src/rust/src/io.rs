@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::convert::{matrix_view, or_null, to_r_matrix, Outcome, SparseSlots};
 use crate::job;
+use crate::vectors::{self, collect_garbage, texts_to_r};
 
 /// Genes by cells: a matrix, or the slots of a `dgCMatrix`.
 fn counts_to_r(counts: Counts) -> List {
@@ -17,17 +18,16 @@ fn counts_to_r(counts: Counts) -> List {
         Values::Sparse(sparse) => list!(
             whole = counts.whole,
             dim = dim,
-            p = sparse.indptr,
-            i = sparse.indices,
-            x = sparse.values
+            p = vectors::to_r(sparse.indptr),
+            i = vectors::to_r(sparse.indices),
+            x = vectors::to_r(sparse.values)
         ),
-        Values::Dense(values) => list!(whole = counts.whole, dim = dim, dense = values),
+        Values::Dense(values) => list!(
+            whole = counts.whole,
+            dim = dim,
+            dense = vectors::to_r(values)
+        ),
     }
-}
-
-fn texts_to_r<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>) -> Robj {
-    let text = |t: Option<&str>| t.map_or_else(Rstr::na, Rstr::from);
-    Strings::from_values(texts.map(text)).into()
 }
 
 fn column_to_r(column: &Column) -> Outcome<Robj> {
@@ -98,6 +98,7 @@ fn reductions_to_r(reductions: &[(String, Array2<f64>)]) -> List {
 /// The matrix that `layer` names, with annotations, as `read_h5ad()` documents.
 #[extendr]
 fn rs_read_h5ad(file: &str, layer: &str, reductions: bool, progress: Robj) -> Outcome<List> {
+    collect_garbage();
     let options = h5ad::Options {
         layer: layer.to_owned(),
         reductions,
@@ -308,6 +309,7 @@ fn rs_read_xlsx(
     row_names: bool,
     progress: Robj,
 ) -> Outcome<List> {
+    collect_garbage();
     let layout = xlsx::Layout {
         sheet: sheet.to_owned(),
         header,
@@ -348,6 +350,7 @@ fn tenx_to_r<M>(data: TenX<M>, counts: impl FnOnce(M) -> List) -> List {
 /// A folder or an archive as `read_10x()` documents it.
 #[extendr]
 fn rs_read_10x(path: &str, progress: Robj) -> Outcome<List> {
+    collect_garbage();
     let data = job::run(1, &progress, |monitor| tenx::read(Path::new(path), monitor))?;
     Ok(tenx_to_r(data, counts_to_r))
 }
@@ -355,6 +358,7 @@ fn rs_read_10x(path: &str, progress: Robj) -> Outcome<List> {
 /// A file as `read_10x_h5()` documents it; `group` is empty where none is named.
 #[extendr]
 fn rs_read_10x_h5(file: &str, group: &str, progress: Robj) -> Outcome<List> {
+    collect_garbage();
     let group = Some(group).filter(|g| !g.is_empty());
     let data = job::run_here(&progress, |monitor| {
         tenx::read_h5(Path::new(file), group, monitor)
@@ -384,6 +388,7 @@ fn rs_read_csv(
     text_columns: i32,
     progress: Robj,
 ) -> Outcome<List> {
+    collect_garbage();
     let layout = csv::Layout {
         genes_in_rows,
         separator: separator.bytes().next(),
@@ -463,6 +468,7 @@ fn rs_read_loom(
     cell_names: &str,
     progress: Robj,
 ) -> Outcome<List> {
+    collect_garbage();
     let options = loom::Options {
         layer: layer.to_owned(),
         gene_names: gene_names.to_owned(),

@@ -22,6 +22,7 @@ pub mod sample;
 pub mod system;
 pub mod torch;
 pub mod train;
+pub mod vectors;
 
 extendr_module! {
     mod neuralee;
@@ -34,4 +35,5 @@ extendr_module! {
     use train;
     use model;
     use torch;
+    use vectors;
 }

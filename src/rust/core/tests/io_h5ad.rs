@@ -205,6 +205,208 @@ fn csc_equals_csr() {
     assert_eq!(by_genes.read().expect("csc").counts, by_cells.counts);
 }
 
+/// Cells of the long matrix, and values of each.
+const LONG: [usize; 2] = [700, 300];
+
+/// The row of each value: every other gene or so, so that rows ascend.
+fn long_rows() -> Vec<i32> {
+    let row = |i: usize| (2 * (i % LONG[1]) + i / LONG[1] % 2) as i32;
+    (0..LONG[0] * LONG[1]).map(row).collect()
+}
+
+/// A sparse matrix long enough to be read by several threads, whose values `store` puts.
+fn long(rows: &[i32], store: impl Fn(&Group, &[i32])) -> Fixture {
+    let [cells, each] = LONG;
+    Fixture::bare(|f| {
+        let names = |letter, n| {
+            (0..n)
+                .map(move |i| format!("{letter}{i}"))
+                .collect::<Vec<_>>()
+        };
+        table(f, "obs", &names('c', cells), &[]);
+        table(f, "var", &names('g', 2 * each), &[]);
+        let x = group(f, "X");
+        mark(&x, "encoding-type", "csr_matrix");
+        x.new_attr_builder()
+            .with_data(&[cells as i64, 2 * each as i64])
+            .create("shape")
+            .expect("shape");
+        let starts: Vec<i64> = (0..=cells).map(|c| (c * each) as i64).collect();
+        put(&x, "indptr", &starts);
+        store(&x, rows);
+    })
+}
+
+fn long_values() -> Vec<u8> {
+    let n = LONG[0] * LONG[1];
+    (0..n).map(|i| (i * i % 97) as u8).collect()
+}
+
+#[test]
+fn long_matrices_read_the_same_however_they_are_stored() {
+    let expected: Vec<f64> = long_values().into_iter().map(f64::from).collect();
+    let read = |rows: &[i32], store: &dyn Fn(&Group, &[i32])| {
+        let data = long(rows, store).read().expect("readable");
+        let Values::Sparse(sparse) = data.counts.values else {
+            panic!("not sparse")
+        };
+        assert!(data.counts.whole);
+        assert_eq!(sparse.indptr[LONG[0]] as usize, expected.len());
+        assert_eq!(sparse.indices, long_rows());
+        assert_eq!(sparse.values, expected);
+    };
+    type Build = hdf5_metno::DatasetBuilder;
+    let layouts: [fn(Build) -> Build; 7] = [
+        |b| b,
+        |b| b.chunk(1000),
+        |b| b.chunk(210_000).deflate(4),
+        |b| b.chunk(777).deflate(4),
+        |b| b.chunk(4096).shuffle(),
+        |b| b.chunk(1 << 16).shuffle().deflate(1),
+        |b| b.chunk(5000).deflate(1).fletcher32(),
+    ];
+    for layout in layouts {
+        read(&long_rows(), &|x, rows| {
+            let builder = || layout(x.new_dataset_builder());
+            let values = long_values();
+            let (single, rows) = (values.iter().map(|&v| f32::from(v)), rows);
+            let single: Vec<f32> = single.collect();
+            builder().with_data(&single).create("data").expect("data");
+            builder().with_data(rows).create("indices").expect("rows");
+        });
+    }
+    fn typed<T: H5Type + From<u8>, I: H5Type + TryFrom<i32>>(x: &Group, rows: &[i32])
+    where
+        I::Error: std::fmt::Debug,
+    {
+        let values: Vec<T> = long_values().into_iter().map(T::from).collect();
+        let rows: Vec<I> = rows
+            .iter()
+            .map(|&r| I::try_from(r).expect("small"))
+            .collect();
+        let builder = || x.new_dataset_builder().chunk(3000).shuffle().deflate(1);
+        builder().with_data(&values).create("data").expect("data");
+        builder().with_data(&rows).create("indices").expect("rows");
+    }
+    let types: [fn(&Group, &[i32]); 6] = [
+        typed::<f64, i64>,
+        typed::<i16, u64>,
+        typed::<i32, u32>,
+        typed::<i64, u16>,
+        typed::<u32, i16>,
+        typed::<u64, i32>,
+    ];
+    for store in types {
+        read(&long_rows(), &store);
+    }
+    typed_bytes(&expected);
+}
+
+/// Numbers of one byte, and those of another machine, which HDF5 converts.
+fn typed_bytes(expected: &[f64]) {
+    let fixture = long(&long_rows(), |x, rows| {
+        put(x, "data", &long_values());
+        put(x, "indices", rows);
+    });
+    let data = fixture.read().expect("bytes");
+    assert!(matches!(&data.counts.values, Values::Sparse(s) if s.values == expected));
+}
+
+#[test]
+fn what_is_wrong_in_a_long_matrix_is_seen_where_it_is() {
+    let gzip = |x: &Group| x.new_dataset_builder().chunk(1000).deflate(1);
+    let store = |x: &Group, rows: &[i32], values: &[f32]| {
+        gzip(x).with_data(values).create("data").expect("data");
+        gzip(x).with_data(rows).create("indices").expect("rows");
+    };
+    let values: Vec<f32> = long_values().into_iter().map(f32::from).collect();
+
+    let mut rows = long_rows();
+    (rows[150_123], rows[200_000]) = (600, -1);
+    let outside = long(&rows, |x, rows| store(x, rows, &values));
+    assert_refused(
+        outside.read(),
+        "/X/indices at 150123 is 600, outside of 0 to 599",
+    );
+
+    let mut not_finite = values.clone();
+    (not_finite[160_001], not_finite[7]) = (f32::INFINITY, 0.5);
+    let fixture = long(&long_rows(), |x, rows| store(x, rows, &not_finite));
+    match fixture.read() {
+        Err(Error::NotFinite(report)) => {
+            let place = "cell 534 ('c533'), gene 204 ('g203')";
+            assert!(report.message.contains(place), "{}", report.message);
+        }
+        other => panic!("{other:?}"),
+    }
+    not_finite[160_001] = 1.0;
+    let fixture = long(&long_rows(), |x, rows| store(x, rows, &not_finite));
+    assert!(!fixture.read().expect("finite").counts.whole);
+
+    // Within a part, and between two parts that are looked at one by one.
+    for at in [100_010, 8192, 16_384] {
+        let mut rows = long_rows();
+        rows.swap(at - 1, at);
+        let mut swapped = values.clone();
+        swapped.swap(at - 1, at);
+        let fixture = long(&rows, |x, rows| {
+            put(x, "data", &swapped);
+            put(x, "indices", rows);
+        });
+        let data = fixture.read().expect("sorted");
+        let Values::Sparse(sparse) = data.counts.values else {
+            panic!("not sparse")
+        };
+        assert_eq!(sparse.indices, long_rows(), "at {at}");
+        assert!(sparse
+            .values
+            .iter()
+            .zip(&values)
+            .all(|(&a, &b)| a == f64::from(b)));
+    }
+}
+
+#[test]
+fn a_damaged_chunk_of_a_long_matrix_is_an_error_and_a_missing_one_holds_zeros() {
+    let fixture = long(&long_rows(), |x, rows| {
+        let builder = || x.new_dataset_builder().chunk(70_000).deflate(9);
+        // Random, so that no chunk is short.
+        let noise = (0..210_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40);
+        let noise: Vec<f32> = noise.map(|v| v as f32).collect();
+        builder().with_data(&noise).create("data").expect("data");
+        builder().with_data(rows).create("indices").expect("rows");
+    });
+    let mut bytes = std::fs::read(&fixture.path).expect("bytes");
+    let x = File::open(&fixture.path).expect("file");
+    let x = x.dataset("X/data").expect("data");
+    let chunk = x.chunk_info(1).expect("a chunk");
+    let at = (chunk.addr + chunk.size / 2) as usize;
+    drop(x);
+    bytes[at..at + 64].fill(0x55);
+    std::fs::write(&fixture.path, &bytes).expect("written");
+    assert_refused(fixture.read(), "HDF5 could not read /X/data");
+
+    let sparse = long(&long_rows(), |x, rows| {
+        let data = x
+            .new_dataset::<f32>()
+            .chunk(70_000)
+            .deflate(1)
+            .shape(210_000);
+        let data = data.create("data").expect("data");
+        let ones = vec![1f32; 70_000];
+        data.write_slice(&ones, 0..70_000).expect("written");
+        data.write_slice(&ones, 140_000..210_000).expect("written");
+        put(x, "indices", rows);
+    });
+    let data = sparse.read().expect("readable");
+    let Values::Sparse(sparse) = data.counts.values else {
+        panic!("not sparse")
+    };
+    let expected = |i: usize| f64::from(u8::from(!(70_000..140_000).contains(&i)));
+    let mut values = sparse.values.iter().enumerate();
+    assert!(values.all(|(i, &v)| v == expected(i)));
+}
+
 #[test]
 fn rows_are_sorted_and_repeated_places_added_up() {
     let data = Fixture::new(|f| {

@@ -485,6 +485,20 @@ fn damage_is_refused() {
 }
 
 #[test]
+fn a_nul_in_a_text_is_refused_as_r_has_none() {
+    let text = b"\x8c\x03a\0b";
+    let other = b"\x8c\x01c";
+    let programs = [
+        [&text[..], b"."].concat(),
+        [b"(", &other[..], &text[..], b"l."].concat(),
+        [b"(", &text[..], &other[..], b"d."].concat(),
+    ];
+    for program in programs {
+        assert_refused(read(&program), "holds a NUL");
+    }
+}
+
+#[test]
 fn every_beginning_of_a_pickle_is_refused() {
     for name in TABLES.iter().chain(&ARRAYS) {
         let whole = bytes(name);

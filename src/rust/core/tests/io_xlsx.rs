@@ -267,3 +267,12 @@ fn a_sheet_takes_no_more_than_it_says_and_may_not_say_too_much() {
         );
     }
 }
+
+#[test]
+fn a_nul_in_a_text_is_refused_as_r_has_none() {
+    for nul in ["\0", "&#0;"] {
+        let name = format!("<c t=\"str\"><v>a{nul}b</v></c>");
+        let rows = format!("<row>{name}<c><v>1</v></c></row>");
+        assert_refused(read(&rows), "sheet2.xml cannot be read");
+    }
+}

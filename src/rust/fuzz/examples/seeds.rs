@@ -4,13 +4,23 @@
 use neuralee_core::model::{Model, Origin, Preprocessing};
 use neuralee_core::network::{Network, Standard};
 use neuralee_core::{optimize, train};
-use neuralee_fuzz::container::tar;
+use neuralee_fuzz::container::{tar, zip};
 use neuralee_fuzz::{problem, sealed};
 use std::path::Path;
 
 const MATRIX: &str = "%%MatrixMarket matrix coordinate integer general\n%metadata\n3 4 4\n1 1 5\n3 2 1\n2 4 7\n1 4 2\n";
 const FEATURES: &str =
     "ENSG1\tA\tGene Expression\nENSG2\tB\tGene Expression\nENSG3\tC\tAntibody Capture\n";
+const SHEET: &str = r#"<worksheet><dimension ref="A1"/><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>
+<c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>b &amp; c</t></is></c></row><row r="2"><c r="A2" t="str"><v>d</v></c>
+<c r="B2"><v>1</v></c><c r="C2"><f>1+1</f><v>2.5e1</v></c></row><row><c t="e"><v>#REF!</v></c><c><v>3</v></c><c t="n"><v>0</v></c>
+</row></sheetData></worksheet>"#;
+const TEXTS: &str = r#"<sst><si><t xml:space="preserve">a </t></si><si><r><t>B</t></r><r><t>&#956;<![CDATA[<]]></t></r>
+<rPh sb="0" eb="1"><t>spoken</t></rPh></si></sst>"#;
+const RELATIONS: &str = r#"<Relationships><Relationship Id="rId1" Type="t/worksheet" Target="worksheets/sheet1.xml"/>
+<Relationship Id="rId2" Type="t/sharedStrings" Target="/xl/sharedStrings.xml"/></Relationships>"#;
+const WORKBOOK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<workbook xmlns:r="x"><sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>"#;
 const BARCODES: &str = "AAA-1\nCCC-1\nGGG-1\nTTT-1\n";
 
 fn save(target: &str, name: &str, bytes: &[u8]) {
@@ -85,6 +95,34 @@ fn main() {
         );
     }
 
+    let parts = [SHEET, TEXTS, RELATIONS, WORKBOOK];
+    for flags in 0..8u8 {
+        save(
+            "xlsx",
+            &flags.to_string(),
+            &with(&[flags], parts.join("\n---\n").as_bytes()),
+        );
+    }
+    let names = [
+        "xl/worksheets/sheet1.xml",
+        "xl/sharedStrings.xml",
+        "xl/_rels/workbook.xml.rels",
+        "xl/workbook.xml",
+    ];
+    let files: Vec<(&str, &[u8])> = names.into_iter().zip(parts.map(str::as_bytes)).collect();
+    for deflate in [false, true] {
+        let bytes = with(&[11], &zip(&files, deflate));
+        save("xlsx", &format!("whole-{deflate}"), &bytes);
+    }
+    let pickles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/pickles");
+    for entry in std::fs::read_dir(pickles).expect("the fixtures") {
+        let path = entry.expect("a fixture").path();
+        if path.extension().is_some_and(|e| e == "pickle") {
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            save("pickle", &name, &std::fs::read(&path).expect("a fixture"));
+        }
+    }
+
     let model = Model {
         network: Network::initial(problem::architecture(), 0.3, 1).expect("a network"),
         standard: Standard {
@@ -93,6 +131,7 @@ fn main() {
         },
         preprocessing: Preprocessing::none(3),
         origin: Origin {
+            kernel: "student".into(),
             features: vec!["a".into(), "b".into(), "c".into()],
             width: 3,
             ..Origin::default()
@@ -106,7 +145,7 @@ fn main() {
         optimize::Params::default(),
         &(),
     )
-    .and_then(|run| run.follow(&problem::FURTHER))
+    .and_then(|run| run.follow(&problem::FURTHER, None))
     .expect("a run");
     ee.advance(3, &()).expect("steps");
     let network = Network::initial(problem::architecture(), 0.3, 1).expect("a network");

@@ -18,16 +18,11 @@ fuzz_target!(|data: &[u8]| {
     } else {
         "features.tsv"
     };
-    let mut rest = text;
+    let mut rest = Some(text);
     for (i, name) in ["matrix.mtx", features, "barcodes.tsv"].iter().enumerate() {
-        let mark = b"\n---\n";
-        let end = rest.windows(mark.len()).position(|w| w == mark);
-        let (part, after) = match end {
-            Some(end) => (&rest[..end + 1], &rest[end + mark.len()..]),
-            None => (rest, &rest[rest.len()..]),
-        };
+        let (part, after) = container::split(rest.unwrap_or_default());
         rest = after;
-        if end.is_none() && i == 2 && flags & 16 != 0 {
+        if rest.is_none() && i == 2 && flags & 16 != 0 {
             continue;
         }
         if flags & (2 << i) != 0 {

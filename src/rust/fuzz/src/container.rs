@@ -1,9 +1,25 @@
 //! Compressed files and archives around mutated content: checksums would otherwise turn
 //! almost every input away before the reader behind them sees it.
 
-use flate2::write::{DeflateEncoder, GzEncoder};
-use flate2::{Compression, Crc};
+use flate2::write::GzEncoder;
+use flate2::Compression;
 use std::io::Write;
+
+#[path = "../../core/tests/common/zip.rs"]
+mod zip;
+
+pub use zip::zip;
+
+/// What stands between the files of an input that is several.
+const MARK: &[u8] = b"\n---\n";
+
+/// The first of the files that an input stands for, with its last line end, and the others, if any.
+pub fn split(input: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match input.windows(MARK.len()).position(|w| w == MARK) {
+        Some(end) => (&input[..end + 1], Some(&input[end + MARK.len()..])),
+        None => (input, None),
+    }
+}
 
 /// The bytes as they are, or compressed as `how` says.
 pub fn compressed(how: u8, bytes: &[u8]) -> Vec<u8> {
@@ -20,8 +36,8 @@ pub fn compressed(how: u8, bytes: &[u8]) -> Vec<u8> {
             out.write_all(bytes).expect("memory");
             out.finish().expect("memory")
         }
-        4 => zip(bytes, true),
-        5 => zip(bytes, false),
+        4 => zip(&[("a.csv", bytes)], true),
+        5 => zip(&[("a.csv", bytes)], false),
         _ => bytes.to_vec(),
     }
 }
@@ -30,39 +46,6 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), Compression::fast());
     out.write_all(bytes).expect("memory");
     out.finish().expect("memory")
-}
-
-/// A zip archive of one file, deflated or stored.
-fn zip(bytes: &[u8], deflate: bool) -> Vec<u8> {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    let packed = if deflate {
-        let mut out = DeflateEncoder::new(Vec::new(), Compression::fast());
-        out.write_all(bytes).expect("memory");
-        out.finish().expect("memory")
-    } else {
-        bytes.to_vec()
-    };
-    let mut about = vec![20, 0, 0, 0, if deflate { 8 } else { 0 }, 0, 0, 0, 33, 0];
-    for number in [crc.sum(), packed.len() as u32, bytes.len() as u32] {
-        about.extend(number.to_le_bytes());
-    }
-    about.extend([5, 0, 0, 0]);
-    let mut out = b"PK\x03\x04".to_vec();
-    out.extend(&about);
-    out.extend(b"a.csv");
-    out.extend(&packed);
-    let directory = out.len() as u32;
-    out.extend(b"PK\x01\x02\x14\x00");
-    out.extend(&about);
-    out.extend([0; 14]);
-    out.extend(b"a.csv");
-    let size = out.len() as u32 - directory;
-    out.extend(b"PK\x05\x06\x00\x00\x00\x00\x01\x00\x01\x00");
-    out.extend(size.to_le_bytes());
-    out.extend(directory.to_le_bytes());
-    out.extend([0, 0]);
-    out
 }
 
 /// Gives the headers of a tar archive, as they follow from one another, right checksums.

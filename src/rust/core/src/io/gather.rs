@@ -15,6 +15,41 @@ pub struct SparseColumns {
     pub values: Vec<f64>,
 }
 
+/// Columns that may not be canonical yet, and what was seen of them while they were read.
+#[cfg(feature = "hdf5")]
+pub(crate) struct Seen {
+    pub(crate) columns: SparseColumns,
+    /// Row ids ascend within each column and none repeats.
+    pub(crate) ascends: bool,
+    /// Whether every value is a whole number and none is negative; `None` where some are not
+    /// finite, or are not known.
+    pub(crate) whole: Option<bool>,
+}
+
+#[cfg(feature = "hdf5")]
+impl Seen {
+    /// As [`SparseColumns::canonical`].
+    pub(crate) fn canonical(self) -> Self {
+        if self.ascends {
+            return self;
+        }
+        Seen {
+            columns: self.columns.canonical(),
+            ascends: true,
+            // Values may have been added up.
+            whole: None,
+        }
+    }
+
+    /// As [`SparseColumns::transposed`], which has rows ascend but not what repeats go.
+    pub(crate) fn transposed(self) -> Self {
+        Seen {
+            columns: self.columns.transposed(),
+            ..self
+        }
+    }
+}
+
 impl SparseColumns {
     /// Sorts the rows within each column and adds up values stored for one place. Row ids
     /// must be in range and `indptr` must ascend from 0 to the number of values.

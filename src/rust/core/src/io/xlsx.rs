@@ -182,7 +182,10 @@ impl<'a> Part<'a> {
             };
         };
         self.buffer = buffer;
-        Ok(piece)
+        match &piece {
+            Some(Piece::Text(text)) if text.contains('\0') => Err(self.broken("it holds a NUL")),
+            _ => Ok(piece),
+        }
     }
 }
 

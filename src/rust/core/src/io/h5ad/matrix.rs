@@ -82,15 +82,14 @@ pub(super) fn read(
 ) -> Result<Counts> {
     let (cells, genes) = (cell_names.len(), gene_names.len());
     require_countable(cells, genes)?;
-    let values = if matrix.is_dataset() {
-        read_dense(matrix, cells, genes, monitor)?
-    } else {
-        Values::Sparse(read_sparse(matrix, cells, genes, monitor)?)
-    };
+    if !matrix.is_dataset() {
+        let sparse = read_sparse(matrix, cells, genes, monitor)?;
+        return Counts::of_columns(sparse, cell_names, gene_names);
+    }
     Counts {
         genes,
         cells,
-        values,
+        values: read_dense(matrix, cells, genes, monitor)?,
         whole: false,
     }
     .checked(cell_names, gene_names)

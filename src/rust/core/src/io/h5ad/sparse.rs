@@ -1,7 +1,7 @@
 //! Sparse matrices: CSR and CSC.
 
 use super::table::wrong_shape;
-use crate::io::gather::SparseColumns;
+use crate::io::gather::Seen;
 use crate::io::hdf5::compressed::read_columns;
 use crate::io::hdf5::store::{damaged, Node};
 use crate::monitor::Monitor;
@@ -72,7 +72,7 @@ pub(super) fn read_sparse(
     cells: usize,
     genes: usize,
     monitor: &dyn Monitor,
-) -> Result<SparseColumns> {
+) -> Result<Seen> {
     let group = sparse_group(matrix, cells, genes)?;
     let parts = [&group.indptr, &group.indices, &group.data];
     let sparse = read_columns(&matrix.path, parts, group.major, group.minor, monitor)?;

@@ -1,6 +1,7 @@
 //! One-dimensional datasets of numbers and of text, read block by block.
 
-use super::raw::{Kind, Native, Source};
+use super::decode::{fill_beside, Look, LONG};
+use super::raw::{Kind, Native, Plain, Source};
 use super::store::{damaged, failed, Array};
 use crate::io::are_counts;
 use crate::monitor::Monitor;
@@ -13,13 +14,31 @@ pub(crate) const LOOKED_AT: usize = 1 << 16;
 
 /// Reads a one-dimensional dataset of numbers block by block.
 pub(crate) fn fill<T: Native>(array: &Array, out: &mut [T], monitor: &dyn Monitor) -> Result<()> {
+    fill_and_look(array, out, monitor, &|_, _| {})
+}
+
+/// Likewise; `look` is shown all values, part by part, with the place of the first, by several
+/// threads and in no order.
+pub(crate) fn fill_and_look<T: Native>(
+    array: &Array,
+    out: &mut [T],
+    monitor: &dyn Monitor,
+    look: Look<T>,
+) -> Result<()> {
     let source = numeric(array)?;
+    let plain = source.plain().map_err(failed(array.path))?;
+    let plain = plain.filter(|p| !T::WHOLE || !matches!(p, Plain::F32 | Plain::F64));
+    if let Some(plain) = plain.filter(|_| out.len() >= LONG && array.shape() == Ok(vec![out.len()]))
+    {
+        return fill_beside(array, source, plain, out, monitor, look);
+    }
     let step = rows_per_block(array, 1);
     for (i, block) in out.chunks_mut(step).enumerate() {
         monitor.check()?;
         let start = i * step;
         let rows = start..start + block.len();
         source.numbers(rows, block).map_err(failed(array.path))?;
+        look(start, block);
         monitor.advance(block.len());
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 pub(crate) mod arrays;
 pub(crate) mod compressed;
+mod decode;
 pub(crate) mod errors;
 pub(crate) mod raw;
 pub(crate) mod store;

@@ -7,7 +7,9 @@ use hdf5_metno::dataset::DatasetCreate;
 use hdf5_metno::sync::sync;
 use hdf5_metno::types::TypeDescriptor;
 use hdf5_metno::{Attribute, Container, Datatype, Group, H5Type, PropertyList, Result};
+use hdf5_metno_sys::h5i::hid_t;
 use hdf5_metno_sys::{h5a, h5d, h5l, h5p, h5s, h5t, h5z};
+use multiversion::multiversion;
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::ops::Range;
 
@@ -41,7 +43,7 @@ fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
-fn class(id: hdf5_metno_sys::h5i::hid_t) -> h5t::H5T_class_t {
+fn class(id: hid_t) -> h5t::H5T_class_t {
     // SAFETY: HDF5 answers H5T_NO_CLASS for an id that is no type.
     unsafe { h5t::H5Tget_class(id) }
 }
@@ -194,6 +196,58 @@ impl Source<'_> {
         read_into(self.container, &memory, within, None, bytes_of(out))
     }
 
+    /// The type of the numbers, if it is one of this machine's own.
+    pub(crate) fn plain(&self) -> Result<Option<Plain>> {
+        let stored = self.datatype()?;
+        let own = [
+            (Plain::F32, Datatype::from_type::<f32>()?),
+            (Plain::F64, Datatype::from_type::<f64>()?),
+            (Plain::I32, Datatype::from_type::<i32>()?),
+            (Plain::I64, Datatype::from_type::<i64>()?),
+            (Plain::I16, Datatype::from_type::<i16>()?),
+            (Plain::I8, Datatype::from_type::<i8>()?),
+            (Plain::U32, Datatype::from_type::<u32>()?),
+            (Plain::U64, Datatype::from_type::<u64>()?),
+            (Plain::U16, Datatype::from_type::<u16>()?),
+            (Plain::U8, Datatype::from_type::<u8>()?),
+        ];
+        let found = own.into_iter().find(|(_, own)| *own == stored);
+        Ok(found
+            .map(|(plain, _)| plain)
+            .filter(|_| self.field.is_none()))
+    }
+
+    /// Reads some rows as they are stored, behind what `to` holds.
+    pub(crate) fn bytes(&self, rows: Range<usize>, to: &mut Vec<u8>) -> Result<()> {
+        let datatype = self.datatype()?;
+        let from = to.len();
+        to.resize(from + rows.len() * datatype.size(), 0);
+        read_into(self.container, &datatype, &[rows], None, &mut to[from..])
+    }
+
+    /// The chunk of a one-dimensional dataset that begins at `first`, as it is stored, behind
+    /// what `to` holds; returns the filters that it did not go through, a bit each. `None`
+    /// where it is not stored or longer than `most`.
+    pub(crate) fn chunk(&self, first: usize, most: usize, to: &mut Vec<u8>) -> Result<Option<u32>> {
+        let (id, first) = (self.container.id(), first as u64);
+        let (mut length, mut skipped) = (0, 0);
+        // SAFETY: the dataset is open and has one dimension; `to` has room for the chunk, and
+        // is only as long as what was read.
+        sync(|| unsafe {
+            hdf5::h5check(H5Dget_chunk_storage_size(id, &first, &mut length))?;
+            let length = length as usize;
+            if length == 0 || length > most {
+                return Ok(None);
+            }
+            to.reserve(length);
+            let out = to.as_mut_ptr().add(to.len()).cast();
+            let transfer = h5p::H5P_DEFAULT;
+            hdf5::h5check(h5d::H5Dread_chunk1(id, transfer, &first, &mut skipped, out))?;
+            to.set_len(to.len() + length);
+            Ok(Some(skipped))
+        })
+    }
+
     /// Reads true and false.
     pub(crate) fn logicals(&self, rows: Range<usize>) -> Result<Vec<bool>> {
         if self.kind()? != Kind::Logical {
@@ -240,11 +294,114 @@ impl Source<'_> {
     }
 }
 
-/// Number types that HDF5 can convert to.
-pub(crate) trait Native: H5Type + Copy + From<bool> {}
-impl Native for f64 {}
-impl Native for i32 {}
-impl Native for i64 {}
+/// Number types that HDF5, or [`Plain::convert`], can convert to.
+pub(crate) trait Native: H5Type + Copy + From<bool> + Send {
+    /// Whether real numbers are converted by more than a rounding, which HDF5 is to do.
+    const WHOLE: bool;
+    /// The nearest number of this type.
+    fn of_integer(value: i64) -> Self;
+    /// Likewise.
+    fn of_unsigned(value: u64) -> Self;
+    /// Likewise; only where the type is not `WHOLE`.
+    fn of_real(value: f64) -> Self;
+}
+
+impl Native for f64 {
+    const WHOLE: bool = false;
+    fn of_integer(value: i64) -> Self {
+        value as f64
+    }
+    fn of_unsigned(value: u64) -> Self {
+        value as f64
+    }
+    fn of_real(value: f64) -> Self {
+        value
+    }
+}
+
+impl Native for i32 {
+    const WHOLE: bool = true;
+    fn of_integer(value: i64) -> Self {
+        value.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+    }
+    fn of_unsigned(value: u64) -> Self {
+        value.min(i32::MAX as u64) as i32
+    }
+    fn of_real(value: f64) -> Self {
+        value as i32
+    }
+}
+
+impl Native for i64 {
+    const WHOLE: bool = true;
+    fn of_integer(value: i64) -> Self {
+        value
+    }
+    fn of_unsigned(value: u64) -> Self {
+        value.min(i64::MAX as u64) as i64
+    }
+    fn of_real(value: f64) -> Self {
+        value as i64
+    }
+}
+
+/// Numbers that lie in the file as they do in this machine's memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Plain {
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    F32,
+    F64,
+}
+
+impl Plain {
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Plain::I8 | Plain::U8 => 1,
+            Plain::I16 | Plain::U16 => 2,
+            Plain::I32 | Plain::U32 | Plain::F32 => 4,
+            Plain::I64 | Plain::U64 | Plain::F64 => 8,
+        }
+    }
+
+    /// As HDF5 converts: what does not fit becomes the nearest that does.
+    pub(crate) fn convert<T: Native>(self, bytes: &[u8], out: &mut [T]) {
+        convert(self, bytes, out);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn convert<T: Native>(plain: Plain, bytes: &[u8], out: &mut [T]) {
+    #[inline(always)]
+    fn each<const N: usize, T>(bytes: &[u8], out: &mut [T], convert: impl Fn([u8; N]) -> T) {
+        for (to, from) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+            *to = convert(*from);
+        }
+    }
+    match plain {
+        Plain::I8 => each(bytes, out, |b| T::of_integer(i8::from_ne_bytes(b).into())),
+        Plain::I16 => each(bytes, out, |b| T::of_integer(i16::from_ne_bytes(b).into())),
+        Plain::I32 => each(bytes, out, |b| T::of_integer(i32::from_ne_bytes(b).into())),
+        Plain::I64 => each(bytes, out, |b| T::of_integer(i64::from_ne_bytes(b))),
+        Plain::U8 => each(bytes, out, |b| T::of_unsigned(u8::from_ne_bytes(b).into())),
+        Plain::U16 => each(bytes, out, |b| T::of_unsigned(u16::from_ne_bytes(b).into())),
+        Plain::U32 => each(bytes, out, |b| T::of_unsigned(u32::from_ne_bytes(b).into())),
+        Plain::U64 => each(bytes, out, |b| T::of_unsigned(u64::from_ne_bytes(b))),
+        Plain::F32 => each(bytes, out, |b| T::of_real(f32::from_ne_bytes(b).into())),
+        Plain::F64 => each(bytes, out, |b| T::of_real(f64::from_ne_bytes(b))),
+    }
+}
+
+unsafe extern "C" {
+    // hdf5-metno-sys does not declare it; HDF5 has it since 1.10.2.
+    fn H5Dget_chunk_storage_size(dataset: hid_t, first: *const u64, length: *mut u64) -> i32;
+}
 
 /// The memory of numbers.
 fn bytes_of<T: Native>(numbers: &mut [T]) -> &mut [u8] {

@@ -268,8 +268,9 @@ impl<'a> Node<'a> {
             format: self.store.format,
             bytes: 0,
             chunk: Vec::new(),
+            filters: Vec::new(),
         };
-        (array.bytes, array.chunk) = check_storage(dataset, &array)?;
+        (array.bytes, array.chunk, array.filters) = check_storage(dataset, &array)?;
         Ok(array)
     }
 }
@@ -284,6 +285,7 @@ pub(crate) struct Array<'a> {
     /// Of all values and, while they are read, a chunk.
     bytes: u64,
     chunk: Vec<usize>,
+    filters: Vec<i32>,
 }
 
 impl Array<'_> {
@@ -294,6 +296,11 @@ impl Array<'_> {
     /// The shape of a chunk, empty where the data are not chunked.
     pub(crate) fn chunk(&self) -> &[usize] {
         &self.chunk
+    }
+
+    /// The ids of the filters that chunks went through, in this order.
+    pub(crate) fn filters(&self) -> &[i32] {
+        &self.filters
     }
 
     /// Rows of one chunk; 1 where the data are not chunked.
@@ -311,9 +318,9 @@ impl Array<'_> {
 }
 
 /// Checks that the data are in this file and can be as many as claimed, and that a chunk fits
-/// into memory; returns what they take with a chunk, in bytes, and the shape of a chunk,
-/// empty where there are none.
-fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>)> {
+/// into memory; returns what they take with a chunk, in bytes, the shape of a chunk, empty
+/// where there are none, and the filters.
+fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>, Vec<i32>)> {
     let path = array.path;
     let plan = dataset.create_plist().map_err(failed(path))?;
     let layout = plan.get_layout().map_err(failed(path))?;
@@ -373,5 +380,5 @@ fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>)> 
         bytes_of(&chunk)
     };
     limits::require_memory(chunk_bytes, path)?;
-    Ok((bytes.saturating_add(chunk_bytes), chunk))
+    Ok((bytes.saturating_add(chunk_bytes), chunk, filters))
 }

@@ -102,10 +102,41 @@ pub fn read_bytes(bytes: &[u8]) -> Result<Pickle> {
             "Write a data frame, a series, an array, or a dictionary of such.",
         )
     })?;
-    Ok(Pickle {
-        content,
-        notes: reader.into_notes(),
-    })
+    let notes = reader.into_notes();
+    let without_nul = |text: &str| !text.contains('\0');
+    if !content.all_texts(&without_nul) || !notes.iter().all(|note| without_nul(note)) {
+        return Err(damaged(
+            "one of its texts holds a NUL, which is no part of any in R",
+        ));
+    }
+    Ok(Pickle { content, notes })
+}
+
+impl Content {
+    /// Whether all texts, the names included, are as they should be.
+    fn all_texts(&self, should: &dyn Fn(&str) -> bool) -> bool {
+        let all = |columns: &[Column]| columns.iter().all(|c| c.all_texts(should));
+        match self {
+            Content::Nothing => true,
+            Content::Values(column) => column.all_texts(should),
+            Content::Matrix { columns, .. } => all(columns),
+            Content::Table(frame) => {
+                let named = match &frame.names {
+                    RowNames::Range { .. } => true,
+                    RowNames::Labels(labels) => labels.all_texts(should),
+                };
+                let mut columns = frame.columns.iter();
+                named
+                    && frame.title.iter().all(|title| should(title))
+                    && columns.all(|(name, column)| should(name) && column.all_texts(should))
+            }
+            Content::List(items) => items.iter().all(|item| item.all_texts(should)),
+            Content::Dict(entries) => {
+                let mut entries = entries.iter();
+                entries.all(|(name, item)| should(name) && item.all_texts(should))
+            }
+        }
+    }
 }
 
 /// The file's bytes, expanded where it is compressed.

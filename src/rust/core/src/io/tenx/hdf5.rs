@@ -9,7 +9,7 @@ use crate::io::hdf5::errors::Silence;
 use crate::io::hdf5::raw::{Kind, Source};
 use crate::io::hdf5::store::{damaged, failed, Format, Node, Store};
 use crate::io::limits::{self, MOST_ENTRIES};
-use crate::io::{Counts, Stored, Values};
+use crate::io::{Counts, Stored};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use std::path::Path;
@@ -190,11 +190,13 @@ impl<'a> Matrix<'a> {
         let (genes, cells) = (self.features.ids.len(), self.barcodes.len());
         let parts = [&self.indptr, &self.indices, &self.data];
         let columns = read_columns(&self.path, parts, cells, genes, monitor)?;
-        let starts = columns.indptr.clone();
+        let starts = columns.columns.indptr.clone();
         let sparse = columns.canonical();
         // Cell Ranger counts each gene of a cell once; what is there twice is no count.
         let width = |starts: &[i32], cell: usize| starts[cell + 1] - starts[cell];
-        if let Some(cell) = (0..cells).find(|&c| width(&starts, c) != width(&sparse.indptr, c)) {
+        if let Some(cell) =
+            (0..cells).find(|&c| width(&starts, c) != width(&sparse.columns.indptr, c))
+        {
             let name = &self.barcodes[cell];
             return Err(damaged(format!(
                 "{} holds two values for one gene of cell {} ('{name}')",
@@ -202,13 +204,7 @@ impl<'a> Matrix<'a> {
                 cell + 1
             )));
         }
-        let counts = Counts {
-            genes,
-            cells,
-            values: Values::Sparse(sparse),
-            whole: false,
-        };
-        counts.checked(&self.barcodes, &self.features.ids)
+        Counts::of_columns(sparse, &self.barcodes, &self.features.ids)
     }
 
     fn stored(&self, monitor: &dyn Monitor) -> Result<Stored> {
