@@ -1,4 +1,4 @@
-# make demo | test | document | install, and what they do: README.md.
+# make demo | test | coverage | document | install, and what they do: README.md, CONTRIBUTING.md.
 
 # cargo's build folder: outlives the builds of the package, shared by all of them.
 export NEURALEE_TARGET_DIR ?= $(or $(TMPDIR),/tmp)/neuralee-target
@@ -7,7 +7,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 LIBRARY = .Rlib
 
-.PHONY: demo test document authors install clean
+.PHONY: demo test coverage document authors install clean
 
 # A private library, so that nothing of the user's is touched.
 # (The output is not called demo: R CMD INSTALL takes a folder of that name for R demos.)
@@ -20,6 +20,10 @@ demo:
 test:
 	sh tools/setup.sh test
 	sh tools/check.sh
+
+# Of what is committed; docs/coverage.md has the figures.
+coverage:
+	sh tools/coverage.sh
 
 # R/extendr-wrappers.R from the Rust functions; NAMESPACE and man/ by roxygen2.
 document:
