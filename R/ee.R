@@ -10,6 +10,14 @@
 #' \eqn{w^-_{nm} \propto \|y_n - y_m\|^2}, both summing to 1. No N x N matrix is formed
 #' for the repulsion: for `d` up to 3 it is summed over a grid in time and memory linear in N.
 #'
+#' @section Heavy tails:
+#' With `kernel = "student"` the squared distance of the attraction becomes
+#' \eqn{\log(1 + \|x_n - x_m\|^2) + \|x_n - x_m\|^2 / 1000} and the Gaussian of the repulsion
+#' \eqn{1 / (1 + \|x_n - x_m\|^2)}, as in t-SNE, while W- goes on repelling cells by their distance in the data. Such maps keep
+#' neighbours about as t-SNE does and distances about as elastic embedding does; their repulsion reaches over the
+#' whole map and is summed over a pyramid of grids (relative error about 1e-3 in E and 1e-2 in the gradient; `"exact"` has none).
+#' Take it for pictures of cells; the Gaussian kernel with a number for `lambda` is what the papers describe.
+#'
 #' @section Reproducibility:
 #' One `seed` gives one result, the same for any number of threads and for a run that was
 #' stopped and resumed. R's own random number generator is neither read nor moved, so
@@ -36,9 +44,12 @@
 #'   (`options(neuralee.max_dense_gb = 8)`). Elastic embedding uses the distances as they
 #'   are, so bring genes to a common scale first (see [standard_scale()]).
 #' @param d Number of dimensions of the embedding, 1 to 50.
-#' @param lambda Weight of the repulsion, 0 or more. Larger values spread the map; 1 to 100
+#' @param lambda Weight of the repulsion, 0 or more; `"auto"`, with which the map finds it for itself, or a [repulsion_share()].
+#'   `NULL` is 1 for `kernel = "gaussian"` and `"auto"` for `"student"`. Larger values spread the map; 1 to 100
 #'   are usual. Several values are taken in turn, each from the map of the one before (homotopy),
 #'   which often ends lower than the last value alone; `maxit` is shared out evenly among them.
+#' @param kernel How attraction and repulsion fall with distance in the map: `"gaussian"`, elastic embedding as published, or
+#'   `"student"`, with heavy tails (see below). On the CPU alone.
 #' @param affinity `"entropic"`, `"gaussian"` or an object that [entropic_affinity()] or
 #'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k`, `neighbors` and
 #'   `metric` are not used).
@@ -51,7 +62,8 @@
 #' @param maxit Largest number of iterations.
 #' @param tol The run has converged when ten iterations lower E by less than this fraction, one
 #'   moves the embedding by less than this fraction of its norm, or the gradient's norm times that of
-#'   the embedding is below this fraction of E.
+#'   the embedding is below this fraction of E. With `"auto"` or a share it is compared with these themselves, not with a fraction
+#'   of E. `NULL` is 1e-5, or 5e-3 with `"auto"` or a share.
 #' @param every Report, call `callback` and write `checkpoint` each time this many
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
 #' @param seed A whole number, 0 or more, for the random start, the subset and the approximate
@@ -109,20 +121,21 @@
 #' fit
 #' plot(fit, colour_by = iris$Species)
 #' @export
-ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL,
+ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"), k = NULL, neighbors = NULL,
                metric = c("euclidean", "cosine"), affinity = c("entropic", "gaussian"),
                method = c("auto", "grid", "exact"),
-               init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = 1e-5, every = 0,
+               init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = NULL, every = 0,
                seed = 42L, threads = NULL, device = "cpu", pin_memory = TRUE, checkpoint = NULL, resume = NULL,
                callback = NULL, keep = FALSE, verbose = interactive()) {
+  check_given()
   begin <- seconds_now()
   check_flag(verbose, "verbose")
   check_flag(keep, "keep")
   d <- check_dimension(d)
-  lambda <- check_lambda(lambda)
+  repulsion <- check_repulsion(kernel, lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   maxit <- check_count(maxit, "maxit", min = 1)
-  tol <- check_number(tol, "tol", min = 0)
+  tol <- check_number(tol %||% if (repulsion$share) 5e-3 else 1e-5, "tol", min = 0)
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
@@ -149,23 +162,24 @@ ee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL
     after_affinity <- seconds_now()
 
     session <- rust_call(rs_ee_open(
-      x, attraction$attraction, lambda, d, method, start$name,
+      x, attraction$attraction, repulsion$kernel, repulsion$lambda, repulsion$share, d, method, start$name,
       start$matrix, as.double(maxit), tol, seed, threads, place,
       progress_reporter(verbose, "Start"), state
     ))
     run <- run_session(ee_session(session), every, checkpoint, callback, verbose)
     summary <- rust_call(rs_ee_summary(session))
     warn_resumed(state, if (!missing(maxit)) maxit, summary$maxit, "init = a finished map goes on from it.")
+    trace <- trace_frame(rust_call(rs_ee_trace(session)))
     end <- seconds_now()
 
     structure(
       list(
         embedding = name_embedding(rust_call(rs_ee_embedding(session)), rownames(x)),
         loss = summary$loss,
-        trace = trace_frame(rust_call(rs_ee_trace(session))),
+        trace = trace,
         timing = c(attraction$timing, optimize = end - after_affinity, total = end - begin),
         params = c(
-          list(d = d, lambda = lambda[length(lambda)], lambda_path = if (length(lambda) > 1L) lambda),
+          list(d = d), repulsion_settings(repulsion, trace),
           attraction$params,
           list(
             metric = metric,

@@ -28,6 +28,29 @@ check_dimension <- function(d, name = "d", call = caller_env()) {
   as.integer(d)
 }
 
+# How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with `share` of its logarithm.
+check_repulsion <- function(kernel, lambda, call = caller_env()) {
+  kernel <- match_choice(kernel, "kernel", c("gaussian", "student"), call = call)
+  defaults <- rs_ee_defaults()
+  if (is.null(lambda)) lambda <- if (kernel == "student") "auto" else defaults$lambda
+  if (identical(lambda, "auto")) lambda <- repulsion_share(defaults$share)
+  if (is.character(lambda)) {
+    refuse_argument(lambda, "lambda", 'numbers of at least 0, "auto" or a repulsion_share()', call)
+  }
+  share <- inherits(lambda, "neuralee_share")
+  list(kernel = kernel, lambda = if (share) as.double(unclass(lambda)) else check_lambda(lambda, call), share = share)
+}
+
+# What a fit tells of its repulsion: `lambda`, given or reached, and whatever else is not the usual.
+repulsion_settings <- function(repulsion, trace) {
+  path <- if (length(repulsion$lambda) > 1L) repulsion$lambda
+  last <- repulsion$lambda[[length(repulsion$lambda)]]
+  list(
+    kernel = repulsion$kernel, lambda = if (repulsion$share) trace$lambda[[nrow(trace)]] else last,
+    share = if (repulsion$share) last, lambda_path = path
+  )
+}
+
 # One weight of the repulsion, or those that a run takes in turn.
 check_lambda <- function(lambda, call = caller_env()) {
   if (!is.numeric(lambda) || is.object(lambda) || !length(lambda) || !is.null(dim(lambda))) {

@@ -6,8 +6,8 @@ print.ee_fit <- function(x, ...) {
     format(p$n, big.mark = ","), p$features, p$d, if (p$d == 1L) "" else "s"
   ))
   cat(sprintf(
-    "E = %s at lambda = %s; %s affinities, perplexity %s, k = %d\n",
-    format(x$loss, digits = 6), format(p$lambda), p$affinity, format(p$perplexity), p$k
+    "E = %s at lambda = %s%s; %s affinities, perplexity %s, k = %d\n",
+    format(x$loss, digits = 6), format(p$lambda, digits = 5), if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity), p$k
   ))
   cat(sprintf(
     "%d iterations (%s), method \"%s\", %s s\n",

@@ -17,10 +17,11 @@
 #' @param affinity An object of [entropic_affinity()] or [gaussian_affinity()] for the same
 #'   cells; or explicit weights, `list(w_plus = , w_minus = )`, two dense symmetric N x N
 #'   matrices that are used as they are.
-#' @param lambda Weight of the repulsion, 0 or more.
+#' @param lambda Weight of the repulsion, 0 or more, or a [repulsion_share()].
 #' @param method `"exact"` (all pairs) or `"grid"` (linear time, `d` up to 3, relative error
 #'   about 1e-5 in E and 1e-3 in the gradient).
 #' @param threads Number of threads, as in [ee()].
+#' @param kernel `"gaussian"` or `"student"`, as in [ee()].
 #' @return `ee_loss()`: one number, E. `ee_gradient()`: an N x d matrix.
 #' @section Errors:
 #' `neuralee_error_input` where the numbers of cells differ or an argument is of the wrong
@@ -37,23 +38,26 @@
 #' colSums(gradient) # zero: a shift changes nothing
 #' @export
 ee_loss <- function(embedding, x, affinity, lambda = 1, method = c("exact", "grid"),
-                    threads = NULL) {
-  evaluate_ee(embedding, x, affinity, lambda, method, threads, want_gradient = FALSE)$loss
+                    threads = NULL, kernel = c("gaussian", "student")) {
+  check_given()
+  evaluate_ee(embedding, x, affinity, kernel, lambda, method, threads, want_gradient = FALSE)$loss
 }
 
 #' @rdname ee_loss
 #' @export
 ee_gradient <- function(embedding, x, affinity, lambda = 1, method = c("exact", "grid"),
-                        threads = NULL) {
-  result <- evaluate_ee(embedding, x, affinity, lambda, method, threads, want_gradient = TRUE)
+                        threads = NULL, kernel = c("gaussian", "student")) {
+  check_given()
+  result <- evaluate_ee(embedding, x, affinity, kernel, lambda, method, threads, want_gradient = TRUE)
   gradient <- result$gradient
   dimnames(gradient) <- dimnames(as.matrix(embedding))
   gradient
 }
 
-evaluate_ee <- function(embedding, x, affinity, lambda, method, threads, want_gradient,
+evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads, want_gradient,
                         call = caller_env()) {
-  lambda <- check_number(lambda, "lambda", min = 0, call = call)
+  repulsion <- check_repulsion(kernel, lambda, call = call)
+  if (length(repulsion$lambda) > 1L) refuse_argument(lambda, "lambda", "one number or share", call)
   method <- match_choice(method, "method", c("exact", "grid"), call = call)
   threads <- resolve_threads(threads, call = call)
   if (inherits(embedding, "ee_fit")) {
@@ -70,12 +74,15 @@ evaluate_ee <- function(embedding, x, affinity, lambda, method, threads, want_gr
   }
   n <- nrow(embedding)
   if (is_explicit_weights(affinity)) {
+    if (repulsion$share) {
+      refuse_argument(lambda, "lambda", "a number of at least 0 where both weights are given", call)
+    }
     return(rust_call(
       rs_ee_loss_gradient_dense(
         embedding,
         check_dense_weights(affinity$w_plus, "w_plus", n, call = call),
         check_dense_weights(affinity$w_minus, "w_minus", n, call = call),
-        lambda, want_gradient
+        repulsion$kernel, repulsion$lambda, want_gradient
       ),
       call = call
     ))
@@ -90,7 +97,7 @@ evaluate_ee <- function(embedding, x, affinity, lambda, method, threads, want_gr
   weights <- check_affinity(affinity, n, call = call)
   rust_call(
     remedy_by_exact(rs_ee_loss_gradient(
-      x, embedding, weights@p, weights@i, weights@x, lambda, method, want_gradient, threads, NULL
+      x, embedding, weights@p, weights@i, weights@x, repulsion$kernel, repulsion$lambda, repulsion$share, method, want_gradient, threads, NULL
     )),
     call = call
   )

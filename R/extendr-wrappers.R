@@ -83,13 +83,13 @@ rs_attraction_slots <- function(attraction) .Call(wrap__rs_attraction_slots, att
 
 rs_neighbors <- function(x, k, neighbors, seed, threads, progress) .Call(wrap__rs_neighbors, x, k, neighbors, seed, threads, progress)
 
-rs_ee_loss_gradient <- function(x, embedding, weight_p, weight_i, weight_x, lambda, method, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weight_p, weight_i, weight_x, lambda, method, want_gradient, threads, progress)
+rs_ee_loss_gradient <- function(x, embedding, weight_p, weight_i, weight_x, kernel, lambda, share, method, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weight_p, weight_i, weight_x, kernel, lambda, share, method, want_gradient, threads, progress)
 
-rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, lambda, want_gradient) .Call(wrap__rs_ee_loss_gradient_dense, embedding, w_plus, w_minus, lambda, want_gradient)
+rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, kernel, lambda, want_gradient) .Call(wrap__rs_ee_loss_gradient_dense, embedding, w_plus, w_minus, kernel, lambda, want_gradient)
 
 rs_ee_defaults <- function() .Call(wrap__rs_ee_defaults)
 
-rs_ee_open <- function(x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state) .Call(wrap__rs_ee_open, x, attraction, lambda, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state)
+rs_ee_open <- function(x, attraction, kernel, lambda, share, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state) .Call(wrap__rs_ee_open, x, attraction, kernel, lambda, share, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state)
 
 rs_ee_run <- function(session, iterations, progress) .Call(wrap__rs_ee_run, session, iterations, progress)
 
@@ -107,13 +107,13 @@ rs_ee_read_state <- function(path) .Call(wrap__rs_ee_read_state, path)
 
 rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)
 
-rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, lambda, seed, threads, progress)
+rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress)
 
 rs_neuralee_check <- function(settings, inputs, cells, net, limit) .Call(wrap__rs_neuralee_check, settings, inputs, cells, net, limit)
 
 rs_neuralee_defaults <- function() .Call(wrap__rs_neuralee_defaults)
 
-rs_neuralee_open <- function(x, attraction, lambda, settings, init, target, net, state, threads, device, progress) .Call(wrap__rs_neuralee_open, x, attraction, lambda, settings, init, target, net, state, threads, device, progress)
+rs_neuralee_open <- function(x, attraction, kernel, lambda, share, settings, init, target, net, state, threads, device, progress) .Call(wrap__rs_neuralee_open, x, attraction, kernel, lambda, share, settings, init, target, net, state, threads, device, progress)
 
 rs_neuralee_run <- function(session, epochs, progress) .Call(wrap__rs_neuralee_run, session, epochs, progress)
 
@@ -152,3 +152,5 @@ rs_model_save <- function(model, path) .Call(wrap__rs_model_save, model, path)
 rs_torch_describe <- function(path) .Call(wrap__rs_torch_describe, path)
 
 rs_torch_loaded <- function() .Call(wrap__rs_torch_loaded)
+
+rs_is_owned <- function(vector) .Call(wrap__rs_is_owned, vector)

@@ -52,7 +52,8 @@
 #'   frame of numbers, a sparse `dgCMatrix` or a DelayedMatrix. Without `preprocess` the last two are made dense, after
 #'   a size check (`options(neuralee.max_dense_gb = 8)`). The network forgets the unit and the origin of the features, but not
 #'   their relative scale: bring genes to a common one (`preprocess = preprocessing(scale = TRUE)`).
-#' @param lambda Weight of the repulsion, 0 or more. Several values are taken in turn, for equal shares of the epochs.
+#' @param lambda Weight of the repulsion, 0 or more, `"auto"` or a [repulsion_share()], as in [ee()]. Several values are taken in
+#'   turn, for equal shares of the epochs.
 #' @param init `"ee"`, `"none"`, or an N x d matrix or fit of [ee()] whose map is learned first.
 #' @param hidden Units of each hidden layer.
 #' @param activation What a hidden unit makes of its input: `"relu"`, `"gelu"` (the form with tanh), `"tanh"` or
@@ -115,7 +116,7 @@
 #' plot(fit, colour_by = iris$Species[old])
 #' new <- predict(fit, x[-old, ])
 #' @export
-neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors = NULL,
+neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"), k = NULL, neighbors = NULL,
                      metric = c("euclidean", "cosine"), affinity = c("entropic", "gaussian"),
                      method = c("auto", "grid", "exact"), init = c("ee", "none"), hidden = c(50, 50),
                      activation = c("relu", "gelu", "tanh", "leaky_relu"), batch_norm = TRUE, dropout = 0,
@@ -124,10 +125,11 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
                      maxit = 500, pretrain = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
                      threads = NULL, device = "cpu", pin_memory = TRUE, save_embedding = NULL, checkpoint = NULL, resume = NULL,
                      callback = NULL, keep = FALSE, verbose = interactive()) {
+  check_given()
   begin <- seconds_now()
   check_flag(verbose, "verbose")
   check_flag(keep, "keep")
-  lambda <- check_lambda(lambda)
+  repulsion <- check_repulsion(kernel, lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
@@ -187,7 +189,7 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
     settings <- c(settings, part_settings(attraction$params, k, neighbors))
 
     opened <- rust_call(rs_neuralee_open(
-      x, attraction$attraction, lambda, settings, if (settings$pretrain > 0L) start$name else "none",
+      x, attraction$attraction, repulsion$kernel, repulsion$lambda, repulsion$share, settings, if (settings$pretrain > 0L) start$name else "none",
       if (settings$pretrain > 0L) start$matrix, net$bytes, state, threads, place,
       progress_reporter(verbose, "Start")
     ))
@@ -199,9 +201,9 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
     end <- seconds_now()
     warn_diverged(run$reason, summary$iteration, finished$epoch, optimizer$method)
 
-    last_lambda <- lambda[length(lambda)]
+    of_repulsion <- repulsion_settings(repulsion, trace)
     origin <- list(
-      cells = nrow(x), lambda = last_lambda, perplexity = attraction$params$perplexity, k = attraction$params$k,
+      cells = nrow(x), kernel = of_repulsion$kernel, lambda = of_repulsion$lambda, perplexity = attraction$params$perplexity, k = attraction$params$k,
       affinity = attraction$params$affinity
     )
     model <- describe_model(new_model(finished$model), steps, origin)
@@ -215,7 +217,7 @@ neuralee <- function(x, d = 2, lambda = 1, perplexity = 30, k = NULL, neighbors 
           total = end - begin
         ),
         params = c(
-          list(d = settings$d, lambda = last_lambda, lambda_path = if (length(lambda) > 1L) lambda),
+          list(d = settings$d), of_repulsion,
           attraction$params,
           list(metric = metric, method = summary$method, init = start$name, pretrain = as.integer(summary$pretrain)),
           network_settings(model),

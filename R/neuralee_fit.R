@@ -8,8 +8,8 @@ print.neuralee_fit <- function(x, ...) {
   ))
   cat(sprintf("Network %s; preprocessing: %s\n", describe_network(info), describe_steps(info)))
   cat(sprintf(
-    "E = %s at lambda = %s; %s affinities, perplexity %s, k = %d\n",
-    format(x$loss, digits = 6), format(p$lambda), p$affinity, format(p$perplexity), p$k
+    "E = %s at lambda = %s%s; %s affinities, perplexity %s, k = %d\n",
+    format(x$loss, digits = 6), format(p$lambda, digits = 5), if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity), p$k
   ))
   cat(sprintf(
     "%d epochs (%s; least E after %d), %s, %s, %s s\n", p$iterations, p$reason, p$best_iteration,

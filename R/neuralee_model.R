@@ -8,7 +8,7 @@ describe_model <- function(model, steps, origin, source = NULL, call = caller_en
   # Numbers of entries are told from names that are made of digits.
   source <- lapply(source, function(value) if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(value))
   origin <- c(
-    lapply(origin[c("cells", "lambda", "perplexity", "k")], as.double), origin["affinity"],
+    lapply(origin[c("cells", "lambda", "perplexity", "k")], as.double), origin[c("affinity", "kernel")],
     list(
       names = steps$names, selected = if (!is.null(steps$selected)) as.double(steps$selected),
       width = as.double(steps$width), version = as.character(utils::packageVersion("neuralee")),
@@ -62,8 +62,8 @@ model_of <- function(object, name = "object", call = caller_env()) {
 #' numbers in postcard's format. Reading one runs nothing. Later versions of this package read the files
 #' of earlier ones.
 #'
-#' @param object A fit of [neuralee()] or [fine_tune()], a model, or the reduced dimension that
-#'   [runNeuralEE()] stored.
+#' @param object A fit of [neuralee()] or [fine_tune()], a model, or the reduction that
+#'   [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param file Path of a file. An existing one is replaced, in one move, once the new one is whole.
 #' @param ... Not used.
 #' @return `save_neuralee()`: the path, invisibly. `load_neuralee()`: an object of class `neuralee_model`.
@@ -91,6 +91,7 @@ NULL
 #' @rdname neuralee_model
 #' @export
 save_neuralee <- function(object, file) {
+  check_given()
   model <- model_of(object)
   check_string(file, "file", "the path of one file")
   file <- path.expand(file)
@@ -104,6 +105,7 @@ save_neuralee <- function(object, file) {
 #' @rdname neuralee_model
 #' @export
 load_neuralee <- function(file) {
+  check_given()
   check_string(file, "file", "the path of one file")
   file <- path.expand(file)
   if (!file.exists(file)) {
@@ -146,6 +148,14 @@ coef.neuralee_fit <- function(object, ...) coef(model_of(object))
 #' @rdname neuralee_model
 #' @export
 weights.neuralee_fit <- function(object, ...) weights(model_of(object))
+
+#' @rdname neuralee_model
+#' @export
+coef.DimReduc <- function(object, ...) coef(model_of(object))
+
+#' @rdname neuralee_model
+#' @export
+weights.DimReduc <- function(object, ...) weights(model_of(object))
 
 # "558-50-50-2, relu, batch norm"
 describe_network <- function(info) {

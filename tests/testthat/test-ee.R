@@ -10,9 +10,11 @@ core_of <- function(fit) {
 test_that("defaults are those of the core", {
   defaults <- rs_ee_defaults()
   arguments <- formals(ee)
-  for (name in names(defaults)) {
+  for (name in setdiff(names(defaults), c("lambda", "share", "tol"))) {
     expect_equal(eval(arguments[[name]]), defaults[[name]], info = name)
   }
+  fit <- ee(iris_x, perplexity = 20, maxit = 5, verbose = FALSE)
+  expect_equal(fit$params[c("lambda", "tol")], defaults[c("lambda", "tol")])
 })
 
 test_that("a fit is what the help says", {
@@ -253,4 +255,31 @@ test_that("a fit gives its embedding as a matrix, a data frame or its head", {
   expect_identical(as.matrix(fit), fit$embedding)
   expect_identical(as.data.frame(fit), as.data.frame(fit$embedding))
   expect_identical(head(fit, 3), fit$embedding[1:3, ])
+})
+
+test_that("a subset takes its part of what is given for all cells, or says that it cannot", {
+  start <- stats::prcomp(iris_x)$x[, 1:2]
+  fit <- embed(size = 0.4, init = start, perplexity = 10, maxit = 5)
+  expect_length(fit$subset, 60L)
+  expect_identical(embed(size = 0.4, init = start[fit$subset, ], perplexity = 10, maxit = 5)$embedding, fit$embedding)
+  expect_output(print(fit), "A random subset")
+  expect_refused(embed(size = 0.4, affinity = entropic_affinity(iris_x, 10)), "input", "are for all cells")
+  expect_refused(embed(size = 2), "input", "`size` leaves 2 of the 150 cells")
+})
+
+test_that("a run tells what it does, and a search that is named is taken", {
+  told <- paste(capture_messages(embed(verbose = TRUE, every = 2, maxit = 4)), collapse = "")
+  expect_match(told, "Embedding 150 cells, 4 features")
+  expect_match(told, "iteration 4: E = ")
+  expect_identical(embed(neighbors = "exact", maxit = 5)$embedding, embed(maxit = 5)$embedding)
+})
+
+test_that("a resumed run says that it keeps its own number of iterations", {
+  file <- tempfile()
+  on.exit(unlink(file))
+  embed(maxit = 6, tol = 0, every = 2, checkpoint = file)
+  expect_warning(
+    resumed <- embed(maxit = 9, tol = 0, resume = file), "keeps its own `maxit`, 6", class = "neuralee_warning_resumed"
+  )
+  expect_identical(resumed$params$iterations, 6L)
 })

@@ -51,6 +51,13 @@ test_that("the gradient is the derivative of the loss and shifts change nothing"
   expect_equal(ee_loss(at + 5, iris_x, affinity, 10), ee_loss(at, iris_x, affinity, 10), tolerance = 1e-10)
 })
 
+test_that("explicit weights may be sparse", {
+  at <- stats::prcomp(iris_x)$x[, 1:2]
+  weights <- as.matrix(entropic_affinity(iris_x, 20)$weights)
+  dense <- ee_loss(at, NULL, list(w_plus = weights, w_minus = weights))
+  expect_identical(ee_loss(at, NULL, list(w_plus = sparse(weights), w_minus = weights)), dense)
+})
+
 test_that("where all points coincide the loss is lambda", {
   affinity <- entropic_affinity(iris_x, 20)
   expect_equal(ee_loss(matrix(0, 150, 2), iris_x, affinity, lambda = 3), 3, tolerance = 1e-12)
@@ -71,6 +78,12 @@ test_that("what does not fit together is refused", {
   uneven <- affinity
   uneven$weights[1, 2] <- 0.5
   expect_refused(ee_loss(at, iris_x, uneven), "input")
+  with_weights <- function(change) replace(affinity, "weights", list(change(affinity$weights)))
+  expect_refused(ee_loss(at, iris_x, with_weights(function(w) -w)), "input", "not negative")
+  one_sided <- function(w) methods::as(2 * Matrix::triu(w), "generalMatrix")
+  expect_refused(ee_loss(at, iris_x, with_weights(one_sided)), "input", "symmetric")
+  holes <- replace(diag(150), 7, NaN)
+  expect_refused(ee_loss(at, NULL, list(w_plus = diag(150), w_minus = holes)), "not_finite", "affinity\\$w_minus")
   expect_refused(
     ee_loss(at, NULL, list(w_plus = diag(3), w_minus = diag(3))), "input", "150 x 150"
   )

@@ -1,8 +1,10 @@
 test_that("defaults are those of the core", {
+  defaults <- rs_neuralee_defaults()
   arguments <- formals(neuralee)
-  for (name in names(rs_neuralee_defaults())) {
-    expect_equal(eval(arguments[[name]]), rs_neuralee_defaults()[[name]], info = name)
+  for (name in setdiff(names(defaults), "lambda")) {
+    expect_equal(eval(arguments[[name]]), defaults[[name]], info = name)
   }
+  expect_equal(neuralee(iris_x, perplexity = 20, maxit = 1, verbose = FALSE)$params$lambda, defaults$lambda)
 })
 
 test_that("a fit is what the help says", {
@@ -262,6 +264,12 @@ test_that("bad input is refused with its class and a way out", {
   expect_refused(train(iris_sce()), "input", "matrix")
 })
 
+test_that("settings that exclude each other are refused", {
+  expect_refused(train(accumulate = TRUE, batch_size = 50), "input", "exclude each other")
+  expect_refused(train(accumulate = TRUE, batches = "independent", batch_size = 50), "input", "independent batches")
+  expect_refused(preprocessing(ntop = 5, components = 6), "input", "`components` is 6, but `ntop` keeps 5")
+})
+
 test_that("a run is resumed with its own settings alone", {
   state <- train(tol = 0, init = "none", every = 10, callback = function(...) FALSE)
   resumed <- function(...) {
@@ -301,4 +309,16 @@ test_that("networks that would not fit into memory, and names that are no text, 
 test_that("the smallest batches have two cells each", {
   fit <- train(iris_x[1:75, ], batch_size = 2, maxit = 3, perplexity = 10)
   expect_true(all(is.finite(fit$trace$loss)))
+})
+
+test_that("a fit says what it was trained on, and a training what it does", {
+  expect_output(print(train(size = 0.5, perplexity = 10, maxit = 2)), "Trained on a random subset")
+  expect_output(print(train(accumulate = TRUE, maxit = 2)), "all cells a step, accumulated")
+  told <- paste(capture_messages(train(maxit = 2, verbose = TRUE)), collapse = "")
+  expect_match(told, "Training on 150 cells, 4 features")
+})
+
+test_that("a subset of a matrix on disk is read as that subset", {
+  on_disk <- train(delayed(iris_x), size = 0.5, perplexity = 10, maxit = 3)
+  expect_identical(on_disk$embedding, train(size = 0.5, perplexity = 10, maxit = 3)$embedding)
 })

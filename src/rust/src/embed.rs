@@ -8,9 +8,12 @@ use ndarray::{Array2, ArrayView2, Axis};
 use neuralee_core::affinity::{self, Affinities, Search, Weights};
 use neuralee_core::memory;
 use neuralee_core::neighbors::{self, OrderedGraph};
-use neuralee_core::objective::{dense, Energy, Landscape, Method, Objective, Repulsion};
+use neuralee_core::objective::{
+    dense, Balance, Energy, Kernel, Landscape, Method, Objective, Repulsion,
+};
 use neuralee_core::optimize::{
     place, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS, DEFAULT_LAMBDA, DEFAULT_SEED,
+    DEFAULT_SHARE, ITERATIONS_PER_SHARE, UNFOLDING_SHARES,
 };
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
@@ -283,18 +286,21 @@ fn rs_ee_loss_gradient(
     weight_p: &[i32],
     weight_i: &[i32],
     weight_x: &[f64],
+    kernel: &str,
     lambda: f64,
+    share: bool,
     method: &str,
     want_gradient: bool,
     threads: i32,
     progress: Robj,
 ) -> Outcome<List> {
-    let method = method_named(method)?;
+    let (method, kernel) = (method_named(method)?, kernel_named(kernel)?);
     let d = embedding.ncols();
     let (inputs, at) = (matrix_view(&x)?, matrix_view(&embedding)?);
     let (energy, gradient) = job::run(threads, &progress, |monitor| {
         let weights = weights_from(weight_p, weight_i, weight_x)?;
-        let mut objective = Objective::new(inputs, weights, lambda, d)?;
+        let mut objective =
+            Objective::new(inputs, weights, lambda, d)?.with(kernel, balance(share));
         let at = rows_of(at);
         let how = objective.plan(&at, method)?;
         let mut gradient = vec![0.0; at.len()];
@@ -310,6 +316,7 @@ fn rs_ee_loss_gradient_dense(
     embedding: RMatrix<f64>,
     w_plus: RMatrix<f64>,
     w_minus: RMatrix<f64>,
+    kernel: &str,
     lambda: f64,
     want_gradient: bool,
 ) -> Outcome<List> {
@@ -317,7 +324,15 @@ fn rs_ee_loss_gradient_dense(
     let at = rows_of(matrix_view(&embedding)?);
     let mut gradient = vec![0.0; at.len()];
     let (attractive, repulsive) = (matrix_view(&w_plus)?, matrix_view(&w_minus)?);
-    let energy = dense::evaluate(attractive, repulsive, lambda, &at, d, &mut gradient)?;
+    let energy = dense::evaluate(
+        attractive,
+        repulsive,
+        kernel_named(kernel)?,
+        lambda,
+        &at,
+        d,
+        &mut gradient,
+    )?;
     energy_list(energy, &gradient, d, want_gradient)
 }
 
@@ -328,11 +343,64 @@ fn rs_ee_defaults() -> List {
     list!(
         perplexity = affinity.perplexity,
         lambda = DEFAULT_LAMBDA,
+        share = DEFAULT_SHARE,
         maxit = run.maxit as f64,
         tol = run.tol,
         d = DEFAULT_DIMENSIONS as f64,
         seed = DEFAULT_SEED as f64
     )
+}
+
+pub(crate) fn kernel_named(name: &str) -> Outcome<Kernel> {
+    match name {
+        "gaussian" => Ok(Kernel::Gaussian),
+        "student" => Ok(Kernel::Student),
+        _ => Err(unknown("kernel", name).into()),
+    }
+}
+
+/// What `lambda` means.
+pub(crate) fn balance(share: bool) -> Balance {
+    if share {
+        Balance::Share
+    } else {
+        Balance::Weight
+    }
+}
+
+/// The weights of the repulsion that a run takes in turn.
+pub(crate) struct LambdaPath {
+    weights: Vec<f64>,
+    /// Iterations at each but the last, where they are not shared out evenly.
+    pub(crate) each: Option<u64>,
+}
+
+impl LambdaPath {
+    /// Those given; a single share is come to by way of smaller ones.
+    pub(crate) fn of(lambda: &[f64], share: bool) -> Self {
+        match *lambda {
+            [last] if share => LambdaPath {
+                weights: UNFOLDING_SHARES
+                    .into_iter()
+                    .chain([1.0])
+                    .map(|part| part * last)
+                    .collect(),
+                each: Some(ITERATIONS_PER_SHARE),
+            },
+            _ => LambdaPath {
+                weights: lambda.to_vec(),
+                each: None,
+            },
+        }
+    }
+
+    /// The first and the others.
+    pub(crate) fn parts(&self) -> CoreResult<(f64, &[f64])> {
+        match self.weights.split_first() {
+            Some((&first, further)) => Ok((first, further)),
+            None => Err(unknown("lambda", "empty")),
+        }
+    }
 }
 
 /// A run of `ee()` while R steps through it; never saved, see `rs_ee_state()`.
@@ -345,12 +413,14 @@ struct Session {
 }
 
 /// A new run, or with `state` one taken up where it was left. `lambda` are the weights of
-/// the repulsion that it takes in turn.
+/// the repulsion that it takes in turn, or with `share` those of its logarithm.
 #[extendr]
 fn rs_ee_open(
     x: RMatrix<f64>,
     attraction: ExternalPtr<Attraction>,
+    kernel: &str,
     lambda: &[f64],
+    share: bool,
     d: i32,
     method: &str,
     init: &str,
@@ -383,14 +453,14 @@ fn rs_ee_open(
     } else {
         None
     };
-    let (&first, further) = lambda
-        .split_first()
-        .ok_or_else(|| unknown("lambda", "empty"))?;
+    let kernel = kernel_named(kernel)?;
+    let path = LambdaPath::of(lambda, share);
+    let (first, further) = path.parts()?;
     let Affinities { weights, order, .. } = taken(attraction)?;
     let (run, order) = job::run(threads, &progress, move |monitor| {
         let reordered = order.as_ref().map(|order| placed(inputs, order));
         let inputs = reordered.as_ref().map_or(inputs, |rows| rows.view());
-        let mut objective = Objective::new(inputs, weights, first, d)?;
+        let mut objective = Objective::new(inputs, weights, first, d)?.with(kernel, balance(share));
         if let Some(device) = &device {
             objective = objective.on(&**device, monitor)?;
         }
@@ -399,10 +469,12 @@ fn rs_ee_open(
             (None, Some(given), _) => {
                 let rows = order.as_ref().map(|order| placed(given, order));
                 let given = rows.as_ref().map_or(given, |rows| rows.view());
-                Run::from_embedding(objective, given, params, monitor)?.follow(further)?
+                Run::from_embedding(objective, given, params, monitor)?
+                    .follow(further, path.each)?
             }
             (None, None, Some(start)) => {
-                Run::new(objective, inputs, start, seed as u64, params, monitor)?.follow(further)?
+                Run::new(objective, inputs, start, seed as u64, params, monitor)?
+                    .follow(further, path.each)?
             }
             (None, None, None) => return Err(unknown("init", init)),
         };
@@ -473,6 +545,7 @@ fn rs_ee_place(
     k: i32,
     search: &str,
     neighbors: &str,
+    kernel: &str,
     lambda: f64,
     seed: f64,
     threads: i32,
@@ -482,7 +555,7 @@ fn rs_ee_place(
         perplexity,
         search: search_named(search)?,
     };
-    let how = neighbors_named(neighbors)?;
+    let (how, kernel) = (neighbors_named(neighbors)?, kernel_named(kernel)?);
     let k = usize::try_from(k).unwrap_or(0);
     let d = embedding.ncols();
     let (points, map, queries) = (
@@ -494,7 +567,7 @@ fn rs_ee_place(
         let valid = params.check(points.nrows(), k)?;
         let graph = neighbors::search_queries(points, queries, k, how, seed as u64, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
-        let landscape = Landscape::new(points, map, Method::Auto)?;
+        let landscape = Landscape::new(points, map, kernel, Method::Auto)?;
         place(&landscape, queries, &graph, &rows, lambda, monitor)
     })?;
     embedding_matrix(&placed, d, None)

@@ -150,6 +150,7 @@ fn rs_embedding_quality(
         compared = ranks.anchors() as i32,
         neighborhood_preservation = ranks.neighborhood_preservation(),
         trustworthiness = ranks.trustworthiness(),
+        r_nx = ranks.curve(),
         auc_rnx = ranks.auc_rnx(),
         distance_correlation = correlation
     ))

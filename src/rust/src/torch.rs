@@ -579,6 +579,7 @@ impl ObjectiveThere for TorchObjective {
         Ok(Energy {
             attraction: energies[0],
             repulsion: lambda * energies[1],
+            lambda,
         })
     }
 

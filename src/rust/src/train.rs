@@ -24,8 +24,8 @@ use neuralee_core::{Error as CoreError, Result as CoreResult};
 
 use crate::convert::{matrix_view, Outcome};
 use crate::embed::{
-    embedding_matrix, method_named, neighbors_named, placed, search_named, taken, unknown,
-    Attraction,
+    balance, embedding_matrix, kernel_named, method_named, neighbors_named, placed, search_named,
+    taken, unknown, Attraction, LambdaPath,
 };
 use crate::job;
 use crate::torch::Torch;
@@ -293,7 +293,9 @@ struct Session {
 fn rs_neuralee_open(
     x: RMatrix<f64>,
     attraction: ExternalPtr<Attraction>,
+    kernel: &str,
     lambda: &[f64],
+    share: bool,
     settings: List,
     init: &str,
     target: Nullable<RMatrix<f64>>,
@@ -328,13 +330,15 @@ fn rs_neuralee_open(
     let target: Option<RMatrix<f64>> = target.into();
     let target = target.as_ref().map(matrix_view).transpose()?;
     let first = *lambda.first().ok_or_else(|| unknown("lambda", "empty"))?;
+    let (kernel, balance) = (kernel_named(kernel)?, balance(share));
+    let path = LambdaPath::of(lambda, share);
     let free = init == "ee";
     let Affinities { weights, order, .. } = taken(attraction)?;
     let (run, standard, order, seconds) = job::run(threads, &progress, move |monitor| {
         let began = Instant::now();
         let reordered = order.as_ref().map(|order| placed(inputs, order));
         let inputs = reordered.as_ref().map_or(inputs, |rows| rows.view());
-        let mut objective = Objective::new(inputs, weights, first, d)?;
+        let mut objective = Objective::new(inputs, weights, first, d)?.with(kernel, balance);
         if let Some(device) = &device {
             objective = objective.on(&**device, monitor)?;
         }
@@ -354,12 +358,12 @@ fn rs_neuralee_open(
             }
             _ => Vec::new(),
         };
+        let parts = parts.into_iter().map(|part| part.with(kernel, balance));
         let parts = match &device {
             Some(device) => parts
-                .into_iter()
                 .map(|part| part.on(&**device, monitor))
                 .collect::<CoreResult<_>>()?,
-            None => parts,
+            None => parts.collect(),
         };
         let mut map = target.map(|target| match &order {
             Some(order) => placed(target, order).iter().copied().collect(),
@@ -372,9 +376,11 @@ fn rs_neuralee_open(
                 tol: MAP_TOLERANCE,
             };
             let seed = params.seed;
+            let (first, further) = path.parts()?;
+            objective.set_lambda(first)?;
             let mut run =
                 optimize::Run::new(objective, inputs, Start::Pca, seed, map_params, monitor)?
-                    .follow(&lambda[1..])?;
+                    .follow(further, path.each)?;
             run.advance(u64::MAX, monitor)?;
             monitor.check()?;
             map = Some(run.embedding().to_vec());

@@ -15,6 +15,7 @@ pub mod device;
 pub mod error;
 mod exponential;
 pub mod io;
+mod logarithm;
 pub mod memory;
 pub mod model;
 pub mod monitor;

@@ -45,16 +45,22 @@ impl Kind {
         Ok(bytes)
     }
 
+    /// The version that bytes of this kind say they have; what they hold is not looked at.
+    pub fn version_of(&self, bytes: &[u8]) -> Option<u32> {
+        let (magic, rest) = bytes.split_first_chunk::<8>()?;
+        let (version, _) = rest.split_first_chunk::<4>()?;
+        (magic == self.magic).then(|| u32::from_le_bytes(*version))
+    }
+
     /// The content of bytes that [`Kind::seal`] made.
     pub fn open<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T> {
         let damaged =
             |what: &str| Error::file_format(format!("The {} {what}.", self.name), self.remedy);
         let header = bytes.get(..HEADER).ok_or_else(|| damaged("is truncated"))?;
         let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));
-        if &header[..8] != self.magic {
-            return Err(damaged("is not one of neuralee's"));
-        }
-        let version = u32::from_le_bytes(std::array::from_fn(|i| header[8 + i]));
+        let version = self
+            .version_of(bytes)
+            .ok_or_else(|| damaged("is not one of neuralee's"))?;
         if version < self.oldest || version > self.version {
             let reads = if self.oldest == self.version {
                 format!(

@@ -8,9 +8,13 @@ pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) ->
     if threads == 0 {
         return Err(Error::input("`threads` is 0.", "Give at least 1 thread."));
     }
-    let pool = rayon::ThreadPoolBuilder::new()
+    Ok(pool(threads)?.install(work))
+}
+
+/// A pool of `threads` workers.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
-        .map_err(|e| Error::internal(format!("Could not start {threads} threads: {e}."), ""))?;
-    Ok(pool.install(work))
+        .map_err(|e| Error::internal(format!("Could not start {threads} threads: {e}."), ""))
 }

@@ -105,6 +105,7 @@ impl ObjectiveThere for Pairs {
         Ok(Energy {
             attraction,
             repulsion: lambda * self.psi(&ids, x, total, lambda, gradient),
+            lambda,
         })
     }
 

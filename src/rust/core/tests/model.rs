@@ -31,6 +31,7 @@ fn model(standard: Standard, preprocessing: Preprocessing) -> Model {
         standard,
         preprocessing,
         origin: Origin {
+            kernel: "student".into(),
             width: 40,
             lambda: 10.0,
             ..Origin::default()
@@ -230,7 +231,7 @@ fn damaged_and_newer_models_are_refused() {
         assert_eq!(kind(&changed), "file_format", "{at}");
     }
     let mut newer = bytes.clone();
-    newer[8] = 2;
+    newer[8] = 3;
     assert_eq!(kind(&newer), "model_version");
     let mut longer = bytes.clone();
     longer.push(0);
@@ -270,4 +271,33 @@ fn parts_that_do_not_fit_are_refused_even_with_a_right_checksum() {
         loadings: vec![],
     };
     assert!(Preprocessing::new(40, false, vec![], vec![], Some(rotation), false).is_err());
+}
+
+#[test]
+fn a_file_is_read_as_it_was_saved_and_refused_before_it_is_read_where_it_cannot_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.nee");
+    let bytes = model(unit_standard(5), Preprocessing::none(5))
+        .to_bytes()
+        .unwrap();
+    Model::save(&bytes, &path).unwrap();
+    assert_eq!(Model::read(&path).unwrap(), bytes);
+    let refused = |says: &str| {
+        let error = Model::read(&path).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    };
+    let mut longer = bytes.clone();
+    longer.push(0);
+    for wrong in [&bytes[..bytes.len() - 1], &longer] {
+        std::fs::write(&path, wrong).unwrap();
+        refused("it is truncated");
+    }
+    std::fs::write(&path, &bytes[..20]).unwrap();
+    refused("not one of neuralee's, or truncated");
+    std::fs::write(&path, [b"NOTAFILE", &bytes[8..]].concat()).unwrap();
+    refused("not one of neuralee's, or truncated");
+    std::fs::remove_file(&path).unwrap();
+    refused("model.nee\" is no");
+    std::fs::create_dir(&path).unwrap();
+    refused("no regular file");
 }

@@ -1,7 +1,7 @@
 //! Exact neighbours against brute force, and the checks on given lists.
 
 use ndarray::{s, Array2, ArrayView2};
-use neuralee_core::neighbors::{exact, from_lists};
+use neuralee_core::neighbors::{exact, from_lists, search, search_queries, Search};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 use proptest::prelude::*;
@@ -222,4 +222,43 @@ fn points_too_close_for_their_squares_are_refused() {
     let points = Array2::from_shape_fn((5, 2), |(i, j)| 1e-200 * (i + j) as f64);
     assert_eq!(exact(points.view(), 2, &()).unwrap_err().kind(), "input");
     assert!(exact(Array2::zeros((5, 2)).view(), 2, &()).is_ok());
+}
+
+#[test]
+fn an_approximate_graph_numbers_points_as_they_came() {
+    let points = normal_points(600, 4, 8);
+    let k = 7;
+    let found = search(points.view(), k, Search::Approximate, 1, &()).unwrap();
+    assert!(found.order.is_some());
+    let graph = found.into_graph();
+    let (ids, _) = brute_force(points.view(), k);
+    let mut kept = 0;
+    for (i, (list, truth)) in graph.ids.chunks(k).zip(ids.chunks(k)).enumerate() {
+        let distances = &graph.squared_distances[i * k..(i + 1) * k];
+        assert!(distances.windows(2).all(|pair| pair[0] <= pair[1]));
+        for (&other, &distance) in list.iter().zip(distances) {
+            let difference = &points.row(i) - &points.row(other as usize);
+            let by_hand = difference.mapv(|v| v * v).sum();
+            assert!((distance - by_hand).abs() <= 1e-5 * by_hand);
+            kept += usize::from(truth.contains(&other));
+        }
+    }
+    assert!(kept as f64 > 0.95 * (600 * k) as f64);
+}
+
+#[test]
+fn a_few_neighbours_are_found_approximately_too() {
+    let points = normal_points(600, 4, 8);
+    let given = points.slice(s![..5, ..]);
+    for k in 1..8 {
+        let found = search(points.view(), k, Search::Approximate, 1, &()).unwrap();
+        let (ids, _) = brute_force(points.view(), k);
+        let kept = std::iter::zip(found.into_graph().ids, ids).filter(|(a, b)| a == b);
+        assert!(kept.count() as f64 > 0.95 * (600 * k) as f64);
+        let queries = search_queries(points.view(), given, k, Search::Approximate, 1, &()).unwrap();
+        assert_eq!(
+            queries.ids.iter().copied().step_by(k).collect::<Vec<_>>(),
+            [0, 1, 2, 3, 4]
+        );
+    }
 }

@@ -6,7 +6,7 @@ use common::matrix;
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Params, Weights};
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::{dense, Energy, Method, Objective, Repulsion};
+use neuralee_core::objective::{dense, Balance, Energy, Kernel, Method, Objective, Repulsion};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 
@@ -180,7 +180,16 @@ fn inputs_that_are_stored_in_single_precision_keep_the_objective() {
     let none = Array2::zeros((n, n));
     let x: Vec<f64> = normal(n, 1, 5).iter().copied().collect();
     let mut expected = vec![0.0; n];
-    let energy = dense::evaluate(none.view(), repulsive.view(), 1.0, &x, 1, &mut expected).unwrap();
+    let energy = dense::evaluate(
+        none.view(),
+        repulsive.view(),
+        Kernel::Gaussian,
+        1.0,
+        &x,
+        1,
+        &mut expected,
+    )
+    .unwrap();
     let mut objective = Objective::new(y.view(), no_weights(n), 1.0, 1).unwrap();
     let grid = objective.plan(&x, Method::Grid).unwrap();
     for (how, most) in [(Repulsion::Exact, 1e-6_f64), (grid, 1e-3)] {
@@ -269,23 +278,148 @@ fn sparse_and_dense_forms_agree() {
     repulsive /= repulsive.sum();
     let x: Vec<f64> = normal(80, 2, 2).iter().copied().collect();
     let mut expected = vec![0.0; x.len()];
-    let energy = dense::evaluate(
+    for kernel in [Kernel::Gaussian, Kernel::Student] {
+        let energy = dense::evaluate(
+            attractive.view(),
+            repulsive.view(),
+            kernel,
+            3.0,
+            &x,
+            2,
+            &mut expected,
+        )
+        .unwrap();
+        let sparse = sparse.clone();
+        let mut objective = Objective::new(y.view(), sparse, 3.0, 2)
+            .unwrap()
+            .with(kernel, Balance::Weight);
+        let (found, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
+        assert!((found.attraction / energy.attraction - 1.0).abs() < 1e-12);
+        assert!((found.repulsion / energy.repulsion - 1.0).abs() < 1e-12);
+        assert!(relative(&gradient, &expected) < 1e-12);
+        // With rho = lambda times the sum the gradient is the same.
+        let rho = energy.repulsion;
+        objective.set_lambda(rho).unwrap();
+        let mut objective = objective.with(kernel, Balance::Share);
+        let (found, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
+        assert!((found.lambda / 3.0 - 1.0).abs() < 1e-12);
+        assert_eq!(objective.reached(), found.lambda);
+        assert!((found.repulsion / (rho * (rho / 3.0).ln()) - 1.0).abs() < 1e-9);
+        assert!(relative(&gradient, &expected) < 1e-12);
+    }
+    let narrow = repulsive.slice(ndarray::s![..79, ..]);
+    let refused = dense::evaluate(
         attractive.view(),
-        repulsive.view(),
-        3.0,
+        narrow,
+        Kernel::Gaussian,
+        1.0,
         &x,
         2,
         &mut expected,
-    )
-    .unwrap();
-    let mut objective = Objective::new(y.view(), sparse, 3.0, 2).unwrap();
-    let (found, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
-    assert!((found.attraction / energy.attraction - 1.0).abs() < 1e-12);
-    assert!((found.repulsion / energy.repulsion - 1.0).abs() < 1e-12);
-    assert!(relative(&gradient, &expected) < 1e-12);
-    let narrow = repulsive.slice(ndarray::s![..79, ..]);
-    let refused = dense::evaluate(attractive.view(), narrow, 1.0, &x, 2, &mut expected);
+    );
     assert_eq!(refused.unwrap_err().kind(), "input");
+}
+
+/// Slopes by central differences, for both kernels and meanings of lambda, in every number
+/// of dimensions for which there is a form of its own.
+#[test]
+fn heavy_tailed_gradients_are_those_of_the_energy() {
+    let y = normal(60, 5, 1);
+    let weights = weights(&y, 8.0, 30);
+    for d in [1, 2, 3, 4] {
+        for balance in [Balance::Weight, Balance::Share] {
+            let mut objective = Objective::new(y.view(), weights.clone(), 0.8, d)
+                .unwrap()
+                .with(Kernel::Student, balance);
+            let x: Vec<f64> = normal(60, d, 2).iter().map(|v| 3.0 * v).collect();
+            let mut plans = vec![Repulsion::Exact];
+            if d <= 3 {
+                plans.push(objective.plan(&x, Method::Grid).unwrap());
+            }
+            for how in plans {
+                let (_, gradient) = evaluate(&mut objective, &x, how);
+                for at in [0, d, 7 * d + d - 1] {
+                    let mut moved = |by: f64| {
+                        let mut x = x.clone();
+                        x[at] += by;
+                        evaluate(&mut objective, &x, how).0.total()
+                    };
+                    let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+                    let error = (slope - gradient[at]).abs();
+                    assert!(
+                        error < 1e-6 * relative_size(&gradient),
+                        "{d} {how:?} {error:e}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn relative_size(gradient: &[f64]) -> f64 {
+    gradient.iter().fold(0.0f64, |most, g| most.max(g.abs()))
+}
+
+/// The pyramid against all pairs: dense maps, far clusters, single cells far out, maps
+/// on both sides of the origin and on one.
+#[test]
+fn a_pyramid_sums_a_heavy_tail_over_all_distances() {
+    for d in [1, 2, 3] {
+        let n = 2000;
+        let y = clustered(n, 10, 8.0);
+        let stream = Stream::new(5, 0);
+        for (wide, offset, error) in [
+            (1.0, 0.0, 2e-2),
+            (30.0, 0.0, 2e-2),
+            (30.0, 5000.0, 2e-2),
+            (200.0, -300.0, 2e-2),
+        ] {
+            // So wide a map has no index of its tiles in space.
+            if d == 3 && wide > 100.0 {
+                continue;
+            }
+            let x: Vec<f64> = (0..n * d)
+                .map(|i| {
+                    let (cell, axis) = (i / d, i % d);
+                    let group = wide * stream.normal((1 << 40) + (cell % 4 * d + axis) as u64);
+                    let out = if cell < 3 { 20.0 * wide } else { 0.0 };
+                    offset + out + group + 2.0 * stream.normal(i as u64)
+                })
+                .collect();
+            let mut objective = Objective::new(y.view(), no_weights(n), 1.0, d)
+                .unwrap()
+                .with(Kernel::Student, Balance::Weight);
+            let grid = objective.plan(&x, Method::Grid).unwrap();
+            let (truth, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
+            let (found, found_gradient) = evaluate(&mut objective, &x, grid);
+            let off = (found.repulsion / truth.repulsion - 1.0).abs();
+            let slopes = relative(&found_gradient, &gradient);
+            assert!(off < 5e-3, "{d} {wide} {grid:?}: E off by {off:e}");
+            assert!(
+                slopes < error,
+                "{d} {wide} {grid:?}: gradient off by {slopes:e}"
+            );
+        }
+    }
+}
+
+/// Finer nodes are truer: the error falls to what the mixture of Gaussians leaves.
+#[test]
+fn a_finer_pyramid_is_truer() {
+    let y = clustered(1500, 10, 8.0);
+    let x: Vec<f64> = normal(1500, 2, 4).iter().map(|v| 8.0 * v).collect();
+    let mut objective = Objective::new(y.view(), no_weights(1500), 1.0, 2)
+        .unwrap()
+        .with(Kernel::Student, Balance::Weight);
+    let (_, truth) = evaluate(&mut objective, &x, Repulsion::Exact);
+    let mut error = |h| {
+        relative(
+            &evaluate(&mut objective, &x, Repulsion::Grid { h }).1,
+            &truth,
+        )
+    };
+    assert!(error(0.5) < 2e-2);
+    assert!(error(0.25) < 2e-3);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams, Weights};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::{dense, Method, Objective, Repulsion};
+use neuralee_core::objective::{dense, Balance, Kernel, Method, Objective, Repulsion};
 use neuralee_core::optimize::direction::{Memory, Preconditioner};
 use neuralee_core::optimize::{Params, Reason, Run, Start, State};
 use neuralee_core::random::Stream;
@@ -79,9 +79,17 @@ fn spectral_direction_follows_the_original() {
         let preconditioner = Preconditioner::cholesky(&laplacian, 1e-6).unwrap();
         for lambda in [1.0, 10.0, 100.0] {
             let evaluate = |x: &[f64], gradient: &mut [f64]| {
-                dense::evaluate(attractive.view(), repulsive.view(), lambda, x, 2, gradient)
-                    .unwrap()
-                    .total()
+                dense::evaluate(
+                    attractive.view(),
+                    repulsive.view(),
+                    Kernel::Gaussian,
+                    lambda,
+                    x,
+                    2,
+                    gradient,
+                )
+                .unwrap()
+                .total()
             };
             let start = matrix(&format!("{data}_X0_s0.npy")).unwrap();
             let expected = matrix(&format!("{data}_EE_lam{lambda}_s0_Xtraj64.npy")).unwrap();
@@ -334,13 +342,66 @@ fn given_starts_are_checked() {
     assert!(error.to_string().contains("row 4, column 2"));
 }
 
+/// The heavy-tailed run with shares on the way: E never rises within a stage, the same bits
+/// for any number of threads and after any stop, and lambda is what the map makes it.
+#[test]
+fn shares_unfold_a_heavy_tailed_map() {
+    let y = cells(600);
+    let params = params(Method::Grid, 40);
+    let heavy = || objective(&y, 0.3, 2).with(Kernel::Student, Balance::Share);
+    let new = || {
+        let run = Run::new(heavy(), y.view(), Start::Pca, 7, params, &()).unwrap();
+        run.follow(&[0.6, 1.0], Some(5)).unwrap()
+    };
+    let run_on = |threads| {
+        with_threads(threads, || {
+            let mut run = new();
+            run.advance(1000, &()).unwrap();
+            run
+        })
+        .unwrap()
+    };
+    let straight = run_on(1);
+    assert_eq!(run_on(3).embedding(), straight.embedding());
+    let stages = straight.trace().chunk_by(|a, b| a.stage == b.stage);
+    let stages: Vec<_> = stages.collect();
+    assert_eq!(
+        stages
+            .iter()
+            .map(|rows| rows.len())
+            .take(2)
+            .collect::<Vec<_>>(),
+        [6, 5]
+    );
+    assert!(stages
+        .iter()
+        .all(|rows| rows.windows(2).all(|pair| pair[1].loss <= pair[0].loss)));
+    let last = straight.trace().last().unwrap();
+    assert!(last.lambda > 10.0 * straight.trace()[0].lambda);
+    for stop in [3, 7, 20] {
+        let mut first = new();
+        first.advance(stop, &()).unwrap();
+        let state = State::from_bytes(&first.state().to_bytes().unwrap()).unwrap();
+        let mut resumed = Run::resume(heavy(), &[0.6, 1.0], state).unwrap();
+        resumed.advance(1000, &()).unwrap();
+        assert_eq!(resumed.embedding(), straight.embedding(), "after {stop}");
+    }
+    // A state of one form of E is none of another.
+    let state = straight.state().clone();
+    let other = objective(&y, 0.3, 2).with(Kernel::Gaussian, Balance::Share);
+    assert_eq!(
+        Run::resume(other, &[0.6, 1.0], state).err().unwrap().kind(),
+        "input"
+    );
+}
+
 #[test]
 fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
     let y = cells(400);
     let params = params(Method::Auto, 90);
     let new = || {
         let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
-        run.follow(&[10.0, 100.0]).unwrap()
+        run.follow(&[10.0, 100.0], None).unwrap()
     };
     let mut straight = new();
     straight.advance(1000, &()).unwrap();
@@ -366,7 +427,7 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
     // More values than iterations: those for which there is no time are passed by.
     let short = Params { maxit: 2, ..params };
     let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, short, &()).unwrap();
-    let mut run = run.follow(&[2.0, 5.0, 10.0, 100.0]).unwrap();
+    let mut run = run.follow(&[2.0, 5.0, 10.0, 100.0], None).unwrap();
     run.advance(1000, &()).unwrap();
     assert_eq!(run.trace().last().unwrap().lambda, 100.0);
     let state = new().state().clone();
@@ -375,7 +436,7 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
         .unwrap();
     assert_eq!(other_path.kind(), "input");
     let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
-    assert_eq!(run.follow(&[-1.0]).err().unwrap().kind(), "input");
+    assert_eq!(run.follow(&[-1.0], None).err().unwrap().kind(), "input");
 }
 
 #[test]
@@ -495,12 +556,9 @@ fn states_that_contradict_themselves_are_refused() {
     for spacing in [0.0, -h, 1e-9, 1.0, f64::NAN, f64::INFINITY] {
         refused(&h.to_le_bytes(), &spacing.to_le_bytes());
     }
-    // The stage stands behind the only lambda: of stages there is only the first.
-    let (lambda, beyond) = (
-        lambda.to_le_bytes(),
-        [&lambda.to_le_bytes()[..], &[1]].concat(),
-    );
-    refused(&[&lambda[..], &[0]].concat(), &beyond);
+    // Behind the only lambda stand the ends of stages, none, and the stage, the first.
+    let behind = |stage: u8| [&lambda.to_le_bytes()[..], &[0, stage]].concat();
+    refused(&behind(0), &behind(1));
     // maxit, 300, as a variable-length integer.
     refused(&[0xac, 0x02], &[0]);
 }

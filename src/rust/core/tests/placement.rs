@@ -3,7 +3,7 @@
 use ndarray::{s, Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::{exact, search_queries, Search};
-use neuralee_core::objective::{Landscape, Method, Objective};
+use neuralee_core::objective::{Balance, Kernel, Landscape, Method, Objective};
 use neuralee_core::optimize::{place, Params, Run, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
@@ -27,13 +27,19 @@ fn affinities() -> AffinityParams {
 }
 
 fn map_of(y: ArrayView2<f64>, d: usize) -> Array2<f64> {
+    map_with(y, d, Kernel::Gaussian)
+}
+
+fn map_with(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Array2<f64> {
     let graph = exact(y, K, &()).unwrap();
     let rows = affinities()
         .check(y.nrows(), K)
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let objective = Objective::new(y, symmetrize(&graph, &rows), LAMBDA, d).unwrap();
+    let objective = Objective::new(y, symmetrize(&graph, &rows), LAMBDA, d)
+        .unwrap()
+        .with(kernel, Balance::Weight);
     let params = Params {
         method: Method::Auto,
         ..Params::default()
@@ -43,14 +49,19 @@ fn map_of(y: ArrayView2<f64>, d: usize) -> Array2<f64> {
     Array2::from_shape_vec((y.nrows(), d), run.embedding().to_vec()).unwrap()
 }
 
-fn placed(y: ArrayView2<f64>, x: ArrayView2<f64>, new: ArrayView2<f64>) -> Array2<f64> {
+fn placed(
+    y: ArrayView2<f64>,
+    x: ArrayView2<f64>,
+    new: ArrayView2<f64>,
+    kernel: Kernel,
+) -> Array2<f64> {
     let graph = search_queries(y, new, K, Search::Auto, 1, &()).unwrap();
     let rows = affinities()
         .check(y.nrows(), K)
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y, x, Method::Auto).unwrap();
+    let landscape = Landscape::new(y, x, kernel, Method::Auto).unwrap();
     let found = place(&landscape, new, &graph, &rows, LAMBDA, &()).unwrap();
     Array2::from_shape_vec((new.nrows(), x.ncols()), found).unwrap()
 }
@@ -61,11 +72,15 @@ fn spread(x: &Array2<f64>) -> f64 {
 
 #[test]
 fn cells_left_out_of_a_map_return_to_their_group() {
-    for d in [2, 4] {
+    for (d, kernel) in [
+        (2, Kernel::Gaussian),
+        (4, Kernel::Gaussian),
+        (2, Kernel::Student),
+    ] {
         let all = clustered(600, 10);
         let (y, new) = (all.slice(s![..500, ..]), all.slice(s![500.., ..]));
-        let x = map_of(y, d);
-        let found = placed(y, x.view(), new);
+        let x = map_with(y, d, kernel);
+        let found = placed(y, x.view(), new, kernel);
         let mut same = 0;
         for (i, place) in found.outer_iter().enumerate() {
             let distance = |row: usize| {
@@ -91,7 +106,7 @@ fn cells_of_the_map_stay_near_their_places() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y.view(), x.view(), Method::Auto).unwrap();
+    let landscape = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Auto).unwrap();
     let found = place(&landscape, y.view(), &graph, &rows, LAMBDA, &()).unwrap();
     let found = Array2::from_shape_vec((400, 2), found).unwrap();
     let moved = (&found - &x).mapv(|v| v * v).mean().unwrap().sqrt();
@@ -104,8 +119,8 @@ fn grid_and_sum_give_the_same_potential() {
     for d in 1..=3 {
         let y = clustered(800, 12);
         let x = Array2::from_shape_fn((800, d), |(i, a)| 2.0 * stream.normal((i * 3 + a) as u64));
-        let exact = Landscape::new(y.view(), x.view(), Method::Exact).unwrap();
-        let grid = Landscape::new(y.view(), x.view(), Method::Grid).unwrap();
+        let exact = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Exact).unwrap();
+        let grid = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Grid).unwrap();
         let new = clustered(850, 12);
         let new = new.slice(s![800.., ..]);
         // Some of them well outside the map.
@@ -137,7 +152,7 @@ fn without_repulsion_cells_go_to_the_mean_of_their_neighbours() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y.view(), x.view(), Method::Auto).unwrap();
+    let landscape = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Auto).unwrap();
     let found = place(&landscape, new, &graph, &rows, 0.0, &()).unwrap();
     for cell in 0..10 {
         for a in 0..2 {
@@ -152,7 +167,12 @@ fn without_repulsion_cells_go_to_the_mean_of_their_neighbours() {
 fn a_cell_far_from_all_others_still_gets_a_place() {
     let y = clustered(300, 5);
     let x = map_of(y.view(), 2);
-    let found = placed(y.view(), x.view(), Array2::from_elem((1, 5), 1e6).view());
+    let found = placed(
+        y.view(),
+        x.view(),
+        Array2::from_elem((1, 5), 1e6).view(),
+        Kernel::Gaussian,
+    );
     assert!(found.iter().all(|v| v.is_finite()));
 }
 
@@ -161,12 +181,12 @@ fn threads_and_company_do_not_change_a_bit() {
     let all = clustered(450, 5);
     let (y, new) = (all.slice(s![..300, ..]), all.slice(s![300.., ..]));
     let x = map_of(y, 2);
-    let together = with_threads(1, || placed(y, x.view(), new)).unwrap();
+    let together = with_threads(1, || placed(y, x.view(), new, Kernel::Gaussian)).unwrap();
     assert_eq!(
-        with_threads(3, || placed(y, x.view(), new)).unwrap(),
+        with_threads(3, || placed(y, x.view(), new, Kernel::Gaussian)).unwrap(),
         together
     );
-    let alone = placed(y, x.view(), new.slice(s![7..8, ..]));
+    let alone = placed(y, x.view(), new.slice(s![7..8, ..]), Kernel::Gaussian);
     assert_eq!(alone.row(0), together.row(7));
 }
 
@@ -175,7 +195,7 @@ fn what_does_not_fit_is_refused() {
     let y = clustered(50, 5);
     let x = Array2::zeros((49, 2));
     assert_eq!(
-        Landscape::new(y.view(), x.view(), Method::Auto)
+        Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Auto)
             .err()
             .unwrap()
             .kind(),

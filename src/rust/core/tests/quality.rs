@@ -49,6 +49,8 @@ fn five_cells_by_hand() {
     // Nearest in the data 2 1 2 3 4, in the map 2 1 4 5 2: cells 1 and 2 keep theirs.
     assert_eq!(found.neighborhood_preservation(), 0.4);
     assert!((found.r_nx(1) - (4.0 * 0.4 - 1.0) / 3.0).abs() < 1e-15);
+    let curve: Vec<f64> = (1..4).map(|k| found.r_nx(k)).collect();
+    assert_eq!(found.curve(), curve);
     // Ranks in the data of the intruders: 4 around 3 is third, 5 around 4 is fourth,
     // 2 around 5 is third; 2 + 3 + 2 = 7 of at most 5 * (2 * 5 - 3 - 1) / 2 = 15.
     assert!((found.trustworthiness() - (1.0 - 7.0 / 15.0)).abs() < 1e-15);

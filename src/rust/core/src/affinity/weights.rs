@@ -37,7 +37,7 @@ pub struct Sample<'a> {
 
 impl Sample<'_> {
     /// The place of a point, if it is in this batch.
-    fn place(&self, id: u32) -> Option<usize> {
+    pub fn place(&self, id: u32) -> Option<usize> {
         let (batch, place) = self.places[id as usize];
         (batch == self.batch).then_some(place as usize)
     }
@@ -242,7 +242,45 @@ impl Weights {
         }
     }
 
-    /// The same for some points alone, as if there were no others: x and the result have
+    /// For every row n the sums over its entries of what `edge(n, m, w_nm, sums)` adds.
+    ///
+    /// `sums`: one row of numbers per cell, which it replaces. Rows are visited by tasks of
+    /// a fixed size, their entries in order.
+    pub fn sum_rows<const S: usize>(
+        &self,
+        sums: &mut [[f64; S]],
+        edge: impl Fn(usize, usize, f64, &mut [f64; S]) + Sync,
+    ) {
+        match &self.entries {
+            Entries::Double { columns, values } => {
+                self.sum_entries(|at| (columns[at], values[at]), sums, edge);
+            }
+            Entries::Single(entries) => self.sum_entries(|at| unpack(entries[at]), sums, edge),
+        }
+    }
+
+    fn sum_entries<const S: usize>(
+        &self,
+        entry: impl Fn(usize) -> (u32, f64) + Sync,
+        sums: &mut [[f64; S]],
+        edge: impl Fn(usize, usize, f64, &mut [f64; S]) + Sync,
+    ) {
+        sums.par_chunks_mut(ROWS_PER_TASK)
+            .enumerate()
+            .for_each(|(task, chunk)| {
+                for (i, sum) in chunk.iter_mut().enumerate() {
+                    let n = task * ROWS_PER_TASK + i;
+                    let mut row = [0.0; S];
+                    for at in self.starts[n]..self.starts[n + 1] {
+                        let (column, w) = entry(at);
+                        edge(n, column as usize, w, &mut row);
+                    }
+                    *sum = row;
+                }
+            });
+    }
+
+    /// The same as [`Weights::laplacian_product`] for some points alone, as if there were no others: x and the result have
     /// one row for each point of the sample.
     pub fn sampled_product(&self, sample: &Sample<'_>, x: &[f64], d: usize, result: &mut [f64]) {
         let ids = sample.ids;

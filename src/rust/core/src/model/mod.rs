@@ -26,7 +26,7 @@ const CELLS: usize = 1024;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEM",
-    version: 1,
+    version: 2,
     oldest: 1,
     name: "model",
     remedy: "Give the file or the bytes that save_neuralee() wrote, whole and unchanged.",
@@ -57,7 +57,9 @@ pub struct Origin {
     pub width: u64,
     /// Cells.
     pub cells: u64,
-    /// Weight of the repulsion.
+    /// `"gaussian"` or `"student"`.
+    pub kernel: String,
+    /// Weight of the repulsion, given or reached.
     pub lambda: f64,
     /// Effective neighbours of a cell.
     pub perplexity: f64,
@@ -75,15 +77,52 @@ pub struct Origin {
     pub source: Vec<(String, String)>,
 }
 
-/// Version 1 of the content of a file.
+/// The content of a file: of version 2 with [`Origin`], of version 1 with [`FirstOrigin`].
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct Stored<O> {
     architecture: Architecture,
     values: Vec<f32>,
     moments: Vec<Moments>,
     standard: Standard,
     preprocessing: Preprocessing,
-    origin: Origin,
+    origin: O,
+}
+
+/// What version 1 tells of the training: all but the kernel, of which there was one.
+#[derive(Serialize, Deserialize)]
+struct FirstOrigin {
+    features: Vec<String>,
+    selected: Vec<u32>,
+    width: u64,
+    cells: u64,
+    lambda: f64,
+    perplexity: f64,
+    k: u64,
+    affinity: String,
+    loss: f64,
+    epochs: u64,
+    version: String,
+    source: Vec<(String, String)>,
+}
+
+impl From<FirstOrigin> for Origin {
+    fn from(first: FirstOrigin) -> Self {
+        Origin {
+            features: first.features,
+            selected: first.selected,
+            width: first.width,
+            cells: first.cells,
+            kernel: String::from("gaussian"),
+            lambda: first.lambda,
+            perplexity: first.perplexity,
+            k: first.k,
+            affinity: first.affinity,
+            loss: first.loss,
+            epochs: first.epochs,
+            version: first.version,
+            source: first.source,
+        }
+    }
 }
 
 impl Model {
@@ -123,7 +162,13 @@ impl Model {
 
     /// Reads what [`Model::to_bytes`] gave.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let stored: Stored = KIND.open(bytes)?;
+        match KIND.version_of(bytes) {
+            Some(1) => Self::from_stored(KIND.open::<Stored<FirstOrigin>>(bytes)?),
+            _ => Self::from_stored(KIND.open::<Stored<Origin>>(bytes)?),
+        }
+    }
+
+    fn from_stored<O: Into<Origin>>(stored: Stored<O>) -> Result<Self> {
         // Whatever is wrong with the parts, it is the file that is.
         let damaged = |e: Error| Error::file_format(e.report().message.clone(), KIND.remedy);
         let network = Network::from_parts(stored.architecture, stored.values, stored.moments);
@@ -131,7 +176,7 @@ impl Model {
             network: network.map_err(damaged)?,
             standard: stored.standard,
             preprocessing: stored.preprocessing,
-            origin: stored.origin,
+            origin: stored.origin.into(),
         }
         .check()
         .map_err(damaged)

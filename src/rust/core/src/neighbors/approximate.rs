@@ -327,6 +327,8 @@ impl Candidates {
 
     /// Takes the points from `first` on whose values lie below the threshold.
     fn take(&mut self, values: &[f32], first: u32, k: usize) {
+        // `push_below` stops 16 before the room is full, when k must have been found.
+        let room = 4 * k.max(8);
         let mut from = 0;
         while from < values.len() {
             from = push_below(
@@ -335,10 +337,10 @@ impl Candidates {
                 self.threshold,
                 first,
                 self.own,
-                4 * k,
+                room,
                 &mut self.found,
             );
-            if self.found.len() >= 4 * k - 16 {
+            if self.found.len() >= room - 16 {
                 self.shorten(k);
             }
         }

@@ -1,18 +1,36 @@
-//! Attraction: E+(X) = sum_nm w+_nm |x_n - x_m|^2 over the neighbours.
+//! Attraction: E+(X) = sum_nm w+_nm a(|x_n - x_m|^2) over the neighbours.
 
 use rayon::prelude::*;
 
-use crate::affinity::Weights;
+use super::kernel::{Kernel, Member, Student};
+use crate::affinity::{Sample, Weights};
 
 /// Rows whose energy is summed by one task; fixed, so that sums do not depend on the
 /// thread count.
 const ROWS_PER_TASK: usize = 1024;
 
-/// E+(X); its gradient 4 L+ X replaces `gradient`.
+/// E+(X); its gradient replaces `gradient`.
+pub fn evaluate(
+    kernel: Kernel,
+    weights: &Weights,
+    x: &[f64],
+    d: usize,
+    gradient: &mut [f64],
+) -> f64 {
+    match (kernel, d) {
+        (Kernel::Gaussian, _) => quadratic(weights, x, d, gradient),
+        (Kernel::Student, 1) => reweighted::<Student, 1, 2>(weights, x, gradient),
+        (Kernel::Student, 2) => reweighted::<Student, 2, 3>(weights, x, gradient),
+        (Kernel::Student, 3) => reweighted::<Student, 3, 4>(weights, x, gradient),
+        (Kernel::Student, _) => reweighted_rows::<Student>(weights, x, d, gradient),
+    }
+}
+
+/// For a = r^2, 4 L+ X.
 ///
 /// With g = L+ X, E+ = 2 tr(X' L+ X) = 2 sum_n x_n . g_n; since the columns of g sum to
 /// zero, X may be used about any origin, and the optimiser keeps it about its mean.
-pub fn evaluate(weights: &Weights, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
+fn quadratic(weights: &Weights, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
     weights.laplacian_product(x, d, gradient);
     let parts: Vec<f64> = gradient
         .par_chunks_mut(ROWS_PER_TASK * d)
@@ -27,4 +45,106 @@ pub fn evaluate(weights: &Weights, x: &[f64], d: usize, gradient: &mut [f64]) ->
         })
         .collect();
     parts.iter().sum()
+}
+
+/// grad_n = 4 sum_m w+_nm a'(r^2_nm) (x_n - x_m) in `D` = `S` - 1 dimensions.
+fn reweighted<M: Member, const D: usize, const S: usize>(
+    weights: &Weights,
+    x: &[f64],
+    gradient: &mut [f64],
+) -> f64 {
+    let (points, _) = x.as_chunks::<D>();
+    let mut sums = vec![[0.0; S]; points.len()];
+    weights.sum_rows(&mut sums, |n, m, w, sums| {
+        let apart: [f64; D] = std::array::from_fn(|a| points[n][a] - points[m][a]);
+        let squared_distance = apart.iter().map(|v| v * v).sum();
+        let pull = w * M::pull(squared_distance);
+        for a in 0..D {
+            sums[a] += pull * apart[a];
+        }
+        sums[D] += w * M::attraction(squared_distance);
+    });
+    let (gradients, _) = gradient.as_chunks_mut::<D>();
+    let parts: Vec<f64> = gradients
+        .par_chunks_mut(ROWS_PER_TASK)
+        .zip(sums.par_chunks(ROWS_PER_TASK))
+        .map(|(gradients, sums)| {
+            for (g, sums) in gradients.iter_mut().zip(sums) {
+                *g = std::array::from_fn(|a| 4.0 * sums[a]);
+            }
+            sums.iter().map(|sums| sums[D]).sum()
+        })
+        .collect();
+    parts.iter().sum()
+}
+
+/// The same in any number of dimensions.
+fn reweighted_rows<M: Member>(weights: &Weights, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
+    let parts: Vec<f64> = gradient
+        .par_chunks_mut(ROWS_PER_TASK * d)
+        .enumerate()
+        .map(|(task, gradient)| {
+            let mut energy = 0.0;
+            for (i, g) in gradient.chunks_exact_mut(d).enumerate() {
+                let n = task * ROWS_PER_TASK + i;
+                let here = &x[n * d..][..d];
+                g.fill(0.0);
+                for (m, w) in weights.row(n) {
+                    let there = &x[m as usize * d..][..d];
+                    let squared_distance = squared_distance(here, there);
+                    energy += w * M::attraction(squared_distance);
+                    let pull = 4.0 * w * M::pull(squared_distance);
+                    for (g, (a, b)) in g.iter_mut().zip(here.iter().zip(there)) {
+                        *g += pull * (a - b);
+                    }
+                }
+            }
+            energy
+        })
+        .collect();
+    parts.iter().sum()
+}
+
+/// How the gradient of the attraction among the cells of a sample changes from `before` to
+/// `now` (by rows, one for each cell of the sample): replaces `change`.
+pub fn sampled_change(
+    kernel: Kernel,
+    weights: &Weights,
+    sample: &Sample<'_>,
+    before: &[f64],
+    now: &[f64],
+    d: usize,
+    change: &mut [f64],
+) {
+    if kernel == Kernel::Gaussian {
+        let moved: Vec<f64> = now.iter().zip(before).map(|(x, from)| x - from).collect();
+        weights.sampled_product(sample, &moved, d, change);
+        change.iter_mut().for_each(|g| *g *= 4.0);
+        return;
+    }
+    change
+        .par_chunks_mut(ROWS_PER_TASK * d)
+        .enumerate()
+        .for_each(|(task, change)| {
+            for (i, g) in change.chunks_exact_mut(d).enumerate() {
+                let place = task * ROWS_PER_TASK + i;
+                g.fill(0.0);
+                for (column, w) in weights.row(sample.ids[place] as usize) {
+                    let Some(other) = sample.place(column) else {
+                        continue;
+                    };
+                    for (x, sign) in [(now, 4.0), (before, -4.0)] {
+                        let (here, there) = (&x[place * d..][..d], &x[other * d..][..d]);
+                        let pull = sign * w * kernel.pull(squared_distance(here, there));
+                        for (g, (a, b)) in g.iter_mut().zip(here.iter().zip(there)) {
+                            *g += pull * (a - b);
+                        }
+                    }
+                }
+            }
+        });
+}
+
+fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }

@@ -4,15 +4,17 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+use super::kernel::Kernel;
 use super::Energy;
 use crate::{Error, Result};
 
 /// E(X) for symmetric W+ and W-; its gradient replaces `gradient`. X by rows, N x d.
 ///
-/// grad_n = 4 sum_m (w+_nm - lambda w-_nm exp(-|x_n - x_m|^2)) (x_n - x_m)
+/// grad_n = 4 sum_m (w+_nm a'(r^2) + lambda w-_nm k'(r^2)) (x_n - x_m)
 pub fn evaluate(
     attractive: ArrayView2<f64>,
     repulsive: ArrayView2<f64>,
+    kernel: Kernel,
     lambda: f64,
     x: &[f64],
     d: usize,
@@ -39,17 +41,22 @@ pub fn evaluate(
             let mut energy = Energy {
                 attraction: 0.0,
                 repulsion: 0.0,
+                lambda,
             };
             for m in 0..n {
                 let squared_distance: f64 = (0..d)
                     .map(|a| (x[row * d + a] - x[m * d + a]).powi(2))
                     .sum();
-                let attraction = attractive[(row, m)];
-                let repulsion = lambda * repulsive[(row, m)] * (-squared_distance).exp();
-                energy.attraction += attraction * squared_distance;
-                energy.repulsion += repulsion;
+                let attraction = kernel.attraction(squared_distance);
+                let pull = kernel.pull(squared_distance);
+                let (repulsion, push) = kernel.repulsion(squared_distance);
+                let (attractive, repulsive) = (attractive[(row, m)], lambda * repulsive[(row, m)]);
+                energy.attraction += attractive * attraction;
+                energy.repulsion += repulsive * repulsion;
                 for a in 0..d {
-                    gradient[a] += 4.0 * (attraction - repulsion) * (x[row * d + a] - x[m * d + a]);
+                    gradient[a] += 4.0
+                        * (attractive * pull - repulsive * push)
+                        * (x[row * d + a] - x[m * d + a]);
                 }
             }
             energy
@@ -58,5 +65,6 @@ pub fn evaluate(
     Ok(Energy {
         attraction: parts.iter().map(|e| e.attraction).sum(),
         repulsion: parts.iter().map(|e| e.repulsion).sum(),
+        lambda,
     })
 }

@@ -6,8 +6,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::fields::Fields;
-use super::kernel::NEGLIGIBLE_SQUARED_DISTANCE;
-use crate::exponential::exp_negative_in_place;
+use super::kernel::Member;
 use crate::monitor::Monitor;
 use crate::Result;
 
@@ -21,15 +20,15 @@ struct Tile {
     high: Vec<f64>,
 }
 
-/// psi = sum_nm w-_nm exp(-|x_n - x_m|^2); its gradient times `scale` is added to
+/// psi = sum_nm w-_nm k(|x_n - x_m|^2); its gradient times `scale` is added to
 /// `gradient`.
 ///
-/// grad_n psi = -4 sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m). Tiles of 64 points that
+/// grad_n psi = 4 sum_m w-_nm k'(|x_n - x_m|^2) (x_n - x_m). Tiles of 64 points that
 /// are neighbours along a space-filling order meet pairwise: one product Y_I Y_J' gives
 /// their weights. Pairs of tiles too far apart to matter are skipped. Each pair is
 /// visited from both sides, so that no two tasks write to the same row. The monitor is
 /// asked before every tile: for many points one sum takes seconds.
-pub fn evaluate(
+pub fn evaluate<M: Member>(
     fields: &Fields,
     x: &[f64],
     d: usize,
@@ -42,7 +41,7 @@ pub fn evaluate(
         .par_iter()
         .map(|tile| {
             monitor.check()?;
-            Ok(tile_sum(fields, x, d, tile, &tiles))
+            Ok(tile_sum::<M>(fields, x, d, tile, &tiles))
         })
         .collect::<Result<_>>()?;
     let mut energy = 0.0;
@@ -57,13 +56,20 @@ pub fn evaluate(
     Ok(energy)
 }
 
-fn tile_sum(fields: &Fields, x: &[f64], d: usize, tile: &Tile, tiles: &[Tile]) -> (f64, Vec<f64>) {
+fn tile_sum<M: Member>(
+    fields: &Fields,
+    x: &[f64],
+    d: usize,
+    tile: &Tile,
+    tiles: &[Tile],
+) -> (f64, Vec<f64>) {
     let (inputs, width) = (fields.inputs, fields.width);
     let rows = tile.ids.len();
     let (mut own, mut theirs) = (vec![0.0; TILE * width], vec![0.0; TILE * width]);
     fields.copy_rows(&tile.ids, &mut own);
     let mut products = vec![0.0; TILE * TILE];
     let mut kernel = vec![0.0; TILE * TILE];
+    let mut slopes = vec![0.0; TILE * TILE];
     let mut energy = 0.0;
     let mut gradient = vec![0.0; rows * d];
     for other in tiles {
@@ -75,7 +81,7 @@ fn tile_sum(fields: &Fields, x: &[f64], d: usize, tile: &Tile, tiles: &[Tile]) -
             })
             .map(|gap| gap * gap)
             .sum();
-        if gap > NEGLIGIBLE_SQUARED_DISTANCE {
+        if gap > M::NEGLIGIBLE_SQUARED_DISTANCE {
             continue;
         }
         let columns = other.ids.len();
@@ -98,7 +104,7 @@ fn tile_sum(fields: &Fields, x: &[f64], d: usize, tile: &Tile, tiles: &[Tile]) -
                     .sum();
             }
         }
-        exp_negative_in_place(&mut kernel[..rows * columns]);
+        M::repulsion(&mut kernel[..rows * columns], &mut slopes[..rows * columns]);
         for (i, &n) in tile.ids.iter().enumerate() {
             let n = n as usize;
             for (j, &m) in other.ids.iter().enumerate() {
@@ -111,10 +117,10 @@ fn tile_sum(fields: &Fields, x: &[f64], d: usize, tile: &Tile, tiles: &[Tile]) -
                 } else {
                     squared_distance.max(0.0)
                 };
-                let pull = weight * kernel[i * columns + j];
-                energy += pull;
+                energy += weight * kernel[i * columns + j];
+                let push = weight * slopes[i * columns + j];
                 for a in 0..d {
-                    gradient[i * d + a] += pull * (x[n * d + a] - x[m * d + a]);
+                    gradient[i * d + a] += push * (x[n * d + a] - x[m * d + a]);
                 }
             }
         }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::fields::Fields;
 use super::grid::Nodes;
-use super::kernel::NEGLIGIBLE_SQUARED_DISTANCE;
+use super::kernel::{with_member, Kernel, Member};
 use super::shape::Shape;
 use super::{spacing, Method, GRID_BYTES};
 use crate::monitor::Monitor;
@@ -17,7 +17,7 @@ const CELLS_PER_TASK: usize = 64;
 /// Cells of a map up to which their sum is taken for every new cell.
 const MOST_SUMMED: usize = 5000;
 
-/// psi(x) = sum_m |y - y_m|^2 / S exp(-|x - x_m|^2) over the N cells of a map.
+/// psi(x) = sum_m |y - y_m|^2 / S k(|x - x_m|^2) over the N cells of a map.
 pub struct Landscape {
     /// Inputs of the cells about their mean, N x D by rows.
     y: Vec<f64>,
@@ -25,6 +25,7 @@ pub struct Landscape {
     /// The map, N x d by rows.
     x: Vec<f64>,
     d: usize,
+    kernel: Kernel,
     /// S, the sum of |y_n - y_m|^2 over ordered pairs.
     total: f64,
     /// The fields of the map, where they are not summed cell by cell.
@@ -43,7 +44,12 @@ pub struct Potential {
 impl Landscape {
     /// `y`: N x D inputs of the map's cells; `x`: their places, N x d. `Method::Auto` takes
     /// a grid for more than 5,000 cells in up to 3 dimensions.
-    pub fn new(y: ArrayView2<'_, f64>, x: ArrayView2<'_, f64>, method: Method) -> Result<Self> {
+    pub fn new(
+        y: ArrayView2<'_, f64>,
+        x: ArrayView2<'_, f64>,
+        kernel: Kernel,
+        method: Method,
+    ) -> Result<Self> {
         if y.nrows() != x.nrows() || x.ncols() == 0 || y.ncols() == 0 {
             return Err(Error::input(
                 format!(
@@ -65,9 +71,9 @@ impl Landscape {
             Method::Grid => true,
             Method::Auto => n > MOST_SUMMED,
         };
-        let h = spacing(Shape::of(&x, d).deviation);
+        let h = spacing(kernel, Shape::of(&x, d).deviation);
         let nodes = match d {
-            _ if !on_grid => None,
+            _ if !on_grid || kernel != Kernel::Gaussian => None,
             1 => Nodes::new::<1>(&fields, &x, h, GRID_BYTES),
             2 => Nodes::new::<2>(&fields, &x, h, GRID_BYTES),
             3 => Nodes::new::<3>(&fields, &x, h, GRID_BYTES),
@@ -85,6 +91,7 @@ impl Landscape {
             mean,
             x,
             d,
+            kernel,
             total: fields.total,
             nodes,
         })
@@ -98,6 +105,11 @@ impl Landscape {
     /// Dimensions of the map.
     pub fn d(&self) -> usize {
         self.d
+    }
+
+    /// How its cells repel.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
     }
 
     /// The map, N x d by rows.
@@ -125,7 +137,7 @@ impl Landscape {
                     let y: Vec<f64> = row.iter().zip(&self.mean).map(|(y, m)| y - m).collect();
                     match &self.nodes {
                         Some(nodes) => self.on_nodes(nodes, &y, x),
-                        None => self.sum_over_cells(&y, x),
+                        None => with_member!(self.kernel, M => self.sum_over_cells::<M>(&y, x)),
                     }
                 };
                 Ok(points.map(potential).collect())
@@ -152,11 +164,11 @@ impl Landscape {
                 let (psi, gradient) = nodes.potential(y, [a, b, c]);
                 scaled((psi, &gradient))
             }
-            _ => self.sum_over_cells(y, x),
+            _ => with_member!(self.kernel, M => self.sum_over_cells::<M>(y, x)),
         }
     }
 
-    fn sum_over_cells(&self, y: &[f64], x: &[f64]) -> Potential {
+    fn sum_over_cells<M: Member>(&self, y: &[f64], x: &[f64]) -> Potential {
         let mut psi = 0.0;
         let mut gradient = vec![0.0; self.d];
         let cells = self
@@ -165,14 +177,14 @@ impl Landscape {
             .zip(self.x.chunks_exact(self.d));
         for (y_m, x_m) in cells {
             let near: f64 = x.iter().zip(x_m).map(|(a, b)| (a - b) * (a - b)).sum();
-            if near > NEGLIGIBLE_SQUARED_DISTANCE {
+            if near > M::NEGLIGIBLE_SQUARED_DISTANCE {
                 continue;
             }
             let weight = crate::neighbors::squared_distance(y, y_m) / self.total;
-            let pull = weight * (-near).exp();
-            psi += pull;
+            let (value, slope) = self.kernel.repulsion(near);
+            psi += weight * value;
             for a in 0..self.d {
-                gradient[a] -= 2.0 * pull * (x[a] - x_m[a]);
+                gradient[a] -= 2.0 * weight * slope * (x[a] - x_m[a]);
             }
         }
         Potential { psi, gradient }

@@ -1,19 +1,31 @@
 //! The elastic embedding objective and its gradient.
 //!
 //! ```text
-//! E(X) = sum_nm w+_nm |x_n - x_m|^2 + lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
-//! grad_n = 4 (L+ X)_n - 4 lambda sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m)
+//! E(X) = sum_nm w+_nm a(r^2_nm) + lambda sum_nm w-_nm k(r^2_nm),    r_nm = |x_n - x_m|
+//! grad_n = 4 sum_m (w+_nm a'(r^2_nm) + lambda w-_nm k'(r^2_nm)) (x_n - x_m)
 //! ```
 //!
-//! over ordered pairs, W+ sparse, w-_nm = |y_n - y_m|^2 / S (Carreira-Perpinan 2010,
-//! "The elastic embedding algorithm for dimensionality reduction", equations 1 and 2).
+//! over ordered pairs, W+ sparse, w-_nm = |y_n - y_m|^2 / S. With a = r^2 and
+//! k = exp(-r^2) it is elastic embedding (Carreira-Perpinan 2010, "The elastic embedding
+//! algorithm for dimensionality reduction", equations 1 and 2); see [`Kernel`] for others.
+//!
+//! With [`Balance::Share`] the repulsion enters by its logarithm,
+//!
+//! ```text
+//! E(X) = sum_nm w+_nm a(r^2_nm) + rho log sum_nm w-_nm k(r^2_nm),
+//! ```
+//!
+//! as in t-SNE, whose weights are uniform and whose rho is 1. Its stationary points are
+//! those of the sum with lambda = rho / sum_nm w-_nm k(r^2_nm): a lambda that the map finds
+//! for itself, whatever the number of cells (Yang, Peltonen and Kaski 2014, "Optimization
+//! equivalence of divergences improves neighbor embedding").
 
 mod attraction;
 pub mod dense;
 mod exact;
 mod fields;
 mod grid;
-mod kernel;
+pub mod kernel;
 mod landscape;
 mod pairs;
 mod shape;
@@ -28,6 +40,7 @@ use crate::device::{Device, ObjectiveThere, Sampled};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
+pub use kernel::Kernel;
 pub use landscape::{Landscape, Potential};
 
 pub(crate) use pairs::is_planned;
@@ -57,16 +70,35 @@ pub enum Method {
     Grid,
 }
 
+/// What the number that weighs the repulsion means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub enum Balance {
+    /// It is lambda.
+    #[default]
+    Weight,
+    /// It is rho, the weight of the logarithm of the repulsion.
+    Share,
+}
+
 /// The two parts of E(X).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Energy {
-    /// sum_nm w+_nm |x_n - x_m|^2
+    /// sum_nm w+_nm a(r^2_nm)
     pub attraction: f64,
-    /// lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
+    /// lambda sum_nm w-_nm k(r^2_nm), or rho times the logarithm of the sum.
     pub repulsion: f64,
+    /// lambda, or rho divided by the sum.
+    pub lambda: f64,
 }
 
 impl Energy {
+    /// That of a map which cannot be evaluated.
+    pub(crate) const BEYOND: Energy = Energy {
+        attraction: f64::INFINITY,
+        repulsion: 0.0,
+        lambda: f64::NAN,
+    };
+
     /// E(X).
     pub fn total(&self) -> f64 {
         self.attraction + self.repulsion
@@ -78,7 +110,11 @@ impl Energy {
 pub struct Objective {
     weights: Arc<Weights>,
     pairs: Pairs,
+    balance: Balance,
+    /// lambda or rho.
     lambda: f64,
+    /// The lambda that the last evaluation found.
+    reached: f64,
     d: usize,
     /// Where E is evaluated, if not here.
     there: Option<Box<dyn ObjectiveThere>>,
@@ -140,15 +176,30 @@ impl Objective {
         }
         Ok(Objective {
             weights: Arc::new(weights),
-            pairs: Pairs::new(y, d)?,
+            pairs: Pairs::new(y, d, Kernel::default())?,
+            balance: Balance::default(),
             lambda: check_lambda(lambda)?,
+            reached: lambda,
             d,
             there: None,
         })
     }
 
+    /// The same for another member of the family and meaning of `lambda`.
+    pub fn with(mut self, kernel: Kernel, balance: Balance) -> Self {
+        self.pairs.set_kernel(kernel);
+        self.balance = balance;
+        self
+    }
+
     /// The same objective, evaluated on a device.
     pub fn on(mut self, device: &dyn Device, monitor: &dyn Monitor) -> Result<Self> {
+        if self.pairs.kernel() != Kernel::Gaussian || self.balance != Balance::Weight {
+            return Err(Error::device(
+                "libtorch sums the Gaussian kernel with a given `lambda` alone.",
+                "Use `device = \"cpu\"`, or `kernel = \"gaussian\"` with a number as `lambda`.",
+            ));
+        }
         let inputs = Inputs(self.pairs.fields().clone());
         self.there = Some(device.objective(inputs, self.weights.clone(), self.d, monitor)?);
         self.pairs.plan_boxes(device.grid_bytes());
@@ -176,9 +227,27 @@ impl Objective {
         Arc::unwrap_or_clone(self.weights)
     }
 
-    /// The weight of the repulsion.
+    /// The weight of the repulsion: lambda or rho.
     pub fn lambda(&self) -> f64 {
         self.lambda
+    }
+
+    /// lambda as the last evaluation found it: the given one, or rho divided by the sum.
+    pub fn reached(&self) -> f64 {
+        match self.balance {
+            Balance::Weight => self.lambda,
+            Balance::Share => self.reached,
+        }
+    }
+
+    /// Which member of the family.
+    pub fn kernel(&self) -> Kernel {
+        self.pairs.kernel()
+    }
+
+    /// What [`Objective::lambda`] means.
+    pub fn balance(&self) -> Balance {
+        self.balance
     }
 
     /// Changes the weight of the repulsion.
@@ -187,11 +256,12 @@ impl Objective {
         Ok(())
     }
 
-    /// A number that identifies inputs and weights.
+    /// A number that identifies inputs, weights and the form of E.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         self.pairs.bytes(|bytes| hash.update(bytes));
         hash.update(&self.weights.fingerprint().to_le_bytes());
+        hash.update(&[self.kernel() as u8, self.balance as u8]);
         hash.digest()
     }
 
@@ -222,23 +292,40 @@ impl Objective {
                 return Ok(Energy {
                     attraction: f64::NAN,
                     repulsion: f64::NAN,
+                    lambda: self.lambda,
                 });
             }
             let how = self.pairs.summation(x, how)?;
             return there.evaluate(x, self.lambda, &how, gradient, monitor);
         }
-        let attraction = attraction::evaluate(&self.weights, x, self.d, gradient);
-        let repulsion = self.lambda
-            * self
-                .pairs
-                .evaluate(x, how, self.lambda, gradient, monitor)?;
+        let kernel = self.kernel();
+        let attraction = attraction::evaluate(kernel, &self.weights, x, self.d, gradient);
+        let (repulsion, lambda) = match self.balance {
+            Balance::Weight => {
+                let psi = self
+                    .pairs
+                    .evaluate(x, how, self.lambda, gradient, monitor)?;
+                (self.lambda * psi, self.lambda)
+            }
+            Balance::Share => {
+                let mut slopes = vec![0.0; gradient.len()];
+                let psi = self.pairs.evaluate(x, how, 1.0, &mut slopes, monitor)?;
+                let lambda = self.lambda / psi;
+                for (gradient, slope) in gradient.iter_mut().zip(&slopes) {
+                    *gradient += lambda * slope;
+                }
+                (self.lambda * psi.ln(), lambda)
+            }
+        };
+        self.reached = lambda;
         Ok(Energy {
             attraction,
             repulsion,
+            lambda,
         })
     }
 
-    /// sum_nm w-_nm exp(-|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
+    /// sum_nm w-_nm k(r^2_nm); `scale` times its gradient is added to `gradient`.
     pub fn repulsion(
         &mut self,
         x: &[f64],
@@ -256,6 +343,7 @@ impl Objective {
     ///
     /// Each of the B (B - 1) ordered pairs stands for N (N - 1) / (B (B - 1)) of all, so
     /// that the sum over the cells is, on average over the samples, that over all cells.
+    /// lambda is that of the last evaluation.
     pub fn sampled_change(
         &mut self,
         sample: &Sample<'_>,
@@ -270,13 +358,20 @@ impl Objective {
         if self.there.is_some() {
             return self.sampled_change_there(sample, scale, before, now, method, change, monitor);
         }
-        let moved: Vec<f64> = now.iter().zip(before).map(|(x, from)| x - from).collect();
-        self.weights.sampled_product(sample, &moved, self.d, change);
-        change.iter_mut().for_each(|g| *g *= 4.0 * scale);
+        attraction::sampled_change(
+            self.kernel(),
+            &self.weights,
+            sample,
+            before,
+            now,
+            self.d,
+            change,
+        );
+        change.iter_mut().for_each(|g| *g *= scale);
         let mut pairs = self.pairs.of_sample(sample.ids);
         for (x, sign) in [(now, 1.0), (before, -1.0)] {
             let how = pairs.plan(x, method)?;
-            pairs.evaluate(x, how, sign * self.lambda, change, monitor)?;
+            pairs.evaluate(x, how, sign * self.reached, change, monitor)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ndarray::ArrayView2;
 
 use super::fields::Fields;
+use super::kernel::{with_member, Kernel};
 use super::shape::Shape;
 use super::{exact, grid, Method, Repulsion};
 use crate::device::Summation;
@@ -13,6 +14,17 @@ use crate::{Error, Result};
 
 /// Widest spacing of the grid: keeps the gradient of E- to 6e-4.
 const WIDEST_SPACING: f64 = 0.18;
+
+/// The same for the heavy tail: keeps the gradient of E- to 1e-2, at half the spacing to
+/// 1e-3 for thrice the time.
+const WIDEST_STUDENT_SPACING: f64 = 0.5;
+
+/// Spacing for maps whose grids would not fit otherwise: the heavy tail is blunt at its
+/// centre then, where few of so many cells lie.
+const COARSEST_SPACING: f64 = 1.0;
+
+/// Largest pyramid that is planned, in bytes: a heavy tail spreads its map over many tiles.
+const PYRAMID_BYTES: f64 = 4e9;
 
 /// Nodes per standard deviation of the embedding: where all points lie within a few
 /// nodes of each other the spacing follows their spread, or the gradient, which
@@ -29,11 +41,12 @@ pub(super) const GRID_BYTES: f64 = 2e9;
 /// Growth of the grid between two plans, beyond which a trial point is refused.
 const GROWTH: f64 = 2.0;
 
-/// psi(X) = sum_nm w-_nm exp(-|x_n - x_m|^2) over the pairs of some cells. Reuses its
+/// psi(X) = sum_nm w-_nm k(|x_n - x_m|^2) over the pairs of some cells. Reuses its
 /// buffers between evaluations.
 #[derive(Debug)]
 pub struct Pairs {
     fields: Arc<Fields>,
+    kernel: Kernel,
     d: usize,
     workspace: grid::Workspace,
     /// Bytes that a grid may take where another device sums: one box around all points.
@@ -42,9 +55,10 @@ pub struct Pairs {
 
 impl Pairs {
     /// Those of all cells in the rows of `y`, in maps of `d` dimensions.
-    pub fn new(y: ArrayView2<f64>, d: usize) -> Result<Self> {
+    pub fn new(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Result<Self> {
         Ok(Pairs {
             fields: Arc::new(Fields::new(y)?),
+            kernel,
             d,
             workspace: grid::Workspace::default(),
             boxed: None,
@@ -56,6 +70,7 @@ impl Pairs {
     pub fn of_sample(&self, ids: &[u32]) -> Self {
         Pairs {
             fields: Arc::new(self.fields.of_sample(ids)),
+            kernel: self.kernel,
             d: self.d,
             workspace: grid::Workspace::default(),
             boxed: self.boxed,
@@ -91,6 +106,16 @@ impl Pairs {
         })
     }
 
+    /// How they repel.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Changes how they repel.
+    pub fn set_kernel(&mut self, kernel: Kernel) {
+        self.kernel = kernel;
+    }
+
     /// Number of cells.
     pub fn n(&self) -> usize {
         self.fields.n
@@ -112,10 +137,13 @@ impl Pairs {
     }
 
     fn plan_at(&self, x: &[f64], shape: &Shape, method: Method, n: usize) -> Result<Repulsion> {
-        let grid = Repulsion::Grid {
-            h: spacing(shape.deviation),
-        };
-        let cost = self.grid_cost(x, shape, grid, n);
+        let mut h = spacing(self.kernel, shape.deviation);
+        let mut cost = self.grid_cost(x, shape, Repulsion::Grid { h }, n);
+        if cost.is_none() && self.kernel.density().is_some() && h < COARSEST_SPACING {
+            h = COARSEST_SPACING;
+            cost = self.grid_cost(x, shape, Repulsion::Grid { h }, n);
+        }
+        let grid = Repulsion::Grid { h };
         match method {
             Method::Exact => Ok(Repulsion::Exact),
             Method::Grid if self.d > 3 => Err(Error::dimension(
@@ -153,7 +181,7 @@ impl Pairs {
         };
         let accurate = match current {
             Repulsion::Exact => true,
-            Repulsion::Grid { h } => h <= spacing(shape.deviation),
+            Repulsion::Grid { h } => fresh == current || h <= spacing(self.kernel, shape.deviation),
         };
         match (cost(current), cost(fresh)) {
             (Some(now), Some(then)) if accurate && now < 2.0 * then => Ok(current),
@@ -176,8 +204,13 @@ impl Pairs {
                 return None;
             }
         }
-        let tiling = grid::Tiling::covering(shape, h)?;
         let points = grid::point_flops(n, self.d, width);
+        if let Some(density) = self.kernel.density() {
+            let ground = grid::ground(shape, h)?;
+            let pyramid = grid::Pyramid::over(&ground, self.occupied(&ground, x), density);
+            return (pyramid.bytes(width) <= PYRAMID_BYTES).then(|| points + pyramid.flops(width));
+        }
+        let tiling = grid::Tiling::covering(shape, h)?;
         let cost = |sources: grid::TileSet| {
             let passes = grid::Passes::new(&tiling, sources.clone(), sources);
             (passes.bytes(width), points + passes.flops(width))
@@ -185,13 +218,17 @@ impl Pairs {
         let (mut bytes, mut flops) = cost(tiling.everywhere());
         // Which tiles have points matters where the nodes cost more than the points.
         if bytes > GRID_BYTES || flops > 2.0 * points {
-            (bytes, flops) = cost(match self.d {
-                1 => tiling.occupied::<1>(x.as_chunks().0),
-                2 => tiling.occupied::<2>(x.as_chunks().0),
-                _ => tiling.occupied::<3>(x.as_chunks().0),
-            });
+            (bytes, flops) = cost(self.occupied(&tiling, x));
         }
         (bytes <= GRID_BYTES).then_some(flops)
+    }
+
+    fn occupied(&self, tiling: &grid::Tiling, x: &[f64]) -> grid::TileSet {
+        match self.d {
+            1 => tiling.occupied::<1>(x.as_chunks().0),
+            2 => tiling.occupied::<2>(x.as_chunks().0),
+            _ => tiling.occupied::<3>(x.as_chunks().0),
+        }
     }
 
     /// Multiplications and additions of the exact sum; the constant is what a pair
@@ -200,7 +237,7 @@ impl Pairs {
         (n as f64).powi(2) * (2 * self.fields.inputs + 60) as f64
     }
 
-    /// sum_nm w-_nm exp(-|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
+    /// sum_nm w-_nm k(|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
     pub fn evaluate(
         &mut self,
         x: &[f64],
@@ -209,17 +246,35 @@ impl Pairs {
         gradient: &mut [f64],
         monitor: &dyn Monitor,
     ) -> Result<f64> {
-        match how {
-            Repulsion::Exact => exact::evaluate(&self.fields, x, self.d, scale, gradient, monitor),
-            Repulsion::Grid { h } => {
-                let tiling =
-                    grid::Tiling::covering(&Shape::of(x, self.d), h).ok_or_else(too_wide)?;
-                let Pairs {
-                    fields,
-                    workspace,
-                    d,
-                    ..
-                } = self;
+        let Repulsion::Grid { h } = how else {
+            return with_member!(self.kernel, M => {
+                exact::evaluate::<M>(&self.fields, x, self.d, scale, gradient, monitor)
+            });
+        };
+        let shape = Shape::of(x, self.d);
+        let Pairs {
+            fields,
+            workspace,
+            d,
+            kernel,
+            ..
+        } = self;
+        match kernel.density() {
+            Some(density) => {
+                let ground = grid::ground(&shape, h).ok_or_else(too_wide)?;
+                let evaluate = match d {
+                    1 => grid::evaluate_pyramid::<1>,
+                    2 => grid::evaluate_pyramid::<2>,
+                    _ => grid::evaluate_pyramid::<3>,
+                };
+                let most_bytes = GROWTH * PYRAMID_BYTES;
+                evaluate(
+                    fields, x, &ground, density, most_bytes, workspace, scale, gradient,
+                )
+                .ok_or_else(too_wide)
+            }
+            None => {
+                let tiling = grid::Tiling::covering(&shape, h).ok_or_else(too_wide)?;
                 let evaluate = match d {
                     1 => grid::evaluate::<1>,
                     2 => grid::evaluate::<2>,
@@ -241,15 +296,25 @@ fn too_wide() -> Error {
 }
 
 /// Whether it is a way to sum that a plan may have, as one out of a file need not be.
-pub(crate) fn is_planned(how: Repulsion) -> bool {
+pub(crate) fn is_planned(how: Repulsion, kernel: Kernel) -> bool {
     match how {
         Repulsion::Exact => true,
-        Repulsion::Grid { h } => (FINEST_SPACING / 2.0..=WIDEST_SPACING).contains(&h),
+        Repulsion::Grid { h } => {
+            let widest = match kernel {
+                Kernel::Gaussian => WIDEST_SPACING,
+                Kernel::Student => COARSEST_SPACING,
+            };
+            (FINEST_SPACING / 2.0..=widest).contains(&h)
+        }
     }
 }
 
 /// Grid spacing for the standard deviation of X, a power of two times the widest.
-pub(super) fn spacing(deviation: f64) -> f64 {
-    let wanted = (deviation / NODES_PER_DEVIATION).clamp(FINEST_SPACING, WIDEST_SPACING);
-    WIDEST_SPACING * (wanted / WIDEST_SPACING).log2().floor().exp2()
+pub(super) fn spacing(kernel: Kernel, deviation: f64) -> f64 {
+    let widest = match kernel {
+        Kernel::Gaussian => WIDEST_SPACING,
+        Kernel::Student => WIDEST_STUDENT_SPACING,
+    };
+    let wanted = (deviation / NODES_PER_DEVIATION).clamp(FINEST_SPACING, widest);
+    widest * (wanted / widest).log2().floor().exp2()
 }

@@ -4,16 +4,21 @@ use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, MatMut, Side};
 use serde::{Deserialize, Serialize};
 
+use super::reweighted::Reweighted;
 use super::vector::{add_scaled, dot};
 use crate::affinity::Weights;
+use crate::objective::Kernel;
 use crate::{Error, Result};
 
-/// B, the part of the Hessian of E that never changes: 4 L+ + mu I, or its diagonal.
+/// B, the attractive part of the Hessian of E: 4 L+ + mu I, which never changes, or its
+/// diagonal; where the attraction is not quadratic, what majorises it at X.
 pub enum Preconditioner {
     /// Dense Cholesky factor of 4 L+ + mu I.
     Cholesky(Box<Llt<f64>>),
     /// Diagonal of 4 L+ + mu I.
     Diagonal(Vec<f64>),
+    /// 4 L(X) + mu I with the weights w+_nm a'(r^2_nm).
+    Reweighted(Box<Reweighted>),
 }
 
 impl Preconditioner {
@@ -41,6 +46,18 @@ impl Preconditioner {
         Preconditioner::Diagonal(weights.degrees().iter().map(|w| 4.0 * w + ridge).collect())
     }
 
+    /// 4 L(X) + mu I of a kernel, once X is known.
+    pub fn reweighted(weights: &Weights, kernel: Kernel, d: usize) -> Self {
+        Preconditioner::Reweighted(Box::new(Reweighted::new(weights, kernel, d)))
+    }
+
+    /// Takes the weights at X, where they depend on it.
+    pub fn at(&mut self, x: &[f64]) {
+        if let Preconditioner::Reweighted(matrix) = self {
+            matrix.at(x);
+        }
+    }
+
     /// v <- B^-1 v for each of the d columns of v (N x d by rows).
     pub fn solve(&self, v: &mut [f64], d: usize) {
         match self {
@@ -56,6 +73,7 @@ impl Preconditioner {
                     row.iter_mut().for_each(|v| *v /= b);
                 }
             }
+            Preconditioner::Reweighted(matrix) => matrix.solve(v),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A step length that satisfies the weak Wolfe conditions.
 
 use super::vector::{add_scaled, dot};
+use crate::objective::Energy;
 use crate::Result;
 
 /// Sufficient decrease: E(X + a P) <= E(X) + c1 a G.P
@@ -17,7 +18,7 @@ pub struct Accepted {
     /// The new X.
     pub x: Vec<f64>,
     /// E there.
-    pub energy: f64,
+    pub energy: Energy,
     /// The gradient there.
     pub gradient: Vec<f64>,
 }
@@ -27,7 +28,7 @@ pub struct Accepted {
 /// (2013), with the parabola through the known values as first guess of a shorter step.
 /// Returns `None` where no step lowers the energy.
 pub fn search(
-    mut evaluate: impl FnMut(&[f64], &mut [f64]) -> Result<f64>,
+    mut evaluate: impl FnMut(&[f64], &mut [f64]) -> Result<Energy>,
     x: &[f64],
     energy: f64,
     direction: &[f64],
@@ -41,7 +42,8 @@ pub fn search(
         let mut trial = x.to_vec();
         add_scaled(&mut trial, step, direction);
         let mut gradient = vec![0.0; x.len()];
-        let trial_energy = evaluate(&trial, &mut gradient)?;
+        let reached = evaluate(&trial, &mut gradient)?;
+        let trial_energy = reached.total();
         // False for NaN too.
         let lowered = trial_energy <= energy + ARMIJO * step * slope;
         if !lowered {
@@ -60,10 +62,13 @@ pub fn search(
             continue;
         }
         let curved = dot(&gradient, direction) >= CURVATURE * slope;
-        if best.as_ref().is_none_or(|best| trial_energy < best.energy) {
+        if best
+            .as_ref()
+            .is_none_or(|best| trial_energy < best.energy.total())
+        {
             best = Some(Accepted {
                 x: trial,
-                energy: trial_energy,
+                energy: reached,
                 gradient,
             });
         }

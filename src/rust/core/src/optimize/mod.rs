@@ -4,6 +4,7 @@
 pub mod direction;
 mod line_search;
 mod placement;
+mod reweighted;
 mod spectral;
 mod start;
 mod state;
@@ -15,7 +16,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
-use crate::objective::{is_planned, Method, Objective, Repulsion};
+use crate::objective::{is_planned, Balance, Energy, Kernel, Method, Objective, Repulsion};
 use crate::{Error, Result};
 
 pub use placement::place;
@@ -74,6 +75,13 @@ impl Default for Params {
 
 /// lambda where the caller names none.
 pub const DEFAULT_LAMBDA: f64 = 1.0;
+/// The values of rho that lead to that of [`Balance::Share`]: while the repulsion is weak,
+/// clusters still pass through each other and find their places.
+pub const UNFOLDING_SHARES: [f64; 3] = [0.3, 0.6, 0.8];
+/// Iterations at each of them.
+pub const ITERATIONS_PER_SHARE: u64 = 10;
+/// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
+pub const DEFAULT_SHARE: f64 = 1.0;
 /// Dimensions of the embedding where the caller names none.
 pub const DEFAULT_DIMENSIONS: usize = 2;
 /// Seed where the caller names none.
@@ -160,7 +168,8 @@ impl Run {
         let how = objective.plan(&x, params.method)?;
         let mut gradient = vec![0.0; x.len()];
         let started = Instant::now();
-        let loss = objective.evaluate(&x, how, &mut gradient, monitor)?.total();
+        let energy = objective.evaluate(&x, how, &mut gradient, monitor)?;
+        let loss = energy.total();
         if !loss.is_finite() {
             return Err(Error::input(
                 "The loss of the starting embedding is not finite.",
@@ -169,7 +178,8 @@ impl Run {
         }
         let first = TraceRow {
             iteration: 0,
-            lambda: objective.lambda(),
+            stage: 0,
+            lambda: energy.lambda,
             loss,
             gradient_norm: norm(&gradient),
             seconds: started.elapsed().as_secs_f64(),
@@ -178,6 +188,7 @@ impl Run {
             params,
             fingerprint: objective.fingerprint(),
             lambdas: vec![objective.lambda()],
+            ends: Vec::new(),
             stage: 0,
             iteration: 0,
             x,
@@ -195,17 +206,24 @@ impl Run {
         })
     }
 
-    /// Lets a run that has just begun go on to further values of lambda, each from the
-    /// map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). `maxit`
-    /// is shared out evenly: stage i of s ends at iteration i maxit / s at the latest.
-    pub fn follow(mut self, further: &[f64]) -> Result<Self> {
+    /// Lets a run that has just begun go on to further values of lambda (or rho), each from
+    /// the map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). `maxit`
+    /// is shared out evenly: stage i of s ends at iteration i maxit / s at the latest. Or
+    /// every stage but the last ends after `each` iterations, if they leave half of `maxit`.
+    pub fn follow(mut self, further: &[f64], each: Option<u64>) -> Result<Self> {
         let own = self.objective.lambda();
         for &lambda in further {
             self.objective.set_lambda(lambda)?;
         }
         self.objective.set_lambda(own)?;
-        self.state.lambdas.truncate(1);
-        self.state.lambdas.extend_from_slice(further);
+        let state = &mut self.state;
+        state.lambdas.truncate(1);
+        state.lambdas.extend_from_slice(further);
+        let (maxit, stages) = (u128::from(state.params.maxit), state.lambdas.len() as u128);
+        let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));
+        state.ends = (1..stages)
+            .map(|stage| each.map_or(maxit * stage / stages, |each| each * stage) as u64)
+            .collect();
         Ok(self)
     }
 
@@ -219,10 +237,11 @@ impl Run {
         if state.fingerprint != objective.fingerprint()
             || state.lambdas != lambdas
             || state.stage >= lambdas.len()
+            || state.ends.len() + 1 != lambdas.len()
             || state.x.len() != numbers
             || state.gradient.len() != numbers
             || !state.memory.fits(numbers)
-            || !is_planned(state.how)
+            || !is_planned(state.how, objective.kernel())
             || state.params.check().is_err()
         {
             return Err(Error::input(
@@ -276,12 +295,10 @@ impl Run {
         let Run {
             objective, state, ..
         } = self;
-        let stages = state.lambdas.len();
-        if state.stage + 1 == stages {
+        let Some(&end) = state.ends.get(state.stage) else {
             return Ok(false);
-        }
-        let share = u128::from(state.params.maxit) * (state.stage as u128 + 1) / stages as u128;
-        if state.stopped.is_none() && u128::from(state.iteration) < share {
+        };
+        if state.stopped.is_none() && state.iteration < end {
             return Ok(false);
         }
         let lambda = state.lambdas[state.stage + 1];
@@ -323,6 +340,7 @@ impl Run {
             state.loss = energy.total();
             state.gradient = gradient;
         }
+        preconditioner.at(&state.x);
         // E does not change under translation; centred points keep their digits.
         let search_direction = |memory: &Memory, gradient: &[f64]| {
             let mut direction = memory.direction(gradient, d, preconditioner);
@@ -341,10 +359,9 @@ impl Run {
         let accepted = if slope < 0.0 && longest > 0.0 {
             line_search::search(
                 |x, gradient| match objective.evaluate(x, how, gradient, monitor) {
-                    Ok(energy) => Ok(energy.total()),
                     // A trial far outside the grid; a shorter step will fit.
-                    Err(Error::Memory(_)) => Ok(f64::INFINITY),
-                    Err(error) => Err(error),
+                    Err(Error::Memory(_)) => Ok(Energy::BEYOND),
+                    other => other,
                 },
                 &state.x,
                 state.loss,
@@ -365,12 +382,13 @@ impl Run {
         state.memory.push(step, change, DEPTH);
         state.x = accepted.x;
         state.gradient = accepted.gradient;
-        state.loss = accepted.energy;
+        state.loss = accepted.energy.total();
         state.iteration += 1;
         let last = state.trace.last().map_or(0.0, |row| row.seconds);
         state.trace.push(TraceRow {
             iteration: state.iteration,
-            lambda: objective.lambda(),
+            stage: state.stage as u64,
+            lambda: accepted.energy.lambda,
             loss: state.loss,
             gradient_norm: norm(&state.gradient),
             seconds: last + started.elapsed().as_secs_f64(),
@@ -381,11 +399,16 @@ impl Run {
             state.params.tol
         };
         // A start close to a saddle has a small gradient too, but moves fast.
-        let flat = norm(&state.gradient) * norm(&state.x) <= tol * state.loss.abs();
-        let same_lambda = |row: &TraceRow| row.lambda == objective.lambda();
-        let before = state.trace.iter().rposition(|row| !same_lambda(row));
-        let stage = &state.trace[before.map_or(0, |last| last + 1)..];
-        let settled = moved <= UNFOLDING && (flat || levelled(stage, tol));
+        // A logarithm has no size of its own: tol is then of its change, and of its slope.
+        let size = match objective.balance() {
+            Balance::Weight => state.loss.abs(),
+            Balance::Share => 1.0,
+        };
+        let flat = norm(&state.gradient) * norm(&state.x) <= tol * size;
+        let first = state
+            .trace
+            .partition_point(|row| row.stage < state.stage as u64);
+        let settled = moved <= UNFOLDING && (flat || levelled(&state.trace[first..], tol * size));
         if moved <= tol || settled {
             state.stopped = Some(Reason::Converged);
         }
@@ -448,7 +471,13 @@ fn precondition(objective: &Objective) -> Result<Preconditioner> {
             "Compute them with `entropic_affinity()`.",
         ));
     }
-    if weights.n() <= MOST_FACTORISED {
+    if objective.kernel() != Kernel::Gaussian {
+        Ok(Preconditioner::reweighted(
+            weights,
+            objective.kernel(),
+            objective.d(),
+        ))
+    } else if weights.n() <= MOST_FACTORISED {
         Preconditioner::cholesky(weights, RIDGE * mean)
     } else {
         Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))
@@ -463,8 +492,8 @@ fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
-/// Whether E has hardly fallen over the last iterations of a stage.
-fn levelled(stage: &[TraceRow], tol: f64) -> bool {
+/// Whether E has fallen by no more than `least` over the last iterations of a stage.
+fn levelled(stage: &[TraceRow], least: f64) -> bool {
     if stage.len() <= WINDOW {
         return false;
     }
@@ -472,5 +501,5 @@ fn levelled(stage: &[TraceRow], tol: f64) -> bool {
         stage[stage.len() - 1].loss,
         stage[stage.len() - 1 - WINDOW].loss,
     );
-    before - now <= tol * now.abs()
+    before - now <= least
 }

@@ -1,11 +1,12 @@
 //! New cells on a finished map.
 
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use crate::affinity::RowAffinities;
 use crate::monitor::Monitor;
 use crate::neighbors::NeighborGraph;
-use crate::objective::Landscape;
+use crate::objective::{Kernel, Landscape};
 use crate::{Error, Result};
 
 /// Rounds before a cell is left where it is.
@@ -17,6 +18,9 @@ const REST: f64 = 1e-6;
 /// Longest step, in units of the spectral one: the repulsion can only flatten f.
 const LONGEST: f64 = 8.0;
 
+/// Nearest neighbours at which a cell may start.
+const CANDIDATES: usize = 15;
+
 /// Sufficient decrease: f(x + a p) <= f(x) + c1 a g.p
 const ARMIJO: f64 = 1e-4;
 
@@ -26,15 +30,15 @@ const ARMIJO: f64 = 1e-4;
 /// minimum of
 ///
 /// ```text
-/// f(x) = sum_m p_m |x - x_m|^2 + lambda N / S sum_m |y - y_m|^2 exp(-|x - x_m|^2),
+/// f(x) = sum_m p_m a(|x - x_m|^2) + lambda N / S sum_m |y - y_m|^2 k(|x - x_m|^2),
 /// ```
 ///
 /// which is N / 2 times what it would add to E if its neighbours returned its affinities
 /// (the out-of-sample extension of Carreira-Perpinan 2010, section 5, with W+ normalised
-/// as for the other cells). Since sum_m p_m = 1, the first sum is |x - x'|^2 and a
-/// constant, x' being the mean of the neighbours: the cell starts there and follows
-/// -grad f / 2, the spectral direction of one point, with backtracking and steps that
-/// grow again. New cells do not feel each other.
+/// as for the other cells). For a = r^2, since sum_m p_m = 1, the first sum is |x - x'|^2
+/// and a constant, x' being the mean of the neighbours: the cell starts there. It follows
+/// -grad f / 2 sum_m p_m a', the spectral direction of one point, with backtracking and
+/// steps that grow again. New cells do not feel each other.
 ///
 /// `neighbours` and `affinities` are those of the new cells among the N. Returns n x d by
 /// rows.
@@ -47,7 +51,6 @@ pub fn place(
     monitor: &dyn Monitor,
 ) -> Result<Vec<f64>> {
     let d = landscape.d();
-    let k = neighbours.k;
     if queries.nrows() != neighbours.n {
         return Err(Error::internal(
             format!(
@@ -58,40 +61,27 @@ pub fn place(
             "",
         ));
     }
-    let mut means = vec![0.0; neighbours.n * d];
-    let lists = neighbours
-        .ids
-        .chunks_exact(k)
-        .zip(affinities.p.chunks_exact(k));
-    for (mean, (ids, p)) in means.chunks_exact_mut(d).zip(lists) {
-        for (&id, p) in ids.iter().zip(p) {
-            for (mean, x) in mean
-                .iter_mut()
-                .zip(&landscape.map()[id as usize * d..][..d])
-            {
-                *mean += p * x;
-            }
-        }
-    }
+    let kernel = landscape.kernel();
+    let attraction = match kernel {
+        Kernel::Gaussian => Attraction::to_means(landscape, neighbours, affinities),
+        _ => Attraction::to_neighbours(landscape, neighbours, affinities),
+    };
     let strength = lambda * landscape.n() as f64;
     let evaluate = |cells: &[u32], x: &[f64]| -> Result<Vec<Value>> {
         let potentials = landscape.evaluate(queries, cells, x, monitor)?;
         let points = x.chunks_exact(d).zip(cells);
         let values = points.zip(potentials).map(|((x, &cell), potential)| {
-            let mean = &means[cell as usize * d..][..d];
             let mut value = Value {
                 f: strength * potential.psi,
                 gradient: potential.gradient.iter().map(|g| strength * g).collect(),
+                pull: 0.0,
             };
-            for a in 0..d {
-                value.f += (x[a] - mean[a]).powi(2);
-                value.gradient[a] += 2.0 * (x[a] - mean[a]);
-            }
+            attraction.add(cell as usize, x, &mut value);
             value
         });
         Ok(values.collect())
     };
-    let mut x = means.clone();
+    let mut x = attraction.starts();
     monitor.stage("placing", MOST_ROUNDS);
     let mut moving: Vec<u32> = (0..neighbours.n as u32).collect();
     let mut values = evaluate(&moving, &x)?;
@@ -105,11 +95,11 @@ pub fn place(
             .iter()
             .flat_map(|&cell| {
                 let (cell, step) = (cell as usize, steps[cell as usize]);
-                let gradient = &values[cell].gradient;
+                let Value { gradient, pull, .. } = &values[cell];
                 let from = &x[cell * d..][..d];
                 from.iter()
                     .zip(gradient)
-                    .map(move |(x, g)| x - 0.5 * step * g)
+                    .map(move |(x, g)| x - 0.5 * step * g / pull)
             })
             .collect();
         let reached = evaluate(&moving, &trials)?;
@@ -117,8 +107,9 @@ pub fn place(
         let points = moving.iter().zip(trials.chunks_exact(d).zip(reached));
         for (&cell, (trial, value)) in points {
             let at = cell as usize;
-            let slope: f64 = values[at].gradient.iter().map(|g| 0.5 * g * g).sum();
-            let moved = steps[at] * (0.5 * slope).sqrt();
+            let Value { gradient, pull, .. } = &values[at];
+            let slope: f64 = gradient.iter().map(|g| 0.5 * g * g / pull).sum();
+            let moved = steps[at] * (0.5 * slope / pull).sqrt();
             if value.f <= values[at].f - ARMIJO * steps[at] * slope {
                 x[at * d..][..d].copy_from_slice(trial);
                 values[at] = value;
@@ -140,4 +131,123 @@ pub fn place(
 struct Value {
     f: f64,
     gradient: Vec<f64>,
+    /// sum_m p_m a'(|x - x_m|^2): twice it majorises the curvature of the attraction.
+    pull: f64,
+}
+
+/// sum_m p_m a(|x - x_m|^2) of every new cell.
+enum Attraction<'a> {
+    /// a = r^2: to the mean of the neighbours.
+    Means(Vec<f64>, usize),
+    /// Any other: to each of them.
+    Neighbours {
+        kernel: Kernel,
+        map: &'a [f64],
+        ids: &'a [u32],
+        p: &'a [f64],
+        d: usize,
+        k: usize,
+    },
+}
+
+impl<'a> Attraction<'a> {
+    fn to_means(
+        landscape: &Landscape,
+        neighbours: &NeighborGraph,
+        affinities: &RowAffinities,
+    ) -> Self {
+        let (d, k) = (landscape.d(), neighbours.k);
+        let mut means = vec![0.0; neighbours.n * d];
+        let lists = neighbours
+            .ids
+            .chunks_exact(k)
+            .zip(affinities.p.chunks_exact(k));
+        for (mean, (ids, p)) in means.chunks_exact_mut(d).zip(lists) {
+            for (&id, p) in ids.iter().zip(p) {
+                for (mean, x) in mean
+                    .iter_mut()
+                    .zip(&landscape.map()[id as usize * d..][..d])
+                {
+                    *mean += p * x;
+                }
+            }
+        }
+        Attraction::Means(means, d)
+    }
+
+    fn to_neighbours(
+        landscape: &'a Landscape,
+        neighbours: &'a NeighborGraph,
+        affinities: &'a RowAffinities,
+    ) -> Self {
+        Attraction::Neighbours {
+            kernel: landscape.kernel(),
+            map: landscape.map(),
+            ids: &neighbours.ids,
+            p: &affinities.p,
+            d: landscape.d(),
+            k: neighbours.k,
+        }
+    }
+
+    /// Where the cells start: at the mean, or, since a heavy-tailed attraction has many
+    /// minima, at the neighbour that the others pull at least.
+    fn starts(&self) -> Vec<f64> {
+        let Attraction::Neighbours { map, ids, d, k, .. } = *self else {
+            let Attraction::Means(means, _) = self else {
+                return Vec::new();
+            };
+            return means.clone();
+        };
+        let best = ids.par_chunks_exact(k).enumerate().map(|(cell, ids)| {
+            let at = |id: u32| &map[id as usize * d..][..d];
+            let strain = |&&id: &&u32| {
+                let mut value = Value {
+                    f: 0.0,
+                    gradient: vec![0.0; d],
+                    pull: 0.0,
+                };
+                self.add(cell, at(id), &mut value);
+                value.f
+            };
+            let candidates = ids.iter().take(CANDIDATES);
+            let best = candidates.min_by(|a, b| strain(a).total_cmp(&strain(b)));
+            best.map_or_else(|| vec![0.0; d], |&id| at(id).to_vec())
+        });
+        best.collect::<Vec<_>>().concat()
+    }
+
+    fn add(&self, cell: usize, x: &[f64], value: &mut Value) {
+        match *self {
+            Attraction::Means(ref means, d) => {
+                let mean = &means[cell * d..][..d];
+                for a in 0..d {
+                    value.f += (x[a] - mean[a]).powi(2);
+                    value.gradient[a] += 2.0 * (x[a] - mean[a]);
+                }
+                value.pull = 1.0;
+            }
+            Attraction::Neighbours {
+                kernel,
+                map,
+                ids,
+                p,
+                d,
+                k,
+            } => {
+                let near = ids[cell * k..][..k].iter().zip(&p[cell * k..][..k]);
+                for (&id, p) in near {
+                    let there = &map[id as usize * d..][..d];
+                    let squares = x.iter().zip(there).map(|(a, b)| (a - b) * (a - b));
+                    let squared_distance = squares.sum();
+                    let pull = p * kernel.pull(squared_distance);
+                    value.f += p * kernel.attraction(squared_distance);
+                    value.pull += pull;
+                    for a in 0..d {
+                        value.gradient[a] += 2.0 * pull * (x[a] - there[a]);
+                    }
+                }
+            }
+        }
+    }
 }

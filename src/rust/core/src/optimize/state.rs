@@ -12,8 +12,8 @@ use crate::Result;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEE",
-    version: 2,
-    oldest: 2,
+    version: 3,
+    oldest: 3,
     name: "saved state",
     remedy: "Start again without `resume`, or use an intact checkpoint.",
 };
@@ -23,7 +23,9 @@ const KIND: Kind = Kind {
 pub struct TraceRow {
     /// Iterations done; 0 is the start.
     pub iteration: u64,
-    /// The weight of the repulsion in this E.
+    /// Which of the values of lambda or rho the run has come to.
+    pub stage: u64,
+    /// The weight of the repulsion, given or reached.
     pub lambda: f64,
     /// E(X).
     pub loss: f64,
@@ -41,6 +43,8 @@ pub struct State {
     pub(super) fingerprint: u64,
     /// The values of lambda that the run takes in turn.
     pub(super) lambdas: Vec<f64>,
+    /// The iteration at which each of them but the last ends.
+    pub(super) ends: Vec<u64>,
     /// Which of them it has come to.
     pub(super) stage: usize,
     pub(super) iteration: u64,

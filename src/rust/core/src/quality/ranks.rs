@@ -122,6 +122,11 @@ impl CoRanking {
         (others * self.q_nx(k) - k as f64) / (others - k as f64)
     }
 
+    /// R_NX(K) of all K = 1 .. N - 2, entry K - 1 that of K.
+    pub fn curve(&self) -> Vec<f64> {
+        (1..self.cells - 1).map(|k| self.r_nx(k)).collect()
+    }
+
     /// Area under R_NX(K) over a logarithmic scale of K,
     ///
     /// ```text
@@ -132,9 +137,10 @@ impl CoRanking {
     /// neighbour embedding"): 1 is perfect, 0 is random.
     pub fn auc_rnx(&self) -> f64 {
         let (mut area, mut weights) = (0.0, 0.0);
-        for k in 1..self.cells - 1 {
-            area += self.r_nx(k) / k as f64;
-            weights += 1.0 / k as f64;
+        for (below, r_nx) in self.curve().into_iter().enumerate() {
+            let k = (below + 1) as f64;
+            area += r_nx / k;
+            weights += 1.0 / k;
         }
         area / weights
     }

@@ -6,7 +6,7 @@ use crate::affinity::{self, Affinities};
 use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::neighbors::{self, Search};
-use crate::objective::Objective;
+use crate::objective::{Balance, Kernel, Objective};
 use crate::random::Stream;
 use crate::{Error, Result};
 
@@ -23,6 +23,14 @@ pub struct Part {
 }
 
 impl Part {
+    /// The same part for another member of the family and meaning of `lambda`.
+    pub fn with(self, kernel: Kernel, balance: Balance) -> Self {
+        Part {
+            objective: self.objective.with(kernel, balance),
+            ..self
+        }
+    }
+
     /// The same part, whose E is evaluated on a device.
     pub fn on(self, device: &dyn Device, monitor: &dyn Monitor) -> Result<Self> {
         Ok(Part {

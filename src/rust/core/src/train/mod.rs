@@ -313,7 +313,9 @@ impl Run {
         if state.fingerprint != problem.fingerprint()
             || state.lambdas != lambdas
             || state.target.as_ref().is_some_and(|x| x.len() != n)
-            || !state.how.is_none_or(is_planned)
+            || !state
+                .how
+                .is_none_or(|how| is_planned(how, problem.objective.kernel()))
             || state.iteration > state.params.maxit
             || (state.params.batches == Batches::Independent) == problem.parts.is_empty()
         {
@@ -482,8 +484,9 @@ impl Run {
     /// Writes a line of the history, keeps the weights if they are the best so far, and
     /// judges whether the run has ended.
     fn record(&mut self, batch_loss: f64, started: Instant) {
-        let last_stage = self.lambda_index() + 1 == self.state.lambdas.len();
-        let lambda = self.objective.lambda();
+        let stage = self.lambda_index();
+        let last_stage = stage + 1 == self.state.lambdas.len();
+        let lambda = self.objective.reached();
         let Run {
             state,
             network,
@@ -500,6 +503,7 @@ impl Run {
             .factor(state.iteration as f64, params.maxit);
         state.trace.push(TraceRow {
             iteration: state.iteration,
+            stage: stage as u64,
             lambda,
             loss: current.loss,
             gradient_norm: norm(&current.gradient),

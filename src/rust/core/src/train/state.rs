@@ -11,8 +11,8 @@ use crate::Result;
 
 pub(super) const KIND: Kind = Kind {
     magic: b"NEURALET",
-    version: 1,
-    oldest: 1,
+    version: 2,
+    oldest: 2,
     name: "saved state of training",
     remedy: "Start again without `resume`, or use an intact checkpoint.",
 };
@@ -22,6 +22,8 @@ pub(super) const KIND: Kind = Kind {
 pub struct TraceRow {
     /// Epochs done; 0 is the start.
     pub iteration: u64,
+    /// Which of the values of lambda or rho the epoch had.
+    pub stage: u64,
     /// The weight of the repulsion in this E.
     pub lambda: f64,
     /// E over all cells, by the weights after these epochs.
@@ -125,7 +127,7 @@ impl State {
         let Some(last) = self.trace.last() else {
             return false;
         };
-        let same_lambda = |row: &TraceRow| row.lambda == last.lambda;
+        let same_stage = |row: &TraceRow| row.stage == last.stage;
         let learned = |row: &TraceRow| row.iteration >= self.params.pretraining;
         let least = |rows: &mut dyn Iterator<Item = &TraceRow>| {
             rows.fold(f64::INFINITY, |least, row| row.loss.min(least))
@@ -134,7 +136,7 @@ impl State {
             .trace
             .iter()
             .rev()
-            .take_while(|&row| same_lambda(row) && learned(row));
+            .take_while(|&row| same_stage(row) && learned(row));
         let patience = self.params.patience as usize;
         let recent = least(&mut stage.by_ref().take(patience));
         let before = least(&mut stage);

@@ -50,14 +50,15 @@ impl Band {
         }
     }
 
-    /// Fills the `length` rows of `target` from a tile and its neighbours before and after.
-    fn multiply(&self, mut target: MatMut<f64>, sources: [Option<MatRef<f64>>; 3]) {
+    /// Fills the `length` rows of `target` from a tile and its neighbours before and after,
+    /// or adds to them.
+    fn multiply(&self, mut target: MatMut<f64>, accum: Accum, sources: [Option<MatRef<f64>>; 3]) {
         let band =
             MatRef::from_row_major_slice(&self.rows, self.block, self.block + 2 * self.reach);
         for first in (0..self.length).step_by(self.block) {
             let rows = self.block.min(self.length - first);
             let mut target = target.as_mut().subrows_mut(first, rows);
-            let mut accum = Accum::Replace;
+            let mut accum = accum;
             // Places along the axis are counted from where the tile before begins.
             let first = first + self.side;
             for (shift, source) in sources.into_iter().enumerate() {
@@ -100,7 +101,7 @@ fn around<'a>(
 }
 
 /// Convolves tiles along one axis but the last: the band times every tile seen as (slower
-/// axes) x axis x (faster axes and fields).
+/// axes) x axis x (faster axes and fields). The result replaces the image or is added to it.
 pub(super) fn convolve(
     (from, grid): (&TileSet, &[f64]),
     (to, image): (&TileSet, &mut [f64]),
@@ -108,6 +109,7 @@ pub(super) fn convolve(
     tiling: &Tiling,
     axis: usize,
     width: usize,
+    accum: Accum,
 ) {
     let length = tiling.extent[axis];
     let inner = tiling.extent[axis + 1..].iter().product::<usize>() * width;
@@ -145,20 +147,22 @@ pub(super) fn convolve(
                             let first = chunk * columns;
                             let count = target.ncols();
                             let sources = sources.map(|s| Some(s?.subcols(first, count)));
-                            band.multiply(target, sources);
+                            band.multiply(target, accum, sources);
                         });
                 });
         });
 }
 
 /// Convolves tiles along the last axis. From all fields of a node together to all nodes of
-/// a line together, field by field, as the gather reads them.
+/// a line together, field by field, as the gather reads them. The result replaces the image
+/// or is added to it.
 pub(super) fn convolve_last(
     (from, grid): (&TileSet, &[f64]),
     (to, image): (&TileSet, &mut [f64]),
     taps: &[f64],
     tiling: &Tiling,
     width: usize,
+    accum: Accum,
 ) {
     let axis = tiling.axes - 1;
     let length = tiling.extent[axis];
@@ -186,7 +190,7 @@ pub(super) fn convolve_last(
                             let sources =
                                 sources.map(|s| Some(s?.subcols(chunk * columns, fields)));
                             let target = MatMut::from_row_major_slice_mut(image, fields, length);
-                            band.multiply(target.transpose_mut(), sources);
+                            band.multiply(target.transpose_mut(), accum, sources);
                         },
                     );
                 });

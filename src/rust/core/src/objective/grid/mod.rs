@@ -18,12 +18,14 @@ mod cells;
 mod convolve;
 mod gather;
 mod potential;
+mod pyramid;
 mod spread;
 mod taps;
 mod tiles;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use faer::Accum;
 use rayon::prelude::*;
 
 use super::fields::Fields;
@@ -33,6 +35,7 @@ use cells::{sort_by_cell, Sorted};
 use convolve::{convolve, convolve_last};
 use gather::{gather, GATHER};
 pub use potential::Nodes;
+pub use pyramid::{evaluate as evaluate_pyramid, ground, Pyramid};
 use spread::spread;
 use taps::kernel_taps;
 
@@ -46,6 +49,7 @@ pub const ORDER: usize = 4;
 pub struct Workspace {
     grid: Aligned<f64>,
     image: Aligned<f64>,
+    floors: pyramid::Buffers,
     slopes: Vec<AtomicU64>,
 }
 
@@ -107,9 +111,24 @@ pub fn evaluate<const D: usize>(
     convolved(fields, tiling, &sorted, &passes, workspace);
 
     let Workspace { grid, slopes, .. } = workspace;
-    let forces = gather(fields, tiling, &sorted, grid);
+    let energy = forces(fields, tiling, &sorted, grid, slopes, scale, gradient);
+    Some(energy)
+}
+
+/// psi from the fields on the nodes of the tiles with points; its gradient times `scale` is
+/// added to `gradient`.
+fn forces<const D: usize>(
+    fields: &Fields,
+    tiling: &Tiling,
+    sorted: &Sorted<D>,
+    grid: &[f64],
+    slopes: &mut Vec<AtomicU64>,
+    scale: f64,
+    gradient: &mut [f64],
+) -> f64 {
+    let forces = gather(fields, tiling, sorted, grid);
     // Every point is written once; atomics let several tasks write into one vector.
-    slopes.resize_with(x.len(), AtomicU64::default);
+    slopes.resize_with(gradient.len(), AtomicU64::default);
     forces
         .par_iter()
         .zip(sorted.ids.par_chunks(GATHER))
@@ -129,7 +148,7 @@ pub fn evaluate<const D: usize>(
                 *g += factor * f64::from_bits(slope.load(Relaxed));
             }
         });
-    Some(forces.iter().map(|part| part.energy).sum::<f64>() / fields.total)
+    forces.iter().map(|part| part.energy).sum::<f64>() / fields.total
 }
 
 /// Leaves phi on the nodes of the last tiles of `passes` in the workspace's grid.
@@ -158,9 +177,17 @@ fn convolved<const D: usize>(
                 tiling,
                 axis,
                 width,
+                Accum::Replace,
             );
         } else {
-            convolve_last((from, &*grid), (to, &mut *image), &taps, tiling, width);
+            convolve_last(
+                (from, &*grid),
+                (to, &mut *image),
+                &taps,
+                tiling,
+                width,
+                Accum::Replace,
+            );
         }
         std::mem::swap(grid, image);
     }

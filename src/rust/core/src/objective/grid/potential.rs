@@ -3,7 +3,7 @@
 use std::array::from_fn;
 
 use super::super::fields::Fields;
-use super::super::kernel::CUTOFF_RADIUS;
+use super::super::kernel::gaussian::CUTOFF_RADIUS;
 use super::super::shape::Shape;
 use super::super::spline;
 use super::cells::{cell_of, sort_by_cell};

@@ -2,13 +2,19 @@
 
 use rayon::prelude::*;
 
-use super::super::kernel::CUTOFF_RADIUS;
+use super::super::kernel::gaussian::CUTOFF_RADIUS;
 use super::super::shape::Shape;
 use super::cells::cell_of;
 use super::ORDER;
 
 /// Most tiles that may fit between the outermost points: an index of all is kept.
 const MOST_TILES: f64 = (1 << 22) as f64;
+
+/// The same where the tiles are nested: those far apart meet on coarser grids.
+const MOST_NESTED: f64 = (1 << 20) as f64;
+
+/// Largest number of a nested tile.
+const FARTHEST: f64 = 1e9;
 
 /// Most cells between the outermost points: the sort by cell packs an index of them.
 const MOST_CELLS: f64 = (1u64 << 40) as f64;
@@ -71,6 +77,70 @@ impl Tiling {
             tiling.extent[a] = tiling.side[a] + ORDER - 1;
         }
         shape.deviation.is_finite().then_some(tiling)
+    }
+
+    /// A grid of spacing `h` in tiles of `side` cells that begin at multiples of `side`, so
+    /// that those of spacing 2 h hold 2 by 2 of these; `None` where an index of them would
+    /// be too large or a coordinate is not finite.
+    pub fn nested(shape: &Shape, h: f64, side: usize, reach: usize) -> Option<Self> {
+        let axes = shape.low.len();
+        let mut tiling = Tiling {
+            h,
+            axes,
+            low: [0; 3],
+            side: [1; 3],
+            extent: [1; 3],
+            count: [1; 3],
+            reach,
+        };
+        let mut tiles = 1.0;
+        let width = side as f64 * h;
+        for a in 0..axes {
+            let (first, last) = (
+                (shape.low[a] / width).floor(),
+                (shape.high[a] / width).floor(),
+            );
+            tiles *= last - first + 1.0;
+            // The comparison is false for NaN too.
+            if !(tiles < MOST_NESTED && first.abs() < FARTHEST && last.abs() < FARTHEST) {
+                return None;
+            }
+            tiling.side[a] = side;
+            tiling.extent[a] = side + ORDER - 1;
+            tiling.low[a] = first as i64 * side as i64;
+            tiling.count[a] = (last - first) as usize + 1;
+        }
+        shape.deviation.is_finite().then_some(tiling)
+    }
+
+    /// The nested tiling of twice the spacing.
+    pub(super) fn halved(&self) -> Self {
+        let mut coarse = *self;
+        coarse.h *= 2.0;
+        for a in 0..self.axes {
+            let side = self.side[a] as i64;
+            let first = self.low[a] / side;
+            let last = first + self.count[a] as i64 - 1;
+            coarse.low[a] = first.div_euclid(2) * side;
+            coarse.count[a] = (last.div_euclid(2) - first.div_euclid(2)) as usize + 1;
+        }
+        coarse
+    }
+
+    /// The tile of [`Tiling::halved`] that holds a tile, and on which side of its middle
+    /// the tile lies along every axis.
+    pub(super) fn parent(&self, coarse: &Tiling, tile: u32) -> (u32, [usize; 3]) {
+        let (mut rest, mut parent, mut stride) = (tile as usize, 0, 1);
+        let mut half = [0; 3];
+        for a in (0..self.axes).rev() {
+            let side = self.side[a] as i64;
+            let along = (rest % self.count[a]) as i64 + self.low[a] / side;
+            rest /= self.count[a];
+            half[a] = along.rem_euclid(2) as usize;
+            parent += (along.div_euclid(2) - coarse.low[a] / side) as usize * stride;
+            stride *= coarse.count[a];
+        }
+        (parent as u32, half)
     }
 
     /// Nodes of a tile.
