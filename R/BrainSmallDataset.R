@@ -37,11 +37,15 @@
 #' folder <- tempfile()
 #' dir.create(file.path(folder, "neuron_9k"), recursive = TRUE)
 #' put <- function(lines, file) writeLines(lines, file.path(folder, "neuron_9k", file))
-#' put(c("%%MatrixMarket matrix coordinate integer general", "3 2 3", "1 1 4", "3 1 1", "2 2 7"), "matrix.mtx")
+#' put(
+#'   c("%%MatrixMarket matrix coordinate integer general", "3 2 3", "1 1 4", "3 1 1", "2 2 7"),
+#'   "matrix.mtx"
+#' )
 #' put(c("ENSMUSG1\tGad1", "ENSMUSG2\tMalat1", "ENSMUSG3\tReln"), "genes.tsv")
 #' put(c("AAAC-1", "AAAG-1"), "barcodes.tsv")
 #' writeLines(
-#'   c("barcode,cluster,num_umi", "AAAG-1,2,7", "AAAC-1,1,5"), file.path(folder, "brain_small_metadata.csv")
+#'   c("barcode,cluster,num_umi", "AAAG-1,2,7", "AAAC-1,1,5"),
+#'   file.path(folder, "brain_small_metadata.csv")
 #' )
 #' cells <- BrainSmallDataset(path = folder)
 #' SummarizedExperiment::colData(cells)

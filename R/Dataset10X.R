@@ -72,7 +72,10 @@ tenx_url <- function(version, filename, file) {
 #' folder <- tempfile()
 #' dir.create(file.path(folder, "mine"), recursive = TRUE)
 #' put <- function(lines, name) writeLines(lines, file.path(folder, "mine", name))
-#' put(c("%%MatrixMarket matrix coordinate integer general", "3 2 3", "1 1 4", "3 1 1", "2 2 7"), "matrix.mtx")
+#' put(
+#'   c("%%MatrixMarket matrix coordinate integer general", "3 2 3", "1 1 4", "3 1 1", "2 2 7"),
+#'   "matrix.mtx"
+#' )
 #' put(c("ENSG1\tCD4", "ENSG2\tLYZ", "ENSG3\tNKG7"), "genes.tsv")
 #' put(c("AAAC-1", "AAAG-1"), "barcodes.tsv")
 #' Dataset10X("mine", path = folder)

@@ -57,13 +57,17 @@ scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 #' for (name in c("pbmc8k", "pbmc4k")) {
 #'   dir.create(file.path(folder, name), recursive = TRUE)
 #'   put <- function(lines, file) writeLines(lines, file.path(folder, name, file))
-#'   put(c("%%MatrixMarket matrix coordinate integer general", "3 2 3", "1 1 4", "3 1 1", "2 2 7"), "matrix.mtx")
+#'   put(
+#'     c("%%MatrixMarket matrix coordinate integer general", "3 2 3", "1 1 4", "3 1 1", "2 2 7"),
+#'     "matrix.mtx"
+#'   )
 #'   put(c("ENSG1\tCD4", "ENSG2\tLYZ", "ENSG3\tNKG7"), "genes.tsv")
 #'   put(c("AAAC-1", "AAAG-1"), "barcodes.tsv")
 #' }
 #' writeLines(c("ENSG,GS", "ENSG2,LYZ", "ENSG1,CD4"), file.path(folder, "gene_info_pbmc.csv"))
 #' writeLines(c(
-#'   "barcode,cell_type,batch,num_umi", "AAAG-1,CD14+ Monocytes,pbmc8k,7", "AAAC-1,CD4 T cells,pbmc4k,5"
+#'   "barcode,cell_type,batch,num_umi",
+#'   "AAAG-1,CD14+ Monocytes,pbmc8k,7", "AAAC-1,CD4 T cells,pbmc4k,5"
 #' ), file.path(folder, "pbmc_metadata.csv"))
 #' cells <- PbmcDataset(path = folder)
 #' SummarizedExperiment::colData(cells)
@@ -93,12 +97,13 @@ read_gene_info <- function(path, verbose, call) {
   )
   wanted <- "Give the file of scVI: comma-separated, with the identifiers of genes in a column ENSG."
   genes <- read_small_table(file, "table of genes", wanted, call)
-  if (!"ENSG" %in% names(genes) || !is.character(genes$ENSG) || anyNA(genes$ENSG)) {
-    abort_neuralee(
-      "file_format",
-      sprintf("%s has no column ENSG with a name for each gene. %s", describe(file), there_are(names(genes))), wanted,
-      call = call
-    )
+  refuse <- function(problem) abort_neuralee("file_format", paste(describe(file), problem), wanted, call = call)
+  if (!"ENSG" %in% names(genes)) refuse(sprintf("has no column ENSG. %s", there_are(names(genes))))
+  if (!nrow(genes)) refuse("names no genes.")
+  named <- if (is.character(genes$ENSG)) !is.na(genes$ENSG) else rep(FALSE, nrow(genes))
+  if (!all(named)) {
+    first <- which(!named)[[1L]]
+    refuse(sprintf("has %s for gene %d in the column ENSG, which names no gene.", describe(genes$ENSG[[first]]), first))
   }
   genes[!duplicated(genes$ENSG), , drop = FALSE]
 }

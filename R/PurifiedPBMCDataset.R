@@ -35,7 +35,10 @@ purified_types <- c(
 #' for (name in c("b_cells", "cd34")) {
 #'   dir.create(file.path(folder, name), recursive = TRUE)
 #'   put <- function(lines, file) writeLines(lines, file.path(folder, name, file))
-#'   put(c("%%MatrixMarket matrix coordinate integer general", "3 2 2", "1 1 4", "3 2 1"), "matrix.mtx")
+#'   put(
+#'     c("%%MatrixMarket matrix coordinate integer general", "3 2 2", "1 1 4", "3 2 1"),
+#'     "matrix.mtx"
+#'   )
 #'   put(c("ENSG1\tCD4", "ENSG2\tLYZ", "ENSG3\tNKG7"), "genes.tsv")
 #'   put(c("AAAC-1", "AAAG-1"), "barcodes.tsv")
 #' }

@@ -20,12 +20,10 @@
 #' `neuralee_error_device` where no libtorch is found, where it is of another version or lacks its headers, where
 #' cargo is missing, and where the build or the first loading fails. What was there before then stays.
 #' @seealso [neuralee_sitrep()].
-#' @examples
-#' \dontrun{
-#' build_torch_backend() # the torch of python3
-#' build_torch_backend(libtorch = "/opt/libtorch")
+#' @examplesIf interactive() && nzchar(Sys.getenv("LIBTORCH"))
+#' # Takes some minutes.
+#' build_torch_backend(libtorch = Sys.getenv("LIBTORCH"))
 #' neuralee_sitrep()
-#' }
 #' @export
 build_torch_backend <- function(libtorch = NULL, python = NULL, verbose = TRUE) {
   if (!is.null(libtorch)) check_string(libtorch, "libtorch", "the folder of a libtorch, or NULL")

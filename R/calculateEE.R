@@ -45,7 +45,10 @@
 #' head(map)
 #' @importClassesFrom Matrix dgCMatrix
 #' @export
-calculateEE <- function(x, ...) UseMethod("calculateEE")
+calculateEE <- function(x, ...) {
+  check_given()
+  UseMethod("calculateEE")
+}
 
 #' @rdname calculateEE
 #' @export

@@ -27,7 +27,10 @@
 #' head(map)
 #' predict(attr(map, "model"), iris[1:3, 1:4])
 #' @export
-calculateNeuralEE <- function(x, ...) UseMethod("calculateNeuralEE")
+calculateNeuralEE <- function(x, ...) {
+  check_given()
+  UseMethod("calculateNeuralEE")
+}
 
 #' @rdname calculateNeuralEE
 #' @export
@@ -66,7 +69,7 @@ neuralee_house <- function() {
       if (fit$params$metric == "cosine") steps$unit_length <- TRUE
       # What new cells are taken from: the genes, where components come from genes by known loadings.
       taken <- if (steps$components > 0) list(assay.type = attr(steps, "assay.type"), altexp = source$altexp) else source
-      origin <- model_info(fit$model)[c("cells", "lambda", "perplexity", "k", "affinity")]
+      origin <- model_info(fit$model)[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")]
       list(
         params = new_ee_params(c(fit$params, list(source = source))),
         model = describe_model(fit$model, steps, origin, taken)

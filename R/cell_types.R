@@ -27,6 +27,7 @@
 #' filter_cell_types(sce, c("CD8", "B"))$label
 #' @export
 filter_cell_types <- function(x, types, labels = "label") {
+  check_given()
   current <- labels_of(x, labels)
   types <- find_types(types, "types", current)
   keep_types(x, labels, factor(current$values, types), types)
@@ -56,6 +57,7 @@ filter_cell_types <- function(x, types, labels = "label") {
 #' merge_cell_types(sce, c("CD4", "CD8"), "T")$label
 #' @export
 merge_cell_types <- function(x, types, new, labels = "label") {
+  check_given()
   current <- labels_of(x, labels)
   types <- find_types(types, "types", current)
   new <- check_names(check_name(new, "new"), "new", "one name", environment())
@@ -95,6 +97,7 @@ merge_cell_types <- function(x, types, new, labels = "label") {
 #' map_cell_types(sce, list("T cells" = c("CD4", "CD8"), "B cells" = "B"))$label
 #' @export
 map_cell_types <- function(x, map, labels = "label") {
+  check_given()
   call <- environment()
   current <- labels_of(x, labels)
   if (!is.list(map) || is.object(map)) {

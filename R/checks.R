@@ -30,6 +30,17 @@ in_range <- function(min, max) {
   }
 }
 
+# Refuses the call of a function that leaves out an argument without a default, or one of `names`.
+check_given <- function(names = NULL, call = caller_env()) {
+  formals <- formals(sys.function(sys.parent()))
+  without <- vapply(formals, function(default) identical(default, quote(expr = )), NA)
+  for (name in names %||% setdiff(names(formals)[without], "...")) {
+    if (eval(call("missing", as.name(name)), call)) {
+      abort_neuralee("input", sprintf("`%s` is missing.", name), "Give it: it has no default.", call = call)
+    }
+  }
+}
+
 is_number <- function(x) is.numeric(x) && !is.object(x) && length(x) == 1L && is.finite(x)
 
 # One whole number, returned as an integer.

@@ -42,9 +42,12 @@
 #' # A file in the layout of the true one, with two genes and three cells.
 #' annotations <- c("tissue", "group #", "total mRNA mol", "well", "sex", "age", "diameter", "cell_id",
 #'                  "level1class", "level2class")
-#' values <- c(rep("1\t1\t2", 7), "c1\tc2\tc3", "interneurons\tinterneurons\tmicroglia", "Int1\tInt2\tMgl1")
+#' values <- c(
+#'   rep("1\t1\t2", 7), "c1\tc2\tc3", "interneurons\tinterneurons\tmicroglia", "Int1\tInt2\tMgl1"
+#' )
 #' file <- tempfile(fileext = ".txt")
-#' writeLines(c(paste0("\t", annotations, "\t", values), "", "Thy1\t1\t5\t4\t0", "Cx3cr1\t3\t0\t0\t9"), file)
+#' genes <- c("Thy1\t1\t5\t4\t0", "Cx3cr1\t3\t0\t0\t9")
+#' writeLines(c(paste0("\t", annotations, "\t", values), "", genes), file)
 #' cells <- CortexDataset(file)
 #' SummarizedExperiment::assay(cells)
 #' cells$cell_type
@@ -101,7 +104,7 @@ read_cortex <- function(file, verbose, call = caller_env()) {
         file, i, sprintf("the second field is %s", describe(found)), sprintf("the annotation %s", describe(name)), call
       )
     }
-    values <- line[-(1:2)]
+    values <- line[-c(1L, 2L)]
     if (length(values) != n) {
       refuse_cortex(
         file, i, sprintf("the annotation %s has %d values", describe(name), length(values)),

@@ -110,6 +110,12 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
   x <- as_published(
     read_csv_counts(file, genes_in_rows = FALSE, sep = "\t", assay = "counts", verbose = verbose), call
   )
+  if (!ncol(x)) {
+    abort_neuralee(
+      "file_format", sprintf("%s has a line of gene names and no spots.", describe(file)),
+      "Give the file as it was published.", call = call
+    )
+  }
   number <- "([0-9]+[.]?[0-9]*)"
   place <- regmatches(colnames(x), regexec(sprintf("^%sx%s$", number, number), colnames(x)))
   wrong <- which(lengths(place) != 3L)

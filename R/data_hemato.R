@@ -35,8 +35,10 @@
 #' folder <- tempfile()
 #' dir.create(folder)
 #' writeLines(
-#'   c("cell_id,barcode,library_id,seq_run_id,pass_filter,Gata1,Elane", "c1,AC-GT,basal_bm2,run1,1,4,0",
-#'     "c2,GT-AC,basal_bm2,run1,1,1,7"),
+#'   c(
+#'     "cell_id,barcode,library_id,seq_run_id,pass_filter,Gata1,Elane",
+#'     "c1,AC-GT,basal_bm2,run1,1,4,0", "c2,GT-AC,basal_bm2,run1,1,1,7"
+#'   ),
 #'   file.path(folder, "bBM.raw_umifm_counts.csv.gz")
 #' )
 #' writeLines(
@@ -69,7 +71,18 @@ HematoDataset <- function(path = NULL, verbose = interactive()) {
   spring <- read_spring(extras$spring, call)
   genes <- read_gene_list(extras$genes, call)
   x <- read_hemato_counts(counts_file, verbose, call)
-  x <- x[, which(x$library_id != "basal_bm1")]
+  good <- which(x$library_id != "basal_bm1")
+  if (!length(good)) {
+    abort_neuralee(
+      "file_format",
+      sprintf(
+        "%s has %s.", describe(counts_file),
+        if (ncol(x)) sprintf("%d cells, all of the library basal_bm1, which is left out", ncol(x)) else "no cells"
+      ),
+      "Give the file as it was published."
+    )
+  }
+  x <- x[, good]
   x <- join_spring(x, spring, counts_file, extras$spring, call)
   lost <- setdiff(genes, rownames(x))
   repeated <- intersect(genes, rownames(x)[duplicated(rownames(x))])
@@ -90,7 +103,7 @@ hemato_extras <- function(path, verbose, call = caller_env()) {
   if (!is.null(path)) {
     here <- file.path(path.expand(path), names)
     if (all(file.exists(here))) {
-      return(list(genes = here[[1L]], spring = here[[2L]]))
+      return(lapply(names, function(name) dataset_file(path, name, "", verbose, alone = FALSE, call = call)))
     }
   }
   archive <- dataset_file(
@@ -157,7 +170,9 @@ read_spring <- function(file, call) {
 }
 
 read_gene_list <- function(file, call) {
-  genes <- trimws(readLines(file, warn = FALSE, encoding = "UTF-8"))
+  lines <- read_lines(file, call)
+  check_text_of(lines, file, call)
+  genes <- trimws(lines)
   genes <- genes[nzchar(genes)]
   if (!length(genes) || anyDuplicated(genes)) {
     twice <- list_some(genes[duplicated(genes)])
@@ -173,11 +188,12 @@ read_gene_list <- function(file, call) {
 # The counts with the columns before the genes as colData. These are the known ones, and what else stands before
 # or between them; the others are told from counts by holding text.
 read_hemato_counts <- function(file, verbose, call) {
-  connection <- gzfile(file, "rt")
-  on.exit(close(connection))
-  lines <- tryCatch(readLines(connection, 2L, warn = FALSE), error = function(e) character())
+  # Whatever is wrong with the text, the reader of the whole table finds, and says better.
+  lines <- tryCatch(read_lines(file, call, 2L), neuralee_error = function(e) character())
   fields <- lapply(lines, function(line) {
-    scan(text = line, what = "", sep = ",", quiet = TRUE, na.strings = character())
+    suppressWarnings(
+      scan(text = line, what = "", sep = ",", quiet = TRUE, na.strings = character(), encoding = "UTF-8")
+    )
   })
   first <- if (length(fields)) utils::head(fields[[1L]], 20L)
   known <- which(first %in% c("cell_id", "barcode", "library_id", "seq_run_id", "pass_filter"))
@@ -186,7 +202,8 @@ read_hemato_counts <- function(file, verbose, call) {
   }
   before <- max(0L, known, text)
   lost <- setdiff(c("cell_id", "library_id"), first[known])
-  if (length(lost)) {
+  check_text_of(lines, file, call)
+  if (length(lines) && length(lost)) {
     abort_neuralee(
       "file_format", sprintf("%s has no column %s among its first.", describe(file), list_some(lost)),
       paste(
@@ -197,7 +214,7 @@ read_hemato_counts <- function(file, verbose, call) {
     )
   }
   data <- read_text_table(
-    file, FALSE, ",", TRUE, verbose, "HematoDataset", text_columns = before - 1L, call = call
+    file, FALSE, ",", TRUE, verbose, "HematoDataset", text_columns = max(0L, before - 1L), call = call
   )
   columns <- stats::setNames(c(list(data$cells), data$text_columns), first[seq_len(before)])
   if (!is.null(columns$pass_filter)) columns$pass_filter <- utils::type.convert(columns$pass_filter, as.is = TRUE)
@@ -213,7 +230,7 @@ join_spring <- function(x, spring, counts_file, spring_file, call) {
   common <- intersect(colnames(cells), names(spring))
   key <- function(table) do.call(paste, c(lapply(common, function(name) as.character(table[[name]])), sep = "\r"))
   keys <- list(key(cells), key(spring))
-  for (i in 1:2) {
+  for (i in seq_along(keys)) {
     if (anyDuplicated(keys[[i]])) {
       twice <- list(cells, spring)[[i]]$cell_id[[anyDuplicated(keys[[i]])]]
       abort_neuralee(

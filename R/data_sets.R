@@ -93,14 +93,43 @@ read_text_table <- function(file, genes_in_rows, sep, header, verbose, label, ab
 
 # A table of comma-separated text that holds no counts. `what` it should be, and what to do where it is not.
 read_small_table <- function(file, what, remedy, call, ...) {
-  tryCatch(
-    utils::read.csv(file, check.names = FALSE, stringsAsFactors = FALSE, encoding = "UTF-8", ...),
+  refuse <- function(problem) {
+    abort_neuralee("file_format", sprintf("%s is no %s: %s.", describe(file), what, problem), remedy, call = call)
+  }
+  lines <- read_lines(file, call)
+  # R only warns of a quote that is not closed.
+  table <- tryCatch(
+    utils::read.csv(text = lines, check.names = FALSE, stringsAsFactors = FALSE, encoding = "UTF-8", ...),
+    error = function(e) refuse(conditionMessage(e)), warning = function(w) refuse(conditionMessage(w))
+  )
+  check_text_of(lines, file, call)
+  table
+}
+
+# The lines of a text file, or the first `n` of them, without a mark of byte order.
+read_lines <- function(file, call, n = -1L) {
+  lines <- tryCatch(
+    suppressWarnings(readLines(file, n, warn = FALSE, encoding = "UTF-8")),
     error = function(e) {
       abort_neuralee(
-        "file_format", sprintf("%s is no %s: %s.", describe(file), what, conditionMessage(e)), remedy, call = call
+        "file_format", sprintf("%s cannot be read: %s.", describe(file), conditionMessage(e)),
+        "Give the file as it was published, and one that may be read.", call = call
       )
     }
   )
+  if (length(lines)) lines[[1L]] <- sub("^\xef\xbb\xbf", "", lines[[1L]], useBytes = TRUE)
+  Encoding(lines) <- "UTF-8"
+  lines
+}
+
+check_text_of <- function(lines, file, call) {
+  wrong <- which(!validUTF8(lines))
+  if (length(wrong)) {
+    abort_neuralee(
+      "file_format", sprintf("%s: line %d is not UTF-8.", describe(file), wrong[[1L]]),
+      "Give the file as it was published, or write it anew in UTF-8.", call = call
+    )
+  }
 }
 
 # Errors of a reader as those of the function that the user called. A published file is no matter of the

@@ -17,5 +17,11 @@ dataset_file <- function(path, name, url, verbose, alone = TRUE, call = caller_e
       call = call
     )
   }
+  if (dir.exists(path)) {
+    abort_neuralee(
+      "file_format", sprintf("%s is a folder.", describe(path)), sprintf("The file %s is expected there.", name),
+      call = call
+    )
+  }
   path
 }

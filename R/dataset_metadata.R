@@ -11,6 +11,9 @@ read_metadata <- function(path, stem, url, verbose, call) {
   list(file = file, content = content)
 }
 
+# What a first column that is no name of a cell may be called.
+no_barcodes <- c("cell_type", "label", "labels", "batch", "batchpbmc4k", "cluster", "clusters")
+
 # A table whose first column has a name for each row, unless another is called `barcode`.
 read_metadata_csv <- function(file, call) {
   table <- read_small_table(
@@ -20,6 +23,12 @@ read_metadata_csv <- function(file, call) {
     refuse_metadata(file, sprintf("has %d rows and %d columns", nrow(table), ncol(table)), call)
   }
   named <- which(tolower(names(table)) %in% c("barcode", "barcodes"))
+  if (!length(named) && (is.numeric(table[[1L]]) || tolower(names(table)[[1L]]) %in% no_barcodes)) {
+    refuse_metadata(
+      file, sprintf("has no column barcode, and its first, %s, has no names of cells", describe(names(table)[[1L]])),
+      call
+    )
+  }
   named <- if (length(named)) named[[1L]] else 1L
   barcodes <- as.character(table[[named]])
   table <- table[-named]

@@ -4,6 +4,7 @@
 
 embed_matrix <- function(house, x, ..., transposed = FALSE) {
   call <- house$call
+  refuse_seurat(x, call)
   check_flag(transposed, "transposed", call = call)
   given <- list(...)
   check_dot_names(names(given) %||% rep("", length(given)), known_arguments(house), call = call)

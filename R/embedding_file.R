@@ -89,8 +89,16 @@ create_embedding_file <- function(file, identity, shape, names, block_cells, cal
 
 # Takes so much of the disk with a file of zeros, and gives it back: HDF5 itself may crash where it finds none.
 check_room <- function(file, bytes) {
+  reason <- NULL
   on.exit(unlink(file))
-  zeros <- file(file, "wb")
+  # Of what R warns of, the reason alone is wanted.
+  zeros <- withCallingHandlers(
+    tryCatch(file(file, "wb"), error = function(e) stop(if (is.null(reason)) conditionMessage(e) else reason)),
+    warning = function(w) {
+      reason <<- sub(".*: ", "", conditionMessage(w))
+      tryInvokeRestart("muffleWarning")
+    }
+  )
   tryCatch(
     for (part in rep(c(2^24, bytes %% 2^24), c(bytes %/% 2^24, 1))) suppressWarnings(writeBin(raw(part), zeros)),
     finally = close(zeros)

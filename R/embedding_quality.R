@@ -8,9 +8,9 @@
 #'   perfect, k / (N - 1) is chance.
 #' * `trustworthiness` of the `k` nearest cells in the embedding (Venna and Kaski 2001):
 #'   1 is perfect, about 0.5 is chance.
-#' * `auc_rnx`: area under R_NX(K), the preservation of K neighbours rescaled so that
-#'   chance gives 0 and 1 is perfect, over a logarithmic scale of K = 1, ..., N - 2 (Lee et
-#'   al. 2015). It weighs all sizes of neighbourhoods.
+#' * `auc_rnx`: area under R_NX(K) = ((N - 1) Q_NX(K) - K) / (N - 1 - K), the preservation of K neighbours
+#'   rescaled so that chance gives 0 and 1 is perfect, over a logarithmic scale of K = 1, ..., N - 2 (Lee et
+#'   al. 2015). It weighs all sizes of neighbourhoods; the curve itself is in `r_nx`.
 #' * `distance_correlation`: Spearman's correlation of the distances between cells in data
 #'   and embedding, which speaks of the global arrangement (as in Kobak and Berens 2019).
 #'   `NA` where all distances are equal.
@@ -44,8 +44,10 @@
 #' @param verbose Show progress?
 #' @param ... Arguments of the matrix method.
 #' @return A data frame of class `neuralee_quality` with one row and the columns `n` (number of
-#'   cells), `k`, `compared` (cells whose neighbours were compared) and the five measures
-#'   above. Bind the rows of several to compare embeddings: they print as a table.
+#'   cells), `k`, `compared` (cells whose neighbours were compared), the five measures
+#'   above, and `r_nx`, a list: its entry is the curve R_NX(K), one number for each K = 1, ..., N - 2, whose area
+#'   `auc_rnx` is. Bind the rows of several to compare embeddings: they print as a table (without the curves), and
+#'   [plot_quality()] draws them. Drop `r_nx` before you write the table as text.
 #' @section Errors:
 #' `neuralee_error_input` for `k` out of range, for different numbers or names of cells in
 #' `embedding`, `x` and `labels`, for an embedding of more columns than `x`, and for a reducedDim or column that is not there (the message lists
@@ -73,13 +75,17 @@
 #' sce <- runEE(sce, perplexity = 20, maxit = 30, verbose = FALSE)
 #' rbind(embedding_quality(sce), embedding_quality(sce, "logcounts"))
 #' @export
-embedding_quality <- function(embedding, x, ...) UseMethod("embedding_quality")
+embedding_quality <- function(embedding, x, ...) {
+  check_given("embedding")
+  UseMethod("embedding_quality")
+}
 
 #' @rdname embedding_quality
 #' @export
 embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., cells = 2000,
                                       pairs = 100000, seed = 42L, threads = NULL,
                                       verbose = FALSE) {
+  check_given()
   check_no_dots(...)
   call <- environment()
   embedding <- dense_cells(embedding, "embedding", call)
@@ -119,16 +125,15 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
       call = call
     )
   }
-  structure(
-    data.frame(
-      n = n, k = k, compared = found$compared,
-      neighborhood_preservation = found$neighborhood_preservation,
-      trustworthiness = found$trustworthiness, auc_rnx = found$auc_rnx,
-      distance_correlation = if (is.null(found$distance_correlation)) NA_real_ else found$distance_correlation,
-      label_accuracy = accuracy
-    ),
-    class = c("neuralee_quality", "data.frame")
+  quality <- data.frame(
+    n = n, k = k, compared = found$compared,
+    neighborhood_preservation = found$neighborhood_preservation,
+    trustworthiness = found$trustworthiness, auc_rnx = found$auc_rnx,
+    distance_correlation = if (is.null(found$distance_correlation)) NA_real_ else found$distance_correlation,
+    label_accuracy = accuracy
   )
+  quality$r_nx <- list(found$r_nx)
+  structure(quality, class = c("neuralee_quality", "data.frame"))
 }
 
 #' @rdname embedding_quality
@@ -220,11 +225,10 @@ quality_measures <- c(
 
 #' @export
 print.neuralee_quality <- function(x, ...) {
-  if (!all(c("n", "k", "compared", names(quality_measures)) %in% names(x))) {
-    return(NextMethod())
-  }
-  if (nrow(x) != 1L) {
-    return(NextMethod())
+  if (nrow(x) != 1L || !all(c("n", "k", "compared", names(quality_measures)) %in% names(x))) {
+    table <- structure(x, class = "data.frame")
+    print(table[setdiff(names(table), "r_nx")], ...)
+    return(invisible(x))
   }
   cat(sprintf(
     "Embedding of %s cells, k = %d%s; 1 is perfect\n", format(x$n, big.mark = ","), x$k,

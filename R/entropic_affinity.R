@@ -56,6 +56,7 @@
 #' @export
 entropic_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
                               metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
+  check_given()
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   seed <- check_seed(seed)
   x <- dense_cells(x)

@@ -19,11 +19,15 @@
 #' filter_genes(counts, c("gene5", "gene2"))
 #'
 #' sce <- SingleCellExperiment::SingleCellExperiment(
-#'   list(counts = t(counts)), rowData = S4Vectors::DataFrame(Symbol = c("CD4", "LYZ", "NKG7", "CD8A", "MS4A1", "CD3E"))
+#'   list(counts = t(counts)),
+#'   rowData = S4Vectors::DataFrame(Symbol = c("CD4", "LYZ", "NKG7", "CD8A", "MS4A1", "CD3E"))
 #' )
 #' rownames(filter_genes(sce, c("MS4A1", "CD4"), by = "Symbol"))
 #' @export
-filter_genes <- function(x, genes, ...) UseMethod("filter_genes")
+filter_genes <- function(x, genes, ...) {
+  check_given()
+  UseMethod("filter_genes")
+}
 
 #' @rdname filter_genes
 #' @export

@@ -31,10 +31,11 @@
 #' @export
 fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = NULL, perplexity = NULL,
                       assay.type = NULL, dimred = NULL) {
+  check_given()
   model <- model_of(object)
   info <- model_info(model)
   given <- list(...)
-  own <- c("x", "d", "net", "hidden", "activation", "batch_norm", "dropout", "residual", "initial_sd", "preprocess", "metric")
+  own <- c("x", "d", "net", "hidden", "activation", "batch_norm", "dropout", "residual", "initial_sd", "preprocess", "metric", "kernel")
   fixed <- intersect(names(given), own)
   if (length(fixed)) {
     abort_neuralee(
@@ -43,9 +44,6 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
   }
   known <- unique(c("data", "maxit", "lambda", "perplexity", "assay.type", "dimred", setdiff(names(formals(neuralee)), own)))
   check_dot_names(names(given) %||% rep("", length(given)), known)
-  if (missing(newdata)) {
-    abort_neuralee("input", "There are no new cells.", "Give newdata =.")
-  }
   threads <- resolve_threads(given$threads)
   prepared <- function(cells, name) {
     cells <- cells_for_model(cells, info, assay.type, dimred, name, call = call)
@@ -58,7 +56,7 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
   fit <- with_call(
     neuralee(
       inputs,
-      d = info$d, lambda = lambda %||% info$lambda, perplexity = perplexity %||% info$perplexity, maxit = maxit,
+      d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda, perplexity = perplexity %||% info$perplexity, maxit = maxit,
       net = model, ...
     ), call
   )
@@ -101,5 +99,5 @@ redescribe_model <- function(model, old, info, call = caller_env()) {
     list(names = info$names, selected = info$selected, width = info$width)
   )
   new <- model_info(model, call = call)
-  describe_model(model, steps, new[c("cells", "lambda", "perplexity", "k", "affinity")], info$source, call = call)
+  describe_model(model, steps, new[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")], info$source, call = call)
 }

@@ -30,7 +30,10 @@
 #' sce <- SingleCellExperiment::SingleCellExperiment(list(counts = t(counts)))
 #' SummarizedExperiment::assayNames(log_shift(sce))
 #' @export
-log_shift <- function(x, ...) UseMethod("log_shift")
+log_shift <- function(x, ...) {
+  check_given()
+  UseMethod("log_shift")
+}
 
 #' @rdname log_shift
 #' @export

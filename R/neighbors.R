@@ -25,6 +25,7 @@
 #' @export
 find_neighbors <- function(x, k = 90, search = c("auto", "exact", "approximate"),
                            metric = c("euclidean", "cosine"), seed = 42L, threads = NULL, verbose = FALSE) {
+  check_given()
   check_flag(verbose, "verbose")
   search <- match_choice(search, "search", c("auto", "exact", "approximate"))
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))

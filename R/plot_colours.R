@@ -15,6 +15,7 @@ number_scale <- function(colours, palette, poles, limits, quantiles, call) {
   if (!is.null(poles) && (!is.character(poles) || length(poles) != 2L || anyNA(poles))) {
     refuse_argument(poles, "poles", "two names, first that of the low end", call)
   }
+  if (!is.null(poles)) check_text(poles, "`poles`", call)
   if (!is.null(palette)) check_palette(palette, 2L, "a gradient needs 2", call)
   list(
     limits = colour_limits(numbers, limits, quantiles, !is.null(poles), call),
@@ -40,6 +41,10 @@ colour_limits <- function(numbers, limits, quantiles, diverging, call) {
   ends <- unname(stats::quantile(finite, quantiles))
   # Most cells of a rarely expressed gene are 0: both quantiles may be.
   if (ends[[1L]] == ends[[2L]]) ends <- range(finite)
+  # The extent of the scale must be a number too.
+  ends <- into_limits(ends, c(-1, 1) * .Machine$double.xmax / 4)
+  # The only number there is lies in the middle between two poles.
+  if (diverging && ends[[1L]] == ends[[2L]]) ends <- ends + c(-0.5, 0.5) * max(1, abs(ends[[1L]]))
   if (diverging && ends[[1L]] < 0 && ends[[2L]] > 0) c(-1, 1) * max(abs(ends)) else ends
 }
 

@@ -69,7 +69,9 @@
 #' @examples
 #' map <- prcomp(iris[, 1:4])$x
 #' plot_embedding(map, colour_by = iris$Species, label = TRUE)
-#' plot_embedding(map, colour_by = iris$Petal.Length, facet_by = iris$Species, colour_title = "Petal length")
+#' plot_embedding(
+#'   map, colour_by = iris$Petal.Length, facet_by = iris$Species, colour_title = "Petal length"
+#' )
 #' plot_embedding(map, colour_by = iris[, 3:4], rescale = TRUE)
 #' plot_embedding(map, colour_by = map[, 2], poles = c("low", "high"))
 #' @importFrom rlang .data
@@ -79,6 +81,7 @@ plot_embedding <- function(object, colour_by = NULL, dimred = NULL, dims = NULL,
                            palette = NULL, title = NULL, colour_title = NULL, facet_by = NULL, ncol = NULL,
                            legend = NULL, poles = NULL, limits = NULL, quantiles = NULL, rescale = FALSE,
                            order = c("value", "scattered", "given"), size = 1, seed = 42L, axes = TRUE, ...) {
+  check_given()
   american <- american_spelling(list(...), formals(plot_embedding))
   colour_by <- american$color_by %||% colour_by
   colour_title <- american$color_title %||% colour_title
@@ -125,6 +128,7 @@ check_title <- function(x, name, call = caller_env()) {
   if (!is.null(x) && !is.language(x) && !(is.character(x) && length(x) == 1L)) {
     refuse_argument(x, name, "one text, an expression or NULL", call)
   }
+  if (is.character(x)) check_text(x, sprintf("`%s`", name), call)
 }
 
 rescaled <- function(colours, limits, quantiles, call) {

@@ -31,6 +31,7 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
                                        point_size = NULL, alpha = 0.8, palette = NULL, title = NULL,
                                        colour_title = NULL, legend = TRUE, poles = NULL, limits = NULL,
                                        quantiles = NULL, hover = NULL, size = 1, seed = 42L, axes = TRUE, ...) {
+  check_given()
   american <- american_spelling(list(...), formals(plot_embedding_interactive))
   colour_by <- american$color_by %||% colour_by
   colour_title <- american$color_title %||% colour_title
@@ -41,10 +42,13 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
   alpha <- check_number(alpha, "alpha", min = 0, max = 1)
   if (!is.null(point_size)) point_size <- check_number(point_size, "point_size", above = 0)
   for (text in c("title", "colour_title")) {
-    if (!is.null(get(text))) check_string(get(text), text, "one text or NULL")
+    if (is.null(get(text))) next
+    check_string(get(text), text, "one text or NULL")
+    check_text(get(text), sprintf("`%s`", text), call)
   }
 
   cells <- cells_to_draw(object, dimred, dims, colour_by, NULL, assay.type, size, seed, call, hover)
+  check_text(cells$name, "the names of the cells", call)
   if (length(cells$colours) > 1L) {
     abort_neuralee("input", "`colour_by` has several columns.", "Give one; plot_embedding() draws several.")
   }

@@ -19,6 +19,7 @@
 #' plot_trace(fit)
 #' @export
 plot_trace <- function(object, dimred = NULL, against = c("iteration", "seconds"), log_loss = FALSE) {
+  check_given()
   against <- match_choice(against, "against", c("iteration", "seconds"))
   check_flag(log_loss, "log_loss")
   trace <- trace_of(object, dimred)

@@ -98,7 +98,7 @@ check_dims <- function(dims, d, call = caller_env()) {
   if (is.null(dims)) {
     return(seq_len(min(2L, d)))
   }
-  if (!is.numeric(dims) || !length(dims) %in% 1:2 || anyNA(dims) || any(!dims %in% seq_len(d))) {
+  if (!is.numeric(dims) || !length(dims) %in% c(1L, 2L) || anyNA(dims) || any(!dims %in% seq_len(d))) {
     abort_neuralee(
       "input", sprintf("`dims` must be one or two of the dimensions 1 to %d.", d), call = call
     )
@@ -120,26 +120,45 @@ columns_to_draw <- function(object, by, argument, n, assay.type, call) {
   if (is.character(by) && is.null(dim(by)) && length(by) != n && is_container(object)) {
     columns <- named_columns(object, unique(by), argument, n, assay.type, call)
   } else if (length(dim(by)) == 2L) {
-    by <- if (methods::is(by, "Matrix")) as.matrix(by) else by
-    columns <- as.list(as.data.frame(by, optional = TRUE, stringsAsFactors = FALSE))
+    if (methods::is(by, "Matrix")) by <- as.matrix(by)
+    # Columns of a DataFrame may be more than as.data.frame() can take.
+    if (!methods::is(by, "DataFrame")) by <- as.data.frame(by, optional = TRUE, stringsAsFactors = FALSE)
+    columns <- as.list(by)
     if (is.null(names(columns))) names(columns) <- sprintf("column %d", seq_along(columns))
   } else {
     columns <- list(by)
     names(columns) <- ""
   }
-  for (values in columns) {
-    if (!is.atomic(values) || length(values) != n) {
-      abort_neuralee(
-        "input", sprintf("`%s` has %d entries, but there are %d cells.", argument, length(values), n),
-        if (is.character(by)) "Names of columns or features work with containers of cells only." else "",
-        call = call
-      )
-    }
+  named <- is.character(by)
+  Map(function(values, name) plain_values(values, name, argument, n, named, call), columns, names(columns))
+}
+
+# A vector or factor with an entry for each cell, which can be drawn as labels or numbers.
+plain_values <- function(values, name, argument, n, named, call) {
+  if (methods::is(values, "Rle")) values <- S4Vectors::decode(values)
+  what <- if (nzchar(name)) sprintf("Column %s of `%s`", dQuote(name, FALSE), argument) else sprintf("`%s`", argument)
+  drawable <- is.numeric(values) || is.logical(values) || is.character(values) || is.factor(values) ||
+    inherits(values, c("Date", "POSIXct", "difftime"))
+  if (!drawable || inherits(values, "integer64") || (length(dim(values)) == 2L && ncol(values) != 1L)) {
+    abort_neuralee(
+      "input", sprintf("%s is %s, which is neither labels nor numbers.", what, describe(values)),
+      "Give a vector or factor with one entry per cell.", call = call
+    )
   }
-  columns
+  if (length(values) != n) {
+    abort_neuralee(
+      "input", sprintf("`%s` has %d entries, but there are %d cells.", argument, length(values), n),
+      if (named) "Names of columns or features work with containers of cells only." else "",
+      call = call
+    )
+  }
+  check_text(name, sprintf("the names of the columns of `%s`", argument), call)
+  if (is.factor(values) || is.character(values)) check_text(as.character(values), what, call)
+  values
 }
 
 named_columns <- function(object, names, argument, n, assay.type, call) {
+  check_text(names, sprintf("`%s`", argument), call)
   seurat <- inherits(object, "Seurat")
   annotations <- if (seurat) object[[]] else SummarizedExperiment::colData(object)
   columns <- colnames(annotations)

@@ -69,7 +69,7 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., threads = NULL, ve
   newdata <- in_metric(newdata, metric)
   search <- c(entropic = "entropic", gaussian = "bisection")[[params$affinity]]
   places <- classed_interrupts(rust_call(rs_ee_place(
-    data, unname(object$embedding), newdata, params$perplexity, params$k, search, "auto", params$lambda,
+    data, unname(object$embedding), newdata, params$perplexity, params$k, search, "auto", params$kernel %||% "gaussian", params$lambda,
     params$seed, threads, progress_reporter(verbose, "Placing")
   )))
   name_embedding(places, rownames(newdata))

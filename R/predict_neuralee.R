@@ -176,7 +176,7 @@ loss_of_map <- function(places, inputs, affinity, info, threads, call) {
   weights <- check_affinity(affinity, nrow(places), call = call)
   rust_call(
     rs_ee_loss_gradient(
-      inputs, unname(places), weights@p, weights@i, weights@x, info$lambda, "auto", FALSE, threads, NULL
+      inputs, unname(places), weights@p, weights@i, weights@x, info$kernel, info$lambda, FALSE, "auto", FALSE, threads, NULL
     ),
     call = call
   )$loss

@@ -59,7 +59,10 @@
 #' blocks <- principal_components(DelayedArray::DelayedArray(x), n = 2)
 #' all.equal(blocks, scores)
 #' @export
-principal_components <- function(x, n = 50, ...) UseMethod("principal_components")
+principal_components <- function(x, n = 50, ...) {
+  check_given()
+  UseMethod("principal_components")
+}
 
 #' @rdname principal_components
 #' @export

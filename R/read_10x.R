@@ -55,6 +55,7 @@
 #' cells <- read_10x(folder)
 #' SummarizedExperiment::assay(cells)
 read_10x <- function(folder, gene_names = c("symbol", "id"), assay = NULL, verbose = interactive()) {
+  check_given()
   check_string(folder, "folder", "the path of one folder or archive")
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")

@@ -64,6 +64,7 @@
 #' SummarizedExperiment::assay(cells)
 read_10x_h5 <- function(file, gene_names = c("symbol", "id"), group = NULL, assay = NULL,
                         on_disk = FALSE, verbose = interactive()) {
+  check_given()
   check_string(file, "file", "the path of one file")
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   if (!is.null(group)) {

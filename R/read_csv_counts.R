@@ -59,6 +59,7 @@
 #' cells$label
 read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRUE, row_names = TRUE,
                             labels_file = NULL, batches_file = NULL, assay = NULL, verbose = interactive()) {
+  check_given()
   check_string(file, "file", "the path of one file")
   check_flag(genes_in_rows, "genes_in_rows")
   check_separator(sep)

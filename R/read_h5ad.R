@@ -60,6 +60,7 @@
 #' table(cells$label)
 read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FALSE,
                       verbose = interactive()) {
+  check_given()
   check_string(file, "file", "the path of one file")
   check_string(layer, "layer", "\"X\", \"raw\" or the name of a layer")
   check_flag(obsm, "obsm")
@@ -152,19 +153,22 @@ as_experiment <- function(counts, assay, genes, cells, reduced = list()) {
     matrix <- counts
     dimnames(matrix) <- dimnames
   } else if (is.null(counts$dense)) {
-    matrix <- methods::new(
-      "dgCMatrix", i = counts$i, p = counts$p, x = counts$x, Dim = counts$dim,
-      Dimnames = dimnames
-    )
+    # Slot by slot: new() checks that rows ascend, which they were seen to do while they were read.
+    matrix <- methods::new("dgCMatrix")
+    matrix@i <- counts$i
+    matrix@p <- counts$p
+    matrix@x <- counts$x
+    matrix@Dim <- counts$dim
+    matrix@Dimnames <- dimnames
   } else {
     matrix <- counts$dense
     dim(matrix) <- counts$dim
     dimnames(matrix) <- dimnames
   }
-  assays <- stats::setNames(list(matrix), assay)
-  SingleCellExperiment::SingleCellExperiment(
-    assays, rowData = genes, colData = cells, reducedDims = reduced
-  )
+  # The matrix comes last, as what makes the object would have it checked eight times.
+  x <- SingleCellExperiment::SingleCellExperiment(rowData = genes, colData = cells, reducedDims = reduced)
+  SummarizedExperiment::assay(x, assay, withDimnames = FALSE) <- matrix
+  x
 }
 
 # What scater and this package call reductions, named as scanpy would, less its X_.

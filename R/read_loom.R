@@ -76,6 +76,7 @@
 #' unlink(file)
 read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellID", assay = NULL,
                       on_disk = FALSE, verbose = interactive()) {
+  check_given()
   check_string(file, "file", "the path of one file")
   if (!identical(layer, "")) {
     check_string(layer, "layer", "\"\" or the name of a layer")

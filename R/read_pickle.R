@@ -37,11 +37,13 @@
 #' file <- tempfile(fileext = ".pickle")
 #' # What Python's pickle.dumps({"cells": ["AAAC", "AAAG"], "umis": [7, None]}, protocol=0) gives.
 #' writeLines(c(
-#'   "(dp0", "Vcells", "p1", "(lp2", "VAAAC", "p3", "aVAAAG", "p4", "asVumis", "p5", "(lp6", "I7", "aNas."
+#'   "(dp0", "Vcells", "p1", "(lp2", "VAAAC", "p3", "aVAAAG", "p4", "asVumis", "p5", "(lp6",
+#'   "I7", "aNas."
 #' ), file)
 #' as.data.frame(read_pickle(file))
 #' unlink(file)
 read_pickle <- function(file, verbose = interactive()) {
+  check_given()
   check_string(file, "file", "the path of one file")
   check_flag(verbose, "verbose")
   progress <- progress_reporter(verbose, "read_pickle")

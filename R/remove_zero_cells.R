@@ -23,7 +23,10 @@
 #' sce <- SingleCellExperiment::SingleCellExperiment(list(counts = t(counts)))
 #' colnames(remove_zero_cells(sce))
 #' @export
-remove_zero_cells <- function(x, ...) UseMethod("remove_zero_cells")
+remove_zero_cells <- function(x, ...) {
+  check_given()
+  UseMethod("remove_zero_cells")
+}
 
 #' @rdname remove_zero_cells
 #' @export

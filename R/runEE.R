@@ -26,5 +26,6 @@
 #' plot_embedding(sce, colour_by = "species")
 #' @export
 runEE <- function(x, ..., altexp = NULL, name = "EE") {
+  check_given()
   run_embedding(x, name, function(x) calculateEE(x, ..., altexp = altexp), "EE")
 }

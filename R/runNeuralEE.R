@@ -26,5 +26,6 @@
 #' head(predict(model, sce[, 1:5]))
 #' @export
 runNeuralEE <- function(x, ..., altexp = NULL, name = "NeuralEE") {
+  check_given()
   run_embedding(x, name, function(x) calculateNeuralEE(x, ..., altexp = altexp), "NeuralEE")
 }

@@ -74,6 +74,7 @@ embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key,
   check_flag(verbose, "verbose", call = call)
   check_reduction_key(reduction.key, call)
   check_seurat_dots(house, list(...), call)
+  check_seurat_cells(x, call)
   if (is.null(rownames(x))) {
     abort_neuralee("input", "The cells have no names, which Seurat needs.", "Give `object` row names.", call = call)
   }
@@ -94,6 +95,18 @@ embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key,
     embeddings = embeddings, key = reduction.key, assay = assay %||% character(), global = global,
     misc = attributes[intersect(c("loss", "trace", "timing", "params", "model"), names(attributes))]
   )
+}
+
+# What the functions below would find too, but of an `x` that the user has not given.
+check_seurat_cells <- function(x, call) {
+  if (nrow(x) < 3L) {
+    abort_neuralee(
+      "input",
+      sprintf("`object` has %d cell%s; an embedding needs at least 3.", nrow(x), if (nrow(x) == 1L) "" else "s"),
+      "Give more cells.", call = call
+    )
+  }
+  if (!is_delayed(x)) check_finite(x, "object", "rows", call)
 }
 
 check_reduction_key <- function(key, call) {
@@ -152,9 +165,10 @@ embed_seurat_assay <- function(house, x, features, layer, ..., assay = NULL) {
   # Matrices of BPCells stay in files; what is embedded is read.
   if (inherits(chosen, "IterableMatrix")) chosen <- methods::as(chosen, "dgCMatrix")
   steps <- select_steps(no_steps(nrow(values), rownames(values), call), rows)
-  chosen <- as_number_matrix(chosen, "object", call)
+  chosen <- Matrix::t(as_number_matrix(chosen, "object", call))
+  check_seurat_cells(chosen, call)
   embed_seurat(
-    house, dense_cells(Matrix::t(chosen), call = call), assay, ...,
+    house, densify(chosen, "object", call = call), assay, ...,
     source = list(assay.type = layer, assay = assay), steps = steps
   )
 }

@@ -44,14 +44,18 @@
 #' dimnames(counts) <- list(paste0("gene", 1:20), paste0("cell", 1:60))
 #' object <- SeuratObject::CreateSeuratObject(methods::as(counts, "CsparseMatrix"))
 #' object <- RunEE(
-#'   object, features = rownames(object), layer = "counts", perplexity = 10, maxit = 30, verbose = FALSE
+#'   object,
+#'   features = rownames(object), layer = "counts", perplexity = 10, maxit = 30, verbose = FALSE
 #' )
 #' head(SeuratObject::Embeddings(object, "ee"))
 NULL
 
 #' @rdname seurat_RunEE
 #' @export
-RunEE <- function(object, ...) UseMethod("RunEE")
+RunEE <- function(object, ...) {
+  check_given()
+  UseMethod("RunEE")
+}
 
 #' @rdname seurat_RunEE
 #' @export

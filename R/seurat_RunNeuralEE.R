@@ -1,6 +1,9 @@
 #' @rdname seurat_RunEE
 #' @export
-RunNeuralEE <- function(object, ...) UseMethod("RunNeuralEE")
+RunNeuralEE <- function(object, ...) {
+  check_given()
+  UseMethod("RunNeuralEE")
+}
 
 #' @rdname seurat_RunEE
 #' @export

@@ -35,7 +35,10 @@
 #' new <- log_shift(matrix(rpois(30, 3), 5))
 #' standard_scale(new, like = scaled)
 #' @export
-standard_scale <- function(x, ...) UseMethod("standard_scale")
+standard_scale <- function(x, ...) {
+  check_given()
+  UseMethod("standard_scale")
+}
 
 #' @rdname standard_scale
 #' @export

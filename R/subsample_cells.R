@@ -28,7 +28,10 @@
 #' subsample_cells(counts, 0.5)
 #' rownames(subsample_cells(counts, 4, by = "random", seed = 1))
 #' @export
-subsample_cells <- function(x, size, ...) UseMethod("subsample_cells")
+subsample_cells <- function(x, size, ...) {
+  check_given()
+  UseMethod("subsample_cells")
+}
 
 #' @rdname subsample_cells
 #' @export

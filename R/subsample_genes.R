@@ -33,7 +33,10 @@
 #' x <- log_shift(matrix(rpois(60, c(1, 9)), 10, dimnames = list(NULL, paste0("gene", 1:6))))
 #' colnames(subsample_genes(x, 3))
 #' @export
-subsample_genes <- function(x, n, ...) UseMethod("subsample_genes")
+subsample_genes <- function(x, n, ...) {
+  check_given()
+  UseMethod("subsample_genes")
+}
 
 #' @rdname subsample_genes
 #' @export
@@ -59,11 +62,28 @@ subsample_genes.SummarizedExperiment <- function(x, n, ..., by = c("variance", "
 variable_genes <- function(x, n, cells, threads, call, by = "variance") {
   n <- check_count(n, "n", min = 1, call = call)
   moments <- gene_moments(x, cells, threads, call)
+  check_moments(moments, by == "trend", call)
   if (n >= length(moments$variance)) {
     return(NULL)
   }
   variance <- if (by == "trend") variance_above_trend(moments, call) else moments$variance
   rs_top_variable(variance, n)
+}
+
+# Variances are squares: where these overflow or vanish, no gene can be told from another.
+check_moments <- function(moments, by_trend, call) {
+  size <- max(abs(moments$mean))
+  overflows <- !all(is.finite(moments$variance)) || !is.finite(size) || size > 1e150
+  if (overflows || (by_trend && size > 0 && size < 1e-150)) {
+    abort_neuralee(
+      "input",
+      sprintf(
+        "Means of genes in `x` have a size of %s, whose squares have no place in a number.",
+        if (is.finite(size)) format(size, digits = 3) else "more than 1e+308"
+      ),
+      "Bring the values to a usual scale first.", call = call
+    )
+  }
 }
 
 # What the variance of each gene exceeds that of genes of the same mean by.

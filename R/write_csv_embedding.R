@@ -26,6 +26,7 @@
 #' write_csv_embedding(fit, file, labels = iris$Species)
 #' head(read.csv(file))
 write_csv_embedding <- function(x, file, dimred = "EE", labels = NULL) {
+  check_given()
   check_string(file, "file", "the path of one file")
   embedding <- embedding_to_write(x, dimred)
   in_experiment <- methods::is(x, "SingleCellExperiment")

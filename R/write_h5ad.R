@@ -45,6 +45,7 @@
 #' unlink(file)
 write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = c("gzip", "none"), overwrite = FALSE,
                        verbose = interactive()) {
+  check_given()
   call <- environment()
   refuse_seurat(x)
   if (!methods::is(x, "SummarizedExperiment")) {
@@ -116,6 +117,7 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = 
 #' SingleCellExperiment::reducedDimNames(read_h5ad(file))
 #' unlink(file)
 write_h5ad_embedding <- function(x, file, name = NULL, dimred = "EE", overwrite = FALSE) {
+  check_given()
   call <- environment()
   check_string(file, "file", "the path of one file")
   if (!is.null(name)) check_string(name, "name", "the name of an embedding, or NULL")

@@ -9,6 +9,15 @@ expect_refused <- function(expression, kind, message = NULL) {
   invisible(condition)
 }
 
+# A Seurat object; where SeuratObject is not there, what has its class.
+any_seurat <- function() {
+  if (!requireNamespace("SeuratObject", quietly = TRUE)) {
+    return(structure(list(), class = "Seurat"))
+  }
+  counts <- matrix(1:12, 3, dimnames = list(c("a", "b", "c"), sprintf("cell%d", 1:4)))
+  SeuratObject::CreateSeuratObject(sparse(counts))
+}
+
 # Outputs of NeuralEE 0.1.6. The small ones lie beside the tests; the folder named by
 # NEURALEE_GOLDEN may hold the rest.
 golden <- function(name) {

@@ -145,6 +145,12 @@ test_that("missing and unfitting files are refused with what to do", {
   refused(folder, "gene_info_pbmc.csv.*\\n.*scVI-data/raw/master/gene_info.csv")
   writeLines(c("GS", "a"), file.path(folder, "gene_info_pbmc.csv"))
   refused(folder, "no column ENSG")
+  writeLines(c("ENSG,GS", "1,a", "2,b"), file.path(folder, "gene_info_pbmc.csv"))
+  refused(folder, "has 1 for gene 1 in the column ENSG, which names no gene")
+  writeLines(c("ENSG,GS", "ENSG1,a", "NA,b"), file.path(folder, "gene_info_pbmc.csv"))
+  refused(folder, "has NA for gene 2 in the column ENSG")
+  writeLines("ENSG,GS", file.path(folder, "gene_info_pbmc.csv"))
+  refused(folder, "names no genes")
   writeLines(c("ENSG", "ENSMUSG1"), file.path(folder, "gene_info_pbmc.csv"))
   refused(folder, "None of the genes.*\\n.*ENSMUSG1.*ENSG1")
   folder <- pbmc_folder()
@@ -177,4 +183,15 @@ test_that("arguments of the wrong kind are refused", {
   refused("a", gene_names = "name")
   refused("a", verbose = NA)
   refused("a", save_path = "b")
+})
+
+test_that("a csv whose first column has no names of cells is said to lack them", {
+  folder <- pbmc_folder()
+  firsts <- list(cell_type = c("a", "b"), batch = "pbmc8k", num_umi = 1:2)
+  for (name in names(firsts)) {
+    put_csv(folder, data.frame(firsts[name], label = c("u", "v")))
+    expect_refused(pbmc(folder), "file_format", sprintf("has no column barcode, and its first, \"%s\"", name))
+  }
+  put_csv(folder, data.frame(cell = barcode(1:2), cell_type = c("u", "v")))
+  expect_identical(pbmc(folder)$Barcode, barcode(1:2))
 })

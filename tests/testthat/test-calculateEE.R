@@ -125,7 +125,7 @@ test_that("what is not there at all is said, with the function to run", {
 })
 
 test_that("containers of another kind are sent elsewhere", {
-  seurat <- structure(list(), class = "Seurat")
+  seurat <- any_seurat()
   for (refused in list(runEE, calculateEE, ee, log_shift)) {
     expect_refused(refused(seurat), "input", "as.SingleCellExperiment")
   }

@@ -79,6 +79,16 @@ test_that("arguments are scater's and neuralee()'s, and no others", {
   expect_refused(quick(sce, dimred = "UMAP"), "input", "PCA")
   expect_refused(runNeuralEE(iris_x), "input", "calculateNeuralEE\\(\\) or neuralee\\(\\)")
   expect_refused(runNeuralEE(methods::as(sce, "SummarizedExperiment")), "input", "SingleCellExperiment")
-  expect_refused(calculateNeuralEE(structure(list(), class = "Seurat")), "input", "as.SingleCellExperiment")
+  expect_refused(calculateNeuralEE(any_seurat()), "input", "as.SingleCellExperiment")
   expect_refused(runNeuralEE(sce, name = ""), "input", "name")
+})
+
+test_that("an assay of any SummarizedExperiment is taken, and cosine distances go on with the model", {
+  quick <- function(...) calculateNeuralEE(..., perplexity = 20, maxit = 4, hidden = 5, verbose = FALSE)
+  sce <- iris_sce()
+  plain <- SummarizedExperiment::SummarizedExperiment(SummarizedExperiment::assays(sce))
+  expect_equal(quick(plain), quick(sce), ignore_attr = TRUE)
+  map <- quick(t(iris_x), metric = "cosine")
+  expect_equal(predict(map, iris_x * 3, verbose = FALSE), as.matrix(map), ignore_attr = TRUE, tolerance = 1e-4)
+  expect_refused(quick(sce, preprocess = preprocessing(log = TRUE)), "input", "`preprocess` is for neuralee")
 })

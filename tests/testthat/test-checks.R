@@ -117,3 +117,22 @@ test_that("sparse matrices with damaged slots are refused before they are used",
   expect_error(ee_loss(iris_x[, 1:2], iris_x, affinity), "damaged", class = "neuralee_error_input")
   expect_identical(check_cells(methods::as(good, "RsparseMatrix")), good)
 })
+
+test_that("every function refuses a call that leaves out what it needs", {
+  namespace <- asNamespace("neuralee")
+  asked <- 0L
+  for (name in getNamespaceExports(namespace)) {
+    method <- get(name, namespace)
+    without <- Filter(function(default) identical(default, quote(expr = )), as.list(formals(method)))
+    needed <- setdiff(names(without), "...")
+    if (!length(needed)) next
+    expect_refused(method(), sprintf("`%s` is missing", needed[[1]]))
+    asked <- asked + 1L
+  }
+  expect_gt(asked, 35L)
+  expect_refused(subsample_genes(iris_x), "`n` is missing")
+  expect_refused(embedding_quality(iris_x), "`x` is missing")
+  # Also where the argument was handed on.
+  hand_on <- function(cells) ee(cells)
+  expect_refused(hand_on(), "`x` is missing")
+})

@@ -16,7 +16,8 @@ run_configure <- function(path, ...) {
   file.copy(file.path(folder, "src/rust/torch/libtorch-version"), file.path(copy, "src/rust/torch"))
   tools <- file.path(copy, "bin")
   dir.create(tools)
-  for (tool in c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm", "cp")) {
+  needed <- c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm", "cp")
+  for (tool in setdiff(needed, names(path))) {
     file.symlink(Sys.which(tool), file.path(tools, tool))
   }
   for (name in names(path)) {
@@ -30,11 +31,12 @@ run_configure <- function(path, ...) {
     ),
     intern = TRUE
   ))
-  makevars <- file.path(copy, "src", "Makevars")
+  makevars <- Sys.glob(file.path(copy, "src", c("Makevars", "Makevars.win")))
   list(
     output = paste(output, collapse = "\n"),
     status = attr(output, "status") %||% 0L,
-    makevars = if (file.exists(makevars)) paste(readLines(makevars), collapse = "\n")
+    written = basename(makevars),
+    makevars = if (length(makevars)) paste(readLines(makevars[[1]]), collapse = "\n")
   )
 }
 
@@ -115,6 +117,33 @@ test_that("the build folder and R CMD check's limit reach cargo", {
   result <- run_configure(rust, "NEURALEE_TARGET_DIR=/elsewhere _R_CHECK_PACKAGE_NAME_=neuralee")
   expect_match(result$makevars, "TARGET_DIR = /elsewhere\n")
   expect_match(result$makevars, "-j 2")
+})
+
+test_that("on Windows the library is built for Rtools' gcc, and without HDF5 unless that is asked for", {
+  here <- tempfile("target")
+  dir.create(here)
+  on.exit(unlink(here, recursive = TRUE))
+  windows <- function(libdir, ...) {
+    rustc <- sprintf(
+      "case \"$*\" in *target-libdir*windows-gnu*) echo %s ;; *) echo 'rustc 1.95.0 (abc)' ;; esac", libdir
+    )
+    run_configure(c(
+      cargo = "exit 0", rustc = rustc, uname = "echo MINGW64_NT-10.0", cygpath = "echo \"$2\"",
+      cmake = "echo 'cmake version 3.31.2'"
+    ), ...)
+  }
+  result <- windows(here)
+  expect_identical(result$written, "Makevars.win")
+  expect_match(result$makevars, "STATLIB = $(TARGET_DIR)/x86_64-pc-windows-gnu/release/libneuralee.a", fixed = TRUE)
+  expect_match(result$makevars, "--target x86_64-pc-windows-gnu")
+  expect_match(result$makevars, "-lntdll")
+  expect_false(grepl("--features", result$makevars))
+  expect_match(windows(here, "NEURALEE_HDF5=static")$makevars, "--features hdf5-static")
+  without <- windows(file.path(here, "none"))
+  expect_equal(without$status, 1L)
+  expect_match(without$output, "rustup target add x86_64-pc-windows-gnu")
+  # Elsewhere no target is named.
+  expect_match(run_configure(rust)$makevars, "STATLIB = $(TARGET_DIR)/release/libneuralee.a", fixed = TRUE)
 })
 
 test_that("the oldest Rust is the same in DESCRIPTION, Cargo.toml and the README", {

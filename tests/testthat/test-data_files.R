@@ -98,4 +98,6 @@ test_that("spots have their places, and all genes", {
   expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*has the spot \"18x6\" twice")
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("\t3", "\t-3", lines)))
   expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*holds negative values")
+  bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = lines[1]))
+  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*gene names and no spots")
 })

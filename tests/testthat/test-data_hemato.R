@@ -105,9 +105,59 @@ test_that("files that lack something are refused by name", {
   refused(3, ".*", "", "paper.txt\" names no gene")
   files <- hemato_files()
   files[[1]] <- character()
-  expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz\" has no column")
+  expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz: The file is empty")
+  files[[1]] <- hemato_files()[[1]][1:2]
+  expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz\" has 1 cells, all of the library basal_bm1")
+  files[[1]] <- hemato_files()[[1]][1]
+  expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz\" has no cells")
   expect_refused(hemato(hemato_files()[2:3]), "file_format", "There is no file .*umifm_counts.csv.gz")
   files <- hemato_files()
   files[[2]][-1] <- sub("^c", "d", files[[2]][-1])
   expect_refused(hemato(files), "file_format", "No cell is in both .*umifm.* and .*spring_and_pba")
+})
+
+test_that("text that is not UTF-8 is refused in every file", {
+  spoilt <- function(file, line, word) {
+    folder <- data_folder(hemato_files())
+    lines <- hemato_files()[[file]]
+    lines[[line]] <- sub(word, "G\xe9ne", lines[[line]], useBytes = TRUE)
+    writeLines(lines, file.path(folder, names(hemato_files())[[file]]), useBytes = TRUE)
+    expect_refused(suppressMessages(HematoDataset(folder, verbose = FALSE)), "file_format", "UTF-8")
+  }
+  spoilt(1, 1, "barcode")
+  spoilt(1, 1, "Cd19")
+  spoilt(1, 2, "c1")
+  spoilt(1, 5, "basal_bm3")
+  spoilt(2, 1, "Potential")
+  spoilt(2, 4, "c2")
+  spoilt(3, 2, "Gata1")
+})
+
+test_that("R has nothing to say beside the error of a damaged file", {
+  folder <- data_folder(hemato_files())
+  counts <- file.path(folder, "bBM.raw_umifm_counts.csv.gz")
+  silently_refused <- function(regexp) {
+    expect_no_warning(expect_refused(suppressMessages(HematoDataset(folder, verbose = FALSE)), "file_format", regexp))
+  }
+  writeBin(as.raw(c(0x1f, 0x8b, 8, 0, 1:40)), counts)
+  silently_refused("umifm_counts.csv.gz: The compressed file is damaged")
+  writeLines(c("cell_id,library_id,G", "c1,\"b,1"), counts)
+  silently_refused("umifm_counts.csv.gz")
+  for (name in names(hemato_files())) {
+    whole <- data_folder(hemato_files())
+    unlink(file.path(whole, name))
+    dir.create(file.path(whole, name))
+    folder <- whole
+    silently_refused(paste0(name, "\" is a folder"))
+  }
+  folder <- data_folder(hemato_files())
+  spring <- file.path(folder, "bBM.spring_and_pba.csv")
+  writeLines(c(hemato_files()[[2]], "c7,\"70"), spring)
+  silently_refused("spring_and_pba.csv\" is no table")
+})
+
+test_that("probabilities that are all 0 or 1 have no potential", {
+  files <- hemato_files()
+  files[[2]] <- c(files[[2]][1], "c5,50,-5,0.5,0,1,0,0,0,0,0", "c2,20,-2,0.2,1,0,0,0,0,0,0")
+  expect_refused(hemato(files), "file_format", "all values of Pr_Gr are 0 or 1")
 })

@@ -32,6 +32,7 @@ by_definition <- function(embedding, x, labels, k) {
     neighborhood_preservation = q[[k]],
     trustworthiness = 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * sum(high[intruders] - k),
     auc_rnx = sum(r / K) / sum(1 / K),
+    r_nx = list(r),
     distance_correlation = stats::cor(as.vector(stats::dist(x)), as.vector(stats::dist(embedding)), method = "spearman"),
     label_accuracy = mean(majority == labels)
   )
@@ -139,8 +140,11 @@ test_that("one prints as a report, several rows as a table", {
   expect_true(any(grepl("trustworthiness +0\\.9", shown)))
   expect_false(any(grepl("label", shown)))
   both <- rbind(one, embedding_quality(iris_x[, 3:4], iris_x))
-  expect_identical(dim(both), c(2L, 8L))
-  expect_match(capture.output(print(both))[[1]], "n +k +compared")
+  expect_identical(dim(both), c(2L, 9L))
+  expect_identical(lengths(both$r_nx), c(148L, 148L))
+  table <- capture.output(print(both))
+  expect_match(table[[1]], "n +k +compared")
+  expect_false(any(grepl("r_nx", table)))
   expect_match(capture.output(print(both["k"])), "10", all = FALSE)
 })
 

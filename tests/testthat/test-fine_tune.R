@@ -48,3 +48,10 @@ test_that("what cannot go on is refused", {
   expect_refused(tune(iris_x[1:10, ]), "perplexity")
   expect_refused(fine_tune(ee(iris_x, perplexity = 20, maxit = 2, verbose = FALSE), iris_x), "input", "no model")
 })
+
+test_that("a network of cosine distances goes on with these", {
+  fit <- train(metric = "cosine", maxit = 4)
+  more <- fine_tune(fit, iris_x, maxit = 2, verbose = FALSE)
+  expect_identical(more$params$metric, "cosine")
+  expect_equal(predict(more, iris_x * 5, verbose = FALSE), more$embedding, tolerance = 1e-4)
+})

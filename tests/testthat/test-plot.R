@@ -213,6 +213,55 @@ test_that("numbers between two poles have 0 in the middle, named ends and the fa
   expect_refused(plot_embedding(map, iris$Species, poles = c("a", "b")), "input", "`poles` is for numbers")
 })
 
+test_that("compressed columns of a container are drawn, and columns that are neither labels nor numbers are refused", {
+  sce <- iris_sce()
+  plain <- drawn(plot_embedding(sce, colour_by = "species", dimred = "PCA"))$data
+  sce$run <- S4Vectors::Rle(as.character(iris$Species))
+  sce$width <- S4Vectors::Rle(iris$Petal.Width)
+  expect_identical(drawn(plot_embedding(sce, colour_by = "run", dimred = "PCA"))$data, plain)
+  expect_identical(drawn(plot_embedding(map, colour_by = sce$run))$data[[1]]$colour, plain[[1]]$colour)
+  expect_equal(sort(plot_embedding(sce, colour_by = "width", dimred = "PCA")$data$colour), sort(iris$Petal.Width))
+  expect_length(unique(plot_embedding(sce, facet_by = "run", dimred = "PCA")$data$panel), 3L)
+  sce$genes <- S4Vectors::SimpleList(as.list(seq_len(150)))
+  sce$sets <- as.list(seq_len(150))
+  sce$table <- S4Vectors::DataFrame(a = seq_len(150))
+  sce$pairs <- map[, 1:2]
+  for (column in c("genes", "sets", "table", "pairs")) {
+    refusal <- sprintf("Column \"%s\" of `colour_by`.*neither labels nor numbers", column)
+    expect_refused(plot_embedding(sce, colour_by = column, dimred = "PCA"), "input", refusal)
+    table <- SummarizedExperiment::colData(sce)[c("width", column)]
+    expect_refused(plot_embedding(map, colour_by = table), "input", column)
+  }
+  for (bad in list(as.raw(rep(1:2, 75)), complex(150), as.list(1:150), quote(x))) {
+    expect_refused(plot_embedding(map, colour_by = bad), "input", "`colour_by` is .*neither labels nor numbers")
+    expect_refused(plot_embedding(map, facet_by = bad), "input", "`facet_by`")
+  }
+})
+
+test_that("a number that all cells share lies in the middle between two poles", {
+  for (number in c(0, 3, -2e10, 1e300)) {
+    plot <- plot_embedding(map, colour_by = rep(number, 150), poles = c("low", "high"))
+    expect_equal(mean(plot$scales$get_scales("colour")$limits), number)
+    expect_length(unique(drawn(plot)$data[[1]]$colour), 1L)
+  }
+  largest <- c(-1, 1)[rep(1:2, 75)] * .Machine$double.xmax
+  expect_length(unique(drawn(plot_embedding(map, colour_by = largest))$data[[1]]$colour), 2L)
+})
+
+test_that("text that is none is refused before it is drawn", {
+  broken <- "caf\xe9"
+  labels <- rep(c(broken, "b"), 75)
+  expect_refused(plot_embedding(map, colour_by = labels), "input", "Name 1 in `colour_by` is no valid text")
+  expect_refused(plot_embedding(map, colour_by = factor(labels)), "input", "`colour_by`")
+  expect_refused(plot_embedding(map, facet_by = labels), "input", "`facet_by`")
+  expect_refused(plot_embedding(map, colour_by = map[, 2], poles = c("a", broken)), "input", "`poles`")
+  expect_refused(plot_embedding(map, title = broken), "input", "`title`")
+  expect_refused(plot_embedding(iris_sce(), colour_by = broken, dimred = "PCA"), "input", "`colour_by`")
+  declared <- labels
+  Encoding(declared) <- "latin1"
+  expect_setequal(as.character(plot_embedding(map, colour_by = declared)$data$colour), c("caf\u00e9", "b"))
+})
+
 test_that("numbers beyond limits or quantiles get the colour of the end", {
   values <- c(1:149, 1e6)
   ends <- function(...) drawn(plot_embedding(map, values, ...))$plot$scales$get_scales("colour")$get_limits()
@@ -320,4 +369,33 @@ test_that("a trace is drawn against iterations or seconds", {
   expect_equal(drawn(plot_trace(trace, log_loss = TRUE))$data[[1]]$y, c(log10(9:1), -(1:9)))
   expect_refused(plot_trace(transform(trace, loss = "a")), "input", "trace")
   expect_refused(plot_trace(iris_sce(), dimred = "PCA"), "input", "runEE")
+})
+
+test_that("data frames and sparse matrices are drawn as matrices, and what has no place is refused", {
+  frame <- as.data.frame(map)
+  expect_identical(plot_embedding(frame)$data, plot_embedding(map)$data)
+  drawn_as <- function(colours) plot_embedding(map, colour_by = colours)$data
+  expect_identical(drawn_as(sparse(iris_x[, 3:4])), drawn_as(iris_x[, 3:4]))
+  expect_identical(levels(drawn_as(unname(iris_x[, 3:4]))$feature), c("column 1", "column 2"))
+  chosen <- plot_embedding(map, facet_by = iris$Species, size = 40)$data
+  expect_identical(nrow(chosen), 40L)
+  expect_s3_class(drawn(plot_embedding(map, colour_by = rep(c(NA, Inf), 75))), "ggplot_built")
+  expect_refused(plot_embedding(map, facet_by = iris[, 4:5]), "input", "`facet_by` names several columns")
+  expect_refused(plot_embedding(map, colour_by = iris$Species, palette = 1:3), "input", "`palette` is a vector of 3")
+})
+
+test_that("a feature that the assay has not is named", {
+  skip_if_not_installed("SeuratObject")
+  counts <- t(iris_x)
+  colnames(counts) <- sprintf("cell%d", 1:150)
+  object <- SeuratObject::CreateSeuratObject(sparse(counts))
+  object[["ee"]] <- SeuratObject::CreateDimReducObject(
+    embeddings = matrix(map[, 1:2], 150, dimnames = list(colnames(counts), c("EE_1", "EE_2"))), key = "EE_",
+    assay = "RNA"
+  )
+  object <- SeuratObject::SetAssayData(object, "scale.data", as.matrix(counts)[1:2, ])
+  expect_refused(
+    plot_embedding(object, colour_by = "Petal.Width", assay.type = "scale.data"), "input",
+    "\"scale.data\" has no row for \"Petal.Width\""
+  )
 })

@@ -54,3 +54,17 @@ test_that("what cannot be drawn is refused", {
   expect_refused(plot_embedding_interactive(map, colors_by = iris$Species), "input", "`color_by`")
   expect_refused(plot_embedding_interactive(map, label = TRUE), "input", "no argument `label`")
 })
+
+test_that("text that is none is refused", {
+  skip_if_not_installed("plotly")
+  map <- stats::prcomp(iris_x)$x
+  broken <- "caf\xe9"
+  labels <- rep(c(broken, "b"), 75)
+  expect_refused(plot_embedding_interactive(map, colour_by = labels), "input", "`colour_by`")
+  expect_refused(plot_embedding_interactive(map, hover = labels), "input", "`hover`")
+  expect_refused(plot_embedding_interactive(map, hover = data.frame(at = labels)), "input", "\"at\" of `hover`")
+  expect_refused(plot_embedding_interactive(map, title = broken), "input", "`title`")
+  expect_refused(plot_embedding_interactive(map, colour_title = broken), "input", "`colour_title`")
+  rownames(map) <- replace(sprintf("cell%d", 1:150), 7, broken)
+  expect_refused(plot_embedding_interactive(map), "input", "Name 7 in the names of the cells")
+})

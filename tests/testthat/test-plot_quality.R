@@ -29,6 +29,43 @@ test_that("a measure that no embedding has gets no panel, and different k are no
   expect_true("trustworthiness" %in% levels(plot_quality(list(a = poor, b = other))$data$measure))
 })
 
+test_that("the curves are those of the tables, over a logarithmic axis, with their areas in the legend", {
+  plot <- plot_quality(list(PCA = good, reversed = poor), view = "r_nx")
+  expect_identical(levels(plot$data$map), c("PCA", "reversed"))
+  drawn <- split(plot$data, plot$data$map)
+  # The smallest K are all there, as is the last.
+  for (one in list(list(drawn$PCA, good), list(drawn$reversed, poor))) {
+    expect_identical(one[[1]]$k[c(1:5, nrow(one[[1]]))], c(1:5, 148) + 0)
+    expect_identical(one[[1]]$r_nx, one[[2]]$r_nx[[1]][one[[1]]$k])
+  }
+  built <- ggplot2::ggplot_build(plot)
+  expect_equal(max(built$data[[2]]$x), log10(148))
+  scale <- built$plot$scales$get_scales("colour")
+  labels <- sprintf("%s (area %.3f)", c("PCA", "reversed"), c(good$auc_rnx, poor$auc_rnx))
+  expect_equal(as.vector(scale$get_labels()), labels)
+})
+
+test_that("curves of different length and of many K are drawn in at most 500 points", {
+  many <- good
+  many$r_nx <- list(seq(1, 0, length.out = 1e5))
+  drawn <- table(plot_quality(list(a = good, b = many), view = "r_nx")$data$map)
+  expect_lte(max(drawn), 500L)
+  expect_gt(drawn[["b"]], drawn[["a"]])
+})
+
+test_that("tables that were altered are refused", {
+  altered <- function(name, value) replace(good, name, list(value))
+  for (bad in list(
+    altered("k", "10"), altered("k", NA_real_), altered("k", 2.5), altered("trustworthiness", "0.9"),
+    altered("auc_rnx", 7), altered("r_nx", 0.5), altered("r_nx", I(list(c(0.1, NA)))), altered("r_nx", I(list("a"))),
+    good[setdiff(names(good), "r_nx")], good[0, ]
+  )) {
+    expect_refused(plot_quality(bad), "input", "embedding_quality")
+    expect_refused(plot_quality(bad, view = "r_nx"), "input", "embedding_quality")
+  }
+  expect_refused(plot_quality(good, view = "bars"), "input", "`view`")
+})
+
 test_that("what embedding_quality() did not return is refused", {
   for (bad in list(1, iris, list(), list(good, iris), NULL)) {
     expect_refused(plot_quality(bad), "input", "embedding_quality")

@@ -134,5 +134,5 @@ test_that("what cannot be served is refused", {
   expect_refused(components(counts_sce(), assay.type = 1, subset_row = "Actb"), "input", "Actb")
   se <- methods::as(counts_sce(), "SummarizedExperiment")
   expect_refused(components(se), "input", "SingleCellExperiment")
-  expect_refused(components(structure(list(), class = "Seurat")), "input", "as.SingleCellExperiment")
+  expect_refused(components(any_seurat()), "input", "as.SingleCellExperiment")
 })

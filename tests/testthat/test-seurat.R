@@ -125,6 +125,12 @@ test_that("a network is kept and maps new cells", {
     ignore_attr = TRUE, tolerance = 1e-5
   )
   expect_refused(predict(object[["pca"]], object), "input", "holds no model")
+  layers <- coef(reduction)$layers
+  expect_identical(names(layers), c("hidden1", "hidden2", "output"))
+  expect_identical(weights(reduction), lapply(layers, `[[`, "weight"))
+  expect_identical(dim(weights(reduction)$hidden1), c(50L, 3L))
+  expect_refused(coef(object[["pca"]]), "input", "holds no model")
+  expect_refused(weights(object[["pca"]]), "input", "holds no model")
 })
 
 test_that("Seurat's own plots take the reductions", {
@@ -186,10 +192,37 @@ test_that("bad input is refused", {
   expect_refused(run(object, features = "pl", layer = "scale.data"), "input", "empty.*ScaleData")
   expect_refused(run(object[["RNA"]], layer = "counts"), "input", "FindVariableFeatures")
   expect_refused(run(object, dims = 1:2, reduction.key = "EE"), "input", "underscore")
+  # What the cells are is said of the object, not of a matrix that the user has not seen.
+  expect_refused(run(object[, 1], dims = 1:2), "input", "`object` has 1 cell; an embedding needs at least 3")
+  expect_refused(run(object[, 1:2], features = c("pl", "sw"), layer = "counts"), "input", "`object` has 2 cells")
+  incomplete <- SeuratObject::Embeddings(object, "pca")
+  incomplete[3, 2] <- NA
+  expect_refused(run(incomplete), "not_finite", "`object` has the value NA in row 3 \\(cell \"cell3\"\\), column 2")
+  object[["holes"]] <- SeuratObject::CreateDimReducObject(embeddings = incomplete, key = "HOLES_", assay = "RNA")
+  expect_refused(run(object, dims = 1:2, reduction = "holes"), "not_finite", "`object` has the value NA in row 3")
   expect_refused(run(object, dims = 1:2, reduction.name = ""), "input", "`reduction.name`")
   expect_refused(run(object, dims = 1:2, n.components = 0), "dimension", "`n.components`")
   expect_refused(run(object, dims = 1:2, ncomponents = 3), "input", "n.components")
   expect_refused(run(object, dims = 1:2, n.neighbors = 30), "input", "n.neighbors")
   expect_refused(run(object, dims = 1:2, seed.use = -1), "input", "`seed.use`")
   expect_refused(run(counts_sce()), "input", "runEE")
+})
+
+test_that("networks are trained on matrices and assays, and neighbours of other cells are refused", {
+  skip_if_not_installed("SeuratObject")
+  object <- iris_seurat()
+  network <- function(...) RunNeuralEE(..., perplexity = 10, maxit = 3, hidden = 5, verbose = FALSE)
+  by_object <- network(object, features = c("pl", "pw"), layer = "counts")[["neuralee"]]
+  values <- t(as.matrix(SeuratObject::GetAssayData(object, "counts")[c("pl", "pw"), ]))
+  expect_identical(SeuratObject::Embeddings(network(values)), SeuratObject::Embeddings(by_object))
+  by_assay <- network(object[["RNA"]], features = c("pl", "pw"), layer = "counts")
+  expect_identical(SeuratObject::Embeddings(by_assay), SeuratObject::Embeddings(by_object))
+  cells <- colnames(object)
+  graph <- SeuratObject::as.Graph(sparse(matrix(1, 150, 150, dimnames = list(cells, rev(cells)))))
+  rownames(graph) <- sprintf("other%d", 1:150)
+  SeuratObject::DefaultAssay(graph) <- "RNA"
+  expect_refused(
+    neighbors_of_graph(graph, SeuratObject::Embeddings(object, "pca"), "RNA_nn", NULL), "input",
+    "150 cells that are embedded"
+  )
 })

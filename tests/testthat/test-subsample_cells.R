@@ -69,6 +69,11 @@ test_that("all parts of a container go with the cells", {
   expect_cells(found, found$number)
 })
 
+test_that("a container of which all cells are kept is the same", {
+  sce <- counts_sce()
+  expect_identical(subsample_cells(sce, 1), sce)
+})
+
 test_that("bad input is refused", {
   x <- golden_counts()
   for (size in list(0, -1, 1.5, 201, NA, Inf, "3", NULL, c(2, 3), TRUE, list(2))) {

@@ -80,4 +80,11 @@ test_that("bad input is refused", {
   expect_refused(subsample_genes(x[1, , drop = FALSE], 3), "input", "transposed")
   expect_refused(subsample_genes(matrix(c(1, Inf, 1, 2), 2), 1), "not_finite", "row 2 .*column 1")
   expect_refused(subsample_genes(counts_sce(), 3), "input", "\"counts\"")
+  # The variances overflow, the sum of the values does, the variances vanish.
+  x <- x + 1
+  for (by in c("variance", "trend")) {
+    expect_refused(subsample_genes(x * 1e200, 3, by = by), "input", "size of .*e\\+20[0-9], whose squares")
+    expect_refused(subsample_genes(x / max(x) * 1.7e308, 3, by = by), "input", "more than 1e\\+308")
+  }
+  expect_refused(subsample_genes(x * 1e-200, 3, by = "trend"), "input", "size of .*e-1[0-9]{2}, whose squares")
 })

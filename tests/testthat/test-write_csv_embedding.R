@@ -55,3 +55,15 @@ test_that("what cannot be written is refused and leaves what was there", {
   expect_refused(write_csv_embedding(iris_x, 1), "input", "`file`")
   expect_identical(readLines(path), "before")
 })
+
+test_that("sparse and delayed maps are written as their numbers", {
+  file <- tempfile(fileext = ".csv")
+  on.exit(unlink(file))
+  map <- matrix(c(0, 1.5, 0, -2), 2, dimnames = list(c("a", "b"), c("EE1", "EE2")))
+  write_csv_embedding(map, file)
+  expected <- readLines(file)
+  for (other in list(sparse(map), delayed(map))) {
+    write_csv_embedding(other, file)
+    expect_identical(readLines(file), expected)
+  }
+})
