@@ -27,7 +27,7 @@ test_that("long vectors are used where Rust has them, and are vectors as any oth
   copy <- x
   copy@x[[1]] <- 100
   expect_identical(x, long$written)
-  expect_identical(copy[[1, 1]], 100)
+  expect_identical(copy[1, 1], 100)
 
   file <- tempfile()
   on.exit(unlink(file))

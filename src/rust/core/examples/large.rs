@@ -1,14 +1,18 @@
 //! All stages of elastic embedding on the rows of a NumPy file, with the seconds of each:
-//! `large FILE.npy N lambda iterations threads [tol]`.
+//! `large FILE.npy N lambda iterations threads [tol]`. With `auto` for lambda the kernel is heavy-tailed and
+//! lambda found by the map, as `ee(kernel = "student")` has it.
 
 use std::time::Instant;
 
-use ndarray::{s, Array2, Axis};
+use ndarray::{s, Array2, ArrayView2, Axis};
 use ndarray_npy::read_npy;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::{search, Search};
-use neuralee_core::objective::Objective;
-use neuralee_core::optimize::{Params, Run, Start};
+use neuralee_core::objective::{Balance, Kernel, Objective};
+use neuralee_core::optimize::{
+    Params, Run, Start, DEFAULT_SHARE, ITERATIONS_PER_SHARE, UNFOLDING_SHARES,
+};
+use neuralee_core::quality::{distance_correlation, CoRanking};
 use neuralee_core::threads::with_threads;
 
 fn main() {
@@ -17,7 +21,16 @@ fn main() {
         panic!("usage: large FILE.npy N lambda iterations threads [tol]");
     };
     let number = |text: &String| text.parse::<f64>().expect("a number");
-    let (n, lambda, iterations) = (number(n) as usize, number(lambda), number(iterations));
+    let (n, heavy, iterations) = (number(n) as usize, lambda == "auto", number(iterations));
+    let weights_in_turn = if heavy {
+        UNFOLDING_SHARES
+            .into_iter()
+            .chain([1.0])
+            .map(|part| part * DEFAULT_SHARE)
+            .collect()
+    } else {
+        vec![number(lambda)]
+    };
     let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
     let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
     drop(all);
@@ -45,14 +58,19 @@ fn main() {
             }
             None => points,
         };
-        let objective = Objective::new(points.view(), weights, lambda, 2).expect("objective");
+        let (first, further) = weights_in_turn.split_first().expect("a weight");
+        let mut objective = Objective::new(points.view(), weights, *first, 2).expect("objective");
+        if heavy {
+            objective = objective.with(Kernel::Student, Balance::Share);
+        }
         let params = Params {
             maxit: iterations as u64,
             tol: tol.first().map_or(Params::default().tol, number),
             ..Params::default()
         };
-        let mut run =
-            Run::new(objective, points.view(), Start::Pca, 42, params, &()).expect("start");
+        let mut run = Run::new(objective, points.view(), Start::Pca, 42, params, &())
+            .and_then(|run| run.follow(further, heavy.then_some(ITERATIONS_PER_SHARE)))
+            .expect("start");
         stage("start");
         while run.stopped().is_none() {
             run.advance(10, &()).expect("run");
@@ -71,6 +89,15 @@ fn main() {
             "N {n} lambda {lambda}: E {:.6} after {} iterations",
             run.loss(),
             run.iteration()
+        );
+        let map = ArrayView2::from_shape((n, 2), run.embedding()).expect("a map");
+        let ranks = CoRanking::of(points.view(), map, 10, 1000, 42, &()).expect("ranks");
+        let distances = distance_correlation(points.view(), map, 100_000, 42, &());
+        println!(
+            "kept of 10 {:.3}, AUC R_NX {:.3}, distances {:.3}",
+            ranks.neighborhood_preservation(),
+            ranks.auc_rnx(),
+            distances.expect("distances").unwrap_or(f64::NAN)
         );
     })
     .expect("threads");

@@ -242,40 +242,33 @@ impl Weights {
         }
     }
 
-    /// For every row n the sums over its entries of what `edge(n, m, w_nm, sums)` adds.
-    ///
-    /// `sums`: one row of numbers per cell, which it replaces. Rows are visited by tasks of
-    /// a fixed size, their entries in order.
+    /// For every row n what `row(n, columns, weights)` makes of its entries: replaces `sums`.
     pub fn sum_rows<const S: usize>(
         &self,
         sums: &mut [[f64; S]],
-        edge: impl Fn(usize, usize, f64, &mut [f64; S]) + Sync,
-    ) {
-        match &self.entries {
-            Entries::Double { columns, values } => {
-                self.sum_entries(|at| (columns[at], values[at]), sums, edge);
-            }
-            Entries::Single(entries) => self.sum_entries(|at| unpack(entries[at]), sums, edge),
-        }
-    }
-
-    fn sum_entries<const S: usize>(
-        &self,
-        entry: impl Fn(usize) -> (u32, f64) + Sync,
-        sums: &mut [[f64; S]],
-        edge: impl Fn(usize, usize, f64, &mut [f64; S]) + Sync,
+        row: impl Fn(usize, &[u32], &[f64]) -> [f64; S] + Sync,
     ) {
         sums.par_chunks_mut(ROWS_PER_TASK)
             .enumerate()
-            .for_each(|(task, chunk)| {
-                for (i, sum) in chunk.iter_mut().enumerate() {
-                    let n = task * ROWS_PER_TASK + i;
-                    let mut row = [0.0; S];
-                    for at in self.starts[n]..self.starts[n + 1] {
-                        let (column, w) = entry(at);
-                        edge(n, column as usize, w, &mut row);
-                    }
-                    *sum = row;
+            .for_each_init(<(Vec<u32>, Vec<f64>)>::default, |scratch, (task, chunk)| {
+                for (n, sum) in (task * ROWS_PER_TASK..).zip(chunk) {
+                    let entries = self.starts[n]..self.starts[n + 1];
+                    *sum = match &self.entries {
+                        Entries::Double { columns, values } => {
+                            row(n, &columns[entries.clone()], &values[entries])
+                        }
+                        Entries::Single(packed) => {
+                            let (columns, values) = &mut *scratch;
+                            columns.clear();
+                            values.clear();
+                            for &entry in &packed[entries] {
+                                let (column, value) = unpack(entry);
+                                columns.push(column);
+                                values.push(value);
+                            }
+                            row(n, columns, values)
+                        }
+                    };
                 }
             });
     }

@@ -265,6 +265,12 @@ impl Objective {
         hash.digest()
     }
 
+    /// Whether plans are those for a map that is yet to unfold, on a coarser grid where the
+    /// kernel has a heavy tail.
+    pub fn plan_coarsely(&mut self, coarse: bool) {
+        self.pairs.plan_coarsely(coarse);
+    }
+
     /// Chooses the way to sum the repulsion at X.
     pub fn plan(&self, x: &[f64], method: Method) -> Result<Repulsion> {
         self.pairs.plan(x, method)

@@ -76,6 +76,18 @@ impl Preconditioner {
             Preconditioner::Reweighted(matrix) => matrix.solve(v),
         }
     }
+
+    /// The factor that sizes B^-1 to the curvature met along a step s, where the gradient
+    /// changed by y: s . y / y . B^-1 y.
+    fn size(&self, step: &[f64], change: &[f64], d: usize) -> f64 {
+        let met = dot(step, change);
+        if let Preconditioner::Reweighted(matrix) = self {
+            return met / matrix.inverse_curvature(change);
+        }
+        let mut solved = change.to_vec();
+        self.solve(&mut solved, d);
+        met / dot(change, &solved)
+    }
 }
 
 /// The last few steps and the changes of the gradient along them.
@@ -140,9 +152,7 @@ impl Memory {
         preconditioner.solve(&mut direction, d);
         if let Some(last) = self.pairs.last() {
             // B sized to the curvature met along the last step.
-            let mut solved = last.change.clone();
-            preconditioner.solve(&mut solved, d);
-            let size = 1.0 / (last.inverse * dot(&last.change, &solved));
+            let size = preconditioner.size(&last.step, &last.change, d);
             direction.iter_mut().for_each(|v| *v *= size);
         }
         for (pair, factor) in self.pairs.iter().zip(factors.into_iter().rev()) {

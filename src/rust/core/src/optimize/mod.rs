@@ -77,7 +77,8 @@ impl Default for Params {
 pub const DEFAULT_LAMBDA: f64 = 1.0;
 /// The values of rho that lead to that of [`Balance::Share`]: while the repulsion is weak,
 /// clusters still pass through each other and find their places.
-pub const UNFOLDING_SHARES: [f64; 3] = [0.3, 0.6, 0.8];
+/// (The last of them is the share itself, on the coarser grid that they all have.)
+pub const UNFOLDING_SHARES: [f64; 4] = [0.3, 0.6, 0.8, 1.0];
 /// Iterations at each of them.
 pub const ITERATIONS_PER_SHARE: u64 = 10;
 /// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
@@ -224,6 +225,7 @@ impl Run {
         state.ends = (1..stages)
             .map(|stage| each.map_or(maxit * stage / stages, |each| each * stage) as u64)
             .collect();
+        self.objective.plan_coarsely(stages > 1);
         Ok(self)
     }
 
@@ -250,6 +252,7 @@ impl Run {
             ));
         }
         objective.set_lambda(lambdas[state.stage])?;
+        objective.plan_coarsely(state.stage + 1 < lambdas.len());
         let preconditioner = precondition(&objective)?;
         Ok(Run {
             objective,
@@ -313,6 +316,7 @@ impl Run {
             }
         };
         state.stage += 1;
+        objective.plan_coarsely(state.stage + 1 < state.lambdas.len());
         state.stopped = None;
         state.memory = Memory::default();
         state.loss = energy.total();
@@ -451,7 +455,8 @@ impl Run {
     }
 
     /// The objective, where the run is no longer wanted.
-    pub fn into_objective(self) -> Objective {
+    pub fn into_objective(mut self) -> Objective {
+        self.objective.plan_coarsely(false);
         self.objective
     }
 

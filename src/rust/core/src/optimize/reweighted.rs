@@ -2,12 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::vector::{add_scaled, dot};
+use super::vector::dot;
 use crate::affinity::Weights;
 use crate::objective::Kernel;
 
 /// Most steps of a solve, which need not be exact: L-BFGS corrects it.
 const STEPS: usize = 25;
+
+/// The same where a number alone is wanted.
+const STEPS_OF_SIZE: usize = 8;
 
 /// Residual, relative to the right-hand side, with which a solve ends.
 const RESIDUAL: f64 = 0.01;
@@ -33,10 +36,11 @@ pub struct Reweighted {
     d: usize,
     starts: Vec<usize>,
     columns: Vec<u32>,
-    /// 4 w+, scaled.
-    weights: Vec<f64>,
+    /// 4 w+, scaled. In single precision, as the pulls: both halves of an edge are rounded
+    /// alike, so that the matrix stays symmetric, and half as much is read.
+    weights: Vec<f32>,
     /// 4 w+ a' at X.
-    pulls: Vec<f64>,
+    pulls: Vec<f32>,
     /// Of 4 L(X) + mu I.
     diagonal: Vec<f64>,
     ridge: f64,
@@ -75,7 +79,7 @@ impl Reweighted {
         let (columns, weights) = rows
             .into_iter()
             .flatten()
-            .map(|(column, w)| (column, scale * w))
+            .map(|(column, w)| (column, (scale * w) as f32))
             .unzip();
         Reweighted {
             kernel,
@@ -91,99 +95,169 @@ impl Reweighted {
 
     /// Takes the weights at X.
     pub fn at(&mut self, x: &[f64]) {
-        let d = self.d;
-        let (kernel, columns, weights) = (self.kernel, &self.columns, &self.weights);
-        let rows: Vec<Vec<f64>> = self
-            .starts
-            .par_windows(2)
-            .zip(x.par_chunks_exact(d))
-            .with_min_len(ROWS)
-            .map(|(row, here)| {
-                let entries = columns[row[0]..row[1]].iter().zip(&weights[row[0]..row[1]]);
-                let pull = |(&column, w): (&u32, &f64)| {
+        let (d, kernel) = (self.d, self.kernel);
+        self.pulls.resize(self.weights.len(), 0.0);
+        self.diagonal.resize(self.starts.len() - 1, 0.0);
+        let (columns, weights, starts) = (&self.columns, &self.weights, &self.starts);
+        let mut tasks = Vec::with_capacity(self.diagonal.len().div_ceil(ROWS));
+        let mut rest = self.pulls.as_mut_slice();
+        for (task, degrees) in self.diagonal.chunks_mut(ROWS).enumerate() {
+            let first = task * ROWS;
+            let (pulls, later) = rest.split_at_mut(starts[first + degrees.len()] - starts[first]);
+            tasks.push((first, degrees, pulls));
+            rest = later;
+        }
+        tasks.into_par_iter().for_each(|(first, degrees, pulls)| {
+            for (n, degree) in (first..).zip(degrees) {
+                let (here, row) = (&x[n * d..][..d], starts[n]..starts[n + 1]);
+                let pulls = &mut pulls[row.start - starts[first]..row.end - starts[first]];
+                *degree = 0.0;
+                for (pull, (&column, w)) in pulls
+                    .iter_mut()
+                    .zip(columns[row.clone()].iter().zip(&weights[row]))
+                {
                     let there = &x[column as usize * d..][..d];
                     let squares = here.iter().zip(there).map(|(a, b)| (a - b) * (a - b));
-                    w * kernel.pull(squares.sum())
-                };
-                entries.map(pull).collect()
-            })
-            .collect();
-        let degrees: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
-        self.ridge = RIDGE * degrees.iter().sum::<f64>() / degrees.len() as f64;
-        self.diagonal = degrees.iter().map(|degree| degree + self.ridge).collect();
-        self.pulls.clear();
-        self.pulls.extend(rows.into_iter().flatten());
+                    *pull = w * kernel.pull(squares.sum()) as f32;
+                    *degree += f64::from(*pull);
+                }
+            }
+        });
+        self.ridge = RIDGE * self.diagonal.iter().sum::<f64>() / self.diagonal.len() as f64;
+        self.diagonal
+            .iter_mut()
+            .for_each(|degree| *degree += self.ridge);
     }
 
-    /// result = (4 L(X) + mu I) v
-    fn product(&self, v: &[f64], result: &mut [f64]) {
-        match self.d {
+    /// result = (4 L(X) + mu I) v; returns v . result.
+    fn product(&self, v: &[f64], result: &mut [f64]) -> f64 {
+        let parts: Vec<f64> = match self.d {
             1 => self.product_in::<1>(v, result),
             2 => self.product_in::<2>(v, result),
             3 => self.product_in::<3>(v, result),
             d => result
-                .par_chunks_exact_mut(d)
-                .zip(self.starts.par_windows(2))
+                .par_chunks_mut(ROWS * d)
                 .enumerate()
-                .with_min_len(ROWS)
-                .for_each(|(n, (result, row))| {
-                    for (a, result) in result.iter_mut().enumerate() {
-                        *result = self.diagonal[n] * v[n * d + a];
-                        for at in row[0]..row[1] {
-                            *result -= self.pulls[at] * v[self.columns[at] as usize * d + a];
+                .map(|(task, results)| {
+                    let mut part = 0.0;
+                    for (n, result) in (task * ROWS..).zip(results.chunks_exact_mut(d)) {
+                        for (a, result) in result.iter_mut().enumerate() {
+                            *result = self.diagonal[n] * v[n * d + a];
+                            for at in self.starts[n]..self.starts[n + 1] {
+                                let there = self.columns[at] as usize * d + a;
+                                *result -= f64::from(self.pulls[at]) * v[there];
+                            }
+                            part += v[n * d + a] * *result;
                         }
                     }
-                }),
-        }
+                    part
+                })
+                .collect(),
+        };
+        parts.iter().sum()
     }
 
-    fn product_in<const D: usize>(&self, v: &[f64], result: &mut [f64]) {
+    fn product_in<const D: usize>(&self, v: &[f64], result: &mut [f64]) -> Vec<f64> {
         let (v, _) = v.as_chunks::<D>();
         let (results, _) = result.as_chunks_mut::<D>();
         results
-            .par_iter_mut()
-            .zip(self.starts.par_windows(2))
+            .par_chunks_mut(ROWS)
             .enumerate()
-            .with_min_len(ROWS)
-            .for_each(|(n, (result, row))| {
-                let mut sum = v[n].map(|v| self.diagonal[n] * v);
-                let entries = self.columns[row[0]..row[1]].iter();
-                for (&column, pull) in entries.zip(&self.pulls[row[0]..row[1]]) {
+            .map(|(task, results)| {
+                let mut part = 0.0;
+                for (n, result) in (task * ROWS..).zip(results) {
+                    let row = self.starts[n]..self.starts[n + 1];
+                    // Two sums, so that one addition need not wait for the last.
+                    let mut sums = [[0.0; D]; 2];
+                    let mut add = |sum: usize, column: u32, pull: f32| {
+                        let (there, pull) = (&v[column as usize], f64::from(pull));
+                        for a in 0..D {
+                            sums[sum][a] += pull * there[a];
+                        }
+                    };
+                    let (columns, last_column) = self.columns[row.clone()].as_chunks::<2>();
+                    let (pulls, last_pull) = self.pulls[row].as_chunks::<2>();
+                    for (columns, pulls) in columns.iter().zip(pulls) {
+                        add(0, columns[0], pulls[0]);
+                        add(1, columns[1], pulls[1]);
+                    }
+                    for (&column, &pull) in last_column.iter().zip(last_pull) {
+                        add(0, column, pull);
+                    }
                     for a in 0..D {
-                        sum[a] -= pull * v[column as usize][a];
+                        result[a] = self.diagonal[n] * v[n][a] - (sums[0][a] + sums[1][a]);
+                        part += v[n][a] * result[a];
                     }
                 }
-                *result = sum;
-            });
+                part
+            })
+            .collect()
     }
 
     /// v <- B^-1 v, roughly.
     pub fn solve(&self, v: &mut [f64]) {
-        let scaled = |r: &[f64]| -> Vec<f64> {
-            let rows = r.chunks_exact(self.d).zip(&self.diagonal);
-            rows.flat_map(|(row, b)| row.iter().map(move |r| r / b))
-                .collect()
-        };
+        self.solve_in(STEPS, v);
+    }
+
+    /// v . B^-1 v, from fewer steps: they know most of it.
+    pub fn inverse_curvature(&self, v: &[f64]) -> f64 {
+        let mut solved = v.to_vec();
+        self.solve_in(STEPS_OF_SIZE, &mut solved);
+        dot(v, &solved)
+    }
+
+    fn solve_in(&self, steps: usize, v: &mut [f64]) {
+        let d = self.d;
         let mut residual = v.to_vec();
         v.fill(0.0);
-        let mut step = scaled(&residual);
-        let mut size = dot(&residual, &step);
-        let enough = RESIDUAL * RESIDUAL * size;
+        let mut step = vec![0.0; v.len()];
         let mut image = vec![0.0; v.len()];
-        for _ in 0..STEPS {
+        let mut scaled = vec![0.0; v.len()];
+        // One pass: v += a p, r -= a B p, z = r / diag B; returns r . z.
+        let advance = |length: f64,
+                       v: &mut [f64],
+                       residual: &mut [f64],
+                       scaled: &mut [f64],
+                       step: &[f64],
+                       image: &[f64]|
+         -> f64 {
+            let parts: Vec<f64> = v
+                .par_chunks_mut(ROWS * d)
+                .zip(residual.par_chunks_mut(ROWS * d))
+                .zip(scaled.par_chunks_mut(ROWS * d))
+                .zip(step.par_chunks(ROWS * d).zip(image.par_chunks(ROWS * d)))
+                .zip(self.diagonal.par_chunks(ROWS))
+                .map(|((((v, residual), scaled), (step, image)), diagonal)| {
+                    let mut part = 0.0;
+                    for i in 0..v.len() {
+                        v[i] += length * step[i];
+                        residual[i] -= length * image[i];
+                        scaled[i] = residual[i] / diagonal[i / d];
+                        part += residual[i] * scaled[i];
+                    }
+                    part
+                })
+                .collect();
+            parts.iter().sum()
+        };
+        let mut size = advance(0.0, v, &mut residual, &mut scaled, &step, &image);
+        step.copy_from_slice(&scaled);
+        let enough = RESIDUAL * RESIDUAL * size;
+        for _ in 0..steps {
             if !(size > enough) {
                 return;
             }
-            self.product(&step, &mut image);
-            let length = size / dot(&step, &image);
-            add_scaled(v, length, &step);
-            add_scaled(&mut residual, -length, &image);
-            let next = scaled(&residual);
-            let before = std::mem::replace(&mut size, dot(&residual, &next));
+            let length = size / self.product(&step, &mut image);
+            let before = size;
+            size = advance(length, v, &mut residual, &mut scaled, &step, &image);
             let kept = size / before;
-            for (step, next) in step.iter_mut().zip(&next) {
-                *step = next + kept * *step;
-            }
+            step.par_chunks_mut(ROWS * d)
+                .zip(scaled.par_chunks(ROWS * d))
+                .for_each(|(step, scaled)| {
+                    for (step, scaled) in step.iter_mut().zip(scaled) {
+                        *step = scaled + kept * *step;
+                    }
+                });
         }
     }
 }
