@@ -17,6 +17,7 @@
 mod cells;
 mod convolve;
 mod gather;
+mod plane;
 mod potential;
 mod pyramid;
 mod spread;

@@ -29,6 +29,7 @@ use rayon::prelude::*;
 use super::super::fields::Fields;
 use super::cells::sort_by_cell;
 use super::convolve::{convolve, convolve_last};
+use super::plane::{convolve_plane, Gaussian};
 use super::spread::spread;
 use super::taps::gaussian_taps;
 use super::tiles::{Passes, TileSet, Tiling};
@@ -36,16 +37,16 @@ use super::{forces, Workspace, ORDER};
 use crate::aligned::Aligned;
 
 /// Cells along an axis of a tile.
-const SIDE: usize = 16;
+pub(super) const SIDE: usize = 16;
 
 /// Nodes that a kernel may reach from a tile without passing beyond the next.
-const REACH: usize = SIDE - ORDER + 1;
+pub(super) const REACH: usize = SIDE - ORDER + 1;
 
 /// sqrt(t) h of the narrower Gaussian of a floor. The wider one is cut at `REACH`, where
 /// exp(-t r^2) = exp(-(0.33 x 13)^2 / 2) = 1e-4.
 const NARROWEST: f64 = 0.33;
 
-/// sqrt(t) r where the sharper Gaussians of the lowest floor are cut: exp(-9.2) = 1e-4.
+/// sqrt(t) r where the others are cut: exp(-9.2) = 1e-4.
 const CUT: f64 = 3.03;
 
 /// Gaussians sharper than the nodes render well, which the lowest floor carries all the
@@ -161,16 +162,16 @@ fn parts(tiling: &Tiling, lowest: bool, top: bool, density: fn(f64) -> f64) -> V
         weight,
         taps: gaussian_taps(t.sqrt() * tiling.h, count),
     };
+    let cut = |t: f64| REACH.min((CUT / (t.sqrt() * tiling.h)).ceil() as usize) + 1;
     let mut parts = Vec::new();
     if lowest {
-        for octave in (1..=SHARPER).rev() {
-            let t = narrowest * 2f64.powi(octave);
-            let count = (CUT / (t.sqrt() * tiling.h)).ceil() as usize + 1;
-            parts.push(part(t, weight(t), count));
-        }
+        let sharper = (1..=SHARPER)
+            .rev()
+            .map(|octave| narrowest * 2f64.powi(octave));
+        parts.extend(sharper.map(|t| part(t, weight(t), cut(t))));
     }
     if !top {
-        parts.extend([narrowest, narrowest / 2.0].map(|t| part(t, weight(t), REACH + 1)));
+        parts.extend([narrowest, narrowest / 2.0].map(|t| part(t, weight(t), cut(t))));
         return parts;
     }
     let length = tiling
@@ -234,9 +235,15 @@ pub fn evaluate<const D: usize>(
         let (below, above) = buffers.fields.split_at_mut(level + 1);
         let fields = &mut below[level];
         fields.resize(floor.passes.sets[0].len() * size);
+        let sources = &buffers.sources[level];
+        let coarse = above.first().map(|fields| (&floors[level + 1], &**fields));
+        if D == 2 && floor.reaches_neighbours_only() {
+            let packed = &mut buffers.images[0];
+            floor.convolve_plane(width, sources, coarse, packed, fields, lowest);
+            continue;
+        }
         let mut accum = Accum::Replace;
         for part in &floor.parts {
-            let sources = &buffers.sources[level];
             floor.convolve(
                 part,
                 width,
@@ -248,8 +255,8 @@ pub fn evaluate<const D: usize>(
             );
             accum = Accum::Add;
         }
-        if let Some(coarse) = above.first() {
-            descend(&floors[level + 1], width, coarse, fields, lowest);
+        if let Some((above, coarse)) = coarse {
+            descend(above, width, coarse, fields, lowest);
         }
     }
     let fields_there = &buffers.fields[0];
@@ -265,6 +272,64 @@ pub fn evaluate<const D: usize>(
 }
 
 impl Floor {
+    /// Whether no kernel reaches beyond the next tile, as on all floors but the top.
+    fn reaches_neighbours_only(&self) -> bool {
+        self.parts.iter().all(|part| part.taps.len() <= REACH + 1)
+    }
+
+    /// All Gaussians applied to what the tiles of a plane hold, and the fields of the floor
+    /// above: replaces `fields`.
+    fn convolve_plane(
+        &self,
+        width: usize,
+        sources: &[f64],
+        above: Option<(&Floor, &[f64])>,
+        packed: &mut Aligned<f64>,
+        fields: &mut [f64],
+        lowest: bool,
+    ) {
+        let parts = self.parts.iter();
+        let gaussians: Vec<Gaussian> = parts
+            .map(|part| Gaussian::new(&part.taps, part.weight))
+            .collect();
+        let tiles = &self.passes.sets[0];
+        let size = self.tiling.nodes() * width;
+        let parents = above.map(|(floor, _)| floor.parents(tiles.len()));
+        let start = |slot: usize, tile: &mut [Vec<f64>; 2]| match (above, &parents) {
+            (Some((floor, fields)), Some(parents)) => {
+                let (parent, half) = parents[slot];
+                let fields = &fields[parent * size..][..size];
+                rescaled(fields, &floor.tiling, width, half, false, tile);
+            }
+            _ => {
+                tile[0].clear();
+                tile[0].resize(size, 0.0);
+            }
+        };
+        convolve_plane(
+            &self.tiling,
+            tiles,
+            sources,
+            width,
+            &gaussians,
+            start,
+            packed,
+            fields,
+            lowest,
+        );
+    }
+
+    /// For every tile of the floor below the one that holds it, and in which part.
+    fn parents(&self, below: usize) -> Vec<(usize, [usize; 3])> {
+        let mut parents = vec![(0, [0; 3]); below];
+        for (parent, children) in self.children.iter().enumerate() {
+            for &(slot, half) in children {
+                parents[slot] = (parent, half);
+            }
+        }
+        parents
+    }
+
     /// One Gaussian applied to what the tiles hold: replaces `fields` or is added to them,
     /// node by node, or on the `lowest` floor line by line as the gather reads them.
     fn convolve(
@@ -413,12 +478,7 @@ fn descend(floor: &Floor, width: usize, above: &[f64], below: &mut [f64], lowest
     let tiling = &floor.tiling;
     let size = tiling.nodes() * width;
     let length = tiling.extent[tiling.axes - 1];
-    let mut parents = vec![(0, [0; 3]); below.len() / size];
-    for (parent, children) in floor.children.iter().enumerate() {
-        for &(slot, half) in children {
-            parents[slot] = (parent, half);
-        }
-    }
+    let parents = floor.parents(below.len() / size);
     below.par_chunks_mut(size).zip(&parents).for_each_init(
         <[Vec<f64>; 2]>::default,
         |scratch, (tile, &(parent, half))| {
