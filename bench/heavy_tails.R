@@ -16,8 +16,9 @@ for (set in arguments[-(1:2)]) {
   x <- read_points(points)
   labels <- read_labels(points)
   of_set <- times[times$set == set, ]
-  cat(sprintf("\n%s, %d x %d, medians of %d seeds\n\n", set, nrow(x), ncol(x), length(unique(of_set$seed))))
-  cat("| method | s | kNN@10 | AUC R_NX | Spearman of distances | 10-NN accuracy |\n| --- | --- | --- | --- | --- | --- |\n")
+  cat(sprintf("\n%s, %d x %d, medians over the seeds %s\n\n", set, nrow(x), ncol(x), toString(unique(of_set$seed))))
+  cat("| method | s | kNN@10 | AUC R_NX | Spearman of distances | 10-NN accuracy |\n")
+  cat("| --- | --- | --- | --- | --- | --- |\n")
   for (method in names(names)) {
     runs <- of_set[of_set$method == method, ]
     quality <- vapply(runs$seed, function(seed) {
@@ -30,6 +31,8 @@ for (set in arguments[-(1:2)]) {
   }
 }
 cat(
-  "\nThe seed is given to each method. `ee()` makes use of it only in the approximate search for neighbours, beyond 20,000 cells:",
-  "below that its maps are the same. uwot and umap-learn move points in two threads at once, which no seed fixes."
-, sep = "\n")
+  "\nThe seed is given to each method. `ee()` makes use of it only in the approximate search for neighbours, beyond",
+  "20,000 cells: below that its maps are the same. uwot and umap-learn move points in two threads at once, which no",
+  "seed fixes.",
+  sep = "\n"
+)

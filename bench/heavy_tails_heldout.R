@@ -1,5 +1,5 @@
-# neuralee(kernel = "student") trained on every second cell: what its map keeps of these, what predict() keeps of the
-# others, and what ee() keeps of the same others where it may place them freely. Medians of the seeds 1 to 3, two threads.
+# neuralee(kernel = "student") trained on every second cell: what its map keeps of these, what predict() keeps of
+# the others, and what ee() keeps of the same others where it may place them freely. Medians of the seeds 1 to 3.
 #   Rscript bench/heavy_tails_heldout.R POINTS.npy          # covid.npy of heavy_tails_points.R
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
@@ -33,7 +33,8 @@ for (half in c("trained on", "held out")) {
 }
 for (name in names(kinds)) {
   runs <- lapply(1:3, function(seed) {
-    fit <- do.call(neuralee, c(list(x[old, ], kernel = "student", seed = seed, threads = 2, verbose = FALSE), kinds[[name]]))
+    settings <- c(list(kernel = "student", seed = seed, threads = 2, verbose = FALSE), kinds[[name]])
+    fit <- do.call(neuralee, c(list(x[old, ]), settings))
     mapped <- predict(fit, x[-old, ], threads = 2, verbose = FALSE)
     list(trained = quality(fit$embedding, old), mapped = quality(mapped, -old), seconds = fit$timing[["total"]])
   })
