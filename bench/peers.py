@@ -1,11 +1,24 @@
-"""openTSNE on the first n rows of a NumPy file: peers.py POINTS.npy N OUT.csv"""
+"""One method on the first n rows (or all) of a NumPy file, two threads:
+peers.py openTSNE|umap-learn POINTS.npy N|all OUT.csv SEED"""
 
 import sys
 
 import numpy
-import openTSNE
 
-points, n, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-x = numpy.load(points, mmap_mode="r")[:n].astype(float)
-embedding = openTSNE.TSNE(perplexity=30, n_jobs=2, random_state=42).fit(x)
-numpy.savetxt(out, embedding, delimiter=",", fmt="%.6g")
+
+def embed(method, x, seed):
+    if method == "openTSNE":
+        import openTSNE
+
+        return openTSNE.TSNE(perplexity=30, n_jobs=2, random_state=seed).fit(x)
+    import umap
+
+    # A random_state would put UMAP on one thread.
+    numpy.random.seed(seed)
+    return umap.UMAP(n_jobs=2).fit_transform(x)
+
+
+method, points, n, out, seed = sys.argv[1:6]
+x = numpy.load(points, mmap_mode="r")
+x = x[: len(x) if n == "all" else int(n)].astype(float)
+numpy.savetxt(out, embed(method, x, int(seed)), delimiter=",", fmt="%.6g")
