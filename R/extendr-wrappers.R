@@ -63,6 +63,8 @@ rs_embedding_quality <- function(embedding, data, k, cells, pairs, seed, threads
 
 rs_label_accuracy <- function(embedding, labels, k, threads, progress) .Call(wrap__rs_label_accuracy, embedding, labels, k, threads, progress)
 
+rs_cell_reliability <- function(embedding, data, k, references, seed, threads, progress) .Call(wrap__rs_cell_reliability, embedding, data, k, references, seed, threads, progress)
+
 rs_pca <- function(x, cells_in_rows, components, scale, seed, threads, progress) .Call(wrap__rs_pca, x, cells_in_rows, components, scale, seed, threads, progress)
 
 rs_gram_new <- function(genes) .Call(wrap__rs_gram_new, genes)

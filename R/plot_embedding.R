@@ -65,7 +65,7 @@
 #' what is no colour or size; `neuralee_error_not_finite` for coordinates that are not finite.
 #' @references Okabe and Ito (2008), "Color universal design: how to make figures and
 #'   presentations that are friendly to colorblind people".
-#' @seealso [plot_embedding_interactive()], [plot_trace()], [plot_quality()].
+#' @seealso [plot_embedding_interactive()], [cell_reliability()] for what to colour by, [plot_trace()], [plot_quality()].
 #' @examples
 #' map <- prcomp(iris[, 1:4])$x
 #' plot_embedding(map, colour_by = iris$Species, label = TRUE)
