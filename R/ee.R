@@ -167,35 +167,46 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
       progress_reporter(verbose, "Start"), state
     ))
     run <- run_session(ee_session(session), every, checkpoint, callback, verbose)
-    summary <- rust_call(rs_ee_summary(session))
-    warn_resumed(state, if (!missing(maxit)) maxit, summary$maxit, "init = a finished map goes on from it.")
-    trace <- trace_frame(rust_call(rs_ee_trace(session)))
+    warn_resumed(
+      state, if (!missing(maxit)) maxit, rust_call(rs_ee_summary(session))$maxit,
+      "init = a finished map goes on from it."
+    )
     end <- seconds_now()
-
-    structure(
-      list(
-        embedding = name_embedding(rust_call(rs_ee_embedding(session)), rownames(x)),
-        loss = summary$loss,
-        trace = trace,
-        timing = c(attraction$timing, optimize = end - after_affinity, total = end - begin),
-        params = c(
-          list(d = d), repulsion_settings(repulsion, trace),
-          attraction$params,
-          list(
-            metric = metric,
-            method = summary$method, init = start$name, size = size, maxit = as.integer(summary$maxit),
-            tol = summary$tol, seed = seed, threads = threads, device = device, n = nrow(x),
-            features = ncol(x), iterations = as.integer(summary$iteration)
-          ),
-          run[c("converged", "reason")]
-        ),
-        subset = subset,
-        data = if (keep) x,
-        state = run$state
-      ),
-      class = "ee_fit"
+    new_ee_fit(
+      session, run, repulsion, attraction$params,
+      list(metric = metric, init = start$name, size = size, seed = seed, threads = threads, device = device), x,
+      timing = c(attraction$timing, optimize = end - after_affinity, total = end - begin), subset = subset, keep = keep
     )
   })
+}
+
+# What a session has come to. `attraction` and `settings` are what the parameters tell of them; `x` are the cells.
+new_ee_fit <- function(session, run, repulsion, attraction, settings, x, timing, subset = NULL, keep = FALSE,
+                       call = caller_env()) {
+  summary <- rust_call(rs_ee_summary(session), call = call)
+  trace <- trace_frame(rust_call(rs_ee_trace(session), call = call))
+  embedding <- name_embedding(rust_call(rs_ee_embedding(session), call = call), rownames(x))
+  structure(
+    list(
+      embedding = embedding,
+      loss = summary$loss,
+      trace = trace,
+      timing = timing,
+      params = c(
+        list(d = ncol(embedding)), repulsion_settings(repulsion, trace), attraction,
+        list(
+          metric = settings$metric, method = summary$method, init = settings$init, size = settings$size,
+          maxit = as.integer(summary$maxit), tol = summary$tol, seed = settings$seed, threads = settings$threads,
+          device = settings$device, n = nrow(x), features = ncol(x), iterations = as.integer(summary$iteration)
+        ),
+        run[c("converged", "reason")]
+      ),
+      subset = subset,
+      data = if (keep) x,
+      state = run$state
+    ),
+    class = "ee_fit"
+  )
 }
 
 seconds_now <- function() proc.time()[["elapsed"]]

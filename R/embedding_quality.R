@@ -88,23 +88,10 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
   check_given()
   check_no_dots(...)
   call <- environment()
-  embedding <- dense_cells(embedding, "embedding", call)
-  x <- dense_cells(x, "x", call)
-  check_same_cells(embedding, x, call)
-  if (ncol(embedding) > ncol(x)) {
-    abort_neuralee(
-      "input",
-      sprintf("`embedding` has %d columns, more than the %d of `x`.", ncol(embedding), ncol(x)),
-      "Give the embedding first and the data second: are the arguments swapped?",
-      call = call
-    )
-  }
-  check_squares(embedding, "embedding", call)
-  check_squares(x, "x", call)
+  pair <- embedding_and_data(embedding, x, call)
+  embedding <- pair$embedding
+  x <- pair$x
   n <- nrow(x)
-  if (n < 3L) {
-    abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.", call = call)
-  }
   k <- check_count(k, "k", min = 1, max = (n - 1) %/% 2, call = call)
   cells <- check_count(cells, "cells", min = 1, call = call)
   pairs <- check_count(pairs, "pairs", min = 2, call = call)
@@ -140,14 +127,17 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
 #' @export
 embedding_quality.ee_fit <- function(embedding, x, labels = NULL, ...) {
   chosen <- embedding$subset
-  if (!is.null(chosen)) {
-    # The data may be those of all cells or those of the subset.
-    if (length(dim(x)) == 2L && nrow(x) >= max(chosen) && nrow(x) > length(chosen)) {
-      labels <- if (length(labels) == nrow(x)) labels[chosen] else labels
-      x <- x[chosen, , drop = FALSE]
-    }
-  }
+  whole <- x
+  x <- rows_of_fit(x, embedding)
+  if (!identical(dim(x), dim(whole)) && length(labels) == nrow(whole)) labels <- labels[chosen]
   embedding_quality(embedding$embedding, x, labels = labels, ...)
+}
+
+# The data may be those of all cells or those of the subset that was embedded.
+rows_of_fit <- function(x, fit) {
+  chosen <- fit$subset
+  all <- !is.null(chosen) && length(dim(x)) == 2L && nrow(x) >= max(chosen) && nrow(x) > length(chosen)
+  if (all) x[chosen, , drop = FALSE] else x
 }
 
 #' @rdname embedding_quality
@@ -157,13 +147,7 @@ embedding_quality.SingleCellExperiment <- function(embedding, x = NULL, labels =
                                                    dimred = "EE") {
   sce <- embedding
   embedding <- reduction_of(sce, dimred)
-  x <- if (is.null(x)) {
-    recorded_source(sce, dimred)
-  } else if (is.character(x) || (is.numeric(x) && is.null(dim(x)))) {
-    named_source(sce, x)
-  } else {
-    x
-  }
+  x <- data_of_map(sce, x, dimred)
   if (is.character(labels) && length(labels) == 1L) {
     columns <- names(SummarizedExperiment::colData(sce))
     if (!labels %in% columns) {
@@ -174,6 +158,17 @@ embedding_quality.SingleCellExperiment <- function(embedding, x = NULL, labels =
     labels <- SummarizedExperiment::colData(sce)[[labels]]
   }
   embedding_quality(embedding, x, labels = labels, ...)
+}
+
+# Cells in rows: `x` itself or what it names, NULL standing for what the map was computed from.
+data_of_map <- function(sce, x, dimred, call = caller_env()) {
+  if (is.null(x)) {
+    recorded_source(sce, dimred, call = call)
+  } else if (is.character(x) || (is.numeric(x) && is.null(dim(x)))) {
+    named_source(sce, x, call = call)
+  } else {
+    x
+  }
 }
 
 # Cells in rows: what runEE() recorded that the map was computed from.
@@ -240,6 +235,27 @@ print.neuralee_quality <- function(x, ...) {
     }
   }
   invisible(x)
+}
+
+# Both as dense matrices of the same cells.
+embedding_and_data <- function(embedding, x, call) {
+  embedding <- dense_cells(embedding, "embedding", call)
+  x <- dense_cells(x, "x", call)
+  check_same_cells(embedding, x, call)
+  if (ncol(embedding) > ncol(x)) {
+    abort_neuralee(
+      "input",
+      sprintf("`embedding` has %d columns, more than the %d of `x`.", ncol(embedding), ncol(x)),
+      "Give the embedding first and the data second: are the arguments swapped?",
+      call = call
+    )
+  }
+  check_squares(embedding, "embedding", call)
+  check_squares(x, "x", call)
+  if (nrow(x) < 3L) {
+    abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.", call = call)
+  }
+  list(embedding = embedding, x = x)
 }
 
 # Squared distances must neither overflow nor vanish.

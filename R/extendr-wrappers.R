@@ -63,6 +63,8 @@ rs_embedding_quality <- function(embedding, data, k, cells, pairs, seed, threads
 
 rs_label_accuracy <- function(embedding, labels, k, threads, progress) .Call(wrap__rs_label_accuracy, embedding, labels, k, threads, progress)
 
+rs_cell_reliability <- function(embedding, data, k, references, seed, threads, progress) .Call(wrap__rs_cell_reliability, embedding, data, k, references, seed, threads, progress)
+
 rs_pca <- function(x, cells_in_rows, components, scale, seed, threads, progress) .Call(wrap__rs_pca, x, cells_in_rows, components, scale, seed, threads, progress)
 
 rs_gram_new <- function(genes) .Call(wrap__rs_gram_new, genes)
@@ -91,6 +93,8 @@ rs_ee_defaults <- function() .Call(wrap__rs_ee_defaults)
 
 rs_ee_open <- function(x, attraction, kernel, lambda, share, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state) .Call(wrap__rs_ee_open, x, attraction, kernel, lambda, share, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state)
 
+rs_ee_restart <- function(session, lambda, progress) .Call(wrap__rs_ee_restart, session, lambda, progress)
+
 rs_ee_run <- function(session, iterations, progress) .Call(wrap__rs_ee_run, session, iterations, progress)
 
 rs_ee_trace <- function(session) .Call(wrap__rs_ee_trace, session)
@@ -106,6 +110,8 @@ rs_ee_check_state <- function(state) .Call(wrap__rs_ee_check_state, state)
 rs_ee_read_state <- function(path) .Call(wrap__rs_ee_read_state, path)
 
 rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)
+
+rs_turned <- function(embedding, onto) .Call(wrap__rs_turned, embedding, onto)
 
 rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress)
 

@@ -65,7 +65,8 @@
 #' what is no colour or size; `neuralee_error_not_finite` for coordinates that are not finite.
 #' @references Okabe and Ito (2008), "Color universal design: how to make figures and
 #'   presentations that are friendly to colorblind people".
-#' @seealso [plot_embedding_interactive()], [plot_trace()], [plot_quality()].
+#' @seealso [plot_embedding_interactive()], [plot.ee_path()] for several maps side by side, [cell_reliability()] for
+#'   what to colour by, [plot_trace()], [plot_quality()].
 #' @examples
 #' map <- prcomp(iris[, 1:4])$x
 #' plot_embedding(map, colour_by = iris$Species, label = TRUE)
@@ -97,7 +98,8 @@ plot_embedding <- function(object, colour_by = NULL, dimred = NULL, dims = NULL,
   check_title(colour_title, "colour_title")
   order <- match_choice(order, "order", c("value", "scattered", "given"))
 
-  cells <- cells_to_draw(object, dimred, dims, colour_by, facet_by, assay.type, size, seed, call)
+  cells_of <- if (inherits(object, "ee_path")) cells_of_path else cells_to_draw
+  cells <- cells_of(object, dimred, dims, colour_by, facet_by, assay.type, size, seed, call)
   if (rescale) cells$colours <- rescaled(cells$colours, limits, quantiles, call)
   scale <- number_scale(cells$colours, palette, poles, limits, if (!rescale) quantiles, call)
   points <- drawn_points(cells, order, if (!is.null(poles)) mean(scale$limits))
@@ -186,7 +188,7 @@ panel_layer <- function(points, ncol) {
 }
 
 point_layers <- function(points, cells, across, point_size, alpha, rasterise, call) {
-  n <- length(cells$x)
+  n <- if (cells$apart) max(table(cells$groups)) else length(cells$x)
   if (is.null(point_size)) point_size <- max(0.15, min(1.6, 90 / sqrt(n)) / sqrt(across))
   if (is.null(rasterise)) rasterise <- nrow(points) > 20000 && rlang::is_installed("ggrastr")
   check_flag(rasterise, "rasterise", call = call)
@@ -196,7 +198,7 @@ point_layers <- function(points, cells, across, point_size, alpha, rasterise, ca
     if (rasterise) ggrastr::rasterise(layer, dpi = 300) else layer
   }
   # Without the column of the panels these are drawn in each.
-  others <- if (!is.null(cells$groups)) {
+  others <- if (!is.null(cells$groups) && !cells$apart) {
     layer(data = data.frame(x = cells$x, y = cells$y), colour = "grey92")
   }
   own <- if (is.null(points$colour)) {

@@ -67,7 +67,9 @@ cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type,
   cells <- list(
     x = x, y = if (length(dims) == 2L) unname(places[, 2L]) else strip_height(x),
     name = rownames(coordinates) %||% as.character(seq_len(n)),
-    colours = colours, groups = if (length(groups)) values_to_facet(groups[[1L]], call)
+    colours = colours, groups = if (length(groups)) values_to_facet(groups[[1L]], call),
+    # Whether the other groups are left out of the panel of each.
+    apart = FALSE
   )
   labelled <- !vapply(cells$colours, is.numeric, NA)
   if (length(labelled) > 1L && any(labelled)) {

@@ -12,8 +12,8 @@ use neuralee_core::objective::{
     dense, Balance, Energy, Kernel, Landscape, Method, Objective, Repulsion,
 };
 use neuralee_core::optimize::{
-    place, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS, DEFAULT_LAMBDA, DEFAULT_SEED,
-    DEFAULT_SHARE, ITERATIONS_PER_SHARE, UNFOLDING_SHARES,
+    place, turned, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS, DEFAULT_LAMBDA,
+    DEFAULT_SEED, DEFAULT_SHARE, ITERATIONS_PER_SHARE, UNFOLDING_SHARES,
 };
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
@@ -488,6 +488,16 @@ fn rs_ee_open(
     }))
 }
 
+/// A new run at another weight of the repulsion (or of its logarithm), from the map of the session.
+#[extendr]
+fn rs_ee_restart(mut session: ExternalPtr<Session>, lambda: f64, progress: Robj) -> Outcome<bool> {
+    let Session { run, threads, .. } = &mut *session;
+    job::run(*threads, &progress, move |monitor| {
+        run.restart(lambda, monitor)
+    })?;
+    Ok(true)
+}
+
 /// Up to `iterations` more; returns what they brought. Where it is interrupted, the
 /// session keeps the iterations done until then.
 #[extendr]
@@ -532,6 +542,13 @@ fn trace_list(run: &Run, from: usize) -> List {
 #[extendr]
 fn rs_ee_embedding(session: ExternalPtr<Session>) -> Outcome<RMatrix<f64>> {
     embedding_matrix(session.run.embedding(), session.d, session.order.as_deref())
+}
+
+/// The map `embedding` in the position in which it comes closest to `onto`, both N x d.
+#[extendr]
+fn rs_turned(embedding: RMatrix<f64>, onto: RMatrix<f64>) -> Outcome<RMatrix<f64>> {
+    let turned = turned(matrix_view(&embedding)?, matrix_view(&onto)?)?;
+    Ok(to_r_matrix(turned.view()))
 }
 
 /// Places of the cells in the rows of `new` on the map `embedding` of the cells in the
@@ -626,6 +643,7 @@ extendr_module! {
     fn rs_ee_loss_gradient_dense;
     fn rs_ee_defaults;
     fn rs_ee_open;
+    fn rs_ee_restart;
     fn rs_ee_run;
     fn rs_ee_trace;
     fn rs_ee_embedding;
@@ -634,5 +652,6 @@ extendr_module! {
     fn rs_ee_check_state;
     fn rs_ee_read_state;
     fn rs_ee_summary;
+    fn rs_turned;
     fn rs_ee_place;
 }

@@ -2,7 +2,7 @@
 
 use extendr_api::prelude::*;
 use neuralee_core::preprocess::{self, Cells, Matrix, Moments, Standardization};
-use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking};
+use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking, Reliability};
 use neuralee_core::Error as CoreError;
 
 use crate::convert::{matrix_view, Outcome, SparseSlots};
@@ -172,6 +172,30 @@ fn rs_label_accuracy(
     })
 }
 
+/// What the map keeps around each cell: of its k nearest cells, and of the distances to some reference cells.
+#[extendr]
+fn rs_cell_reliability(
+    embedding: RMatrix<f64>,
+    data: RMatrix<f64>,
+    k: i32,
+    references: i32,
+    seed: f64,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<List> {
+    let (map, points) = (matrix_view(&embedding)?, matrix_view(&data)?);
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let (k, references, seed) = (count(k), count(references), seed as u64);
+    let found = job::run(threads, &progress, |monitor| {
+        Reliability::of(points, map, k, references, seed, monitor)
+    })?;
+    let distances = found.distances.into_iter().map(Rfloat::from);
+    Ok(list!(
+        neighbors = found.neighbors,
+        distances = Doubles::from_values(distances)
+    ))
+}
+
 extendr_module! {
     mod preprocess;
     fn rs_log1p;
@@ -181,4 +205,5 @@ extendr_module! {
     fn rs_standard_scale;
     fn rs_embedding_quality;
     fn rs_label_accuracy;
+    fn rs_cell_reliability;
 }

@@ -9,7 +9,7 @@ use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
 use neuralee_core::objective::{dense, Balance, Kernel, Method, Objective, Repulsion};
 use neuralee_core::optimize::direction::{Memory, Preconditioner};
-use neuralee_core::optimize::{Params, Reason, Run, Start, State};
+use neuralee_core::optimize::{turned, Params, Reason, Run, Start, State};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 use proptest::prelude::*;
@@ -437,6 +437,63 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
     assert_eq!(other_path.kind(), "input");
     let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
     assert_eq!(run.follow(&[-1.0], None).err().unwrap().kind(), "input");
+}
+
+#[test]
+fn a_restart_is_a_run_from_the_map_at_another_lambda() {
+    let y = cells(200);
+    let settings = Params {
+        tol: 1e-4,
+        ..params(Method::Auto, 60)
+    };
+    let share = |rho| objective(&y, rho, 2).with(Kernel::Student, Balance::Share);
+    let weight = |lambda| objective(&y, lambda, 2);
+    for at in [&share as &dyn Fn(f64) -> Objective, &weight] {
+        let mut run = Run::new(at(0.5), y.view(), Start::Pca, 7, settings, &()).unwrap();
+        run.advance(1000, &()).unwrap();
+        let map = ArrayView2::from_shape((200, 2), run.embedding()).unwrap();
+        let mut fresh = Run::from_embedding(at(2.0), map, settings, &()).unwrap();
+        run.restart(2.0, &()).unwrap();
+        assert_eq!((run.iteration(), run.stopped()), (0, None));
+        // A map that is given is centred once more, which may change its last digits, and each
+        // iteration magnifies the change.
+        run.advance(1, &()).unwrap();
+        fresh.advance(1, &()).unwrap();
+        let pairs = run.embedding().iter().zip(fresh.embedding());
+        let largest = pairs.fold(0.0f64, |largest, (a, b)| largest.max((a - b).abs()));
+        assert!(largest < 1e-9, "{largest}");
+        run.advance(1000, &()).unwrap();
+        fresh.advance(1000, &()).unwrap();
+        assert!(fresh.iteration() > 1);
+        assert!((run.loss() - fresh.loss()).abs() < 1e-2 * fresh.loss().abs());
+        let (before, iteration) = (run.embedding().to_vec(), run.iteration());
+        assert_eq!(run.restart(-1.0, &()).unwrap_err().kind(), "input");
+        assert_eq!((run.embedding(), run.iteration()), (&before[..], iteration));
+    }
+}
+
+#[test]
+fn a_map_that_was_turned_and_reflected_is_turned_back() {
+    let map = normal(40, 2, 3);
+    let (sin, cos) = 0.7f64.sin_cos();
+    for moved in [[[cos, -sin], [sin, cos]], [[cos, sin], [sin, -cos]]] {
+        let moved = map.dot(&ndarray::arr2(&moved)) + 5.0;
+        let back = turned(moved.view(), map.view()).unwrap();
+        // The mean stays where it was.
+        let mean = |x: &Array2<f64>| x.mean_axis(ndarray::Axis(0)).unwrap();
+        let expected = &map - &mean(&map) + &mean(&moved);
+        assert!((back - expected).iter().all(|v| v.abs() < 1e-12));
+    }
+    let other = normal(40, 2, 4);
+    let closer = turned(other.view(), map.view()).unwrap();
+    let from_map = |x: &Array2<f64>| (x - &map).mapv(|v| v * v).sum();
+    assert!(from_map(&closer) < from_map(&other));
+    let distance = |x: &Array2<f64>, i, j| (&x.row(i) - &x.row(j)).mapv(|v| v * v).sum();
+    for (i, j) in [(0, 1), (5, 30), (39, 2)] {
+        assert!((distance(&closer, i, j) - distance(&other, i, j)).abs() < 1e-12);
+    }
+    let fewer = other.slice(ndarray::s![1.., ..]);
+    assert_eq!(turned(fewer, map.view()).unwrap_err().kind(), "input");
 }
 
 #[test]

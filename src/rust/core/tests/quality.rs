@@ -1,7 +1,7 @@
 //! Measures of map quality: known values, invariances and bad input.
 
 use ndarray::{array, s, Array2, Axis};
-use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking};
+use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking, Reliability};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 
@@ -146,6 +146,128 @@ fn thread_counts_agree_bit_for_bit() {
     };
     assert_eq!(run(1), run(2));
     assert_eq!(run(1), run(4));
+}
+
+fn reliability(data: &Array2<f64>, map: &Array2<f64>, k: usize, references: usize) -> Reliability {
+    Reliability::of(data.view(), map.view(), k, references, 1, &()).unwrap()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn mean_correlation(found: &Reliability) -> f64 {
+    let known: Vec<f64> = found.distances.iter().flatten().copied().collect();
+    assert_eq!(known.len(), found.distances.len());
+    mean(&known)
+}
+
+#[test]
+fn a_map_equal_to_the_data_is_reliable_everywhere() {
+    let data = normal_points(90, 4, 11);
+    let found = reliability(&data, &data.mapv(|v| 4.0 * v), 8, 40);
+    assert!(found.neighbors.iter().all(|&r| r == 1.0));
+    let exact = |r: &Option<f64>| (r.unwrap() - 1.0).abs() < 1e-12;
+    assert!(found.distances.iter().all(exact));
+}
+
+#[test]
+fn a_map_of_chance_is_reliable_nowhere() {
+    let (data, map) = (normal_points(1500, 10, 12), normal_points(1500, 2, 13));
+    let found = reliability(&data, &map, 15, 200);
+    assert!(mean(&found.neighbors).abs() < 3e-3);
+    assert!(mean_correlation(&found).abs() < 0.03);
+}
+
+#[test]
+fn the_mean_over_cells_is_that_of_the_whole_map() {
+    let (data, map) = (normal_points(200, 6, 14), normal_points(200, 2, 15));
+    let found = reliability(&data, &map, 12, usize::MAX);
+    assert!((mean(&found.neighbors) - ranks(&data, &map, 12).r_nx(12)).abs() < 1e-12);
+}
+
+#[test]
+fn reliability_of_five_cells_by_hand() {
+    let data = array![[0.0], [1.0], [3.0], [7.0], [15.0]];
+    let map = array![[0.0], [1.0], [15.0], [7.0], [3.0]];
+    let found = reliability(&data, &map, 1, 5);
+    // As in five_cells_by_hand(), cells 1 and 2 keep their nearest; chance is 1 of 4.
+    assert_eq!(found.neighbors[..2], [1.0, 1.0]);
+    for lost in &found.neighbors[2..] {
+        assert!((lost - (0.0 - 0.25) / 0.75).abs() < 1e-15);
+    }
+    // From the first cell, data rank the others 1 2 3 4, the map 1 4 3 2: covariance 1 of 5.
+    assert!((found.distances[0].unwrap() - 0.2).abs() < 1e-15);
+}
+
+#[test]
+fn a_cell_that_was_moved_stands_out() {
+    let data = normal_points(300, 2, 16);
+    let mut map = data.clone();
+    map[(7, 0)] += 6.0;
+    let found = reliability(&data, &map, 10, 100);
+    let worst = |values: &[f64]| {
+        (0..values.len())
+            .min_by(|&a, &b| values[a].total_cmp(&values[b]))
+            .unwrap()
+    };
+    assert_eq!(worst(&found.neighbors), 7);
+    let distances: Vec<f64> = found.distances.iter().flatten().copied().collect();
+    assert_eq!(worst(&distances), 7);
+}
+
+#[test]
+fn distances_without_an_order_have_no_correlation() {
+    let data = normal_points(20, 3, 17);
+    let point = Array2::from_elem((20, 2), 1.0);
+    let found = reliability(&data, &point, 4, 10);
+    assert!(found.distances.iter().all(Option::is_none));
+    assert!(found.neighbors.iter().all(|r| r.is_finite()));
+}
+
+#[test]
+fn reference_cells_stand_for_all() {
+    let data = normal_points(800, 6, 18);
+    let map = data.slice(s![.., ..2]).to_owned();
+    let (whole, part) = (
+        reliability(&data, &map, 5, usize::MAX),
+        reliability(&data, &map, 5, 300),
+    );
+    assert_eq!(whole.neighbors, part.neighbors);
+    assert_ne!(whole.distances, part.distances);
+    assert!((mean_correlation(&whole) - mean_correlation(&part)).abs() < 0.02);
+    let other = Reliability::of(data.view(), map.view(), 5, 300, 2, &()).unwrap();
+    assert_ne!(other.distances, part.distances);
+}
+
+#[test]
+fn reliability_of_many_cells_is_searched_approximately_and_agrees_between_threads() {
+    let data = normal_points(21_000, 3, 19);
+    let run = |threads| with_threads(threads, || reliability(&data, &data, 10, 20)).unwrap();
+    let found = run(1);
+    assert!(mean(&found.neighbors) > 0.999);
+    assert_eq!(found, run(2));
+    assert_eq!(found, run(4));
+}
+
+#[test]
+fn bad_input_of_reliability_is_refused() {
+    let (data, map) = (normal_points(10, 3, 20), normal_points(10, 2, 21));
+    let of = |k, references| {
+        Reliability::of(data.view(), map.view(), k, references, 1, &())
+            .unwrap_err()
+            .to_string()
+    };
+    for k in [0, 9, 10] {
+        assert!(of(k, 10).contains("between 1 and 8"));
+    }
+    assert!(of(2, 2).contains("at least 3 reference cells"));
+    let two = data.slice(s![..2, ..]);
+    let error = Reliability::of(two, two, 1, 3, 1, &()).unwrap_err();
+    assert!(error.to_string().contains("at least 3 cells"), "{error}");
+    let fewer = map.slice(s![..9, ..]);
+    let error = Reliability::of(data.view(), fewer, 2, 5, 1, &()).unwrap_err();
+    assert_eq!(error.kind(), "input");
 }
 
 #[test]

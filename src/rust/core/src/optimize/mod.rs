@@ -8,6 +8,7 @@ mod reweighted;
 mod spectral;
 mod start;
 mod state;
+mod turn;
 mod vector;
 
 use std::time::Instant;
@@ -22,6 +23,7 @@ use crate::{Error, Result};
 pub use placement::place;
 pub use start::Start;
 pub use state::{State, TraceRow};
+pub use turn::turned;
 
 use direction::{Memory, Preconditioner};
 pub(crate) use vector::{centre, norm};
@@ -166,40 +168,7 @@ impl Run {
     ) -> Result<Self> {
         let params = params.check()?;
         let preconditioner = precondition(&objective)?;
-        let how = objective.plan(&x, params.method)?;
-        let mut gradient = vec![0.0; x.len()];
-        let started = Instant::now();
-        let energy = objective.evaluate(&x, how, &mut gradient, monitor)?;
-        let loss = energy.total();
-        if !loss.is_finite() {
-            return Err(Error::input(
-                "The loss of the starting embedding is not finite.",
-                "Scale `init` down.",
-            ));
-        }
-        let first = TraceRow {
-            iteration: 0,
-            stage: 0,
-            lambda: energy.lambda,
-            loss,
-            gradient_norm: norm(&gradient),
-            seconds: started.elapsed().as_secs_f64(),
-        };
-        let state = State {
-            params,
-            fingerprint: objective.fingerprint(),
-            lambdas: vec![objective.lambda()],
-            ends: Vec::new(),
-            stage: 0,
-            iteration: 0,
-            x,
-            gradient,
-            loss,
-            how,
-            memory: Memory::default(),
-            trace: vec![first],
-            stopped: None,
-        };
+        let state = first_state(&mut objective, params, x, monitor)?;
         Ok(Run {
             objective,
             preconditioner,
@@ -227,6 +196,26 @@ impl Run {
             .collect();
         self.objective.plan_coarsely(stages > 1);
         Ok(self)
+    }
+
+    /// Begins a new run of as many iterations at another lambda (or rho) from the map of this
+    /// one. An error leaves this one as it was.
+    pub fn restart(&mut self, lambda: f64, monitor: &dyn Monitor) -> Result<()> {
+        let Run {
+            objective, state, ..
+        } = self;
+        let before = objective.lambda();
+        objective.set_lambda(lambda)?;
+        match first_state(objective, state.params, state.x.clone(), monitor) {
+            Ok(first) => {
+                *state = first;
+                Ok(())
+            }
+            Err(error) => {
+                objective.set_lambda(before)?;
+                Err(error)
+            }
+        }
     }
 
     /// Takes up a run where `state` left it. The objective must be the one it was
@@ -464,6 +453,49 @@ impl Run {
     pub fn state(&self) -> &State {
         &self.state
     }
+}
+
+/// A run that has done no iteration yet.
+fn first_state(
+    objective: &mut Objective,
+    params: Params,
+    x: Vec<f64>,
+    monitor: &dyn Monitor,
+) -> Result<State> {
+    let how = objective.plan(&x, params.method)?;
+    let mut gradient = vec![0.0; x.len()];
+    let started = Instant::now();
+    let energy = objective.evaluate(&x, how, &mut gradient, monitor)?;
+    let loss = energy.total();
+    if !loss.is_finite() {
+        return Err(Error::input(
+            "The loss of the starting embedding is not finite.",
+            "Scale `init` down.",
+        ));
+    }
+    let first = TraceRow {
+        iteration: 0,
+        stage: 0,
+        lambda: energy.lambda,
+        loss,
+        gradient_norm: norm(&gradient),
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    Ok(State {
+        params,
+        fingerprint: objective.fingerprint(),
+        lambdas: vec![objective.lambda()],
+        ends: Vec::new(),
+        stage: 0,
+        iteration: 0,
+        x,
+        gradient,
+        loss,
+        how,
+        memory: Memory::default(),
+        trace: vec![first],
+        stopped: None,
+    })
 }
 
 fn precondition(objective: &Objective) -> Result<Preconditioner> {

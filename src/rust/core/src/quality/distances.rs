@@ -67,13 +67,13 @@ fn choose(n: usize, pairs: usize, seed: u64) -> Vec<(usize, usize)> {
         .collect()
 }
 
-fn between(points: ArrayView2<'_, f64>, a: usize, b: usize) -> f64 {
+pub(super) fn between(points: ArrayView2<'_, f64>, a: usize, b: usize) -> f64 {
     let point = |i| points.row(i).to_slice().unwrap_or_default();
     squared_distance(point(a), point(b))
 }
 
 /// Ranks, equal values sharing the mean of theirs.
-fn average_ranks(values: &[f64]) -> Vec<f64> {
+pub(super) fn average_ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0.0; values.len()];
@@ -88,7 +88,8 @@ fn average_ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+/// Pearson's correlation of ranks; `None` where those of one are all equal.
+pub(super) fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     // Ranks have the same mean whatever the ties.
     let mean = (a.len() + 1) as f64 / 2.0;
     let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);

@@ -6,10 +6,12 @@
 mod distances;
 mod labels;
 mod ranks;
+mod reliability;
 
 pub use distances::distance_correlation;
 pub use labels::label_accuracy;
 pub use ranks::CoRanking;
+pub use reliability::Reliability;
 
 use ndarray::ArrayView2;
 
