@@ -26,8 +26,8 @@
 #' @param BPPARAM A BiocParallelParam whose number of workers sets the number of threads
 #'   instead, or `NULL`.
 #' @param ... For the container methods, arguments of the matrix method; for that,
-#'   arguments of [ee()] such as `lambda`, `perplexity`, `seed` or `verbose` (not `size`:
-#'   subset the object instead).
+#'   arguments of [ee()] such as `lambda`, `perplexity`, `kernel` (`"student"` for heavy tails), `seed` or
+#'   `verbose` (not `size`: subset the object instead).
 #' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `EE1`, `EE2`,
 #'   …; its attributes `loss`, `trace`, `timing` and `params` are those of [ee()], `trace` and
 #'   `params` as objects that print in a line (`as.data.frame()` and `unclass()` show all of

@@ -11,9 +11,9 @@
 #' assay that they were computed from; from any other reduction, new cells need that reduction, projected on the same loadings.
 #'
 #' @inheritParams calculateEE
-#' @param ... For the container methods, arguments of the matrix method; for that, arguments of [neuralee()] such as `lambda`,
-#'   `hidden`, `batch_size`, `maxit` or `verbose` (not `size`: subset the object instead; not `preprocess`: take `ntop`, `subset_row` and `scale`, or
-#'   [principal_components()]).
+#' @param ... For the container methods, arguments of the matrix method; for that, arguments of [neuralee()] such as
+#'   `lambda`, `kernel` (`"student"` for heavy tails), `hidden`, `batch_size`, `maxit` or `verbose` (not `size`: subset the
+#'   object instead; not `preprocess`: take `ntop`, `subset_row` and `scale`, or [principal_components()]).
 #' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `NeuralEE1`, `NeuralEE2`, …; its attributes
 #'   `loss`, `trace`, `timing`, `params` and `model` are those of [neuralee()]. They survive subsetting. On `cbind` of two
 #'   objects they survive where they are identical; otherwise SingleCellExperiment drops them with a warning.

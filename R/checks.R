@@ -2,7 +2,7 @@
 describe <- function(x) {
   if (is.null(x)) {
     "NULL"
-  } else if (is.atomic(x) && length(x) == 1L && !is.object(x)) {
+  } else if (is.atomic(x) && length(x) == 1L && !is.object(x) && is.null(dim(x))) {
     if (is.character(x) && !is.na(x)) dQuote(x, FALSE) else format(x, digits = 15)
   } else if (is.atomic(x) && !is.object(x) && is.null(dim(x))) {
     sprintf("a vector of %d values of type %s", length(x), typeof(x))

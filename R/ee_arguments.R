@@ -38,7 +38,10 @@ check_repulsion <- function(kernel, lambda, call = caller_env()) {
     refuse_argument(lambda, "lambda", 'numbers of at least 0, "auto" or a repulsion_share()', call)
   }
   share <- inherits(lambda, "neuralee_share")
-  list(kernel = kernel, lambda = if (share) as.double(unclass(lambda)) else check_lambda(lambda, call), share = share)
+  list(
+    kernel = kernel, share = share,
+    lambda = if (share) check_share(unclass(lambda), "lambda", call) else check_lambda(lambda, call)
+  )
 }
 
 # What a fit tells of its repulsion: `lambda`, given or reached, and whatever else is not the usual.
@@ -49,6 +52,17 @@ repulsion_settings <- function(repulsion, trace) {
     kernel = repulsion$kernel, lambda = if (repulsion$share) trace$lambda[[nrow(trace)]] else last,
     share = if (repulsion$share) last, lambda_path = path
   )
+}
+
+# Shares of the repulsion; also those in an object of the class that was changed by hand.
+check_share <- function(share, name, call = caller_env()) {
+  if (!is.numeric(share) || is.object(share) || !length(share) || !is.null(dim(share))) {
+    refuse_argument(share, name, "one number above 0, or several to take in turn", call)
+  }
+  for (i in seq_along(share)) {
+    check_number(share[[i]], if (length(share) > 1L) sprintf("%s[%d]", name, i) else name, above = 0, call = call)
+  }
+  as.double(share)
 }
 
 # One weight of the repulsion, or those that a run takes in turn.

@@ -50,7 +50,7 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., threads = NULL, ve
       "Give data = with the cells that the map was made from, or fit with ee(keep = TRUE)."
     )
   }
-  params <- object$params
+  params <- check_ee_fit(object)
   kept <- identical(data, object$data)
   data <- if (kept) data else dense_cells(data, "data")
   if (nrow(data) != nrow(object$embedding) || ncol(data) != params$features) {
@@ -73,6 +73,21 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., threads = NULL, ve
     params$seed, threads, progress_reporter(verbose, "Placing")
   )))
   name_embedding(places, rownames(newdata))
+}
+
+# The settings of a fit, which is a list that may have been changed by hand.
+check_ee_fit <- function(object, call = caller_env()) {
+  params <- object$params
+  among <- function(name, choices) is.character(name) && length(name) == 1L && name %in% choices
+  map <- object$embedding
+  sound <- is.matrix(map) && is.double(map) && all(is.finite(map)) && is.list(params) &&
+    all(vapply(params[c("features", "perplexity", "k", "seed", "lambda")], is_number, NA)) && params$lambda >= 0 &&
+    among(params$kernel %||% "gaussian", c("gaussian", "student")) &&
+    among(params$affinity, c("entropic", "gaussian")) && among(params$metric, c("euclidean", "cosine"))
+  if (!sound) {
+    abort_neuralee("input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned.", call = call)
+  }
+  params
 }
 
 # One new cell is enough, also as a vector; columns are matched by name where both have names.

@@ -24,13 +24,7 @@
 #' fit$params$lambda
 #' @export
 repulsion_share <- function(share = 1) {
-  if (!is.numeric(share) || is.object(share) || !length(share) || !is.null(dim(share))) {
-    refuse_argument(share, "share", "one number above 0, or several to take in turn", environment())
-  }
-  for (i in seq_along(share)) {
-    check_number(share[[i]], if (length(share) > 1L) sprintf("share[%d]", i) else "share", above = 0)
-  }
-  structure(as.double(share), class = "neuralee_share")
+  structure(check_share(share, "share"), class = "neuralee_share")
 }
 
 #' @export

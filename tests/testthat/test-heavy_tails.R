@@ -80,6 +80,13 @@ test_that("what is no kernel, weight or share is refused", {
   refused(repulsion_share(c(1, -1)), "share\\[2\\]")
   refused(repulsion_share("1"), "share")
   refused(ee_loss(iris_x[, 1:2], iris_x, entropic_affinity(iris_x), repulsion_share(1:2)), "lambda")
+  for (changed in list(numeric(), "a", NaN, -1, list(1))) {
+    refused(ee(iris_x, lambda = structure(changed, class = "neuralee_share"), verbose = FALSE), "`lambda`")
+  }
+  refused(ee(iris_x, lambda = matrix(1), verbose = FALSE), "`lambda` is an object of class matrix")
+  for (lambda in list(1e308, repulsion_share(1e308))) {
+    refused(ee_gradient(iris_x[, 1:2], iris_x, entropic_affinity(iris_x), lambda), "gradient")
+  }
   dense <- list(w_plus = diag(150), w_minus = diag(150))
   refused(ee_loss(iris_x[, 1:2], NULL, dense, "auto"), "lambda")
   expect_output(print(repulsion_share(0.5)), "share of 0.5")

@@ -60,3 +60,17 @@ test_that("cells that do not fit the map are refused", {
   expect_refused(place(delayed(bad)), "not_finite", "newdata")
   expect_refused(calculateEE(iris_x, transposed = TRUE, keep = TRUE), "input", "keep")
 })
+
+test_that("a fit whose parts were changed by hand is refused", {
+  fit <- fit_of(keep = TRUE)
+  changes <- list(
+    list(params = 1), list(params = NULL), list(embedding = "a"), list(embedding = fit$embedding * NaN),
+    list(params = utils::modifyList(fit$params, list(kernel = "cauchy"))),
+    list(params = utils::modifyList(fit$params, list(lambda = NaN)))
+  )
+  for (change in changes) {
+    changed <- fit
+    changed[names(change)] <- change
+    expect_refused(predict(changed, iris_x[1:3, ], verbose = FALSE), "input", "`object`")
+  }
+})

@@ -260,10 +260,10 @@ fn rs_neighbors(
 }
 
 fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcome<List> {
-    if !energy.total().is_finite() {
+    if !energy.total().is_finite() || (want && gradient.iter().any(|v| !v.is_finite())) {
         return Err(CoreError::input(
-            "The loss of this embedding overflows.",
-            "Scale the embedding down.",
+            "The loss of this embedding overflows, or its gradient does.",
+            "Scale the embedding or `lambda` down.",
         )
         .into());
     }

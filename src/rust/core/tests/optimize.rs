@@ -395,6 +395,50 @@ fn shares_unfold_a_heavy_tailed_map() {
     );
 }
 
+/// With the Gaussian and a large share E has no bottom: the wider the map, the lower, until no pair repels
+/// in double precision. The run ends there with numbers.
+#[test]
+fn a_share_without_a_bottom_ends_with_numbers() {
+    let y = cells(150);
+    for d in [2, 4] {
+        let objective = objective(&y, 1e5, d).with(Kernel::Gaussian, Balance::Share);
+        let params = params(Method::Auto, 60);
+        let mut run = Run::new(objective, y.view(), Start::Pca, 7, params, &()).unwrap();
+        run.advance(60, &()).unwrap();
+        assert!(run.trace().len() > 3);
+        for row in run.trace() {
+            assert!(
+                row.loss.is_finite() && row.lambda.is_finite() && row.gradient_norm.is_finite()
+            );
+        }
+        assert!(run.embedding().iter().all(|v| v.is_finite()));
+    }
+}
+
+#[test]
+fn a_map_that_fell_into_a_point_unfolds_at_the_next_value() {
+    let y = cells(100);
+    for (kernel, balance, path) in [
+        (Kernel::Gaussian, Balance::Weight, [1e-9, 10.0]),
+        (Kernel::Student, Balance::Weight, [1e-9, 10.0]),
+        (Kernel::Student, Balance::Share, [1e-9, 1.0]),
+    ] {
+        let run = |first: f64, further: &[f64]| {
+            let objective = objective(&y, first, 2).with(kernel, balance);
+            let params = params(Method::Auto, 200);
+            let run = Run::new(objective, y.view(), Start::Pca, 7, params, &()).unwrap();
+            let mut run = run.follow(further, None).unwrap();
+            run.advance(200, &()).unwrap();
+            run
+        };
+        let (path, alone) = (run(path[0], &path[1..]), run(path[1], &[]));
+        let lambdas = path.trace().iter().zip(path.trace().iter().skip(1));
+        assert!(lambdas.into_iter().any(|(a, b)| a.stage != b.stage));
+        let above = (path.loss() - alone.loss()) / alone.loss().abs();
+        assert!(above < 0.1, "{kernel:?} {balance:?}: {above}");
+    }
+}
+
 #[test]
 fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
     let y = cells(400);

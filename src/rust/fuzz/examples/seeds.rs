@@ -162,12 +162,25 @@ fn main() {
     let sealed_files = [
         (
             "model",
+            sealed::MODEL,
             model.check().and_then(|m| m.to_bytes()).expect("bytes"),
         ),
-        ("ee_state", ee.state().to_bytes().expect("bytes")),
-        ("neuralee_state", training.state_bytes().expect("bytes")),
+        (
+            "ee_state",
+            sealed::EE_STATE,
+            ee.state().to_bytes().expect("bytes"),
+        ),
+        (
+            "neuralee_state",
+            sealed::NEURALEE_STATE,
+            training.state_bytes().expect("bytes"),
+        ),
     ];
-    for (target, bytes) in sealed_files {
+    for (target, kind, bytes) in sealed_files {
+        assert!(
+            sealed::is_current(&kind, &bytes),
+            "{target} is of another version"
+        );
         save(target, "whole", &with(&[0], &bytes));
         save(target, "content", &with(&[1], &bytes[sealed::HEADER..]));
     }

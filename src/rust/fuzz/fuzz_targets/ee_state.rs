@@ -9,7 +9,7 @@ use neuralee_fuzz::{outcome, problem, sealed};
 const WIDEST: f64 = 1e3;
 
 fuzz_target!(|data: &[u8]| {
-    let bytes = sealed::of_input(b"NEURALEE", 2, data);
+    let bytes = sealed::of_input(&sealed::EE_STATE, data);
     let Some(state) = outcome(State::from_bytes(&bytes)) else {
         return;
     };

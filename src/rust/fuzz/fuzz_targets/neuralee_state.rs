@@ -6,7 +6,7 @@ use neuralee_core::train::{Run, State};
 use neuralee_fuzz::{outcome, problem, sealed};
 
 fuzz_target!(|data: &[u8]| {
-    let bytes = sealed::of_input(b"NEURALET", 1, data);
+    let bytes = sealed::of_input(&sealed::NEURALEE_STATE, data);
     let Some(state) = outcome(State::from_bytes(&bytes)) else {
         return;
     };

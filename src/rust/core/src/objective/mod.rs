@@ -103,6 +103,11 @@ impl Energy {
     pub fn total(&self) -> f64 {
         self.attraction + self.repulsion
     }
+
+    /// Whether E and the lambda of its gradient are numbers.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.total().is_finite() && self.lambda.is_finite()
+    }
 }
 
 /// The objective of one data set.

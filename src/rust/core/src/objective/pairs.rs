@@ -38,6 +38,9 @@ const FINEST_SPACING: f64 = 1e-6;
 /// Largest grid that is planned, in bytes.
 pub(super) const GRID_BYTES: f64 = 2e9;
 
+/// Multiplications in the time that the index of one tile, with points or not, takes.
+const TILE_FLOPS: f64 = 300.0;
+
 /// Growth of the grid between two plans, beyond which a trial point is refused.
 const GROWTH: f64 = 2.0;
 
@@ -157,10 +160,11 @@ impl Pairs {
 
     fn plan_at(&self, x: &[f64], shape: &Shape, method: Method, n: usize) -> Result<Repulsion> {
         let mut h = self.spacing(shape.deviation);
-        let mut cost = self.grid_cost(x, shape, Repulsion::Grid { h }, n);
+        let most = self.most_flops(method, n);
+        let mut cost = self.grid_cost(x, shape, Repulsion::Grid { h }, n, most);
         if cost.is_none() && self.kernel.density().is_some() && h < COARSEST_SPACING {
             h = COARSEST_SPACING;
-            cost = self.grid_cost(x, shape, Repulsion::Grid { h }, n);
+            cost = self.grid_cost(x, shape, Repulsion::Grid { h }, n, most);
         }
         let grid = Repulsion::Grid { h };
         match method {
@@ -196,7 +200,7 @@ impl Pairs {
         let fresh = self.plan_at(x, &shape, method, n)?;
         let cost = |how| match how {
             Repulsion::Exact => Some(self.exact_cost(n)),
-            Repulsion::Grid { .. } => self.grid_cost(x, &shape, how, n),
+            Repulsion::Grid { .. } => self.grid_cost(x, &shape, how, n, self.most_flops(method, n)),
         };
         let accurate = match current {
             Repulsion::Exact => true,
@@ -214,8 +218,25 @@ impl Pairs {
         }
     }
 
+    /// What a grid may cost before it is out of the question.
+    fn most_flops(&self, method: Method, n: usize) -> f64 {
+        match method {
+            Method::Auto => self.exact_cost(n),
+            _ => f64::INFINITY,
+        }
+    }
+
     /// Multiplications and additions of a grid at X, where `n` cells are, `None` where it would be too large.
-    fn grid_cost(&self, x: &[f64], shape: &Shape, how: Repulsion, n: usize) -> Option<f64> {
+    /// Infinite where the index of its tiles alone would take longer than `most` of them: the grid of a few cells
+    /// far apart is then not even planned.
+    fn grid_cost(
+        &self,
+        x: &[f64],
+        shape: &Shape,
+        how: Repulsion,
+        n: usize,
+        most: f64,
+    ) -> Option<f64> {
         let Repulsion::Grid { h } = how else {
             return None;
         };
@@ -232,10 +253,16 @@ impl Pairs {
         let points = grid::point_flops(n, self.d, width);
         if let Some(density) = self.kernel.density() {
             let ground = grid::ground(shape, h)?;
+            if TILE_FLOPS * ground.tiles() as f64 > most {
+                return Some(f64::INFINITY);
+            }
             let pyramid = grid::Pyramid::over(&ground, self.occupied(&ground, x), density);
             return (pyramid.bytes(width) <= PYRAMID_BYTES).then(|| points + pyramid.flops(width));
         }
         let tiling = grid::Tiling::covering(shape, h)?;
+        if TILE_FLOPS * tiling.tiles() as f64 > most {
+            return Some(f64::INFINITY);
+        }
         let cost = |sources: grid::TileSet| {
             let passes = grid::Passes::new(&tiling, sources.clone(), sources);
             (passes.bytes(width), points + passes.flops(width))

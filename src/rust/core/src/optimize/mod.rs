@@ -206,6 +206,7 @@ impl Run {
         } = self;
         let before = objective.lambda();
         objective.set_lambda(lambda)?;
+        objective.plan_coarsely(false);
         match first_state(objective, state.params, state.x.clone(), monitor) {
             Ok(first) => {
                 *state = first;
@@ -236,7 +237,7 @@ impl Run {
             || state.params.check().is_err()
         {
             return Err(Error::input(
-                "The saved state belongs to other data, affinities, `lambda` or `d`.",
+                "The saved state belongs to other data, affinities, `kernel`, `lambda` or `d`.",
                 "Call with the same arguments as the run that wrote it.",
             ));
         }
@@ -296,14 +297,21 @@ impl Run {
         let lambda = state.lambdas[state.stage + 1];
         let before = objective.lambda();
         objective.set_lambda(lambda)?;
-        let mut gradient = vec![0.0; state.x.len()];
-        let energy = match objective.evaluate(&state.x, state.how, &mut gradient, monitor) {
-            Ok(energy) => energy,
+        // A weak repulsion may have drawn all cells into one point, which a stronger one cannot leave.
+        let x = start::reopened(&state.x);
+        let mut gradient = vec![0.0; x.len()];
+        let evaluated = objective
+            .replan(&x, state.params.method, state.how)
+            .and_then(|how| Ok((how, objective.evaluate(&x, how, &mut gradient, monitor)?)));
+        let (how, energy) = match evaluated {
+            Ok(found) => found,
             Err(error) => {
                 objective.set_lambda(before)?;
                 return Err(error);
             }
         };
+        state.x = x;
+        state.how = how;
         state.stage += 1;
         objective.plan_coarsely(state.stage + 1 < state.lambdas.len());
         state.stopped = None;
@@ -354,6 +362,10 @@ impl Run {
                 |x, gradient| match objective.evaluate(x, how, gradient, monitor) {
                     // A trial far outside the grid; a shorter step will fit.
                     Err(Error::Memory(_)) => Ok(Energy::BEYOND),
+                    // Or where no pair repels in double precision, so that the logarithm has no bottom.
+                    Ok(energy) if !(energy.is_finite() && norm(gradient).is_finite()) => {
+                        Ok(Energy::BEYOND)
+                    }
                     other => other,
                 },
                 &state.x,
@@ -467,10 +479,10 @@ fn first_state(
     let started = Instant::now();
     let energy = objective.evaluate(&x, how, &mut gradient, monitor)?;
     let loss = energy.total();
-    if !loss.is_finite() {
+    if !energy.is_finite() {
         return Err(Error::input(
             "The loss of the starting embedding is not finite.",
-            "Scale `init` down.",
+            "Scale `init` or `lambda` down.",
         ));
     }
     let first = TraceRow {

@@ -37,6 +37,10 @@ const LARGEST: f64 = 1e100;
 /// A given start whose cells all lie within this of their mean is one point.
 const SMALLEST: f64 = 1e-7;
 
+/// Largest coordinate of a map that unfolds again: E differs there from that of a point by more than
+/// rounding.
+const REOPENED: f64 = 1e-2;
+
 /// Stream of the random start; PCA uses streams of its own.
 const START_STREAM: u64 = 0x57a7;
 
@@ -92,6 +96,16 @@ fn widened(columns: Array2<f64>, d: usize, noise: Vec<f64>) -> Vec<f64> {
         }
     }
     x
+}
+
+/// The map as it is, or, where all cells lie at one point, wide enough to unfold again.
+pub fn reopened(x: &[f64]) -> Vec<f64> {
+    let largest = x.iter().fold(0.0f64, |largest, v| largest.max(v.abs()));
+    let factor = REOPENED / largest;
+    let scaled = largest < SMALLEST && factor.is_finite();
+    x.iter()
+        .map(|v| if scaled { factor * v } else { *v })
+        .collect()
 }
 
 /// A start given by the caller: checked and centred.

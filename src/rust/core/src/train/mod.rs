@@ -305,7 +305,7 @@ impl Run {
         }
         let foreign = || {
             Error::input(
-                "The saved state belongs to other data, affinities, `lambda`, `net` or batches.",
+                "The saved state belongs to other data, affinities, `kernel`, `lambda`, `net` or batches.",
                 remedy,
             )
         };

@@ -154,7 +154,7 @@ impl Tiling {
     }
 
     /// Tiles between the outermost points.
-    pub(super) fn tiles(&self) -> usize {
+    pub fn tiles(&self) -> usize {
         self.count.iter().product()
     }
 
@@ -261,15 +261,26 @@ impl TileSet {
         self.slot(tile - along * stride + there * stride)
     }
 
-    /// The tiles and their neighbours along an axis.
+    /// The tiles and their neighbours along an axis. Most of a wide map is empty, so that only the tiles of the
+    /// set are looked at.
     fn widened(&self, tiling: &Tiling, axis: usize) -> TileSet {
-        let near = |tile| (-1..=1).any(|shift| self.neighbor(tiling, tile, axis, shift).is_some());
-        TileSet::from_flags((0..tiling.tiles()).map(near).collect())
+        let stride = tiling.count[axis + 1..].iter().product::<usize>() as u32;
+        let count = tiling.count[axis] as u32;
+        let near = |&tile: &u32| {
+            let along = tile / stride % count;
+            let before = (along > 0).then(|| tile - stride);
+            let after = (along + 1 < count).then(|| tile + stride);
+            [before, Some(tile), after].into_iter().flatten()
+        };
+        let mut tiles: Vec<u32> = self.tiles.iter().flat_map(near).collect();
+        tiles.sort_unstable();
+        tiles.dedup();
+        TileSet::new(tiling, tiles)
     }
 
-    fn intersection(&self, other: &TileSet) -> TileSet {
-        let both = |tile| self.slot(tile).is_some() && other.slot(tile).is_some();
-        TileSet::from_flags((0..self.slots.len()).map(both).collect())
+    fn intersection(&self, tiling: &Tiling, other: &TileSet) -> TileSet {
+        let both = |&tile: &u32| other.slot(tile as usize).is_some();
+        TileSet::new(tiling, self.tiles.iter().copied().filter(both).collect())
     }
 }
 
@@ -295,7 +306,7 @@ impl Passes {
         let mut sets = vec![sources];
         for (axis, wanted) in wanted.iter().enumerate() {
             reached = reached.widened(tiling, axis);
-            sets.push(reached.intersection(wanted));
+            sets.push(reached.intersection(tiling, wanted));
         }
         Passes {
             tiling: *tiling,
