@@ -63,7 +63,7 @@
 #' @param tol The run has converged when ten iterations lower E by less than this fraction, one
 #'   moves the embedding by less than this fraction of its norm, or the gradient's norm times that of
 #'   the embedding is below this fraction of E. With `"auto"` or a share it is compared with these themselves, not with a fraction
-#'   of E. `NULL` is 1e-5, or 5e-3 with `"auto"` or a share.
+#'   of E. `NULL` is 1e-5, or 3e-3 with `"auto"` or a share.
 #' @param every Report, call `callback` and write `checkpoint` each time this many
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
 #' @param seed A whole number, 0 or more, for the random start, the subset and the approximate
@@ -135,7 +135,7 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
   repulsion <- check_repulsion(kernel, lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   maxit <- check_count(maxit, "maxit", min = 1)
-  tol <- check_number(tol %||% if (repulsion$share) 5e-3 else 1e-5, "tol", min = 0)
+  tol <- check_number(tol %||% if (repulsion$share) 3e-3 else 1e-5, "tol", min = 0)
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
