@@ -125,6 +125,7 @@ pub fn check_network(bytes: u64, limit: Option<u64>) -> Result<()> {
 
 /// A vector of zeros, in large pages where the system has them for who asks: each page is then
 /// had once for 512 small ones, and asking the system is most of what filling new memory takes.
+#[cfg(feature = "hdf5")]
 pub(crate) fn zeroed<T: Copy + Default>(n: usize) -> Vec<T> {
     let zeros = vec![T::default(); n];
     #[cfg(target_os = "linux")]
