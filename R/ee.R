@@ -135,7 +135,7 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
   repulsion <- check_repulsion(kernel, lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   maxit <- check_count(maxit, "maxit", min = 1)
-  tol <- check_number(tol %||% if (repulsion$share) 3e-3 else 1e-5, "tol", min = 0)
+  tol <- check_tolerance(tol, repulsion)
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))

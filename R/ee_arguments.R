@@ -54,6 +54,11 @@ repulsion_settings <- function(repulsion, trace) {
   )
 }
 
+# When a run has converged: without a number, what suits the repulsion.
+check_tolerance <- function(tol, repulsion, call = caller_env()) {
+  check_number(tol %||% rs_ee_defaults()[[if (repulsion$share) "share_tol" else "tol"]], "tol", min = 0, call = call)
+}
+
 # Shares of the repulsion; also those in an object of the class that was changed by hand.
 check_share <- function(share, name, call = caller_env()) {
   if (!is.numeric(share) || is.object(share) || !length(share) || !is.null(dim(share))) {

@@ -57,7 +57,7 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), ke
   repulsion <- check_path(kernel, lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   maxit <- check_count(maxit, "maxit", min = 1)
-  tol <- check_number(tol %||% if (repulsion$share) 3e-3 else 1e-5, "tol", min = 0)
+  tol <- check_tolerance(tol, repulsion)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
   check_grid_dimension(method, d, environment())

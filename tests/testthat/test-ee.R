@@ -10,11 +10,13 @@ core_of <- function(fit) {
 test_that("defaults are those of the core", {
   defaults <- rs_ee_defaults()
   arguments <- formals(ee)
-  for (name in setdiff(names(defaults), c("lambda", "share", "tol"))) {
+  for (name in setdiff(names(defaults), c("lambda", "share", "share_tol", "tol"))) {
     expect_equal(eval(arguments[[name]]), defaults[[name]], info = name)
   }
   fit <- ee(iris_x, perplexity = 20, maxit = 5, verbose = FALSE)
   expect_equal(fit$params[c("lambda", "tol")], defaults[c("lambda", "tol")])
+  by_share <- ee(iris_x, lambda = "auto", perplexity = 20, maxit = 5, verbose = FALSE)
+  expect_equal(unname(by_share$params[c("share", "tol")]), unname(defaults[c("share", "share_tol")]))
 })
 
 test_that("a fit is what the help says", {

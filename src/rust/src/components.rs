@@ -4,13 +4,9 @@ use extendr_api::prelude::*;
 use neuralee_core::preprocess::{self, GramAccumulator, Loadings};
 use neuralee_core::Error as CoreError;
 
-use crate::convert::{to_r_matrix, Outcome};
+use crate::convert::{count, to_r_matrix, Outcome};
 use crate::job;
 use crate::preprocess::{cells, Held};
-
-fn count(value: i32) -> usize {
-    usize::try_from(value).unwrap_or(0)
-}
 
 /// The first `components` principal components of the cells of `x`.
 #[extendr]

@@ -14,6 +14,11 @@ pub struct Failure {
     column: Option<usize>,
 }
 
+/// A number that R gives as a count; what is negative counts nothing, and is refused as such.
+pub(crate) fn count(value: i32) -> usize {
+    usize::try_from(value).unwrap_or(0)
+}
+
 /// What every exported function returns.
 pub type Outcome<T> = std::result::Result<T, Failure>;
 

@@ -12,12 +12,12 @@ use neuralee_core::objective::{
     dense, Balance, Energy, Kernel, Landscape, Method, Objective, Repulsion,
 };
 use neuralee_core::optimize::{
-    place, turned, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS, DEFAULT_LAMBDA,
-    DEFAULT_SEED, DEFAULT_SHARE, ITERATIONS_PER_SHARE, UNFOLDING_SHARES,
+    place, turned, LambdaPath, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS,
+    DEFAULT_LAMBDA, DEFAULT_SEED, DEFAULT_SHARE, DEFAULT_SHARE_TOLERANCE,
 };
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
-use crate::convert::{matrix_view, to_r_matrix, Outcome};
+use crate::convert::{count, matrix_view, to_r_matrix, Outcome};
 use crate::job;
 use crate::torch::Torch;
 
@@ -149,16 +149,14 @@ fn rs_attraction(
         .as_ref()
         .map(|(ids, distances)| (ids.data(), distances.data()));
     let n = points.nrows();
-    let k = lists.map_or(usize::try_from(k).unwrap_or(0), |(ids, _)| {
-        ids.len() / n.max(1)
-    });
+    let k = lists.map_or(count(k), |(ids, _)| ids.len() / n.max(1));
     let limit: Option<f64> = limit.into();
     if let Some(limit) = limit.map(|bytes| bytes as u64).or_else(memory::available) {
         let job = memory::Job {
             n,
             inputs: points.ncols(),
             k,
-            d: usize::try_from(d).unwrap_or(0),
+            d: count(d),
             search: lists.is_none().then_some(how),
             network: network as usize,
         };
@@ -248,7 +246,7 @@ fn rs_neighbors(
     progress: Robj,
 ) -> Outcome<List> {
     let how = neighbors_named(neighbors)?;
-    let k = usize::try_from(k).unwrap_or(0);
+    let k = count(k);
     let points = matrix_view(&x)?;
     let graph = job::run(threads, &progress, |monitor| {
         Ok(neighbors::search(points, k, how, seed as u64, monitor)?.into_graph())
@@ -344,6 +342,7 @@ fn rs_ee_defaults() -> List {
         perplexity = affinity.perplexity,
         lambda = DEFAULT_LAMBDA,
         share = DEFAULT_SHARE,
+        share_tol = DEFAULT_SHARE_TOLERANCE,
         maxit = run.maxit as f64,
         tol = run.tol,
         d = DEFAULT_DIMENSIONS as f64,
@@ -365,41 +364,6 @@ pub(crate) fn balance(share: bool) -> Balance {
         Balance::Share
     } else {
         Balance::Weight
-    }
-}
-
-/// The weights of the repulsion that a run takes in turn.
-pub(crate) struct LambdaPath {
-    weights: Vec<f64>,
-    /// Iterations at each but the last, where they are not shared out evenly.
-    pub(crate) each: Option<u64>,
-}
-
-impl LambdaPath {
-    /// Those given; a single share is come to by way of smaller ones.
-    pub(crate) fn of(lambda: &[f64], share: bool) -> Self {
-        match *lambda {
-            [last] if share => LambdaPath {
-                weights: UNFOLDING_SHARES
-                    .into_iter()
-                    .chain([1.0])
-                    .map(|part| part * last)
-                    .collect(),
-                each: Some(ITERATIONS_PER_SHARE),
-            },
-            _ => LambdaPath {
-                weights: lambda.to_vec(),
-                each: None,
-            },
-        }
-    }
-
-    /// The first and the others.
-    pub(crate) fn parts(&self) -> CoreResult<(f64, &[f64])> {
-        match self.weights.split_first() {
-            Some((&first, further)) => Ok((first, further)),
-            None => Err(unknown("lambda", "empty")),
-        }
     }
 }
 
@@ -439,7 +403,7 @@ fn rs_ee_open(
         maxit: maxit as u64,
         tol,
     };
-    let d = usize::try_from(d).unwrap_or(0);
+    let d = count(d);
     let inputs = matrix_view(&x)?;
     let state: Option<Raw> = state.into();
     let state = state
@@ -454,7 +418,7 @@ fn rs_ee_open(
         None
     };
     let kernel = kernel_named(kernel)?;
-    let path = LambdaPath::of(lambda, share);
+    let path = LambdaPath::of(lambda, balance(share));
     let (first, further) = path.parts()?;
     let Affinities { weights, order, .. } = taken(attraction)?;
     let (run, order) = job::run(threads, &progress, move |monitor| {
@@ -573,7 +537,7 @@ fn rs_ee_place(
         search: search_named(search)?,
     };
     let (how, kernel) = (neighbors_named(neighbors)?, kernel_named(kernel)?);
-    let k = usize::try_from(k).unwrap_or(0);
+    let k = count(k);
     let d = embedding.ncols();
     let (points, map, queries) = (
         matrix_view(&x)?,

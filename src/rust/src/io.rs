@@ -7,7 +7,7 @@ use neuralee_core::io::tenx::{self, TenX};
 use neuralee_core::io::{csv, h5ad, loom, xlsx, Column, Counts, Stored, Table, Values};
 use std::path::Path;
 
-use crate::convert::{matrix_view, or_null, to_r_matrix, Outcome, SparseSlots};
+use crate::convert::{count, matrix_view, or_null, to_r_matrix, Outcome, SparseSlots};
 use crate::job;
 use crate::vectors::{self, collect_garbage, texts_to_r};
 
@@ -234,7 +234,7 @@ fn rs_h5ad_add_matrix(
     sparse: bool,
     genes: i32,
 ) -> Outcome<bool> {
-    let genes = usize::try_from(genes).unwrap_or(0);
+    let genes = count(genes);
     draft(file, gzip).add_matrix(path, sparse, genes)?;
     Ok(true)
 }
@@ -394,8 +394,8 @@ fn rs_read_csv(
         separator: separator.bytes().next(),
         header,
         row_names,
-        above: usize::try_from(above).unwrap_or(0),
-        text_columns: usize::try_from(text_columns).unwrap_or(0),
+        above: count(above),
+        text_columns: count(text_columns),
     };
     let data = job::run(1, &progress, |monitor| {
         csv::read(Path::new(file), &layout, monitor)
@@ -414,7 +414,7 @@ fn rs_read_csv(
 /// One label for each of `cells` cells; `NA` only where they may miss.
 #[extendr]
 fn rs_read_labels(file: &str, cells: i32, may_miss: bool, progress: Robj) -> Outcome<List> {
-    let cells = usize::try_from(cells).unwrap_or(0);
+    let cells = count(cells);
     let data = job::run(1, &progress, |monitor| {
         csv::read_labels(Path::new(file), cells, may_miss, monitor)
     })?;

@@ -5,7 +5,7 @@ use neuralee_core::preprocess::{self, Cells, Matrix, Moments, Standardization};
 use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking, Reliability};
 use neuralee_core::Error as CoreError;
 
-use crate::convert::{matrix_view, Outcome, SparseSlots};
+use crate::convert::{count, matrix_view, Outcome, SparseSlots};
 use crate::job;
 
 /// A double matrix or a dgCMatrix, held while it is borrowed.
@@ -108,7 +108,7 @@ fn moments_to_r(n: usize, moments: Moments) -> List {
 /// The genes, counted from 1, of the `n` largest variances, descending.
 #[extendr]
 fn rs_top_variable(variances: &[f64], n: i32) -> Vec<i32> {
-    let top = preprocess::top_variable(variances, usize::try_from(n).unwrap_or(0));
+    let top = preprocess::top_variable(variances, count(n));
     top.into_iter().map(|gene| gene as i32 + 1).collect()
 }
 
@@ -139,7 +139,6 @@ fn rs_embedding_quality(
     progress: Robj,
 ) -> Outcome<List> {
     let (map, points) = (matrix_view(&embedding)?, matrix_view(&data)?);
-    let count = |value: i32| usize::try_from(value).unwrap_or(0);
     let (k, cells, pairs, seed) = (count(k), count(cells), count(pairs), seed as u64);
     let (ranks, correlation) = job::run(threads, &progress, |monitor| {
         let ranks = CoRanking::of(points, map, k, cells, seed, monitor)?;
@@ -168,7 +167,7 @@ fn rs_label_accuracy(
     let map = matrix_view(&embedding)?;
     let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
     job::run(threads, &progress, |monitor| {
-        label_accuracy(map, &labels, usize::try_from(k).unwrap_or(0), monitor)
+        label_accuracy(map, &labels, count(k), monitor)
     })
 }
 
@@ -184,7 +183,6 @@ fn rs_cell_reliability(
     progress: Robj,
 ) -> Outcome<List> {
     let (map, points) = (matrix_view(&embedding)?, matrix_view(&data)?);
-    let count = |value: i32| usize::try_from(value).unwrap_or(0);
     let (k, references, seed) = (count(k), count(references), seed as u64);
     let found = job::run(threads, &progress, |monitor| {
         Reliability::of(points, map, k, references, seed, monitor)

@@ -25,7 +25,7 @@ use neuralee_core::{Error as CoreError, Result as CoreResult};
 use crate::convert::{matrix_view, Outcome};
 use crate::embed::{
     balance, embedding_matrix, kernel_named, method_named, neighbors_named, placed, search_named,
-    taken, unknown, Attraction, LambdaPath,
+    taken, unknown, Attraction,
 };
 use crate::job;
 use crate::torch::Torch;
@@ -331,7 +331,7 @@ fn rs_neuralee_open(
     let target = target.as_ref().map(matrix_view).transpose()?;
     let first = *lambda.first().ok_or_else(|| unknown("lambda", "empty"))?;
     let (kernel, balance) = (kernel_named(kernel)?, balance(share));
-    let path = LambdaPath::of(lambda, share);
+    let path = optimize::LambdaPath::of(lambda, balance);
     let free = init == "ee";
     let Affinities { weights, order, .. } = taken(attraction)?;
     let (run, standard, order, seconds) = job::run(threads, &progress, move |monitor| {

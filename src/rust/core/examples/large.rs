@@ -9,9 +9,7 @@ use ndarray_npy::read_npy;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::{search, Search};
 use neuralee_core::objective::{Balance, Kernel, Objective};
-use neuralee_core::optimize::{
-    Params, Run, Start, DEFAULT_SHARE, ITERATIONS_PER_SHARE, UNFOLDING_SHARES,
-};
+use neuralee_core::optimize::{LambdaPath, Params, Run, Start, DEFAULT_SHARE};
 use neuralee_core::quality::{distance_correlation, CoRanking};
 use neuralee_core::threads::with_threads;
 
@@ -22,15 +20,12 @@ fn main() {
     };
     let number = |text: &String| text.parse::<f64>().expect("a number");
     let (n, heavy, iterations) = (number(n) as usize, lambda == "auto", number(iterations));
-    let weights_in_turn = if heavy {
-        UNFOLDING_SHARES
-            .into_iter()
-            .chain([1.0])
-            .map(|part| part * DEFAULT_SHARE)
-            .collect()
+    let (kernel, balance, weight) = if heavy {
+        (Kernel::Student, Balance::Share, DEFAULT_SHARE)
     } else {
-        vec![number(lambda)]
+        (Kernel::Gaussian, Balance::Weight, number(lambda))
     };
+    let path = LambdaPath::of(&[weight], balance);
     let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
     let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
     drop(all);
@@ -58,18 +53,17 @@ fn main() {
             }
             None => points,
         };
-        let (first, further) = weights_in_turn.split_first().expect("a weight");
-        let mut objective = Objective::new(points.view(), weights, *first, 2).expect("objective");
-        if heavy {
-            objective = objective.with(Kernel::Student, Balance::Share);
-        }
+        let (first, further) = path.parts().expect("a weight");
+        let objective = Objective::new(points.view(), weights, first, 2)
+            .expect("objective")
+            .with(kernel, balance);
         let params = Params {
             maxit: iterations as u64,
             tol: tol.first().map_or(Params::default().tol, number),
             ..Params::default()
         };
         let mut run = Run::new(objective, points.view(), Start::Pca, 42, params, &())
-            .and_then(|run| run.follow(further, heavy.then_some(ITERATIONS_PER_SHARE)))
+            .and_then(|run| run.follow(further, path.each))
             .expect("start");
         stage("start");
         while run.stopped().is_none() {

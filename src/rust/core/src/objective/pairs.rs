@@ -198,13 +198,16 @@ impl Pairs {
         let shape = Shape::of(x, self.d);
         let n = self.n();
         let fresh = self.plan_at(x, &shape, method, n)?;
+        if fresh == current {
+            return Ok(current);
+        }
         let cost = |how| match how {
             Repulsion::Exact => Some(self.exact_cost(n)),
             Repulsion::Grid { .. } => self.grid_cost(x, &shape, how, n, self.most_flops(method, n)),
         };
         let accurate = match current {
             Repulsion::Exact => true,
-            Repulsion::Grid { h } => fresh == current || h <= self.spacing(shape.deviation),
+            Repulsion::Grid { h } => h <= self.spacing(shape.deviation),
         };
         let needlessly_fine = match (current, fresh) {
             (Repulsion::Grid { h: now }, Repulsion::Grid { h: then }) => self.coarse && now < then,

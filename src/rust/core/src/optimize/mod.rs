@@ -3,6 +3,7 @@
 
 pub mod direction;
 mod line_search;
+mod path;
 mod placement;
 mod reweighted;
 mod spectral;
@@ -20,6 +21,7 @@ use crate::monitor::Monitor;
 use crate::objective::{is_planned, Balance, Energy, Kernel, Method, Objective, Repulsion};
 use crate::{Error, Result};
 
+pub use path::LambdaPath;
 pub use placement::place;
 pub use start::Start;
 pub use state::{State, TraceRow};
@@ -77,14 +79,10 @@ impl Default for Params {
 
 /// lambda where the caller names none.
 pub const DEFAULT_LAMBDA: f64 = 1.0;
-/// The values of rho that lead to that of [`Balance::Share`]: while the repulsion is weak,
-/// clusters still pass through each other and find their places.
-/// (The last of them is the share itself, on the coarser grid that they all have.)
-pub const UNFOLDING_SHARES: [f64; 4] = [0.3, 0.6, 0.8, 1.0];
-/// Iterations at each of them.
-pub const ITERATIONS_PER_SHARE: u64 = 10;
 /// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
 pub const DEFAULT_SHARE: f64 = 1.0;
+/// tol where rho is given or found: it is then of the logarithm itself, not a fraction of E.
+pub const DEFAULT_SHARE_TOLERANCE: f64 = 3e-3;
 /// Dimensions of the embedding where the caller names none.
 pub const DEFAULT_DIMENSIONS: usize = 2;
 /// Seed where the caller names none.

@@ -141,13 +141,9 @@ pub(super) fn convolve_plane(
 
 /// The slots of a tile and its neighbours, row by row.
 fn neighbours(tiling: &Tiling, set: &TileSet, tile: usize) -> [Option<usize>; 9] {
-    let columns = tiling.count[1];
-    let (row, column) = (tile / columns, tile % columns);
     std::array::from_fn(|place| {
-        let row = (row + place / 3).checked_sub(1)?;
-        let column = (column + place % 3).checked_sub(1)?;
-        let there = row < tiling.count[0] && column < columns;
-        there.then(|| set.slot(row * columns + column)).flatten()
+        let [along, across] = [place / 3, place % 3].map(|shift| shift as isize - 1);
+        set.neighbor(tiling, tiling.beside(tile, 0, along)?, 1, across)
     })
 }
 

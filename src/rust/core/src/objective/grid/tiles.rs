@@ -43,6 +43,19 @@ pub struct Tiling {
 }
 
 impl Tiling {
+    /// Where a tiling begins: along axes that the points do not have it stays as it is.
+    fn of_one_node(h: f64, axes: usize, reach: usize) -> Self {
+        Tiling {
+            h,
+            axes,
+            low: [0; 3],
+            side: [1; 3],
+            extent: [1; 3],
+            count: [1; 3],
+            reach,
+        }
+    }
+
     /// The smallest grid of spacing `h` that covers the points, `None` where an index of
     /// its cells would be too large or a coordinate is not finite.
     ///
@@ -51,15 +64,7 @@ impl Tiling {
     pub fn covering(shape: &Shape, h: f64) -> Option<Self> {
         let reach = (CUTOFF_RADIUS / h).ceil() as usize;
         let axes = shape.low.len();
-        let mut tiling = Tiling {
-            h,
-            axes,
-            low: [0; 3],
-            side: [1; 3],
-            extent: [1; 3],
-            count: [1; 3],
-            reach,
-        };
+        let mut tiling = Tiling::of_one_node(h, axes, reach);
         let (mut cells, mut tiles) = (1.0, 1.0);
         for a in 0..axes {
             let (first, last) = ((shape.low[a] / h).floor(), (shape.high[a] / h).floor());
@@ -84,15 +89,7 @@ impl Tiling {
     /// be too large or a coordinate is not finite.
     pub fn nested(shape: &Shape, h: f64, side: usize, reach: usize) -> Option<Self> {
         let axes = shape.low.len();
-        let mut tiling = Tiling {
-            h,
-            axes,
-            low: [0; 3],
-            side: [1; 3],
-            extent: [1; 3],
-            count: [1; 3],
-            reach,
-        };
+        let mut tiling = Tiling::of_one_node(h, axes, reach);
         let mut tiles = 1.0;
         let width = side as f64 * h;
         for a in 0..axes {
@@ -151,6 +148,14 @@ impl Tiling {
     /// Cells of a tile.
     pub(super) fn cells(&self) -> usize {
         self.side.iter().product()
+    }
+
+    /// The tile that lies `shift` further along an axis than a given one.
+    pub(super) fn beside(&self, tile: usize, axis: usize, shift: isize) -> Option<usize> {
+        let stride: usize = self.count[axis + 1..].iter().product();
+        let along = tile / stride % self.count[axis];
+        let there = along.checked_add_signed(shift)?;
+        (there < self.count[axis]).then(|| tile - along * stride + there * stride)
     }
 
     /// Tiles between the outermost points.
@@ -252,25 +257,15 @@ impl TileSet {
         axis: usize,
         shift: isize,
     ) -> Option<usize> {
-        let stride: usize = tiling.count[axis + 1..].iter().product();
-        let along = tile / stride % tiling.count[axis];
-        let there = along.checked_add_signed(shift)?;
-        if there >= tiling.count[axis] {
-            return None;
-        }
-        self.slot(tile - along * stride + there * stride)
+        self.slot(tiling.beside(tile, axis, shift)?)
     }
 
     /// The tiles and their neighbours along an axis. Most of a wide map is empty, so that only the tiles of the
     /// set are looked at.
     fn widened(&self, tiling: &Tiling, axis: usize) -> TileSet {
-        let stride = tiling.count[axis + 1..].iter().product::<usize>() as u32;
-        let count = tiling.count[axis] as u32;
         let near = |&tile: &u32| {
-            let along = tile / stride % count;
-            let before = (along > 0).then(|| tile - stride);
-            let after = (along + 1 < count).then(|| tile + stride);
-            [before, Some(tile), after].into_iter().flatten()
+            let beside = [-1, 0, 1].map(|shift| tiling.beside(tile as usize, axis, shift));
+            beside.into_iter().flatten().map(|tile| tile as u32)
         };
         let mut tiles: Vec<u32> = self.tiles.iter().flat_map(near).collect();
         tiles.sort_unstable();
