@@ -11,7 +11,8 @@
 #' Small shares give continuous maps, large ones maps that fall into clusters: what is an exaggeration of `e` for t-SNE is
 #' a share of `1 / e` here.
 #' @param share Numbers above 0; several are taken in turn, as the values of `lambda`. A single one is come to by way of
-#'   0.3, 0.6 and 0.8 times it and of itself on a coarser grid, ten iterations each.
+#'   0.3, 0.6 and 0.8 times it, ten iterations each, and of itself until the map has converged (or half of `maxit` is
+#'   done), all on a coarser grid.
 #' @return The numbers, as an object of class `neuralee_share`.
 #' @section Errors:
 #' `neuralee_error_input` where a number is not above 0.

@@ -6,11 +6,14 @@
 /// |s| < 0.172, where the series to s^21 is exact to 2e-17.
 #[inline(always)]
 pub fn ln(x: f64) -> f64 {
+    const ONE_BITS: u64 = 0x3ff0_0000_0000_0000;
     const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
-    const EXPONENT: u64 = 0xfff0_0000_0000_0000;
-    let above = x.to_bits().wrapping_sub(SQRT_HALF_BITS);
-    let n = (above as i64 >> 52) as f64;
-    let m = f64::from_bits(x.to_bits().wrapping_sub(above & EXPONENT));
+    const FRACTION: u64 = 0x000f_ffff_ffff_ffff;
+    const TWO_52_BITS: u64 = 0x4330_0000_0000_0000;
+    // The exponent n + 1023 as the last bits of 2^52 + n + 1023: AVX2 does not convert integers of 64 bits.
+    let above = x.to_bits().wrapping_add(ONE_BITS - SQRT_HALF_BITS);
+    let n = f64::from_bits(TWO_52_BITS | above >> 52) - (4_503_599_627_370_496.0 + 1023.0);
+    let m = f64::from_bits((above & FRACTION) + SQRT_HALF_BITS);
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
     let mut sum = 1.0 / 21.0;

@@ -261,11 +261,10 @@ impl Weights {
                             let (columns, values) = &mut *scratch;
                             columns.clear();
                             values.clear();
-                            for &entry in &packed[entries] {
-                                let (column, value) = unpack(entry);
-                                columns.push(column);
-                                values.push(value);
-                            }
+                            // Each on its own, so that the loops run several at once.
+                            let packed = &packed[entries];
+                            columns.extend(packed.iter().map(|&entry| unpack(entry).0));
+                            values.extend(packed.iter().map(|&entry| unpack(entry).1));
                             row(n, columns, values)
                         }
                     };

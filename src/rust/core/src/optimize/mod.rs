@@ -177,7 +177,9 @@ impl Run {
     /// Lets a run that has just begun go on to further values of lambda (or rho), each from
     /// the map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). `maxit`
     /// is shared out evenly: stage i of s ends at iteration i maxit / s at the latest. Or
-    /// every stage but the last ends after `each` iterations, if they leave half of `maxit`.
+    /// every stage but the last ends after `each` iterations, if they leave half of `maxit`;
+    /// one that is followed by its own lambda, on a finer grid, goes on until it has converged
+    /// or half of `maxit` is done.
     pub fn follow(mut self, further: &[f64], each: Option<u64>) -> Result<Self> {
         let own = self.objective.lambda();
         for &lambda in further {
@@ -189,8 +191,14 @@ impl Run {
         state.lambdas.extend_from_slice(further);
         let (maxit, stages) = (u128::from(state.params.maxit), state.lambdas.len() as u128);
         let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));
+        let end = |stage: u128, pair: &[f64]| match each {
+            None => maxit * stage / stages,
+            Some(_) if pair[0] == pair[1] => maxit / 2,
+            Some(each) => each * stage,
+        };
         state.ends = (1..stages)
-            .map(|stage| each.map_or(maxit * stage / stages, |each| each * stage) as u64)
+            .zip(state.lambdas.windows(2))
+            .map(|(stage, pair)| end(stage, pair) as u64)
             .collect();
         self.objective.plan_coarsely(stages > 1);
         Ok(self)
@@ -313,7 +321,9 @@ impl Run {
         state.stage += 1;
         objective.plan_coarsely(state.stage + 1 < state.lambdas.len());
         state.stopped = None;
-        state.memory = Memory::default();
+        if lambda != before {
+            state.memory = Memory::default();
+        }
         state.loss = energy.total();
         state.gradient = gradient;
         Ok(true)

@@ -5,17 +5,17 @@ use crate::{Error, Result};
 
 /// The parts of rho that lead to it with [`Balance::Share`]: while the repulsion is weak,
 /// clusters still pass through each other and find their places. All of them have a coarser
-/// grid, and the last is followed by rho itself on the finer one.
+/// grid, the last until the map has converged, and rho itself follows on the finer one.
 const UNFOLDING: [f64; 4] = [0.3, 0.6, 0.8, 1.0];
 
-/// Iterations at each of them.
+/// Iterations at each of them but the last.
 const ITERATIONS: u64 = 10;
 
 /// Values of lambda or rho, each of which goes on from the map of the one before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LambdaPath {
     weights: Vec<f64>,
-    /// Iterations at each but the last, where they are not shared out evenly.
+    /// Iterations at each, where they are not shared out evenly; see [`super::Run::follow`].
     pub each: Option<u64>,
 }
 
