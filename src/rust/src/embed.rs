@@ -434,11 +434,11 @@ fn rs_ee_open(
                 let rows = order.as_ref().map(|order| placed(given, order));
                 let given = rows.as_ref().map_or(given, |rows| rows.view());
                 Run::from_embedding(objective, given, params, monitor)?
-                    .follow(further, path.each)?
+                    .follow(further, path.each, monitor)?
             }
             (None, None, Some(start)) => {
                 Run::new(objective, inputs, start, seed as u64, params, monitor)?
-                    .follow(further, path.each)?
+                    .follow(further, path.each, monitor)?
             }
             (None, None, None) => return Err(unknown("init", init)),
         };

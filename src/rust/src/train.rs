@@ -380,7 +380,7 @@ fn rs_neuralee_open(
             objective.set_lambda(first)?;
             let mut run =
                 optimize::Run::new(objective, inputs, Start::Pca, seed, map_params, monitor)?
-                    .follow(further, path.each)?;
+                    .follow(further, path.each, monitor)?;
             run.advance(u64::MAX, monitor)?;
             monitor.check()?;
             map = Some(run.embedding().to_vec());

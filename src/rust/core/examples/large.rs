@@ -63,7 +63,7 @@ fn main() {
             ..Params::default()
         };
         let mut run = Run::new(objective, points.view(), Start::Pca, 42, params, &())
-            .and_then(|run| run.follow(further, path.each))
+            .and_then(|run| run.follow(further, path.each, &()))
             .expect("start");
         stage("start");
         while run.stopped().is_none() {

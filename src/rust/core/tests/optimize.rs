@@ -353,7 +353,7 @@ fn shares_unfold_a_heavy_tailed_map() {
     let heavy = || objective(&y, 0.3, 2).with(Kernel::Student, Balance::Share);
     let new = || {
         let run = Run::new(heavy(), y.view(), Start::Pca, 7, params, &()).unwrap();
-        run.follow(&FURTHER, Some(5)).unwrap()
+        run.follow(&FURTHER, Some(5), &()).unwrap()
     };
     let run_on = |threads| {
         with_threads(threads, || {
@@ -423,7 +423,7 @@ fn a_map_that_fell_into_a_point_unfolds_at_the_next_value() {
             let objective = objective(&y, first, 2).with(kernel, balance);
             let params = params(Method::Auto, 200);
             let run = Run::new(objective, y.view(), Start::Pca, 7, params, &()).unwrap();
-            let mut run = run.follow(further, None).unwrap();
+            let mut run = run.follow(further, None, &()).unwrap();
             run.advance(200, &()).unwrap();
             run
         };
@@ -441,7 +441,7 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
     let params = params(Method::Auto, 90);
     let new = || {
         let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
-        run.follow(&[10.0, 100.0], None).unwrap()
+        run.follow(&[10.0, 100.0], None, &()).unwrap()
     };
     let mut straight = new();
     straight.advance(1000, &()).unwrap();
@@ -467,7 +467,7 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
     // More values than iterations: those for which there is no time are passed by.
     let short = Params { maxit: 2, ..params };
     let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, short, &()).unwrap();
-    let mut run = run.follow(&[2.0, 5.0, 10.0, 100.0], None).unwrap();
+    let mut run = run.follow(&[2.0, 5.0, 10.0, 100.0], None, &()).unwrap();
     run.advance(1000, &()).unwrap();
     assert_eq!(run.trace().last().unwrap().lambda, 100.0);
     let state = new().state().clone();
@@ -476,7 +476,10 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
         .unwrap();
     assert_eq!(other_path.kind(), "input");
     let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, params, &()).unwrap();
-    assert_eq!(run.follow(&[-1.0], None).err().unwrap().kind(), "input");
+    assert_eq!(
+        run.follow(&[-1.0], None, &()).err().unwrap().kind(),
+        "input"
+    );
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn main() {
         optimize::Params::default(),
         &(),
     )
-    .and_then(|run| run.follow(&problem::FURTHER, None))
+    .and_then(|run| run.follow(&problem::FURTHER, None, &()))
     .expect("a run");
     ee.advance(3, &()).expect("steps");
     let network = Network::initial(problem::architecture(), 0.3, 1).expect("a network");

@@ -1,10 +1,11 @@
 //! The inputs Y as the rank-(D + 2) factors of the repulsive weights W-.
 
 use multiversion::multiversion;
-use ndarray::{ArrayView2, Axis};
+use ndarray::{s, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::aligned::{prefetch, Aligned, LINE};
+use crate::preprocess::eigen;
 use crate::{Error, Result};
 
 /// Numbers N x D from which on the rows are kept in single precision: in doubles they
@@ -16,6 +17,12 @@ const SINGLE_NORMS: std::ops::Range<f64> = 1e-30..1e36;
 
 /// Rows that one task builds.
 const ROWS: usize = 1024;
+
+/// Tasks that sum the Gram matrix; fixed, so that the sum does not depend on the thread count.
+const GRAM_TASKS: usize = 16;
+
+/// Most inputs whose Gram matrix is summed.
+const MOST_GRAM: usize = 2000;
 
 /// The rows q_m = (y_m, |y_m|^2, 1), padded with zeros, of column-centred inputs.
 ///
@@ -156,6 +163,71 @@ impl Fields {
         }
     }
 
+    /// The rows of the first `count` principal components of the inputs, with the norms of all:
+    /// of w-_nm, what the other components add to y_n . y_m is missing. `None` where that would
+    /// not halve the width, or takes too long to find.
+    pub fn principal(&self, count: usize) -> Result<Option<Self>> {
+        let width = (count + 2).next_multiple_of(LINE);
+        if 2 * width > self.width || self.inputs > MOST_GRAM {
+            return Ok(None);
+        }
+        let (_, axes) = eigen(self.gram().view())?;
+        let axes = axes.slice(s![.., ..count]);
+        let mut rows = Aligned::zeros(self.n * width);
+        rows.par_chunks_mut(ROWS * width)
+            .enumerate()
+            .for_each(|(task, rows)| {
+                let first = task * ROWS;
+                let inputs = self.inputs_of(first..first + rows.len() / width);
+                let components = inputs.dot(&axes);
+                let targets = rows.chunks_exact_mut(width).zip(components.rows());
+                for (i, (row, components)) in targets.enumerate() {
+                    for (value, component) in row.iter_mut().zip(components) {
+                        *value = *component;
+                    }
+                    row[count] = self.squared_norm(first + i);
+                    row[count + 1] = 1.0;
+                }
+            });
+        Ok(Some(Fields {
+            n: self.n,
+            inputs: count,
+            width,
+            total: self.total,
+            stride: width,
+            rows: Rows::Double(rows),
+        }))
+    }
+
+    /// sum_n y_n y_n'
+    fn gram(&self) -> Array2<f64> {
+        let share = self.n.div_ceil(GRAM_TASKS);
+        let parts: Vec<Array2<f64>> = (0..GRAM_TASKS)
+            .into_par_iter()
+            .map(|task| {
+                let mut sum = Array2::zeros((self.inputs, self.inputs));
+                let end = ((task + 1) * share).min(self.n);
+                for first in (task * share..end).step_by(ROWS) {
+                    let inputs = self.inputs_of(first..(first + ROWS).min(end));
+                    sum += &inputs.t().dot(&inputs);
+                }
+                sum
+            })
+            .collect();
+        let none = Array2::zeros((self.inputs, self.inputs));
+        parts.iter().fold(none, |sum, part| sum + part)
+    }
+
+    /// The centred inputs of consecutive points, one row each.
+    fn inputs_of(&self, points: std::ops::Range<usize>) -> Array2<f64> {
+        let ids: Vec<u32> = points.map(|id| id as u32).collect();
+        let mut rows = Array2::zeros((ids.len(), self.width));
+        if let Some(rows) = rows.as_slice_mut() {
+            self.copy_rows(&ids, rows);
+        }
+        rows.slice_move(s![.., ..self.inputs])
+    }
+
     /// Writes the padded rows of some points one after the other.
     pub fn copy_rows(&self, ids: &[u32], rows: &mut [f64]) {
         match &self.rows {
@@ -240,7 +312,42 @@ fn largest_norm(y: ArrayView2<f64>, mean: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::random::Stream;
-    use ndarray::Array2;
+
+    /// Of inputs that lie on 14 axes, in single and in double precision; and never of few.
+    #[test]
+    fn principal_components_hold_inputs_of_their_rank() {
+        let stream = Stream::new(5, 0);
+        let draw = |rows: usize, columns: usize, from: usize| {
+            Array2::from_shape_fn((rows, columns), |(i, j)| {
+                stream.normal((from + i * columns + j) as u64)
+            })
+        };
+        let y = draw(2500, 14, 0).dot(&draw(14, 60, 50_000));
+        let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / 2500.0).to_vec();
+        for single in [false, true] {
+            let all = Fields::stored(y.view(), &mean, single);
+            let few = all.principal(14).unwrap().unwrap();
+            assert_eq!((few.width, few.total), (16, all.total));
+            let product = |fields: &Fields, i: u32, j: u32| {
+                let mut rows = vec![f64::NAN; 2 * fields.width];
+                fields.copy_rows(&[i, j], &mut rows);
+                let (a, b) = rows.split_at(fields.width);
+                let products = a[..fields.inputs].iter().zip(b).map(|(a, b)| a * b);
+                (
+                    products.sum::<f64>(),
+                    [a[fields.inputs], a[fields.inputs + 1]],
+                )
+            };
+            for (i, j) in [(0, 1), (7, 2499), (1024, 1023), (9, 9)] {
+                let (expected, norm) = product(&all, i, j);
+                let (found, norm_found) = product(&few, i, j);
+                assert!((found - expected).abs() < 1e-4 * norm[0], "{i} {j}");
+                assert_eq!(norm_found, norm);
+            }
+        }
+        let few = Fields::stored(y.slice(s![.., ..20]), &mean[..20], false);
+        assert!(few.principal(14).unwrap().is_none());
+    }
 
     #[test]
     fn single_rows_are_those_of_rounded_inputs() {

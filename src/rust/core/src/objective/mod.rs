@@ -270,10 +270,15 @@ impl Objective {
         hash.digest()
     }
 
-    /// Whether plans are those for a map that is yet to unfold, on a coarser grid where the
-    /// kernel has a heavy tail.
-    pub fn plan_coarsely(&mut self, coarse: bool) {
-        self.pairs.plan_coarsely(coarse);
+    /// Plans for a map that is yet to unfold, where the kernel has a heavy tail: on a coarser
+    /// grid and with fewer components of the inputs. E is then another.
+    pub fn plan_coarsely(&mut self) -> Result<()> {
+        self.pairs.plan_coarsely()
+    }
+
+    /// Plans for E itself again.
+    pub fn plan_finely(&mut self) {
+        self.pairs.plan_finely();
     }
 
     /// Chooses the way to sum the repulsion at X.

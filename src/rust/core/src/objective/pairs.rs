@@ -26,6 +26,10 @@ const COARSEST_SPACING: f64 = 1.0;
 /// Largest pyramid that is planned, in bytes: a heavy tail spreads its map over many tiles.
 const PYRAMID_BYTES: f64 = 4e9;
 
+/// Principal components of the inputs that count while a map unfolds: with the norm and the
+/// one they fill two cache lines.
+const COMPONENTS: usize = 14;
+
 /// Nodes per standard deviation of the embedding: where all points lie within a few
 /// nodes of each other the spacing follows their spread, or the gradient, which
 /// vanishes with the spread, would drown in the error of the grid.
@@ -56,6 +60,8 @@ pub struct Pairs {
     boxed: Option<f64>,
     /// Whether a heavy tail may be blunt at its centre.
     coarse: bool,
+    /// What then stands for the fields, where it is narrower.
+    few: Option<Fields>,
 }
 
 impl Pairs {
@@ -68,6 +74,7 @@ impl Pairs {
             workspace: grid::Workspace::default(),
             boxed: None,
             coarse: false,
+            few: None,
         })
     }
 
@@ -81,6 +88,7 @@ impl Pairs {
             workspace: grid::Workspace::default(),
             boxed: self.boxed,
             coarse: self.coarse,
+            few: None,
         }
     }
 
@@ -90,9 +98,25 @@ impl Pairs {
     }
 
     /// Plans for a map that is yet to unfold: a heavy tail is then summed at twice the
-    /// spacing, in a third of the time, and is blunt at its centre.
-    pub fn plan_coarsely(&mut self, coarse: bool) {
-        self.coarse = coarse;
+    /// spacing, in a third of the time, and is blunt at its centre; and of the inputs only
+    /// the first principal components count, beside the norms of all.
+    pub fn plan_coarsely(&mut self) -> Result<()> {
+        if self.few.is_none() && self.kernel.density().is_some() && self.boxed.is_none() {
+            self.few = self.fields.principal(COMPONENTS)?;
+        }
+        self.coarse = true;
+        Ok(())
+    }
+
+    /// Plans for psi itself again.
+    pub fn plan_finely(&mut self) {
+        self.few = None;
+        self.coarse = false;
+    }
+
+    /// The factors of W- that are summed at present.
+    fn summed(&self) -> &Fields {
+        self.few.as_ref().unwrap_or(&self.fields)
     }
 
     /// Spacing of a grid for the standard deviation of X.
@@ -246,7 +270,7 @@ impl Pairs {
         if self.d > 3 {
             return None;
         }
-        let width = self.fields.width;
+        let width = self.summed().width;
         // The cost here decides on a device too, so that both sum alike.
         if let Some(most_bytes) = self.boxed {
             if !(grid::box_bytes(shape, h, self.fields.inputs + 2) <= most_bytes) {
@@ -289,7 +313,7 @@ impl Pairs {
     /// Multiplications and additions of the exact sum; the constant is what a pair
     /// costs beside its weight, the exponential included, measured in such units.
     fn exact_cost(&self, n: usize) -> f64 {
-        (n as f64).powi(2) * (2 * self.fields.inputs + 60) as f64
+        (n as f64).powi(2) * (2 * self.summed().inputs + 60) as f64
     }
 
     /// sum_nm w-_nm k(|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
@@ -303,17 +327,19 @@ impl Pairs {
     ) -> Result<f64> {
         let Repulsion::Grid { h } = how else {
             return with_member!(self.kernel, M => {
-                exact::evaluate::<M>(&self.fields, x, self.d, scale, gradient, monitor)
+                exact::evaluate::<M>(self.summed(), x, self.d, scale, gradient, monitor)
             });
         };
         let shape = Shape::of(x, self.d);
         let Pairs {
             fields,
+            few,
             workspace,
             d,
             kernel,
             ..
         } = self;
+        let fields = few.as_ref().unwrap_or(fields);
         match kernel.density() {
             Some(density) => {
                 let ground = grid::ground(&shape, h).ok_or_else(too_wide)?;

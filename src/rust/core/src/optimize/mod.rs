@@ -166,7 +166,8 @@ impl Run {
     ) -> Result<Self> {
         let params = params.check()?;
         let preconditioner = precondition(&objective)?;
-        let state = first_state(&mut objective, params, x, monitor)?;
+        let fingerprint = objective.fingerprint();
+        let state = first_state(&mut objective, fingerprint, params, x, monitor)?;
         Ok(Run {
             objective,
             preconditioner,
@@ -180,14 +181,28 @@ impl Run {
     /// every stage but the last ends after `each` iterations, if they leave half of `maxit`;
     /// one that is followed by its own lambda, on a finer grid, goes on until it has converged
     /// or half of `maxit` is done.
-    pub fn follow(mut self, further: &[f64], each: Option<u64>) -> Result<Self> {
-        let own = self.objective.lambda();
-        for &lambda in further {
-            self.objective.set_lambda(lambda)?;
+    ///
+    /// While it unfolds, E is that of [`Objective::plan_coarsely`].
+    pub fn follow(
+        mut self,
+        further: &[f64],
+        each: Option<u64>,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
+        if further.is_empty() {
+            return Ok(self);
         }
-        self.objective.set_lambda(own)?;
-        let state = &mut self.state;
-        state.lambdas.truncate(1);
+        let Run {
+            objective, state, ..
+        } = &mut self;
+        let own = objective.lambda();
+        for &lambda in further {
+            objective.set_lambda(lambda)?;
+        }
+        objective.set_lambda(own)?;
+        objective.plan_coarsely()?;
+        let x = std::mem::take(&mut state.x);
+        *state = first_state(objective, state.fingerprint, state.params, x, monitor)?;
         state.lambdas.extend_from_slice(further);
         let (maxit, stages) = (u128::from(state.params.maxit), state.lambdas.len() as u128);
         let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));
@@ -200,7 +215,6 @@ impl Run {
             .zip(state.lambdas.windows(2))
             .map(|(stage, pair)| end(stage, pair) as u64)
             .collect();
-        self.objective.plan_coarsely(stages > 1);
         Ok(self)
     }
 
@@ -212,8 +226,9 @@ impl Run {
         } = self;
         let before = objective.lambda();
         objective.set_lambda(lambda)?;
-        objective.plan_coarsely(false);
-        match first_state(objective, state.params, state.x.clone(), monitor) {
+        objective.plan_finely();
+        let (fingerprint, params) = (state.fingerprint, state.params);
+        match first_state(objective, fingerprint, params, state.x.clone(), monitor) {
             Ok(first) => {
                 *state = first;
                 Ok(())
@@ -248,7 +263,9 @@ impl Run {
             ));
         }
         objective.set_lambda(lambdas[state.stage])?;
-        objective.plan_coarsely(state.stage + 1 < lambdas.len());
+        if state.stage + 1 < lambdas.len() {
+            objective.plan_coarsely()?;
+        }
         let preconditioner = precondition(&objective)?;
         Ok(Run {
             objective,
@@ -303,6 +320,10 @@ impl Run {
         let lambda = state.lambdas[state.stage + 1];
         let before = objective.lambda();
         objective.set_lambda(lambda)?;
+        let last = state.stage + 2 == state.lambdas.len();
+        if last {
+            objective.plan_finely();
+        }
         // A weak repulsion may have drawn all cells into one point, which a stronger one cannot leave.
         let x = start::reopened(&state.x);
         let mut gradient = vec![0.0; x.len()];
@@ -313,17 +334,15 @@ impl Run {
             Ok(found) => found,
             Err(error) => {
                 objective.set_lambda(before)?;
+                objective.plan_coarsely()?;
                 return Err(error);
             }
         };
         state.x = x;
         state.how = how;
         state.stage += 1;
-        objective.plan_coarsely(state.stage + 1 < state.lambdas.len());
         state.stopped = None;
-        if lambda != before {
-            state.memory = Memory::default();
-        }
+        state.memory = Memory::default();
         state.loss = energy.total();
         state.gradient = gradient;
         Ok(true)
@@ -465,7 +484,7 @@ impl Run {
 
     /// The objective, where the run is no longer wanted.
     pub fn into_objective(mut self) -> Objective {
-        self.objective.plan_coarsely(false);
+        self.objective.plan_finely();
         self.objective
     }
 
@@ -478,6 +497,7 @@ impl Run {
 /// A run that has done no iteration yet.
 fn first_state(
     objective: &mut Objective,
+    fingerprint: u64,
     params: Params,
     x: Vec<f64>,
     monitor: &dyn Monitor,
@@ -503,7 +523,7 @@ fn first_state(
     };
     Ok(State {
         params,
-        fingerprint: objective.fingerprint(),
+        fingerprint,
         lambdas: vec![objective.lambda()],
         ends: Vec::new(),
         stage: 0,
