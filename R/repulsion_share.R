@@ -8,11 +8,13 @@
 #' as t-SNE does with \eqn{\rho = 1} and uniform weights in place of W-. Every stationary point of it is one of the sum
 #' with \eqn{\lambda = \rho / \sum_{nm} w^-_{nm} k(\|x_n - x_m\|^2)}, which the fit tells as `params$lambda`.
 #'
-#' Small shares give continuous maps, large ones maps that fall into clusters: what is an exaggeration of `e` for t-SNE is
-#' a share of `1 / e` here.
+#' With a small share the attraction rules: groups shrink to islands and, smaller still, to lines along which cells change.
+#' A large one gives each cell room and keeps more of its neighbours. What is an exaggeration of `e` for t-SNE is a share of
+#' `1 / e` here.
 #' @param share Numbers above 0; several are taken in turn, as the values of `lambda`. A single one is come to by way of
 #'   0.3, 0.6 and 0.8 times it, ten iterations each, and of itself until the map has converged (or half of `maxit` is
-#'   done), all on a coarser grid.
+#'   done). Until then heavy tails are summed on a coarser grid, and 14 principal components and the norms of all stand
+#'   for `x` in W-: the loss is one of these, and not to be compared with that of the last part of the trace.
 #' @return The numbers, as an object of class `neuralee_share`.
 #' @section Errors:
 #' `neuralee_error_input` where a number is not above 0.

@@ -391,6 +391,35 @@ fn shares_unfold_a_heavy_tailed_map() {
     );
 }
 
+/// Of many inputs the first principal components stand for all while the map unfolds, and all
+/// count in the end; a stop in between changes no bit.
+#[test]
+fn a_map_that_has_unfolded_is_one_of_all_inputs() {
+    const FURTHER: [f64; 2] = [1.0, 1.0];
+    let y = normal(300, 60, 4);
+    let heavy = |share| objective(&y, share, 2).with(Kernel::Student, Balance::Share);
+    let params = params(Method::Grid, 40);
+    let mut run = Run::new(heavy(0.5), y.view(), Start::Pca, 7, params, &())
+        .and_then(|run| run.follow(&FURTHER, Some(5), &()))
+        .unwrap();
+    let energy = |objective: &mut Objective, run: &Run| {
+        let x = run.embedding();
+        let found = objective.evaluate(x, run.repulsion(), &mut vec![0.0; x.len()], &());
+        found.unwrap().total()
+    };
+    run.advance(12, &()).unwrap();
+    let mut few = heavy(1.0);
+    few.plan_coarsely().unwrap();
+    assert_eq!(energy(&mut few, &run), run.loss());
+    assert_ne!(energy(&mut heavy(1.0), &run), run.loss());
+    let state = State::from_bytes(&run.state().to_bytes().unwrap()).unwrap();
+    run.advance(1000, &()).unwrap();
+    assert_eq!(energy(&mut heavy(1.0), &run), run.loss());
+    let mut resumed = Run::resume(heavy(0.5), &FURTHER, state).unwrap();
+    resumed.advance(1000, &()).unwrap();
+    assert_eq!(resumed.embedding(), run.embedding());
+}
+
 /// With the Gaussian and a large share E has no bottom: the wider the map, the lower, until no pair repels
 /// in double precision. The run ends there with numbers.
 #[test]
