@@ -165,8 +165,9 @@ status=$?
 [ $status = 0 ] || cat "$work/build.log"
 count "R CMD build" $status
 if [ $status = 0 ]; then
-  # Suggested packages that are not there are skipped; the set-up brings those in use.
-  (cd "$work" && _R_CHECK_FORCE_SUGGESTS_=false R CMD check --no-manual neuralee_*.tar.gz) | tee "$work/check.log"
+  # Suggested packages that are not there are skipped; the set-up brings those in use. The vignettes have just been run.
+  (cd "$work" && _R_CHECK_FORCE_SUGGESTS_=false R CMD check --no-manual --no-vignettes --no-build-vignettes \
+    neuralee_*.tar.gz) | tee "$work/check.log"
   grep '^Status: ' "$work/check.log" | grep -qv 'ERROR\|WARNING'
   count "R CMD check (0 errors, 0 warnings)" $?
   for log in "$work"/neuralee.Rcheck/00install.out "$work"/neuralee.Rcheck/tests/*.fail; do
