@@ -5,7 +5,7 @@ use ndarray::{s, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::aligned::{prefetch, Aligned, LINE};
-use crate::preprocess::eigen;
+use crate::preprocess::{Cells, GramAccumulator, Matrix};
 use crate::{Error, Result};
 
 /// Numbers N x D from which on the rows are kept in single precision: in doubles they
@@ -18,11 +18,11 @@ const SINGLE_NORMS: std::ops::Range<f64> = 1e-30..1e36;
 /// Rows that one task builds.
 const ROWS: usize = 1024;
 
-/// Tasks that sum the Gram matrix; fixed, so that the sum does not depend on the thread count.
-const GRAM_TASKS: usize = 16;
+/// Points whose principal components are found at a time.
+const BLOCK: usize = 4096;
 
-/// Most inputs whose Gram matrix is summed.
-const MOST_GRAM: usize = 2000;
+/// Most inputs whose principal components are found.
+const MOST_INPUTS: usize = 2000;
 
 /// The rows q_m = (y_m, |y_m|^2, 1), padded with zeros, of column-centred inputs.
 ///
@@ -165,30 +165,33 @@ impl Fields {
 
     /// The rows of the first `count` principal components of the inputs, with the norms of all:
     /// of w-_nm, what the other components add to y_n . y_m is missing. `None` where that would
-    /// not halve the width, or takes too long to find.
+    /// not halve the width, of fewer points, or where it would take too long to find.
     pub fn principal(&self, count: usize) -> Result<Option<Self>> {
         let width = (count + 2).next_multiple_of(LINE);
-        if 2 * width > self.width || self.inputs > MOST_GRAM {
+        if 2 * width > self.width || self.inputs > MOST_INPUTS || self.n < count {
             return Ok(None);
         }
-        let (_, axes) = eigen(self.gram().view())?;
-        let axes = axes.slice(s![.., ..count]);
+        let firsts = || (0..self.n).step_by(BLOCK);
+        let inputs_from = |first: usize| self.inputs_of(first..(first + BLOCK).min(self.n));
+        let mut sums = GramAccumulator::new(self.inputs)?;
+        for first in firsts() {
+            let inputs = inputs_from(first);
+            sums.add(&Matrix::Dense(inputs.view()), Cells::Rows, &())?;
+        }
+        let loadings = sums.finish(count, false, 0, &())?;
         let mut rows = Aligned::zeros(self.n * width);
-        rows.par_chunks_mut(ROWS * width)
-            .enumerate()
-            .for_each(|(task, rows)| {
-                let first = task * ROWS;
-                let inputs = self.inputs_of(first..first + rows.len() / width);
-                let components = inputs.dot(&axes);
-                let targets = rows.chunks_exact_mut(width).zip(components.rows());
-                for (i, (row, components)) in targets.enumerate() {
-                    for (value, component) in row.iter_mut().zip(components) {
-                        *value = *component;
-                    }
-                    row[count] = self.squared_norm(first + i);
-                    row[count + 1] = 1.0;
+        for (first, rows) in firsts().zip(rows.chunks_mut(BLOCK * width)) {
+            let inputs = inputs_from(first);
+            let components = loadings.project(&Matrix::Dense(inputs.view()), Cells::Rows)?;
+            let targets = rows.chunks_exact_mut(width).zip(components.rows());
+            for (point, (row, components)) in (first..).zip(targets) {
+                for (value, component) in row.iter_mut().zip(components) {
+                    *value = *component;
                 }
-            });
+                row[count] = self.squared_norm(point);
+                row[count + 1] = 1.0;
+            }
+        }
         Ok(Some(Fields {
             n: self.n,
             inputs: count,
@@ -197,25 +200,6 @@ impl Fields {
             stride: width,
             rows: Rows::Double(rows),
         }))
-    }
-
-    /// sum_n y_n y_n'
-    fn gram(&self) -> Array2<f64> {
-        let share = self.n.div_ceil(GRAM_TASKS);
-        let parts: Vec<Array2<f64>> = (0..GRAM_TASKS)
-            .into_par_iter()
-            .map(|task| {
-                let mut sum = Array2::zeros((self.inputs, self.inputs));
-                let end = ((task + 1) * share).min(self.n);
-                for first in (task * share..end).step_by(ROWS) {
-                    let inputs = self.inputs_of(first..(first + ROWS).min(end));
-                    sum += &inputs.t().dot(&inputs);
-                }
-                sum
-            })
-            .collect();
-        let none = Array2::zeros((self.inputs, self.inputs));
-        parts.iter().fold(none, |sum, part| sum + part)
     }
 
     /// The centred inputs of consecutive points, one row each.
@@ -312,6 +296,7 @@ fn largest_norm(y: ArrayView2<f64>, mean: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::random::Stream;
+    use crate::threads::with_threads;
 
     /// Of inputs that lie on 14 axes, in single and in double precision; and never of few.
     #[test]
@@ -326,8 +311,19 @@ mod tests {
         let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / 2500.0).to_vec();
         for single in [false, true] {
             let all = Fields::stored(y.view(), &mean, single);
-            let few = all.principal(14).unwrap().unwrap();
+            let few_on = |threads| {
+                let few = || all.principal(14).unwrap().unwrap();
+                with_threads(threads, few).unwrap()
+            };
+            let few = few_on(1);
             assert_eq!((few.width, few.total), (16, all.total));
+            let points: Vec<u32> = (0..2500).collect();
+            let all_rows = |fields: &Fields| {
+                let mut rows = vec![f64::NAN; 2500 * 16];
+                fields.copy_rows(&points, &mut rows);
+                rows
+            };
+            assert_eq!(all_rows(&few_on(3)), all_rows(&few));
             let product = |fields: &Fields, i: u32, j: u32| {
                 let mut rows = vec![f64::NAN; 2 * fields.width];
                 fields.copy_rows(&[i, j], &mut rows);

@@ -271,8 +271,8 @@ impl Objective {
     }
 
     /// Plans for a map that is yet to unfold, where the kernel has a heavy tail: on a coarser
-    /// grid and with fewer components of the inputs. E is then another.
-    pub fn plan_coarsely(&mut self) -> Result<()> {
+    /// grid and with fewer components of the inputs. Says whether E is another now.
+    pub fn plan_coarsely(&mut self) -> Result<bool> {
         self.pairs.plan_coarsely()
     }
 

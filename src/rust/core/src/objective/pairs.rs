@@ -58,37 +58,39 @@ pub struct Pairs {
     workspace: grid::Workspace,
     /// Bytes that a grid may take where another device sums: one box around all points.
     boxed: Option<f64>,
-    /// Whether a heavy tail may be blunt at its centre.
+    /// Whether the tail, a heavy one, may be blunt at its centre.
     coarse: bool,
-    /// What then stands for the fields, where it is narrower.
-    few: Option<Fields>,
+    /// The factors that are summed: `fields`, or while `coarse` what is narrower.
+    summed: Arc<Fields>,
 }
 
 impl Pairs {
     /// Those of all cells in the rows of `y`, in maps of `d` dimensions.
     pub fn new(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Result<Self> {
+        let fields = Arc::new(Fields::new(y)?);
         Ok(Pairs {
-            fields: Arc::new(Fields::new(y)?),
+            summed: fields.clone(),
+            fields,
             kernel,
             d,
             workspace: grid::Workspace::default(),
             boxed: None,
             coarse: false,
-            few: None,
         })
     }
 
     /// Those of a random sample of the cells, with weights that make their psi, on average
     /// over the samples, that of all.
     pub fn of_sample(&self, ids: &[u32]) -> Self {
+        let fields = Arc::new(self.fields.of_sample(ids));
         Pairs {
-            fields: Arc::new(self.fields.of_sample(ids)),
+            summed: fields.clone(),
+            fields,
             kernel: self.kernel,
             d: self.d,
             workspace: grid::Workspace::default(),
             boxed: self.boxed,
             coarse: self.coarse,
-            few: None,
         }
     }
 
@@ -99,30 +101,31 @@ impl Pairs {
 
     /// Plans for a map that is yet to unfold: a heavy tail is then summed at twice the
     /// spacing, in a third of the time, and is blunt at its centre; and of the inputs only
-    /// the first principal components count, beside the norms of all.
-    pub fn plan_coarsely(&mut self) -> Result<()> {
-        if self.few.is_none() && self.kernel.density().is_some() && self.boxed.is_none() {
-            self.few = self.fields.principal(COMPONENTS)?;
+    /// the first principal components count, beside the norms of all. Says whether psi is
+    /// another now.
+    pub fn plan_coarsely(&mut self) -> Result<bool> {
+        if self.coarse || self.kernel.density().is_none() {
+            return Ok(false);
+        }
+        if self.boxed.is_none() {
+            if let Some(few) = self.fields.principal(COMPONENTS)? {
+                self.summed = Arc::new(few);
+            }
         }
         self.coarse = true;
-        Ok(())
+        Ok(true)
     }
 
     /// Plans for psi itself again.
     pub fn plan_finely(&mut self) {
-        self.few = None;
+        self.summed = self.fields.clone();
         self.coarse = false;
-    }
-
-    /// The factors of W- that are summed at present.
-    fn summed(&self) -> &Fields {
-        self.few.as_ref().unwrap_or(&self.fields)
     }
 
     /// Spacing of a grid for the standard deviation of X.
     fn spacing(&self, deviation: f64) -> f64 {
         let finest = spacing(self.kernel, deviation);
-        if self.coarse && self.kernel.density().is_some() {
+        if self.coarse {
             return COARSEST_SPACING / WIDEST_STUDENT_SPACING * finest;
         }
         finest
@@ -270,7 +273,7 @@ impl Pairs {
         if self.d > 3 {
             return None;
         }
-        let width = self.summed().width;
+        let width = self.summed.width;
         // The cost here decides on a device too, so that both sum alike.
         if let Some(most_bytes) = self.boxed {
             if !(grid::box_bytes(shape, h, self.fields.inputs + 2) <= most_bytes) {
@@ -313,7 +316,7 @@ impl Pairs {
     /// Multiplications and additions of the exact sum; the constant is what a pair
     /// costs beside its weight, the exponential included, measured in such units.
     fn exact_cost(&self, n: usize) -> f64 {
-        (n as f64).powi(2) * (2 * self.summed().inputs + 60) as f64
+        (n as f64).powi(2) * (2 * self.summed.inputs + 60) as f64
     }
 
     /// sum_nm w-_nm k(|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.
@@ -327,19 +330,17 @@ impl Pairs {
     ) -> Result<f64> {
         let Repulsion::Grid { h } = how else {
             return with_member!(self.kernel, M => {
-                exact::evaluate::<M>(self.summed(), x, self.d, scale, gradient, monitor)
+                exact::evaluate::<M>(&self.summed, x, self.d, scale, gradient, monitor)
             });
         };
         let shape = Shape::of(x, self.d);
         let Pairs {
-            fields,
-            few,
+            summed: fields,
             workspace,
             d,
             kernel,
             ..
         } = self;
-        let fields = few.as_ref().unwrap_or(fields);
         match kernel.density() {
             Some(density) => {
                 let ground = grid::ground(&shape, h).ok_or_else(too_wide)?;

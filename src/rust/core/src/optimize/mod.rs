@@ -200,9 +200,10 @@ impl Run {
             objective.set_lambda(lambda)?;
         }
         objective.set_lambda(own)?;
-        objective.plan_coarsely()?;
-        let x = std::mem::take(&mut state.x);
-        *state = first_state(objective, state.fingerprint, state.params, x, monitor)?;
+        if objective.plan_coarsely()? {
+            let x = std::mem::take(&mut state.x);
+            *state = first_state(objective, state.fingerprint, state.params, x, monitor)?;
+        }
         state.lambdas.extend_from_slice(further);
         let (maxit, stages) = (u128::from(state.params.maxit), state.lambdas.len() as u128);
         let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));

@@ -106,7 +106,7 @@ pub(super) fn leading_vectors(
 }
 
 /// Eigenvalues, descending, and eigenvectors of a symmetric matrix.
-pub(crate) fn eigen(matrix: ArrayView2<'_, f64>) -> Result<(Vec<f64>, Array2<f64>)> {
+fn eigen(matrix: ArrayView2<'_, f64>) -> Result<(Vec<f64>, Array2<f64>)> {
     let size = matrix.nrows();
     let symmetric = Mat::from_fn(size, size, |i, j| matrix[(i, j)]);
     let eigen = symmetric

@@ -13,7 +13,6 @@ mod scale;
 mod variance;
 
 pub use gram::GramAccumulator;
-pub(crate) use krylov::eigen;
 pub use loadings::Loadings;
 pub use log::log1p;
 pub use matrix::{Cells, Matrix, SparseView};
