@@ -76,7 +76,7 @@ fn spectral_direction_follows_the_original() {
             starts.push(columns.len());
         }
         let laplacian = Weights::from_rows(starts, columns, values).unwrap();
-        let preconditioner = Preconditioner::cholesky(&laplacian, 1e-6).unwrap();
+        let preconditioner = Preconditioner::cholesky(&laplacian, 1e-6, 0).unwrap();
         for lambda in [1.0, 10.0, 100.0] {
             let evaluate = |x: &[f64], gradient: &mut [f64]| {
                 dense::evaluate(

@@ -3,8 +3,8 @@
 use ndarray::{s, Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::{exact, search_queries, Search};
-use neuralee_core::objective::{Balance, Kernel, Landscape, Method, Objective};
-use neuralee_core::optimize::{place, Params, Run, Start};
+use neuralee_core::objective::{Balance, Kernel, Landscape, Method, Objective, Repulsion};
+use neuralee_core::optimize::{join, place, Params, Run, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 
@@ -116,11 +116,15 @@ fn cells_of_the_map_stay_near_their_places() {
 #[test]
 fn grid_and_sum_give_the_same_potential() {
     let stream = Stream::new(8, 1);
-    for d in 1..=3 {
+    let kernels = [
+        (Kernel::Gaussian, 1e-4, 2e-3),
+        (Kernel::Student, 5e-3, 1e-2),
+    ];
+    for (d, (kernel, near, near_slope)) in (1..=3).flat_map(|d| kernels.map(|kernel| (d, kernel))) {
         let y = clustered(800, 12);
         let x = Array2::from_shape_fn((800, d), |(i, a)| 2.0 * stream.normal((i * 3 + a) as u64));
-        let exact = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Exact).unwrap();
-        let grid = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Grid).unwrap();
+        let exact = Landscape::new(y.view(), x.view(), kernel, Method::Exact).unwrap();
+        let grid = Landscape::new(y.view(), x.view(), kernel, Method::Grid).unwrap();
         let new = clustered(850, 12);
         let new = new.slice(s![800.., ..]);
         // Some of them well outside the map.
@@ -132,9 +136,14 @@ fn grid_and_sum_give_the_same_potential() {
         let found = grid.evaluate(new, &cells, &at, &()).unwrap();
         let highest = expected.iter().map(|p| p.psi).fold(0.0, f64::max);
         for (found, expected) in found.iter().zip(&expected) {
-            assert!((found.psi - expected.psi).abs() < 1e-4 * highest, "{d}");
+            let off = (found.psi - expected.psi).abs() / highest;
+            assert!(off < near, "{kernel:?} in {d} dimensions: {off}");
             for (found, expected) in found.gradient.iter().zip(&expected.gradient) {
-                assert!((found - expected).abs() < 2e-3 * highest, "{d}");
+                let off = (found - expected).abs() / highest;
+                assert!(
+                    off < near_slope,
+                    "slope of {kernel:?} in {d} dimensions: {off}"
+                );
             }
         }
     }
@@ -210,4 +219,80 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(error(&Array2::zeros((3, 5)), 51), "input");
     assert_eq!(error(&Array2::from_elem((3, 5), f64::NAN), 5), "not_finite");
     assert_eq!(error(&Array2::from_elem((3, 5), 1e300), 5), "input");
+}
+
+/// New cells that are all of a group which the map does not have.
+fn strangers() -> (Array2<f64>, Array2<f64>) {
+    let stream = Stream::new(12, 0);
+    let new = Array2::from_shape_fn((60, 10), |(i, j)| 20.0 + stream.normal((i * 10 + j) as u64));
+    (clustered(300, 10), new)
+}
+
+/// The objective of a map's cells and new ones.
+fn objective_of_all(y: ArrayView2<f64>, kernel: Kernel) -> Objective {
+    let graph = exact(y, K, &()).unwrap();
+    let rows = affinities()
+        .check(y.nrows(), K)
+        .unwrap()
+        .rows(&graph, &())
+        .unwrap();
+    Objective::new(y, symmetrize(&graph, &rows), LAMBDA, 2)
+        .unwrap()
+        .with(kernel, Balance::Weight)
+}
+
+/// E falls to where its slope along the new cells is small, and the map does not move: on the grid
+/// and off it, with each of the three directions.
+#[test]
+fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
+    for (kernel, repeat) in [
+        (Kernel::Gaussian, 1),
+        (Kernel::Gaussian, 8),
+        (Kernel::Student, 1),
+    ] {
+        let (y, new) = strangers();
+        let many = vec![y.view(); repeat];
+        let y = ndarray::concatenate(ndarray::Axis(0), &many).unwrap()
+            + Array2::from_shape_fn((300 * repeat, 10), |(i, j)| {
+                0.1 * Stream::new(5, 2).normal((10 * i + j) as u64)
+            });
+        let held = y.nrows();
+        let x = map_with(y.view(), 2, kernel);
+        let starts = placed(y.view(), x.view(), new.view(), kernel);
+        let all = ndarray::concatenate![ndarray::Axis(0), y, new];
+        let params = Params {
+            tol: 1e-6,
+            maxit: 1000,
+            ..Params::default()
+        };
+        let found = join(
+            objective_of_all(all.view(), kernel),
+            x.view(),
+            starts.view(),
+            params,
+            &(),
+        );
+        let found = Array2::from_shape_vec((60, 2), found.unwrap()).unwrap();
+        let mut objective = objective_of_all(all.view(), kernel).holding(held);
+        let mut at = |new: &Array2<f64>| {
+            let x = ndarray::concatenate![ndarray::Axis(0), x, *new];
+            let x: Vec<f64> = x.iter().copied().collect();
+            let mut gradient = vec![f64::NAN; x.len()];
+            let energy = objective
+                .evaluate(&x, Repulsion::Exact, &mut gradient, &())
+                .unwrap();
+            (energy.total(), gradient)
+        };
+        let (before, steep) = at(&starts);
+        let (after, flat) = at(&found);
+        let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+        assert!(steep[..2 * held].iter().all(|&g| g == 0.0));
+        assert!(after < before, "{kernel:?}: {after} after {before}");
+        assert!(
+            norm(&flat) < 0.05 * norm(&steep),
+            "{kernel:?} of {held}: {} of {}",
+            norm(&flat),
+            norm(&steep)
+        );
+    }
 }

@@ -19,7 +19,8 @@ const MOST_SUMMED: usize = 5000;
 
 /// psi(x) = sum_m |y - y_m|^2 / S k(|x - x_m|^2) over the N cells of a map.
 pub struct Landscape {
-    /// Inputs of the cells about their mean, N x D by rows.
+    /// Inputs of the cells about their mean, N x D by rows; none where the nodes reach as far as
+    /// the kernel does.
     y: Vec<f64>,
     mean: Vec<f64>,
     /// The map, N x d by rows.
@@ -73,18 +74,18 @@ impl Landscape {
         };
         let h = spacing(kernel, Shape::of(&x, d).deviation);
         let nodes = match d {
-            _ if !on_grid || kernel != Kernel::Gaussian => None,
-            1 => Nodes::new::<1>(&fields, &x, h, GRID_BYTES),
-            2 => Nodes::new::<2>(&fields, &x, h, GRID_BYTES),
-            3 => Nodes::new::<3>(&fields, &x, h, GRID_BYTES),
+            _ if !on_grid => None,
+            1 => Nodes::new::<1>(&fields, &x, kernel, h, GRID_BYTES),
+            2 => Nodes::new::<2>(&fields, &x, kernel, h, GRID_BYTES),
+            3 => Nodes::new::<3>(&fields, &x, kernel, h, GRID_BYTES),
             _ => None,
         };
         let centred = |row: ArrayView1<'_, f64>| -> Vec<f64> {
             row.iter().zip(&mean).map(|(y, mean)| y - mean).collect()
         };
         let y = match nodes {
-            Some(_) => Vec::new(),
-            None => y.outer_iter().flat_map(centred).collect(),
+            Some(_) if kernel.density().is_none() => Vec::new(),
+            _ => y.outer_iter().flat_map(centred).collect(),
         };
         Ok(Landscape {
             y,
@@ -135,10 +136,9 @@ impl Landscape {
                 let potential = |(&cell, x): (&u32, &[f64])| {
                     let row = queries.row(cell as usize);
                     let y: Vec<f64> = row.iter().zip(&self.mean).map(|(y, m)| y - m).collect();
-                    match &self.nodes {
-                        Some(nodes) => self.on_nodes(nodes, &y, x),
-                        None => with_member!(self.kernel, M => self.sum_over_cells::<M>(&y, x)),
-                    }
+                    self.on_nodes(&y, x).unwrap_or_else(
+                        || with_member!(self.kernel, M => self.sum_over_cells::<M>(&y, x)),
+                    )
                 };
                 Ok(points.map(potential).collect())
             })
@@ -146,25 +146,24 @@ impl Landscape {
         Ok(parts.into_iter().flatten().collect())
     }
 
-    fn on_nodes(&self, nodes: &Nodes, y: &[f64], x: &[f64]) -> Potential {
+    /// Where there are nodes, and they reach.
+    fn on_nodes(&self, y: &[f64], x: &[f64]) -> Option<Potential> {
+        let nodes = self.nodes.as_ref()?;
         let scaled = |(psi, gradient): (f64, &[f64])| Potential {
             psi: psi / self.total,
             gradient: gradient.iter().map(|g| g / self.total).collect(),
         };
         match *x {
-            [a] => {
-                let (psi, gradient) = nodes.potential(y, [a]);
-                scaled((psi, &gradient))
-            }
-            [a, b] => {
-                let (psi, gradient) = nodes.potential(y, [a, b]);
-                scaled((psi, &gradient))
-            }
-            [a, b, c] => {
-                let (psi, gradient) = nodes.potential(y, [a, b, c]);
-                scaled((psi, &gradient))
-            }
-            _ => with_member!(self.kernel, M => self.sum_over_cells::<M>(y, x)),
+            [a] => nodes
+                .potential(y, [a])
+                .map(|(psi, gradient)| scaled((psi, &gradient))),
+            [a, b] => nodes
+                .potential(y, [a, b])
+                .map(|(psi, gradient)| scaled((psi, &gradient))),
+            [a, b, c] => nodes
+                .potential(y, [a, b, c])
+                .map(|(psi, gradient)| scaled((psi, &gradient))),
+            _ => None,
         }
     }
 

@@ -121,6 +121,8 @@ pub struct Objective {
     /// The lambda that the last evaluation found.
     reached: f64,
     d: usize,
+    /// Cells, the first ones, that stay where they are.
+    held: usize,
     /// Where E is evaluated, if not here.
     there: Option<Box<dyn ObjectiveThere>>,
 }
@@ -186,6 +188,7 @@ impl Objective {
             lambda: check_lambda(lambda)?,
             reached: lambda,
             d,
+            held: 0,
             there: None,
         })
     }
@@ -194,6 +197,13 @@ impl Objective {
     pub fn with(mut self, kernel: Kernel, balance: Balance) -> Self {
         self.pairs.set_kernel(kernel);
         self.balance = balance;
+        self
+    }
+
+    /// The same as a function of the other cells' places, where the first `held` cells stay: their
+    /// part of the gradient is zero.
+    pub fn holding(mut self, held: usize) -> Self {
+        self.held = held.min(self.n());
         self
     }
 
@@ -219,6 +229,11 @@ impl Objective {
     /// Dimensions of the embedding.
     pub fn d(&self) -> usize {
         self.d
+    }
+
+    /// Cells, the first ones, that stay where they are.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// W+.
@@ -267,6 +282,9 @@ impl Objective {
         self.pairs.bytes(|bytes| hash.update(bytes));
         hash.update(&self.weights.fingerprint().to_le_bytes());
         hash.update(&[self.kernel() as u8, self.balance as u8]);
+        if self.held > 0 {
+            hash.update(&self.held.to_le_bytes());
+        }
         hash.digest()
     }
 
@@ -295,6 +313,18 @@ impl Objective {
     /// E(X); its gradient replaces `gradient`. X by rows, N x d. Where the monitor
     /// cancels, the error leaves `gradient` unusable.
     pub fn evaluate(
+        &mut self,
+        x: &[f64],
+        how: Repulsion,
+        gradient: &mut [f64],
+        monitor: &dyn Monitor,
+    ) -> Result<Energy> {
+        let energy = self.evaluate_of_all(x, how, gradient, monitor)?;
+        gradient[..self.held * self.d].fill(0.0);
+        Ok(energy)
+    }
+
+    fn evaluate_of_all(
         &mut self,
         x: &[f64],
         how: Repulsion,

@@ -22,13 +22,15 @@ pub enum Preconditioner {
 }
 
 impl Preconditioner {
-    /// Factorises 4 L+ + mu I, mu = `ridge`.
-    pub fn cholesky(weights: &Weights, ridge: f64) -> Result<Self> {
+    /// Factorises 4 L+ + mu I, mu = `ridge`; where the first `held` cells stay, what couples them
+    /// to the others is left out.
+    pub fn cholesky(weights: &Weights, ridge: f64, held: usize) -> Result<Self> {
         let n = weights.n();
         let mut matrix = Mat::<f64>::zeros(n, n);
         for (row, degree) in weights.degrees().into_iter().enumerate() {
             matrix[(row, row)] = 4.0 * degree + ridge;
-            for (column, value) in weights.row(row) {
+            let moving = |&(column, _): &(u32, f64)| row.min(column as usize) >= held;
+            for (column, value) in weights.row(row).filter(moving) {
                 matrix[(row, column as usize)] -= 4.0 * value;
             }
         }
@@ -46,9 +48,9 @@ impl Preconditioner {
         Preconditioner::Diagonal(weights.degrees().iter().map(|w| 4.0 * w + ridge).collect())
     }
 
-    /// 4 L(X) + mu I of a kernel, once X is known.
-    pub fn reweighted(weights: &Weights, kernel: Kernel, d: usize) -> Self {
-        Preconditioner::Reweighted(Box::new(Reweighted::new(weights, kernel, d)))
+    /// 4 L(X) + mu I of a kernel, once X is known, where the first `held` cells stay.
+    pub fn reweighted(weights: &Weights, kernel: Kernel, d: usize, held: usize) -> Self {
+        Preconditioner::Reweighted(Box::new(Reweighted::new(weights, kernel, d, held)))
     }
 
     /// Takes the weights at X, where they depend on it.

@@ -2,6 +2,7 @@
 //! than a loop that is waited for.
 
 pub mod direction;
+mod joining;
 mod line_search;
 mod path;
 mod placement;
@@ -21,6 +22,7 @@ use crate::monitor::Monitor;
 use crate::objective::{is_planned, Balance, Energy, Kernel, Method, Objective, Repulsion};
 use crate::{Error, Result};
 
+pub use joining::join;
 pub use path::LambdaPath;
 pub use placement::place;
 pub use start::Start;
@@ -370,10 +372,13 @@ impl Run {
             state.gradient = gradient;
         }
         preconditioner.at(&state.x);
-        // E does not change under translation; centred points keep their digits.
+        // E does not change under translation, unless cells are held; centred points keep their digits.
+        let held = objective.held();
         let search_direction = |memory: &Memory, gradient: &[f64]| {
             let mut direction = memory.direction(gradient, d, preconditioner);
-            centre(&mut direction, d);
+            if held == 0 {
+                centre(&mut direction, d);
+            }
             let slope = vector::dot(&direction, gradient);
             (direction, slope)
         };
@@ -554,9 +559,10 @@ fn precondition(objective: &Objective) -> Result<Preconditioner> {
             weights,
             objective.kernel(),
             objective.d(),
+            objective.held(),
         ))
     } else if weights.n() <= MOST_FACTORISED {
-        Preconditioner::cholesky(weights, RIDGE * mean)
+        Preconditioner::cholesky(weights, RIDGE * mean, objective.held())
     } else {
         Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))
     }

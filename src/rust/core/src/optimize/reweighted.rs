@@ -34,6 +34,8 @@ const ROWS: usize = 512;
 pub struct Reweighted {
     kernel: Kernel,
     d: usize,
+    /// Cells, the first ones, that stay where they are: a solve is among the others.
+    held: usize,
     starts: Vec<usize>,
     columns: Vec<u32>,
     /// 4 w+, scaled. In single precision, as the pulls: both halves of an edge are rounded
@@ -46,8 +48,9 @@ pub struct Reweighted {
 }
 
 impl Reweighted {
-    /// For maps of `d` dimensions; [`Reweighted::at`] is to be called before it is used.
-    pub fn new(weights: &Weights, kernel: Kernel, d: usize) -> Self {
+    /// For maps of `d` dimensions where the first `held` cells stay; [`Reweighted::at`] is to be
+    /// called before it is used.
+    pub fn new(weights: &Weights, kernel: Kernel, d: usize, held: usize) -> Self {
         let n = weights.n();
         // The least weight that each row keeps; one that either of two rows keeps stays.
         let least: Vec<f64> = (0..n)
@@ -69,8 +72,8 @@ impl Reweighted {
             })
             .collect();
         let total: f64 = weights.degrees().iter().sum();
-        let held: f64 = rows.iter().flatten().map(|&(_, w)| w).sum();
-        let scale = 4.0 * total / held;
+        let kept: f64 = rows.iter().flatten().map(|&(_, w)| w).sum();
+        let scale = 4.0 * total / kept;
         let mut starts = vec![0];
         for row in &rows {
             starts.push(starts[starts.len() - 1] + row.len());
@@ -83,6 +86,7 @@ impl Reweighted {
         Reweighted {
             kernel,
             d,
+            held,
             starts,
             columns,
             weights,
@@ -192,7 +196,7 @@ impl Reweighted {
             .collect()
     }
 
-    /// v <- B^-1 v, roughly.
+    /// v <- B^-1 v, roughly; v is zero where cells are held.
     pub fn solve(&self, v: &mut [f64]) {
         self.solve_in(STEPS, v);
     }
@@ -251,6 +255,7 @@ impl Reweighted {
                 break;
             }
             let length = (size / self.product(&step, &mut image)) as f32;
+            image[..self.held * d].fill(0.0);
             let before = size;
             size = advance(
                 length,

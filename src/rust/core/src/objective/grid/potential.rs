@@ -4,14 +4,16 @@ use std::array::from_fn;
 
 use super::super::fields::Fields;
 use super::super::kernel::gaussian::CUTOFF_RADIUS;
+use super::super::kernel::Kernel;
 use super::super::shape::Shape;
 use super::super::spline;
 use super::cells::{cell_of, sort_by_cell};
+use super::pyramid::{fields_around, ground, SIDE};
 use super::tiles::{Passes, TileSet, Tiling};
 use super::{convolved, Workspace, ORDER};
 use crate::aligned::Aligned;
 
-/// phi on nodes that reach as far as the kernel does.
+/// phi on nodes that reach as far as a Gaussian does, or around the points where the tail is heavy.
 #[derive(Debug)]
 pub struct Nodes {
     /// Tile by tile, as the gather reads them: line by line along the fastest axis, all
@@ -26,11 +28,32 @@ pub struct Nodes {
 impl Nodes {
     /// The fields of the points `x` with the rows q of `fields`, `None` where they would
     /// take more than `bytes`.
-    pub fn new<const D: usize>(fields: &Fields, x: &[f64], h: f64, bytes: f64) -> Option<Self> {
+    pub fn new<const D: usize>(
+        fields: &Fields,
+        x: &[f64],
+        kernel: Kernel,
+        h: f64,
+        bytes: f64,
+    ) -> Option<Self> {
         let mut shape = Shape::of(x, D);
+        let margin = match kernel.density() {
+            Some(_) => SIDE as f64 * h,
+            None => CUTOFF_RADIUS,
+        };
         for a in 0..D {
-            shape.low[a] -= CUTOFF_RADIUS;
-            shape.high[a] += CUTOFF_RADIUS;
+            shape.low[a] -= margin;
+            shape.high[a] += margin;
+        }
+        if let Some(density) = kernel.density() {
+            let tiling = ground(&shape, h)?;
+            let (grid, tiles) = fields_around::<D>(fields, x, &tiling, density, bytes)?;
+            return Some(Nodes {
+                fields: grid,
+                tiles,
+                tiling,
+                width: fields.width,
+                inputs: fields.inputs,
+            });
         }
         let tiling = Tiling::covering(&shape, h)?;
         let (points, _) = x.as_chunks::<D>();
@@ -50,10 +73,10 @@ impl Nodes {
         })
     }
 
-    /// S psi at `x` for the centred inputs `y`, and S grad psi: zero beyond the nodes.
+    /// S psi at `x` for the centred inputs `y`, and S grad psi; `None` beyond the nodes.
     ///
     /// S psi = |y|^2 phi_1 + phi_{|y|^2} - 2 y . phi_y
-    pub fn potential<const D: usize>(&self, y: &[f64], x: [f64; D]) -> (f64, [f64; D]) {
+    pub fn potential<const D: usize>(&self, y: &[f64], x: [f64; D]) -> Option<(f64, [f64; D])> {
         let tiling = &self.tiling;
         let mut axes = [([0.0; ORDER], [0.0; ORDER]); D];
         let mut corner = [0; D];
@@ -63,16 +86,14 @@ impl Nodes {
             let place = (x[a] / tiling.h).floor() - tiling.low[a] as f64;
             // The comparison is false for NaN too.
             if !(place >= 0.0 && place < cells as f64) {
-                return (0.0, [0.0; D]);
+                return None;
             }
             let (cell, t) = cell_of(x[a], tiling.h, tiling.low[a]);
             axes[a] = spline::weights::<ORDER>(t);
             tile = tile * tiling.count[a] + cell / tiling.side[a];
             corner[a] = cell % tiling.side[a];
         }
-        let Some(slot) = self.tiles.slot(tile) else {
-            return (0.0, [0.0; D]);
-        };
+        let slot = self.tiles.slot(tile)?;
         let size = tiling.nodes() * self.width;
         let nodes = &self.fields[slot * size..][..size];
         let length = tiling.extent[D - 1];
@@ -99,6 +120,6 @@ impl Nodes {
                 *slope += value * (0..D).map(weight).product::<f64>() / tiling.h;
             }
         }
-        (psi, gradient)
+        Some((psi, gradient))
     }
 }

@@ -132,6 +132,56 @@ impl Pyramid {
         }
     }
 
+    /// What the points spread onto the tiles of the lowest floor goes here.
+    fn sources<'a>(&self, width: usize, buffers: &'a mut Buffers) -> &'a mut [f64] {
+        let floors = &self.floors;
+        buffers.sources.resize_with(floors.len(), Aligned::default);
+        buffers.fields.resize_with(floors.len(), Aligned::default);
+        for (floor, held) in floors.iter().zip(&mut buffers.sources) {
+            held.resize(floor.passes.sets[0].len() * floor.tiling.nodes() * width);
+        }
+        &mut buffers.sources[0]
+    }
+
+    /// From the sources of the lowest floor to its fields.
+    fn convolve(&self, width: usize, buffers: &mut Buffers) {
+        let floors = &self.floors;
+        for level in 1..floors.len() {
+            let (below, above) = buffers.sources.split_at_mut(level);
+            ascend(&floors[level], width, &below[level - 1], &mut above[0]);
+        }
+        for level in (0..floors.len()).rev() {
+            let floor = &floors[level];
+            let lowest = level == 0;
+            let (below, above) = buffers.fields.split_at_mut(level + 1);
+            let fields = &mut below[level];
+            let sources = &buffers.sources[level];
+            fields.resize(sources.len());
+            let coarse = above.first().map(|fields| (&floors[level + 1], &**fields));
+            if floor.tiling.axes == 2 && floor.reaches_neighbours_only() {
+                let packed = &mut buffers.images[0];
+                floor.convolve_plane(width, sources, coarse, packed, fields, lowest);
+                continue;
+            }
+            let mut accum = Accum::Replace;
+            for part in &floor.parts {
+                floor.convolve(
+                    part,
+                    width,
+                    sources,
+                    &mut buffers.images,
+                    fields,
+                    lowest,
+                    accum,
+                );
+                accum = Accum::Add;
+            }
+            if let Some((above, coarse)) = coarse {
+                descend(above, width, coarse, fields, lowest);
+            }
+        }
+    }
+
     /// Multiplications and additions of the convolutions.
     pub fn flops(&self, width: usize) -> f64 {
         let floors = self.floors.iter();
@@ -217,48 +267,8 @@ pub fn evaluate<const D: usize>(
         slopes,
         ..
     } = workspace;
-    let floors = &pyramid.floors;
-    let size = ground.nodes() * width;
-    buffers.sources.resize_with(floors.len(), Aligned::default);
-    buffers.fields.resize_with(floors.len(), Aligned::default);
-    for (floor, held) in floors.iter().zip(&mut buffers.sources) {
-        held.resize(floor.passes.sets[0].len() * size);
-    }
-    spread(fields, ground, &sorted, &mut buffers.sources[0]);
-    for level in 1..floors.len() {
-        let (below, above) = buffers.sources.split_at_mut(level);
-        ascend(&floors[level], width, &below[level - 1], &mut above[0]);
-    }
-    for level in (0..floors.len()).rev() {
-        let floor = &floors[level];
-        let lowest = level == 0;
-        let (below, above) = buffers.fields.split_at_mut(level + 1);
-        let fields = &mut below[level];
-        fields.resize(floor.passes.sets[0].len() * size);
-        let sources = &buffers.sources[level];
-        let coarse = above.first().map(|fields| (&floors[level + 1], &**fields));
-        if D == 2 && floor.reaches_neighbours_only() {
-            let packed = &mut buffers.images[0];
-            floor.convolve_plane(width, sources, coarse, packed, fields, lowest);
-            continue;
-        }
-        let mut accum = Accum::Replace;
-        for part in &floor.parts {
-            floor.convolve(
-                part,
-                width,
-                sources,
-                &mut buffers.images,
-                fields,
-                lowest,
-                accum,
-            );
-            accum = Accum::Add;
-        }
-        if let Some((above, coarse)) = coarse {
-            descend(above, width, coarse, fields, lowest);
-        }
-    }
+    spread(fields, ground, &sorted, pyramid.sources(width, buffers));
+    pyramid.convolve(width, buffers);
     let fields_there = &buffers.fields[0];
     Some(forces(
         fields,
@@ -269,6 +279,43 @@ pub fn evaluate<const D: usize>(
         scale,
         gradient,
     ))
+}
+
+/// phi on the lowest floor, on the tiles with points and those that touch them, as the gather
+/// reads it. `None` where the grids would take more than `most_bytes`.
+pub(super) fn fields_around<const D: usize>(
+    fields: &Fields,
+    x: &[f64],
+    ground: &Tiling,
+    density: fn(f64) -> f64,
+    most_bytes: f64,
+) -> Option<(Aligned<f64>, TileSet)> {
+    let (points, _) = x.as_chunks::<D>();
+    let sorted = sort_by_cell(points, ground);
+    let tiles = sorted.tiles.surrounded(ground);
+    let pyramid = Pyramid::over(ground, tiles.clone(), density);
+    let width = fields.width;
+    if pyramid.bytes(width) > most_bytes {
+        return None;
+    }
+    let mut buffers = Buffers::default();
+    let size = ground.nodes() * width;
+    let mut spread_there = Aligned::zeros(sorted.tiles.len() * size);
+    spread(fields, ground, &sorted, &mut spread_there);
+    let sources = pyramid.sources(width, &mut buffers);
+    sources.fill(0.0);
+    for (&tile, source) in sorted
+        .tiles
+        .tiles
+        .iter()
+        .zip(spread_there.chunks_exact(size))
+    {
+        let slot = tiles.slot(tile as usize)?;
+        sources[slot * size..][..size].copy_from_slice(source);
+    }
+    drop(spread_there);
+    pyramid.convolve(width, &mut buffers);
+    Some((buffers.fields.swap_remove(0), tiles))
 }
 
 impl Floor {

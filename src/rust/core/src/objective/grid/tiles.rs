@@ -273,6 +273,11 @@ impl TileSet {
         TileSet::new(tiling, tiles)
     }
 
+    /// The tiles and all that touch them.
+    pub(super) fn surrounded(&self, tiling: &Tiling) -> TileSet {
+        (0..tiling.axes).fold(self.clone(), |set, axis| set.widened(tiling, axis))
+    }
+
     fn intersection(&self, tiling: &Tiling, other: &TileSet) -> TileSet {
         let both = |&tile: &u32| other.slot(tile as usize).is_some();
         TileSet::new(tiling, self.tiles.iter().copied().filter(both).collect())
