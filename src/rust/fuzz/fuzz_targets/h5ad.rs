@@ -8,12 +8,13 @@ use neuralee_fuzz::{check_counts, check_table, hdf5::Draw, outcome};
 fuzz_target!(|data: &[u8]| {
     let mut draw = Draw::new(data);
     let layer = ["X", "X", "X", "raw", "l0", "none"][draw.below(6)];
-    let path = draw.h5ad();
+    let drawn = draw.h5ad();
+    let path = &drawn.path;
     let options = Options {
         layer: layer.into(),
         reductions: true,
     };
-    let found = outcome(read(&path, &options, &()));
+    let found = outcome(read(path, &options, &()));
     if let Some(found) = &found {
         check_counts(&found.counts);
         check_table(&found.cells, found.counts.cells);
@@ -23,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     // What can be read can be left in the file.
-    let left = outcome(outline(&path, &options, &()));
+    let left = outcome(outline(path, &options, &()));
     if let (Some(found), Some(left)) = (found, left) {
         assert_eq!(
             (found.cells.names, found.notes),

@@ -13,8 +13,9 @@ fuzz_target!(|data: &[u8]| {
         gene_names: [&defaults.gene_names, "c0"][draw.below(16) / 15].into(),
         ..defaults
     };
-    let path = draw.loom();
-    if let Some(found) = outcome(read(&path, &options, &())) {
+    let drawn = draw.loom();
+    let path = &drawn.path;
+    if let Some(found) = outcome(read(path, &options, &())) {
         check_counts(&found.counts);
         for (axis, n) in [
             (&found.genes, found.counts.genes),
@@ -33,5 +34,5 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(matrix.nrows(), found.counts.cells);
         }
     }
-    outcome(outline(&path, &options, &()));
+    outcome(outline(path, &options, &()));
 });

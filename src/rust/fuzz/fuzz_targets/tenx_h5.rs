@@ -8,9 +8,10 @@ use neuralee_fuzz::{check_tenx, hdf5::Draw, outcome};
 fuzz_target!(|data: &[u8]| {
     let mut draw = Draw::new(data);
     let group = [None, None, None, Some("matrix"), Some("genome1")][draw.below(5)];
-    let path = draw.tenx();
-    if let Some(found) = outcome(read_h5(&path, group, &())) {
+    let drawn = draw.tenx();
+    let path = &drawn.path;
+    if let Some(found) = outcome(read_h5(path, group, &())) {
         check_tenx(&found);
     }
-    outcome(outline_h5(&path, group, &()));
+    outcome(outline_h5(path, group, &()));
 });

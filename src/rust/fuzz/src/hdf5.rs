@@ -18,6 +18,12 @@ struct Record {
     places: [f32; 2],
 }
 
+/// A file that was drawn, open until this is dropped.
+pub struct Drawn {
+    pub path: PathBuf,
+    _open: File,
+}
+
 /// Draws what to write. An input that has ended gives the usual choice.
 pub struct Draw<'a>(Unstructured<'a>);
 
@@ -255,13 +261,14 @@ impl Draw<'_> {
         (0..n).map(|_| self.number()).collect()
     }
 
-    /// A file, closed when `fill` is done.
-    fn file(&mut self, file_name: &str, fill: impl FnOnce(&mut Self, &File)) -> PathBuf {
+    /// A file, whole on the disk when `fill` is done. It stays open, so that HDF5 need not build its caches
+    /// anew for each reading, which takes longer than the reading.
+    fn file(&mut self, file_name: &str, fill: impl FnOnce(&mut Self, &File)) -> Drawn {
         let path = crate::scratch().join(file_name);
         let file = File::create(&path).expect("a file");
         fill(self, &file);
-        file.close().expect("a closed file");
-        path
+        file.flush().expect("a written file");
+        Drawn { path, _open: file }
     }
 
     /// Starts, indices and values of compressed columns.
@@ -490,7 +497,7 @@ impl Draw<'_> {
     }
 
     /// A file of anndata.
-    pub fn h5ad(&mut self) -> PathBuf {
+    pub fn h5ad(&mut self) -> Drawn {
         self.file("drawn.h5ad", |draw, file| {
             let (cells, genes) = (draw.below(6), draw.below(5));
             draw.matrix(file, "X", cells, genes);
@@ -530,7 +537,7 @@ impl Draw<'_> {
     }
 
     /// A loom file.
-    pub fn loom(&mut self) -> PathBuf {
+    pub fn loom(&mut self) -> Drawn {
         self.file("drawn.loom", |draw, file| {
             let (genes, cells) = (draw.below(5), draw.below(6));
             draw.dense(file, "matrix", genes, cells);
@@ -578,7 +585,7 @@ impl Draw<'_> {
     }
 
     /// A file of Cell Ranger.
-    pub fn tenx(&mut self) -> PathBuf {
+    pub fn tenx(&mut self) -> Drawn {
         self.file("drawn.h5", |draw, file| {
             let current = draw.byte() < 160;
             for i in 0..1 + usize::from(draw.odd()) {
