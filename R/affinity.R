@@ -52,6 +52,8 @@ memory_limit <- function(call = caller_env()) {
 
 search_name <- function(search) c(entropic = "entropic", bisection = "gaussian")[[search]]
 
+search_of <- function(affinity) c(entropic = "entropic", gaussian = "bisection")[[affinity]]
+
 weights_matrix <- function(slots, n, names) {
   methods::new(
     "dgCMatrix",

@@ -229,7 +229,7 @@ ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, thread
     ))
   }
   affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
-  search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
+  search <- search_of(affinity)
   found <- attract(
     x, search, perplexity, k, neighbors, d, seed, threads, progress_reporter(verbose, "Affinities"), network,
     call = call

@@ -132,7 +132,7 @@ batch_cells <- function(batch_size, n, batches, call = caller_env()) {
 part_settings <- function(params, k, neighbors) {
   list(
     perplexity = as.double(params$perplexity),
-    search = c(entropic = "entropic", gaussian = "bisection")[[params$affinity]],
+    search = search_of(params$affinity),
     k = if (!is.null(k)) as.double(k), neighbors = if (is.character(neighbors)) neighbors else "auto"
   )
 }

@@ -2,7 +2,7 @@
 #'
 #' Finds places for cells that were not there when a map was made. The map stays as it is: each new
 #' cell is pulled towards its nearest neighbours among the cells of the map and pushed away from all
-#' of them, as [ee()] does, and new cells do not feel each other.
+#' of them, as [ee()] does. New cells do not feel each other, unless they are placed `together`.
 #'
 #' A new cell with inputs y and entropic affinities \eqn{p_m} to its `k` nearest cells on the map goes
 #' to a minimum of
@@ -11,18 +11,26 @@
 #' `k`, `lambda` and `metric` are those of the fit. The result for a cell does not depend on the other
 #' new cells or the number of threads.
 #'
+#' With `together = TRUE` that is where the new cells start. They then go to a minimum of E of all cells, old
+#' and new (see [ee()]), as a function of the new cells' places alone: neighbours are searched among all cells,
+#' so that new cells which are neighbours come together, and kinds of cells that the map lacks find a place of
+#' their own. A place then depends on the other new cells. It takes as long as [ee()] of all cells from a map that
+#' is almost done.
+#'
 #' @param object A fit of [ee()].
 #' @param newdata New cells in rows, with the features of the fit in columns, brought to the same
 #'   scale: for principal components, project the new cells onto the loadings of the old ones.
 #' @param data The cells that the map was made from, N x D, as they were given to [ee()] (only those
 #'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the fit.
+#' @param together Place the new cells by each other too, not only by those of the map?
 #' @param threads Number of threads, as in [ee()].
 #' @param verbose Show progress?
 #' @param ... Not used.
 #' @return A matrix with a row for every row of `newdata` and the columns of the embedding.
 #' @section Errors:
 #' `neuralee_error_input` where the fit keeps no data and none are given, and where features or cells
-#' do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_interrupted` on Ctrl-C.
+#' do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_memory` where the cells are too
+#' many to be placed together; `neuralee_error_interrupted` on Ctrl-C.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
 #'   reduction", ICML, section 5 (out-of-sample extension).
 #' @seealso [ee()].
@@ -31,17 +39,20 @@
 #' old <- seq(1, 150, by = 2)
 #' fit <- ee(x[old, ], perplexity = 15, lambda = 10, keep = TRUE, verbose = FALSE)
 #' head(predict(fit, x[-old, ]))
+#' head(predict(fit, x[-old, ], together = TRUE))
 #' @importFrom stats predict
 #' @export
-predict.ee_fit <- function(object, newdata, data = NULL, ..., threads = NULL, verbose = interactive()) {
+predict.ee_fit <- function(object, newdata, data = NULL, ..., together = FALSE, threads = NULL,
+                           verbose = interactive()) {
   given <- list(...)
-  check_dot_names(names(given) %||% rep("", length(given)), c("newdata", "data", "threads", "verbose"))
+  check_dot_names(names(given) %||% rep("", length(given)), c("newdata", "data", "together", "threads", "verbose"))
   if (missing(newdata)) {
     abort_neuralee(
       "input", "There are no new cells.", "Give newdata =; the map itself is object$embedding or as.matrix(object)."
     )
   }
   check_flag(verbose, "verbose")
+  check_flag(together, "together")
   threads <- resolve_threads(threads)
   data <- data %||% object$data
   if (is.null(data)) {
@@ -67,11 +78,23 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., threads = NULL, ve
   metric <- params$metric
   data <- if (kept) data else in_metric(data, metric)
   newdata <- in_metric(newdata, metric)
-  search <- c(entropic = "entropic", gaussian = "bisection")[[params$affinity]]
-  places <- classed_interrupts(rust_call(rs_ee_place(
-    data, unname(object$embedding), newdata, params$perplexity, params$k, search, "auto", params$kernel %||% "gaussian", params$lambda,
-    params$seed, threads, progress_reporter(verbose, "Placing")
-  )))
+  search <- search_of(params$affinity)
+  map <- unname(object$embedding)
+  kernel <- params$kernel %||% "gaussian"
+  progress <- progress_reporter(verbose, "Placing")
+  places <- classed_interrupts({
+    alone <- rust_call(rs_ee_place(
+      data, map, newdata, params$perplexity, params$k, search, "auto", kernel, params$lambda, params$seed, threads, progress
+    ))
+    if (together) {
+      rust_call(rs_ee_join(
+        data, map, newdata, alone, params$perplexity, params$k, search, "auto", kernel, params$lambda, params$seed, threads,
+        progress
+      ))
+    } else {
+      alone
+    }
+  })
   name_embedding(places, rownames(newdata))
 }
 

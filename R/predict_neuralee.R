@@ -9,6 +9,13 @@
 #' the same kind (counts, logarithms, scaled values) as in training. The preprocessing that was learned in training is
 #' applied. A DelayedMatrix is read block by block.
 #'
+#' @section New cells together:
+#' A network is smooth: it puts a new cell into its group, but keeps few of its immediate neighbours. With
+#' `together = TRUE` the places that it gives are where the new cells start. They then go to a minimum of E of the
+#' cells of `data` and the new ones, with kernel, lambda, perplexity and `k` of the model, as a function of the
+#' new cells' places alone (see [predict.ee_fit()]). All cells must fit into memory, and a place then depends on the other
+#' cells that are placed.
+#'
 #' @section Many cells:
 #' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of BiocParallel,
 #' such as `MulticoreParam(8)`, `SnowParam(8)` or `BatchtoolsParam(100, cluster = "slurm")`. They must have the same
@@ -38,6 +45,10 @@
 #'   (Seurat: `"data"`) if not.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
 #'   for what the model was trained on. New cells must have been projected on the same loadings.
+#' @param together Place the new cells by each other and by the cells of `data`, which stay where the network puts
+#'   them? See the section.
+#' @param data With `together`, cells of the map, such as those of the training: whatever `newdata` may be, with the
+#'   same features. `NULL` takes those that `neuralee(keep = TRUE)` put into the fit.
 #' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an
 #'   object of [entropic_affinity()] for them. E of the new cells among themselves, with perplexity and lambda of the
 #'   model, is then in the attribute `loss` of the result.
@@ -63,13 +74,15 @@
 #' predict(fit, x[101:103, ])
 #' predict(fit, x[101:103, 4:1]) # by name
 #' attr(predict(fit, x[51:150, ], affinity = "entropic"), "loss")
+#' head(predict(fit, x[101:150, ], together = TRUE, data = x[1:100, ]))
 #' @export
-predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, affinity = NULL,
-                                 threads = NULL, device = "cpu", BPPARAM = NULL, output = NULL, retries = 2,
-                                 verbose = interactive()) {
+predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, together = FALSE, data = NULL,
+                                 affinity = NULL, threads = NULL, device = "cpu", BPPARAM = NULL, output = NULL,
+                                 retries = 2, verbose = interactive()) {
   check_predict_dots(list(...))
   map_cells(
-    object, newdata, missing(newdata), assay.type, dimred, affinity, threads, device, BPPARAM, output, retries, verbose
+    object, newdata, missing(newdata), assay.type, dimred, together, data, affinity, threads, device, BPPARAM, output,
+    retries, verbose
   )
 }
 
@@ -91,14 +104,15 @@ check_predict_dots <- function(given, call = caller_env()) {
   check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
 }
 
-map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threads, device, BPPARAM, output, retries,
-                      verbose, call = caller_env()) {
+map_cells <- function(object, newdata, none, assay.type, dimred, together, data, affinity, threads, device, BPPARAM,
+                      output, retries, verbose, call = caller_env()) {
   if (none) {
     abort_neuralee(
       "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit).", call = call
     )
   }
   check_flag(verbose, "verbose", call = call)
+  check_together(object, together, data, BPPARAM, output, call)
   retries <- check_count(retries, "retries", max = 100, call = call)
   if (!is.null(BPPARAM)) bpparam_workers(BPPARAM, call)
   # Workers may share a machine, and each has a thread of it.
@@ -115,28 +129,64 @@ map_cells <- function(object, newdata, none, assay.type, dimred, affinity, threa
   model <- model_of(object, call = call)
   info <- model_info(model, call = call)
   cells <- cells_for_model(newdata, info, assay.type, dimred, call = call)
+  old <- if (!is.null(data)) cells_for_model(data, info, assay.type, dimred, "data", call = call)
   progress <- progress_reporter(verbose, "NeuralEE")
   classed_interrupts(
     {
-      places <- if (is.null(BPPARAM) && is.null(output)) {
+      network_map <- function(cells) {
         by_blocks(cells, info$d, "mapping", progress, call, function(block, first) {
           reporter <- if (!is_delayed(cells$x)) progress
           rust_call(rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter), call = call)
         })
+      }
+      places <- if (is.null(BPPARAM) && is.null(output)) {
+        network_map(cells)
       } else {
         task <- list(x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, place = place)
         identity <- if (!is.null(output)) map_identity(model$bytes, cells, place)
         map_in_blocks(task, info$d, cells$names, identity, output, BPPARAM, retries, progress, call)
       }
+      if (together || !is.null(affinity)) inputs <- model_inputs(model, info, cells, threads, call)
+      if (together) {
+        old_inputs <- if (is.null(old)) object$data else model_inputs(model, info, old, threads, call)
+        old_places <- if (is.null(old)) unname(object$embedding) else network_map(old)
+        places <- rust_call(
+          rs_ee_join(
+            old_inputs, old_places, inputs, places, info$perplexity, info$k, search_of(info$affinity), "auto", info$kernel,
+            info$lambda, 42, threads, progress
+          ),
+          call = call
+        )
+      }
       if (is.null(output)) places <- name_embedding(places, cells$names, "NeuralEE")
       if (!is.null(affinity)) {
-        inputs <- model_inputs(model, info, cells, threads, call)
         attr(places, "loss") <- loss_of_map(places, inputs, affinity, info, threads, call)
       }
       places
     },
     call = call
   )
+}
+
+check_together <- function(object, together, data, BPPARAM, output, call) {
+  check_flag(together, "together", call = call)
+  if (!together) {
+    if (!is.null(data)) {
+      abort_neuralee("input", "`data` is for new cells that are placed together.", "Give together = TRUE with it.", call = call)
+    }
+    return()
+  }
+  if (is.null(data) && (!inherits(object, "neuralee_fit") || is.null(object$data))) {
+    abort_neuralee(
+      "input", "New cells are placed together by the cells of the map, and none are kept.",
+      "Give data = with cells of the map, such as those of the training, or fit with neuralee(keep = TRUE).", call = call
+    )
+  }
+  if (!is.null(BPPARAM) || !is.null(output)) {
+    abort_neuralee(
+      "input", "Cells that are placed together must be in this process.", "Leave out `BPPARAM` and `output`.", call = call
+    )
+  }
 }
 
 # What enters the network, as a dense matrix with cells in rows.
@@ -170,7 +220,7 @@ by_blocks <- function(cells, columns, stage, progress, call, compute) {
 loss_of_map <- function(places, inputs, affinity, info, threads, call) {
   if (!inherits(affinity, "neuralee_affinity")) {
     affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
-    search <- c(entropic = "entropic", gaussian = "bisection")[[affinity]]
+    search <- search_of(affinity)
     affinity <- compute_affinity(inputs, search, info$perplexity, NULL, NULL, "euclidean", 42, threads, call = call)
   }
   weights <- check_affinity(affinity, nrow(places), call = call)

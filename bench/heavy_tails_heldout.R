@@ -1,5 +1,6 @@
-# neuralee(kernel = "student") trained on every second cell: what its map keeps of these, what predict() keeps of
-# the others, and what ee() keeps of the same others where it may place them freely. Medians of the seeds 1 to 3.
+# Cells that were held out: every second cell makes a map, with ee() or neuralee() and kernel = "student", and the others
+# are placed on it, each by itself or together. For comparison, what ee() keeps of the same others where it may place them
+# freely, alone or among all cells. Figures of one half of the cells at a time; neuralee(): medians of the seeds 1 to 3.
 #   Rscript bench/heavy_tails_heldout.R POINTS.npy          # covid.npy of heavy_tails_points.R
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
@@ -7,40 +8,51 @@ source(file.path(dirname(sub("--file=", "", grep("^--file=", commandArgs(), valu
 x <- read_points(arguments[1L])
 labels <- read_labels(arguments[1L])
 old <- seq(1, nrow(x), by = 2)
+new <- setdiff(seq_len(nrow(x)), old)
 measures <- c("neighborhood_preservation", "auc_rnx", "distance_correlation", "label_accuracy")
 
 quality <- function(map, cells) {
   unlist(embedding_quality(map, x[cells, ], labels = labels[cells], k = 10, threads = 2)[measures])
 }
 
+seconds <- function(expr) {
+  begin <- proc.time()[["elapsed"]]
+  value <- force(expr)
+  list(value = value, seconds = proc.time()[["elapsed"]] - begin)
+}
+
 row <- function(settings, cells, figures, seconds) {
   cat(sprintf("| %s | %s | %s | %.1f |\n", settings, cells, paste(sprintf("%.3f", figures), collapse = " | "), seconds))
 }
 
-free <- function(cells) ee(x[cells, ], kernel = "student", threads = 2, verbose = FALSE)
+# The map of the old cells, and the new ones placed on it in two ways.
+of_fit <- function(fit) {
+  force(fit)
+  place <- function(together) seconds(predict(fit, x[new, ], together = together, threads = 2, verbose = FALSE))
+  alone <- place(FALSE)
+  together <- place(TRUE)
+  rbind(
+    c(quality(fit$embedding, old), fit$timing[["total"]]), c(quality(alone$value, new), alone$seconds),
+    c(quality(together$value, new), together$seconds)
+  )
+}
 
-kinds <- list(
-  "defaults" = list(),
-  "hidden = c(200, 200)" = list(hidden = c(200, 200)),
-  "batch_size = 500, maxit = 100" = list(batch_size = 500, maxit = 100)
-)
-cat("| neuralee() | cells | kNN@10 | AUC R_NX | Spearman of distances | 10-NN accuracy | s |\n")
+rows <- function(name, found) {
+  row(name, "of the map", found[1L, 1:4], found[1L, 5L])
+  row("`predict()`", "held out", found[2L, 1:4], found[2L, 5L])
+  row("`predict(together = TRUE)`", "held out", found[3L, 1:4], found[3L, 5L])
+}
+
+free <- function(cells) ee(x[cells, ], kernel = "student", keep = TRUE, threads = 2, verbose = FALSE)
+
+cat("| map | cells | kNN@10 | AUC R_NX | Spearman of distances | 10-NN accuracy | s |\n")
 cat("| --- | --- | --- | --- | --- | --- | --- |\n")
-for (half in c("trained on", "held out")) {
-  cells <- if (half == "trained on") old else -old
-  fit <- free(cells)
-  row("`ee()`, freely", half, quality(fit$embedding, cells), fit$timing[["total"]])
-}
-for (name in names(kinds)) {
-  runs <- lapply(1:3, function(seed) {
-    settings <- c(list(kernel = "student", seed = seed, threads = 2, verbose = FALSE), kinds[[name]])
-    fit <- do.call(neuralee, c(list(x[old, ]), settings))
-    mapped <- predict(fit, x[-old, ], threads = 2, verbose = FALSE)
-    list(trained = quality(fit$embedding, old), mapped = quality(mapped, -old), seconds = fit$timing[["total"]])
-  })
-  seconds <- stats::median(vapply(runs, `[[`, 0, "seconds"))
-  for (half in c("trained", "mapped")) {
-    figures <- apply(vapply(runs, `[[`, numeric(length(measures)), half), 1L, stats::median)
-    row(name, c(trained = "trained on", mapped = "held out")[[half]], figures, seconds)
-  }
-}
+alone <- free(new)
+row("`ee()` of the held-out cells", "held out", quality(alone$embedding, new), alone$timing[["total"]])
+all <- free(seq_len(nrow(x)))
+row("`ee()` of all cells", "held out", quality(all$embedding[new, ], new), all$timing[["total"]])
+rows("`ee()`", of_fit(free(old)))
+runs <- lapply(1:3, function(seed) {
+  of_fit(neuralee(x[old, ], kernel = "student", keep = TRUE, seed = seed, threads = 2, verbose = FALSE))
+})
+rows("`neuralee()`", apply(simplify2array(runs), 1:2, stats::median))

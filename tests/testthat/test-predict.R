@@ -28,6 +28,31 @@ test_that("the data may be given instead of kept, and a cell's place is its own"
   expect_identical(rownames(predict(kept, new, verbose = FALSE)), rownames(new))
 })
 
+test_that("together, new cells of a kind that the map lacks come to a lower E of all cells", {
+  known <- iris$Species != "virginica"
+  for (kernel in c("gaussian", "student")) {
+    fit <- fit_of(iris_x[known, ], kernel = kernel, keep = TRUE)
+    new <- iris_x[!known, ]
+    rownames(new) <- paste0("v", 1:50)
+    together <- predict(fit, new, together = TRUE, verbose = FALSE)
+    expect_identical(dimnames(together), list(rownames(new), c("EE1", "EE2")))
+    all <- rbind(iris_x[known, ], new)
+    loss <- function(places) {
+      ee_loss(rbind(fit$embedding, places), all, entropic_affinity(all, 15), lambda = 10, kernel = kernel)
+    }
+    expect_lt(loss(together), loss(predict(fit, new, verbose = FALSE)))
+    expect_identical(predict(fit, new, together = TRUE, threads = 2, verbose = FALSE), together)
+  }
+})
+
+test_that("one cell alone hardly notices that it is placed together", {
+  fit <- fit_of(keep = TRUE)
+  one <- iris_x[2, , drop = FALSE]
+  expect_equal(
+    predict(fit, one, together = TRUE, verbose = FALSE), predict(fit, one, verbose = FALSE), tolerance = 0.1
+  )
+})
+
 test_that("the metric of the fit is that of the new cells", {
   x <- iris_x[old_flowers, ]
   fit <- fit_of(metric = "cosine", keep = TRUE)
@@ -53,6 +78,7 @@ test_that("cells that do not fit the map are refused", {
   expect_refused(place("a"), "input", "newdata")
   expect_refused(predict(fit), "input", "as.matrix")
   expect_refused(place(iris_x, thread = 2), "input", "threads")
+  expect_refused(place(iris_x, together = NA), "input", "together")
   expect_refused(place(iris_x * 1e300), "input", "overflow")
   bad <- iris_x
   bad[3, 2] <- NA

@@ -21,6 +21,31 @@ test_that("every kind of matrix gives the same places", {
   expect_identical(mapped(methods::as(sparse(x), "RsparseMatrix")), places)
 })
 
+test_that("together, cells go from where the network puts them to a lower E of all cells", {
+  old <- iris_x[1:100, ]
+  new <- iris_x[101:150, ]
+  together <- mapped(new, together = TRUE, data = old)
+  expect_identical(dimnames(together), dimnames(places))
+  all <- rbind(old, new)
+  loss <- function(places) {
+    ee_loss(rbind(fit$embedding, places), all, entropic_affinity(all, fit$params$perplexity), lambda = fit$params$lambda)
+  }
+  expect_lt(loss(together), loss(places))
+  # A fit that keeps its cells needs no others, and gives the same.
+  kept <- train(iris_x[1:100, ], keep = TRUE)
+  expect_equal(predict(kept, new, together = TRUE, verbose = FALSE), together, tolerance = 1e-6)
+  expect_identical(mapped(delayed(new), together = TRUE, data = as.data.frame(old)), together)
+  # The loss is that of the final places.
+  expect_identical(unname(mapped(new, together = TRUE, data = old, affinity = "entropic")[1:50, ]), unname(together))
+  expect_refused(mapped(new, together = TRUE), "input", "keep = TRUE")
+  expect_refused(mapped(new, data = old), "input", "together = TRUE")
+  expect_refused(mapped(new, together = "yes"), "input", "together")
+  expect_refused(mapped(new, together = TRUE, data = old[, 1:3]), "input", "`data` lacks 1 of the 4")
+  expect_refused(mapped(new, together = TRUE, data = old[0, ]), "input", "`data` has no cells")
+  expect_refused(mapped(new, together = TRUE, data = old * NaN), "not_finite", "`data`")
+  expect_refused(mapped(new, together = TRUE, data = old, output = tempfile()), "input", "output")
+})
+
 test_that("features are found by name, whatever their order and company", {
   x <- iris_x[101:150, ]
   expect_identical(mapped(x[, 4:1]), places)

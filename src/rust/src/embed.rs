@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use extendr_api::prelude::*;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{concatenate, Array2, ArrayView2, Axis};
 use neuralee_core::affinity::{self, Affinities, Search, Weights};
 use neuralee_core::memory;
 use neuralee_core::neighbors::{self, OrderedGraph};
@@ -12,8 +12,8 @@ use neuralee_core::objective::{
     dense, Balance, Energy, Kernel, Landscape, Method, Objective, Repulsion,
 };
 use neuralee_core::optimize::{
-    place, turned, LambdaPath, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS,
-    DEFAULT_LAMBDA, DEFAULT_SEED, DEFAULT_SHARE, DEFAULT_SHARE_TOLERANCE,
+    join, place, turned, LambdaPath, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS,
+    DEFAULT_LAMBDA, DEFAULT_SEED, DEFAULT_SHARE, DEFAULT_SHARE_TOLERANCE, JOINING_TOLERANCE,
 };
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
@@ -554,6 +554,66 @@ fn rs_ee_place(
     embedding_matrix(&placed, d, None)
 }
 
+/// The same where the new cells feel each other, from the places `starts`.
+#[extendr]
+fn rs_ee_join(
+    x: RMatrix<f64>,
+    embedding: RMatrix<f64>,
+    new: RMatrix<f64>,
+    starts: RMatrix<f64>,
+    perplexity: f64,
+    k: i32,
+    search: &str,
+    neighbors: &str,
+    kernel: &str,
+    lambda: f64,
+    seed: f64,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<RMatrix<f64>> {
+    let params = affinity::Params {
+        perplexity,
+        search: search_named(search)?,
+    };
+    let (how, kernel) = (neighbors_named(neighbors)?, kernel_named(kernel)?);
+    let (k, d) = (count(k), embedding.ncols());
+    let (points, map, queries, starts) = (
+        matrix_view(&x)?,
+        matrix_view(&embedding)?,
+        matrix_view(&new)?,
+        matrix_view(&starts)?,
+    );
+    let (n, inputs) = (points.nrows() + queries.nrows(), points.ncols());
+    if let Some(limit) = memory::available() {
+        let job = memory::Job {
+            n,
+            inputs,
+            k,
+            d,
+            search: Some(how),
+            network: 0,
+        };
+        job.check(limit.saturating_sub(8 * (n * inputs) as u64))?;
+    }
+    let placed = job::run(threads, &progress, |monitor| {
+        let all = concatenate(Axis(0), &[points, queries])
+            .map_err(|e| CoreError::internal(e.to_string(), ""))?;
+        let graph = neighbors::search(all.view(), k, how, seed as u64, monitor)?;
+        let weights = Affinities::of_graph(graph, params, monitor)?
+            .as_they_came()
+            .weights;
+        let objective =
+            Objective::new(all.view(), weights, lambda, d)?.with(kernel, Balance::Weight);
+        drop(all);
+        let params = Params {
+            tol: JOINING_TOLERANCE,
+            ..Params::default()
+        };
+        join(objective, map, starts, params, monitor)
+    })?;
+    embedding_matrix(&placed, d, None)
+}
+
 /// What `rs_ee_open()` needs to go on, as plain bytes.
 #[extendr]
 fn rs_ee_state(session: ExternalPtr<Session>) -> Outcome<Raw> {
@@ -618,4 +678,5 @@ extendr_module! {
     fn rs_ee_summary;
     fn rs_turned;
     fn rs_ee_place;
+    fn rs_ee_join;
 }

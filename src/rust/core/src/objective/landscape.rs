@@ -15,7 +15,7 @@ use crate::{Error, Result};
 const CELLS_PER_TASK: usize = 64;
 
 /// Cells of a map up to which their sum is taken for every new cell.
-const MOST_SUMMED: usize = 5000;
+const MOST_SUMMED: usize = 1000;
 
 /// psi(x) = sum_m |y - y_m|^2 / S k(|x - x_m|^2) over the N cells of a map.
 pub struct Landscape {
@@ -44,7 +44,7 @@ pub struct Potential {
 
 impl Landscape {
     /// `y`: N x D inputs of the map's cells; `x`: their places, N x d. `Method::Auto` takes
-    /// a grid for more than 5,000 cells in up to 3 dimensions.
+    /// a grid for more than 1,000 cells in up to 3 dimensions.
     pub fn new(
         y: ArrayView2<'_, f64>,
         x: ArrayView2<'_, f64>,

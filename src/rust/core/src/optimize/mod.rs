@@ -22,7 +22,7 @@ use crate::monitor::Monitor;
 use crate::objective::{is_planned, Balance, Energy, Kernel, Method, Objective, Repulsion};
 use crate::{Error, Result};
 
-pub use joining::join;
+pub use joining::{join, JOINING_TOLERANCE};
 pub use path::LambdaPath;
 pub use placement::place;
 pub use start::Start;
