@@ -115,6 +115,8 @@ rs_turned <- function(embedding, onto) .Call(wrap__rs_turned, embedding, onto)
 
 rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress)
 
+rs_ee_join_check <- function(cells, inputs, k, d, neighbors, limit) .Call(wrap__rs_ee_join_check, cells, inputs, k, d, neighbors, limit)
+
 rs_ee_join <- function(x, embedding, new, starts, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress) .Call(wrap__rs_ee_join, x, embedding, new, starts, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress)
 
 rs_neuralee_check <- function(settings, inputs, cells, net, limit) .Call(wrap__rs_neuralee_check, settings, inputs, cells, net, limit)

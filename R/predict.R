@@ -12,10 +12,13 @@
 #' new cells or the number of threads.
 #'
 #' With `together = TRUE` that is where the new cells start. They then go to a minimum of E of all cells, old
-#' and new (see [ee()]), as a function of the new cells' places alone: neighbours are searched among all cells,
-#' so that new cells which are neighbours come together, and kinds of cells that the map lacks find a place of
-#' their own. A place then depends on the other new cells. It takes as long as [ee()] of all cells from a map that
-#' is almost done.
+#' and new (see [ee()]), as a function of the new cells' places alone. Neighbours are searched among all cells, so
+#' that new cells which are neighbours come together, and a place depends on the other new cells. The search ends after 200 iterations
+#' at the latest. It takes about as long as `ee()` of all cells, started from a nearly finished map.
+#'
+#' The sum over the cells of a map of more than 1,000 is read from a grid, as in [ee()] (`method = "grid"`), where that
+#' is less work; with `kernel = "student"` a place is then off the minimum by a few hundredths of the kernel's width, or
+#' in another of close minima.
 #'
 #' @param object A fit of [ee()].
 #' @param newdata New cells in rows, with the features of the fit in columns, brought to the same
@@ -30,7 +33,7 @@
 #' @section Errors:
 #' `neuralee_error_input` where the fit keeps no data and none are given, and where features or cells
 #' do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_memory` where the cells are too
-#' many to be placed together; `neuralee_error_interrupted` on Ctrl-C.
+#' many to be placed together (`options(neuralee.max_memory_gb = )`, as in [ee()]); `neuralee_error_interrupted` on Ctrl-C.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
 #'   reduction", ICML, section 5 (out-of-sample extension).
 #' @seealso [ee()].
@@ -54,6 +57,7 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., together = FALSE, 
   check_flag(verbose, "verbose")
   check_flag(together, "together")
   threads <- resolve_threads(threads)
+  params <- check_ee_fit(object)
   data <- data %||% object$data
   if (is.null(data)) {
     abort_neuralee(
@@ -61,7 +65,6 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., together = FALSE, 
       "Give data = with the cells that the map was made from, or fit with ee(keep = TRUE)."
     )
   }
-  params <- check_ee_fit(object)
   kept <- identical(data, object$data)
   data <- if (kept) data else dense_cells(data, "data")
   if (nrow(data) != nrow(object$embedding) || ncol(data) != params$features) {
@@ -74,28 +77,32 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., together = FALSE, 
       "Give the cells as they were given to ee()."
     )
   }
+  check_order(rownames(data), rownames(object$embedding))
   newdata <- new_cells(newdata, data)
   metric <- params$metric
   data <- if (kept) data else in_metric(data, metric)
   newdata <- in_metric(newdata, metric)
-  search <- search_of(params$affinity)
   map <- unname(object$embedding)
-  kernel <- params$kernel %||% "gaussian"
+  joining <- if (together) joining_settings(params, nrow(data), nrow(newdata), ncol(data), ncol(map))
   progress <- progress_reporter(verbose, "Placing")
   places <- classed_interrupts({
     alone <- rust_call(rs_ee_place(
-      data, map, newdata, params$perplexity, params$k, search, "auto", kernel, params$lambda, params$seed, threads, progress
+      data, map, newdata, params$perplexity, params$k, search_of(params$affinity), "auto", params$kernel %||% "gaussian",
+      params$lambda, params$seed, threads, progress
     ))
-    if (together) {
-      rust_call(rs_ee_join(
-        data, map, newdata, alone, params$perplexity, params$k, search, "auto", kernel, params$lambda, params$seed, threads,
-        progress
-      ))
-    } else {
-      alone
-    }
+    if (together) place_together(data, map, newdata, alone, joining, threads, progress) else alone
   })
   name_embedding(places, rownames(newdata))
+}
+
+# Cells of the map that are there in another order.
+check_order <- function(given, of_map, call = caller_env()) {
+  if (!is.null(given) && !is.null(of_map) && !identical(given, of_map) && setequal(given, of_map)) {
+    abort_neuralee(
+      "input", "The cells of `data` are in another order than those of the map.", "Give them as they were given to ee().",
+      call = call
+    )
+  }
 }
 
 # The settings of a fit, which is a list that may have been changed by hand.
@@ -103,15 +110,21 @@ check_ee_fit <- function(object, call = caller_env()) {
   params <- object$params
   among <- function(name, choices) is.character(name) && length(name) == 1L && name %in% choices
   map <- object$embedding
-  sound <- is.matrix(map) && is.double(map) && all(is.finite(map)) && is.list(params) &&
+  sound <- are_places(map) && is.list(params) &&
     all(vapply(params[c("features", "perplexity", "k", "seed", "lambda")], is_number, NA)) && params$lambda >= 0 &&
     among(params$kernel %||% "gaussian", c("gaussian", "student")) &&
-    among(params$affinity, c("entropic", "gaussian")) && among(params$metric, c("euclidean", "cosine"))
+    among(params$affinity, c("entropic", "gaussian")) && among(params$metric, c("euclidean", "cosine")) &&
+    is_whole(params$k) && is_whole(params$features) && (is.null(object$data) || are_places(object$data))
   if (!sound) {
     abort_neuralee("input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned.", call = call)
   }
   params
 }
+
+is_whole <- function(x) x >= 1 && x <= .Machine$integer.max && x == round(x)
+
+# Numbers of cells in rows.
+are_places <- function(x) is.matrix(x) && is.double(x) && all(is.finite(x))
 
 # One new cell is enough, also as a vector; columns are matched by name where both have names.
 new_cells <- function(newdata, data, call = caller_env()) {

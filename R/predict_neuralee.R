@@ -2,7 +2,7 @@
 #'
 #' Places cells by the network that [neuralee()] trained: those that it was trained on come to the places that they
 #' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell (and,
-#' by rounding, on its position within the 1,024 cells that are computed together).
+#' by rounding, on its position within the 1,024 cells that are computed at once), unless cells are placed `together`.
 #'
 #' The features of `newdata` are matched by name where the model and the data have names (in any order, and more of
 #' them do no harm), else by position, all features of the training in their order. Values are taken as they are: give
@@ -14,7 +14,7 @@
 #' `together = TRUE` the places that it gives are where the new cells start. They then go to a minimum of E of the
 #' cells of `data` and the new ones, with kernel, lambda, perplexity and `k` of the model, as a function of the
 #' new cells' places alone (see [predict.ee_fit()]). All cells must fit into memory, and a place then depends on the other
-#' cells that are placed.
+#' cells that are placed and on `data`.
 #'
 #' @section Many cells:
 #' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of BiocParallel,
@@ -40,15 +40,15 @@
 #'   [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
 #'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object.
+#' @param data With `together`, cells of the map, such as those of the training: of the kinds that `newdata` may be, with
+#'   the same features; `assay.type` and `dimred` are for both. `NULL` takes those that `neuralee(keep = TRUE)` put into the fit.
 #' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
 #'   one that the model was trained on, else `"counts"` if its preprocessing takes logarithms and `"logcounts"`
 #'   (Seurat: `"data"`) if not.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
 #'   for what the model was trained on. New cells must have been projected on the same loadings.
 #' @param together Place the new cells by each other and by the cells of `data`, which stay where the network puts
-#'   them? See the section.
-#' @param data With `together`, cells of the map, such as those of the training: whatever `newdata` may be, with the
-#'   same features. `NULL` takes those that `neuralee(keep = TRUE)` put into the fit.
+#'   them? See the section on it.
 #' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an
 #'   object of [entropic_affinity()] for them. E of the new cells among themselves, with perplexity and lambda of the
 #'   model, is then in the attribute `loss` of the result.
@@ -66,7 +66,9 @@
 #' values that the preprocessing cannot take; `neuralee_error_not_finite` for NA, NaN and Inf (the message names cell
 #' and feature); `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_worker` for workers that cannot be used and
 #' for blocks that failed in each try (the message says which cells, and why); `neuralee_error_input` where `output`
-#' cannot be written or holds another map, and `neuralee_error_file_format` where it is no map at all.
+#' cannot be written or holds another map, and `neuralee_error_file_format` where it is no map at all. With `together` also
+#' `neuralee_error_input` where there are no cells of the map, `neuralee_error_perplexity` where there are too few, and
+#' `neuralee_error_memory` where there are too many.
 #' @seealso [neuralee()], [fine_tune()], [save_neuralee()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
@@ -76,12 +78,12 @@
 #' attr(predict(fit, x[51:150, ], affinity = "entropic"), "loss")
 #' head(predict(fit, x[101:150, ], together = TRUE, data = x[1:100, ]))
 #' @export
-predict.neuralee_fit <- function(object, newdata, ..., assay.type = NULL, dimred = NULL, together = FALSE, data = NULL,
+predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type = NULL, dimred = NULL, together = FALSE,
                                  affinity = NULL, threads = NULL, device = "cpu", BPPARAM = NULL, output = NULL,
                                  retries = 2, verbose = interactive()) {
   check_predict_dots(list(...))
   map_cells(
-    object, newdata, missing(newdata), assay.type, dimred, together, data, affinity, threads, device, BPPARAM, output,
+    object, newdata, missing(newdata), data, assay.type, dimred, together, affinity, threads, device, BPPARAM, output,
     retries, verbose
   )
 }
@@ -104,7 +106,7 @@ check_predict_dots <- function(given, call = caller_env()) {
   check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
 }
 
-map_cells <- function(object, newdata, none, assay.type, dimred, together, data, affinity, threads, device, BPPARAM,
+map_cells <- function(object, newdata, none, data, assay.type, dimred, together, affinity, threads, device, BPPARAM,
                       output, retries, verbose, call = caller_env()) {
   if (none) {
     abort_neuralee(
@@ -129,7 +131,14 @@ map_cells <- function(object, newdata, none, assay.type, dimred, together, data,
   model <- model_of(object, call = call)
   info <- model_info(model, call = call)
   cells <- cells_for_model(newdata, info, assay.type, dimred, call = call)
+  if (together && is.null(data) && (ncol(object$data) != info$inputs || ncol(object$embedding) != info$d)) refuse_kept(call)
   old <- if (!is.null(data)) cells_for_model(data, info, assay.type, dimred, "data", call = call)
+  if (together) {
+    count <- function(cells) dim(cells$x)[[if (cells$at == "rows") 1L else 2L]]
+    joining <- joining_settings(
+      info, if (is.null(old)) nrow(object$data) else count(old), count(cells), info$inputs, info$d, call
+    )
+  }
   progress <- progress_reporter(verbose, "NeuralEE")
   classed_interrupts(
     {
@@ -150,13 +159,7 @@ map_cells <- function(object, newdata, none, assay.type, dimred, together, data,
       if (together) {
         old_inputs <- if (is.null(old)) object$data else model_inputs(model, info, old, threads, call)
         old_places <- if (is.null(old)) unname(object$embedding) else network_map(old)
-        places <- rust_call(
-          rs_ee_join(
-            old_inputs, old_places, inputs, places, info$perplexity, info$k, search_of(info$affinity), "auto", info$kernel,
-            info$lambda, 42, threads, progress
-          ),
-          call = call
-        )
+        places <- place_together(old_inputs, old_places, inputs, places, joining, threads, progress, call)
       }
       if (is.null(output)) places <- name_embedding(places, cells$names, "NeuralEE")
       if (!is.null(affinity)) {
@@ -172,7 +175,9 @@ check_together <- function(object, together, data, BPPARAM, output, call) {
   check_flag(together, "together", call = call)
   if (!together) {
     if (!is.null(data)) {
-      abort_neuralee("input", "`data` is for new cells that are placed together.", "Give together = TRUE with it.", call = call)
+      abort_neuralee(
+        "input", "`data` is for new cells that are placed together.", "Give together = TRUE with it.", call = call
+      )
     }
     return()
   }
@@ -182,11 +187,21 @@ check_together <- function(object, together, data, BPPARAM, output, call) {
       "Give data = with cells of the map, such as those of the training, or fit with neuralee(keep = TRUE).", call = call
     )
   }
+  sound <- function(kept, map) are_places(kept) && are_places(map) && nrow(kept) == nrow(map)
+  if (is.null(data) && !sound(object$data, object$embedding)) {
+    refuse_kept(call)
+  }
   if (!is.null(BPPARAM) || !is.null(output)) {
     abort_neuralee(
       "input", "Cells that are placed together must be in this process.", "Leave out `BPPARAM` and `output`.", call = call
     )
   }
+}
+
+refuse_kept <- function(call) {
+  abort_neuralee(
+    "input", "The cells that `object` keeps are not those of its map.", "Give what neuralee() returned, or data =.", call = call
+  )
 }
 
 # What enters the network, as a dense matrix with cells in rows.
@@ -209,7 +224,7 @@ by_blocks <- function(cells, columns, stage, progress, call, compute) {
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
     block <- read_block_of(x, viewport)
-    check_finite(block, "newdata", cells$at, call, block_offset(viewport))
+    check_finite(block, cells$name, cells$at, call, block_offset(viewport))
     result[block_range(viewport, axis), ] <- compute(block, block_offset(viewport)[[axis]])
     report_cells(progress, stage, BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
   }
@@ -250,7 +265,7 @@ cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata",
   }
   x <- match_features(x, info, 3L - axis, name, call)
   if (!is_delayed(x)) check_finite(x, name, at, call)
-  list(x = x, at = at, names = dimnames(x)[[axis]])
+  list(x = x, at = at, names = dimnames(x)[[axis]], name = name)
 }
 
 check_no_container <- function(assay.type, dimred, call) {

@@ -1,6 +1,6 @@
-# Cells that were held out: every second cell makes a map, with ee() or neuralee() and kernel = "student", and the others
-# are placed on it, each by itself or together. For comparison, what ee() keeps of the same others where it may place them
-# freely, alone or among all cells. Figures of one half of the cells at a time; neuralee(): medians of the seeds 1 to 3.
+# Cells that were held out: every second cell makes a map, with ee() or neuralee(), heavy tails unless said otherwise,
+# and the others are placed on it, each by itself or together. For comparison, what ee() keeps of the same others where
+# it may place them freely, alone or among all cells. Figures of one half of the cells at a time; neuralee(): medians of the seeds 1 to 3.
 #   Rscript bench/heavy_tails_heldout.R POINTS.npy          # covid.npy of heavy_tails_points.R
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
@@ -44,6 +44,7 @@ rows <- function(name, found) {
 }
 
 free <- function(cells) ee(x[cells, ], kernel = "student", keep = TRUE, threads = 2, verbose = FALSE)
+gaussian <- function(cells) ee(x[cells, ], lambda = 10, keep = TRUE, threads = 2, verbose = FALSE)
 
 cat("| map | cells | kNN@10 | AUC R_NX | Spearman of distances | 10-NN accuracy | s |\n")
 cat("| --- | --- | --- | --- | --- | --- | --- |\n")
@@ -52,6 +53,7 @@ row("`ee()` of the held-out cells", "held out", quality(alone$embedding, new), a
 all <- free(seq_len(nrow(x)))
 row("`ee()` of all cells", "held out", quality(all$embedding[new, ], new), all$timing[["total"]])
 rows("`ee()`", of_fit(free(old)))
+rows("`ee(lambda = 10)`, Gaussian", of_fit(gaussian(old)))
 runs <- lapply(1:3, function(seed) {
   of_fit(neuralee(x[old, ], kernel = "student", keep = TRUE, seed = seed, threads = 2, verbose = FALSE))
 })

@@ -45,6 +45,20 @@ test_that("together, new cells of a kind that the map lacks come to a lower E of
   }
 })
 
+test_that("cells that are too many to be placed together are refused beforehand", {
+  fit <- fit_of(keep = TRUE)
+  withr::with_options(list(neuralee.max_memory_gb = 1e-6), {
+    expect_refused(predict(fit, iris_x, together = TRUE, verbose = FALSE), "memory", "fewer cells at a time")
+    expect_identical(nrow(predict(fit, iris_x, verbose = FALSE)), 150L)
+  })
+})
+
+test_that("cells come together on a map that is one point", {
+  fit <- ee(iris_x[old_flowers, ], perplexity = 15, lambda = 0, keep = TRUE, verbose = FALSE)
+  places <- predict(fit, iris_x[-old_flowers, ], together = TRUE, verbose = FALSE)
+  expect_true(all(is.finite(places)))
+})
+
 test_that("one cell alone hardly notices that it is placed together", {
   fit <- fit_of(keep = TRUE)
   one <- iris_x[2, , drop = FALSE]
@@ -75,6 +89,10 @@ test_that("cells that do not fit the map are refused", {
   expect_refused(place(unname(iris_x)[, 1:3]), "input", "150 x 3")
   expect_refused(place(iris_x[0, ]), "input", "0 x 4")
   expect_refused(place(iris_x, data = iris_x), "input", "150 x 4")
+  turned <- fit$data[75:1, ]
+  rownames(turned) <- 75:1
+  rownames(fit$embedding) <- 1:75
+  expect_refused(place(iris_x, data = turned), "input", "another order")
   expect_refused(place("a"), "input", "newdata")
   expect_refused(predict(fit), "input", "as.matrix")
   expect_refused(place(iris_x, thread = 2), "input", "threads")
@@ -92,7 +110,9 @@ test_that("a fit whose parts were changed by hand is refused", {
   changes <- list(
     list(params = 1), list(params = NULL), list(embedding = "a"), list(embedding = fit$embedding * NaN),
     list(params = utils::modifyList(fit$params, list(kernel = "cauchy"))),
-    list(params = utils::modifyList(fit$params, list(lambda = NaN)))
+    list(params = utils::modifyList(fit$params, list(lambda = NaN))),
+    list(params = utils::modifyList(fit$params, list(k = 1.5))),
+    list(data = as.data.frame(fit$data)), list(data = fit$data * NaN), list(data = 1:300)
   )
   for (change in changes) {
     changed <- fit

@@ -36,13 +36,28 @@ test_that("together, cells go from where the network puts them to a lower E of a
   expect_equal(predict(kept, new, together = TRUE, verbose = FALSE), together, tolerance = 1e-6)
   expect_identical(mapped(delayed(new), together = TRUE, data = as.data.frame(old)), together)
   # The loss is that of the final places.
-  expect_identical(unname(mapped(new, together = TRUE, data = old, affinity = "entropic")[1:50, ]), unname(together))
+  found <- mapped(new, together = TRUE, data = old, affinity = "entropic")
+  of_new <- ee_loss(
+    unname(together), new, entropic_affinity(new, fit$params$perplexity), lambda = fit$params$lambda
+  )
+  expect_equal(attr(found, "loss"), of_new, tolerance = 1e-6)
+  # Few cells of the map have fewer neighbours, but are no other error.
+  expect_identical(dim(mapped(new, together = TRUE, data = old[1:9, ])), c(50L, 2L))
+  expect_refused(mapped(new[1:2, ], together = TRUE, data = old[1:9, ]), "perplexity", "only 10 cells.*more cells as `data`")
+  withr::with_options(
+    list(neuralee.max_memory_gb = 1e-6),
+    expect_refused(mapped(new, together = TRUE, data = old), "memory", "fewer cells at a time")
+  )
   expect_refused(mapped(new, together = TRUE), "input", "keep = TRUE")
   expect_refused(mapped(new, data = old), "input", "together = TRUE")
   expect_refused(mapped(new, together = "yes"), "input", "together")
   expect_refused(mapped(new, together = TRUE, data = old[, 1:3]), "input", "`data` lacks 1 of the 4")
   expect_refused(mapped(new, together = TRUE, data = old[0, ]), "input", "`data` has no cells")
   expect_refused(mapped(new, together = TRUE, data = old * NaN), "not_finite", "`data`")
+  expect_refused(mapped(new, together = TRUE, data = delayed(old * NaN)), "not_finite", "`data`")
+  for (change in list(list(data = kept$data[-1, ]), list(data = kept$data[, -1]), list(embedding = NULL), list(data = "a"))) {
+    expect_refused(predict(utils::modifyList(kept, change), new, together = TRUE), "input", "not those of its map")
+  }
   expect_refused(mapped(new, together = TRUE, data = old, output = tempfile()), "input", "output")
 })
 

@@ -554,7 +554,40 @@ fn rs_ee_place(
     embedding_matrix(&placed, d, None)
 }
 
-/// The same where the new cells feel each other, from the places `starts`.
+/// Refuses cells that cannot be placed together: `cells` old and new ones in more than `limit` bytes.
+#[extendr]
+fn rs_ee_join_check(
+    cells: f64,
+    inputs: i32,
+    k: i32,
+    d: i32,
+    neighbors: &str,
+    limit: Nullable<f64>,
+) -> Outcome<bool> {
+    let limit: Option<f64> = limit.into();
+    let Some(limit) = limit.map(|bytes| bytes as u64).or_else(memory::available) else {
+        return Ok(true);
+    };
+    let job = memory::Job {
+        n: cells as usize,
+        inputs: count(inputs),
+        k: count(k),
+        d: count(d),
+        search: Some(neighbors_named(neighbors)?),
+        network: 0,
+    };
+    // The inputs of all cells stand beside those of the old and the new ones.
+    let copy = 8 * (job.n * job.inputs) as u64;
+    job.check(limit.saturating_sub(copy)).map_err(|error| {
+        CoreError::memory(
+            error.report().message.clone(),
+            "Place fewer cells at a time, or each by itself: together = FALSE.",
+        )
+    })?;
+    Ok(true)
+}
+
+/// As `rs_ee_place()`, where the new cells feel each other, from the places `starts`.
 #[extendr]
 fn rs_ee_join(
     x: RMatrix<f64>,
@@ -583,27 +616,14 @@ fn rs_ee_join(
         matrix_view(&new)?,
         matrix_view(&starts)?,
     );
-    let (n, inputs) = (points.nrows() + queries.nrows(), points.ncols());
-    if let Some(limit) = memory::available() {
-        let job = memory::Job {
-            n,
-            inputs,
-            k,
-            d,
-            search: Some(how),
-            network: 0,
-        };
-        job.check(limit.saturating_sub(8 * (n * inputs) as u64))?;
-    }
     let placed = job::run(threads, &progress, |monitor| {
         let all = concatenate(Axis(0), &[points, queries])
             .map_err(|e| CoreError::internal(e.to_string(), ""))?;
+        params.check(all.nrows(), k)?;
         let graph = neighbors::search(all.view(), k, how, seed as u64, monitor)?;
-        let weights = Affinities::of_graph(graph, params, monitor)?
-            .as_they_came()
-            .weights;
-        let objective =
-            Objective::new(all.view(), weights, lambda, d)?.with(kernel, Balance::Weight);
+        let affinities = Affinities::of_graph(graph, params, monitor)?.as_they_came();
+        let objective = Objective::new(all.view(), affinities.weights, lambda, d)?
+            .with(kernel, Balance::Weight);
         drop(all);
         let params = Params {
             tol: JOINING_TOLERANCE,
@@ -678,5 +698,6 @@ extendr_module! {
     fn rs_ee_summary;
     fn rs_turned;
     fn rs_ee_place;
+    fn rs_ee_join_check;
     fn rs_ee_join;
 }

@@ -409,7 +409,7 @@ fn a_map_that_has_unfolded_is_one_of_all_inputs() {
     };
     run.advance(12, &()).unwrap();
     let mut few = heavy(1.0);
-    few.plan_coarsely().unwrap();
+    few.plan_coarsely(&()).unwrap();
     assert_eq!(energy(&mut few, &run), run.loss());
     assert_ne!(energy(&mut heavy(1.0), &run), run.loss());
     let state = State::from_bytes(&run.state().to_bytes().unwrap()).unwrap();

@@ -55,13 +55,23 @@ fn placed(
     new: ArrayView2<f64>,
     kernel: Kernel,
 ) -> Array2<f64> {
+    placed_by(Method::Auto, y, x, new, kernel)
+}
+
+fn placed_by(
+    method: Method,
+    y: ArrayView2<f64>,
+    x: ArrayView2<f64>,
+    new: ArrayView2<f64>,
+    kernel: Kernel,
+) -> Array2<f64> {
     let graph = search_queries(y, new, K, Search::Auto, 1, &()).unwrap();
     let rows = affinities()
         .check(y.nrows(), K)
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y, x, kernel, Method::Auto).unwrap();
+    let landscape = Landscape::new(y, x, kernel, method).unwrap();
     let found = place(&landscape, new, &graph, &rows, LAMBDA, &()).unwrap();
     Array2::from_shape_vec((new.nrows(), x.ncols()), found).unwrap()
 }
@@ -189,14 +199,29 @@ fn a_cell_far_from_all_others_still_gets_a_place() {
 fn threads_and_company_do_not_change_a_bit() {
     let all = clustered(450, 5);
     let (y, new) = (all.slice(s![..300, ..]), all.slice(s![300.., ..]));
-    let x = map_of(y, 2);
-    let together = with_threads(1, || placed(y, x.view(), new, Kernel::Gaussian)).unwrap();
-    assert_eq!(
-        with_threads(3, || placed(y, x.view(), new, Kernel::Gaussian)).unwrap(),
-        together
-    );
-    let alone = placed(y, x.view(), new.slice(s![7..8, ..]), Kernel::Gaussian);
-    assert_eq!(alone.row(0), together.row(7));
+    for (kernel, method) in [
+        (Kernel::Gaussian, Method::Exact),
+        (Kernel::Gaussian, Method::Grid),
+        (Kernel::Student, Method::Grid),
+    ] {
+        let x = map_with(y, 2, kernel);
+        let found = |new| placed_by(method, y, x.view(), new, kernel);
+        let together = with_threads(1, || found(new)).unwrap();
+        assert_eq!(with_threads(3, || found(new)).unwrap(), together);
+        let alone = found(new.slice(s![7..8, ..]));
+        assert_eq!(alone.row(0), together.row(7));
+    }
+}
+
+/// A grid in space takes longer to make than some hundred cells to place.
+#[test]
+fn dear_grids_are_not_made_for_small_maps() {
+    let y = clustered(1200, 8);
+    let x = 20.0 * &y.slice(s![.., ..3]);
+    let landscape = |method| Landscape::new(y.view(), x.view(), Kernel::Student, method).unwrap();
+    let at = [1.0, 2.0, 3.0];
+    let value = |method| landscape(method).evaluate(y.view(), &[0], &at, &());
+    assert_eq!(value(Method::Auto).unwrap(), value(Method::Exact).unwrap());
 }
 
 #[test]
@@ -242,13 +267,13 @@ fn objective_of_all(y: ArrayView2<f64>, kernel: Kernel) -> Objective {
 }
 
 /// E falls to where its slope along the new cells is small, and the map does not move: on the grid
-/// and off it, with each of the three directions.
+/// and off it.
 #[test]
 fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
-    for (kernel, repeat) in [
-        (Kernel::Gaussian, 1),
-        (Kernel::Gaussian, 8),
-        (Kernel::Student, 1),
+    for (kernel, repeat, method) in [
+        (Kernel::Gaussian, 1, Method::Exact),
+        (Kernel::Gaussian, 8, Method::Grid),
+        (Kernel::Student, 1, Method::Exact),
     ] {
         let (y, new) = strangers();
         let many = vec![y.view(); repeat];
@@ -263,7 +288,7 @@ fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
         let params = Params {
             tol: 1e-6,
             maxit: 1000,
-            ..Params::default()
+            method,
         };
         let found = join(
             objective_of_all(all.view(), kernel),
@@ -287,10 +312,13 @@ fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
         let (after, flat) = at(&found);
         let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
         assert!(steep[..2 * held].iter().all(|&g| g == 0.0));
-        assert!(after < before, "{kernel:?}: {after} after {before}");
+        assert!(
+            after < before,
+            "{kernel:?}, {method:?}: {after} after {before}"
+        );
         assert!(
             norm(&flat) < 0.05 * norm(&steep),
-            "{kernel:?} of {held}: {} of {}",
+            "{kernel:?}, {method:?}: {} of {}",
             norm(&flat),
             norm(&steep)
         );

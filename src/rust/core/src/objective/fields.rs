@@ -5,6 +5,7 @@ use ndarray::{s, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::aligned::{prefetch, Aligned, LINE};
+use crate::monitor::Monitor;
 use crate::preprocess::{Cells, GramAccumulator, Matrix};
 use crate::{Error, Result};
 
@@ -166,7 +167,7 @@ impl Fields {
     /// The rows of the first `count` principal components of the inputs, with the norms of all:
     /// of w-_nm, what the other components add to y_n . y_m is missing. `None` where that would
     /// not halve the width, of fewer points, or where it would take too long to find.
-    pub fn principal(&self, count: usize) -> Result<Option<Self>> {
+    pub fn principal(&self, count: usize, monitor: &dyn Monitor) -> Result<Option<Self>> {
         let width = (count + 2).next_multiple_of(LINE);
         if 2 * width > self.width || self.inputs > MOST_INPUTS || self.n < count {
             return Ok(None);
@@ -176,9 +177,9 @@ impl Fields {
         let mut sums = GramAccumulator::new(self.inputs)?;
         for first in firsts() {
             let inputs = inputs_from(first);
-            sums.add(&Matrix::Dense(inputs.view()), Cells::Rows, &())?;
+            sums.add(&Matrix::Dense(inputs.view()), Cells::Rows, monitor)?;
         }
-        let loadings = sums.finish(count, false, 0, &())?;
+        let loadings = sums.finish(count, false, 0, monitor)?;
         let mut rows = Aligned::zeros(self.n * width);
         for (first, rows) in firsts().zip(rows.chunks_mut(BLOCK * width)) {
             let inputs = inputs_from(first);
@@ -312,7 +313,7 @@ mod tests {
         for single in [false, true] {
             let all = Fields::stored(y.view(), &mean, single);
             let few_on = |threads| {
-                let few = || all.principal(14).unwrap().unwrap();
+                let few = || all.principal(14, &()).unwrap().unwrap();
                 with_threads(threads, few).unwrap()
             };
             let few = few_on(1);
@@ -342,7 +343,7 @@ mod tests {
             }
         }
         let few = Fields::stored(y.slice(s![.., ..20]), &mean[..20], false);
-        assert!(few.principal(14).unwrap().is_none());
+        assert!(few.principal(14, &()).unwrap().is_none());
     }
 
     #[test]

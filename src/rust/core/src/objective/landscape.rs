@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::fields::Fields;
 use super::grid::Nodes;
 use super::kernel::{with_member, Kernel, Member};
+use super::pairs::{exact_flops, COARSEST_SPACING, PYRAMID_BYTES};
 use super::shape::Shape;
 use super::{spacing, Method, GRID_BYTES};
 use crate::monitor::Monitor;
@@ -16,6 +17,10 @@ const CELLS_PER_TASK: usize = 64;
 
 /// Cells of a map up to which their sum is taken for every new cell.
 const MOST_SUMMED: usize = 1000;
+
+/// Evaluations whose sums the making of a grid may cost: some hundred cells come to rest with them. The number of
+/// new cells does not enter, so that a place does not depend on company.
+const EVALUATIONS: f64 = 2e4;
 
 /// psi(x) = sum_m |y - y_m|^2 / S k(|x - x_m|^2) over the N cells of a map.
 pub struct Landscape {
@@ -33,6 +38,23 @@ pub struct Landscape {
     nodes: Option<Nodes>,
 }
 
+/// The nodes of a map with spacing `h`, or, where a heavy tail would need too many, with the coarsest.
+fn nodes_of<const D: usize>(
+    fields: &Fields,
+    x: &[f64],
+    kernel: Kernel,
+    h: f64,
+    most_flops: f64,
+) -> Option<Nodes> {
+    if kernel.density().is_none() {
+        return Nodes::new::<D>(fields, x, kernel, h, GRID_BYTES, most_flops);
+    }
+    let spacings = [h, h.max(COARSEST_SPACING)];
+    spacings
+        .into_iter()
+        .find_map(|h| Nodes::new::<D>(fields, x, kernel, h, PYRAMID_BYTES, most_flops))
+}
+
 /// psi at one cell, and its gradient there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Potential {
@@ -44,7 +66,7 @@ pub struct Potential {
 
 impl Landscape {
     /// `y`: N x D inputs of the map's cells; `x`: their places, N x d. `Method::Auto` takes
-    /// a grid for more than 1,000 cells in up to 3 dimensions.
+    /// a grid for more than 1,000 cells in up to 3 dimensions, unless it is too dear to make.
     pub fn new(
         y: ArrayView2<'_, f64>,
         x: ArrayView2<'_, f64>,
@@ -67,17 +89,18 @@ impl Landscape {
         let (n, d) = x.dim();
         let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
         let x: Vec<f64> = x.iter().copied().collect();
-        let on_grid = match method {
-            Method::Exact => false,
-            Method::Grid => true,
-            Method::Auto => n > MOST_SUMMED,
+        let most_flops = match method {
+            Method::Exact => 0.0,
+            Method::Grid => f64::INFINITY,
+            Method::Auto if n > MOST_SUMMED => EVALUATIONS * exact_flops(n, y.ncols()),
+            Method::Auto => 0.0,
         };
         let h = spacing(kernel, Shape::of(&x, d).deviation);
         let nodes = match d {
-            _ if !on_grid => None,
-            1 => Nodes::new::<1>(&fields, &x, kernel, h, GRID_BYTES),
-            2 => Nodes::new::<2>(&fields, &x, kernel, h, GRID_BYTES),
-            3 => Nodes::new::<3>(&fields, &x, kernel, h, GRID_BYTES),
+            _ if most_flops == 0.0 => None,
+            1 => nodes_of::<1>(&fields, &x, kernel, h, most_flops),
+            2 => nodes_of::<2>(&fields, &x, kernel, h, most_flops),
+            3 => nodes_of::<3>(&fields, &x, kernel, h, most_flops),
             _ => None,
         };
         let centred = |row: ArrayView1<'_, f64>| -> Vec<f64> {
@@ -167,6 +190,7 @@ impl Landscape {
         }
     }
 
+    /// Zero where the nodes reach as far as the kernel, and no inputs are kept.
     fn sum_over_cells<M: Member>(&self, y: &[f64], x: &[f64]) -> Potential {
         let mut psi = 0.0;
         let mut gradient = vec![0.0; self.d];

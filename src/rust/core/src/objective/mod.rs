@@ -201,7 +201,7 @@ impl Objective {
     }
 
     /// The same as a function of the other cells' places, where the first `held` cells stay: their
-    /// part of the gradient is zero.
+    /// part of the gradient of [`Objective::evaluate`] is zero.
     pub fn holding(mut self, held: usize) -> Self {
         self.held = held.min(self.n());
         self
@@ -282,16 +282,13 @@ impl Objective {
         self.pairs.bytes(|bytes| hash.update(bytes));
         hash.update(&self.weights.fingerprint().to_le_bytes());
         hash.update(&[self.kernel() as u8, self.balance as u8]);
-        if self.held > 0 {
-            hash.update(&self.held.to_le_bytes());
-        }
         hash.digest()
     }
 
     /// Plans for a map that is yet to unfold, where the kernel has a heavy tail: on a coarser
     /// grid and with fewer components of the inputs. Says whether E is another now.
-    pub fn plan_coarsely(&mut self) -> Result<bool> {
-        self.pairs.plan_coarsely()
+    pub fn plan_coarsely(&mut self, monitor: &dyn Monitor) -> Result<bool> {
+        self.pairs.plan_coarsely(monitor)
     }
 
     /// Plans for E itself again.

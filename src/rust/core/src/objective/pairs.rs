@@ -21,10 +21,10 @@ const WIDEST_STUDENT_SPACING: f64 = 0.5;
 
 /// Spacing for maps whose grids would not fit otherwise: the heavy tail is blunt at its
 /// centre then, where few of so many cells lie.
-const COARSEST_SPACING: f64 = 1.0;
+pub(super) const COARSEST_SPACING: f64 = 1.0;
 
 /// Largest pyramid that is planned, in bytes: a heavy tail spreads its map over many tiles.
-const PYRAMID_BYTES: f64 = 4e9;
+pub(super) const PYRAMID_BYTES: f64 = 4e9;
 
 /// Principal components of the inputs that count while a map unfolds: with the norm and the
 /// one they fill two cache lines.
@@ -43,10 +43,16 @@ const FINEST_SPACING: f64 = 1e-6;
 pub(super) const GRID_BYTES: f64 = 2e9;
 
 /// Multiplications in the time that the index of one tile, with points or not, takes.
-const TILE_FLOPS: f64 = 300.0;
+pub(super) const TILE_FLOPS: f64 = 300.0;
 
 /// Growth of the grid between two plans, beyond which a trial point is refused.
 const GROWTH: f64 = 2.0;
+
+/// Multiplications and additions of the sum over n points for one of them; the constant is what a
+/// pair costs beside its weight, the exponential included, measured in such units.
+pub(super) fn exact_flops(n: usize, inputs: usize) -> f64 {
+    (n * (2 * inputs + 60)) as f64
+}
 
 /// psi(X) = sum_nm w-_nm k(|x_n - x_m|^2) over the pairs of some cells. Reuses its
 /// buffers between evaluations.
@@ -103,12 +109,12 @@ impl Pairs {
     /// spacing, in a third of the time, and is blunt at its centre; and of the inputs only
     /// the first principal components count, beside the norms of all. Says whether psi is
     /// another now.
-    pub fn plan_coarsely(&mut self) -> Result<bool> {
+    pub fn plan_coarsely(&mut self, monitor: &dyn Monitor) -> Result<bool> {
         if self.coarse || self.kernel.density().is_none() {
             return Ok(false);
         }
         if self.boxed.is_none() {
-            if let Some(few) = self.fields.principal(COMPONENTS)? {
+            if let Some(few) = self.fields.principal(COMPONENTS, monitor)? {
                 self.summed = Arc::new(few);
             }
         }
@@ -313,10 +319,9 @@ impl Pairs {
         }
     }
 
-    /// Multiplications and additions of the exact sum; the constant is what a pair
-    /// costs beside its weight, the exponential included, measured in such units.
+    /// Multiplications and additions of the exact sum.
     fn exact_cost(&self, n: usize) -> f64 {
-        (n as f64).powi(2) * (2 * self.summed.inputs + 60) as f64
+        n as f64 * exact_flops(n, self.summed.inputs)
     }
 
     /// sum_nm w-_nm k(|x_n - x_m|^2); `scale` times its gradient is added to `gradient`.

@@ -22,16 +22,17 @@ pub enum Preconditioner {
 }
 
 impl Preconditioner {
-    /// Factorises 4 L+ + mu I, mu = `ridge`; where the first `held` cells stay, what couples them
-    /// to the others is left out.
+    /// Factorises 4 L+ + mu I, mu = `ridge`, but for the rows and columns of the first `held` cells,
+    /// which stay.
     pub fn cholesky(weights: &Weights, ridge: f64, held: usize) -> Result<Self> {
-        let n = weights.n();
+        let n = weights.n() - held;
         let mut matrix = Mat::<f64>::zeros(n, n);
-        for (row, degree) in weights.degrees().into_iter().enumerate() {
+        for (row, degree) in weights.degrees()[held..].iter().enumerate() {
             matrix[(row, row)] = 4.0 * degree + ridge;
-            let moving = |&(column, _): &(u32, f64)| row.min(column as usize) >= held;
-            for (column, value) in weights.row(row).filter(moving) {
-                matrix[(row, column as usize)] -= 4.0 * value;
+            for (column, value) in weights.row(held + row) {
+                if let Some(column) = (column as usize).checked_sub(held) {
+                    matrix[(row, column)] -= 4.0 * value;
+                }
             }
         }
         let factor = Llt::new(matrix.as_ref(), Side::Lower).map_err(|_| {
@@ -60,11 +61,13 @@ impl Preconditioner {
         }
     }
 
-    /// v <- B^-1 v for each of the d columns of v (N x d by rows).
+    /// v <- B^-1 v for each of the d columns of v (N x d by rows), which is zero where cells are held.
     pub fn solve(&self, v: &mut [f64], d: usize) {
         match self {
             Preconditioner::Cholesky(factor) => {
-                let n = v.len() / d;
+                let n = factor.L().nrows();
+                let held = v.len() - n * d;
+                let v = &mut v[held..];
                 // faer solves column-major right-hand sides.
                 let mut columns = Mat::<f64>::from_fn(n, d, |i, a| v[i * d + a]);
                 factor.solve_in_place(columns.as_mut());

@@ -1,8 +1,8 @@
 //! New cells on a finished map, together.
 
-use ndarray::{concatenate, ArrayView1, ArrayView2, Axis};
+use ndarray::ArrayView2;
 
-use super::{Params, Run};
+use super::{centre, Params, Run};
 use crate::monitor::Monitor;
 use crate::objective::Objective;
 use crate::{Error, Result};
@@ -25,33 +25,36 @@ pub fn join(
 ) -> Result<Vec<f64>> {
     let (held, d) = map.dim();
     let n = objective.n();
-    if held == 0 || held >= n {
+    if held == 0 || starts.nrows() == 0 || held + starts.nrows() != n {
         return Err(Error::internal(
-            format!("{held} of {n} cells are on the map."),
+            format!(
+                "{held} cells on the map and {} new ones are {n} together.",
+                starts.nrows()
+            ),
             "",
         ));
     }
-    let all = concatenate(Axis(0), &[map, starts]).map_err(|_| {
-        Error::internal(
+    let mut x: Vec<f64> = map.iter().chain(starts.iter()).copied().collect();
+    if x.len() != n * d {
+        return Err(Error::internal(
             format!(
                 "The starts have {} dimensions, the map {d}.",
                 starts.ncols()
             ),
             "",
-        )
-    })?;
+        ));
+    }
+    // Centred points keep their digits.
+    let mean = centre(&mut x, d);
     let params = Params {
-        tol: params.tol * (n - held) as f64 / n as f64,
+        tol: params.tol * starts.nrows() as f64 / n as f64,
         ..params
     };
-    let mut run = Run::from_embedding(objective.holding(held), all.view(), params, monitor)?;
+    let mut run = Run::from_points(objective.holding(held), x, params, monitor)?;
     run.advance(params.maxit, monitor)?;
     monitor.check()?;
-    let x = run.embedding();
-    // A run has its mean at the origin.
-    let shift = &map.row(0) - &ArrayView1::from(&x[..d]);
-    let places = x[held * d..].chunks_exact(d);
+    let places = run.embedding()[held * d..].chunks_exact(d);
     Ok(places
-        .flat_map(|place| place.iter().zip(&shift).map(|(x, shift)| x + shift))
+        .flat_map(|place| place.iter().zip(&mean).map(|(x, mean)| x + mean))
         .collect())
 }

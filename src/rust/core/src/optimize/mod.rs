@@ -202,7 +202,7 @@ impl Run {
             objective.set_lambda(lambda)?;
         }
         objective.set_lambda(own)?;
-        if objective.plan_coarsely()? {
+        if objective.plan_coarsely(monitor)? {
             let x = std::mem::take(&mut state.x);
             *state = first_state(objective, state.fingerprint, state.params, x, monitor)?;
         }
@@ -267,7 +267,7 @@ impl Run {
         }
         objective.set_lambda(lambdas[state.stage])?;
         if state.stage + 1 < lambdas.len() {
-            objective.plan_coarsely()?;
+            objective.plan_coarsely(&())?;
         }
         let preconditioner = precondition(&objective)?;
         Ok(Run {
@@ -337,7 +337,7 @@ impl Run {
             Ok(found) => found,
             Err(error) => {
                 objective.set_lambda(before)?;
-                objective.plan_coarsely()?;
+                objective.plan_coarsely(monitor)?;
                 return Err(error);
             }
         };
@@ -416,7 +416,7 @@ impl Run {
         };
         let step = difference(&accepted.x, &state.x);
         let change = difference(&accepted.gradient, &state.gradient);
-        let moved = norm(&step) / norm(&accepted.x);
+        let moved = norm(&step) / norm(&accepted.x[held * d..]);
         state.memory.push(step, change, DEPTH);
         state.x = accepted.x;
         state.gradient = accepted.gradient;
@@ -453,7 +453,7 @@ impl Run {
         Ok(())
     }
 
-    /// X by rows, N x d, its mean at the origin.
+    /// X by rows, N x d; its mean is at the origin, unless cells are held.
     pub fn embedding(&self) -> &[f64] {
         &self.state.x
     }
@@ -561,7 +561,7 @@ fn precondition(objective: &Objective) -> Result<Preconditioner> {
             objective.d(),
             objective.held(),
         ))
-    } else if weights.n() <= MOST_FACTORISED {
+    } else if weights.n() - objective.held() <= MOST_FACTORISED {
         Preconditioner::cholesky(weights, RIDGE * mean, objective.held())
     } else {
         Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))

@@ -5,6 +5,7 @@ use std::array::from_fn;
 use super::super::fields::Fields;
 use super::super::kernel::gaussian::CUTOFF_RADIUS;
 use super::super::kernel::Kernel;
+use super::super::pairs::TILE_FLOPS;
 use super::super::shape::Shape;
 use super::super::spline;
 use super::cells::{cell_of, sort_by_cell};
@@ -27,15 +28,17 @@ pub struct Nodes {
 
 impl Nodes {
     /// The fields of the points `x` with the rows q of `fields`, `None` where they would
-    /// take more than `bytes`.
+    /// take more than `bytes`, or about `most_flops` multiplications and additions.
     pub fn new<const D: usize>(
         fields: &Fields,
         x: &[f64],
         kernel: Kernel,
         h: f64,
         bytes: f64,
+        most_flops: f64,
     ) -> Option<Self> {
         let mut shape = Shape::of(x, D);
+        // A Gaussian is nothing beyond; a heavy tail's nodes end with the tiles that touch those of points.
         let margin = match kernel.density() {
             Some(_) => SIDE as f64 * h,
             None => CUTOFF_RADIUS,
@@ -44,29 +47,32 @@ impl Nodes {
             shape.low[a] -= margin;
             shape.high[a] += margin;
         }
-        if let Some(density) = kernel.density() {
-            let tiling = ground(&shape, h)?;
-            let (grid, tiles) = fields_around::<D>(fields, x, &tiling, density, bytes)?;
-            return Some(Nodes {
-                fields: grid,
-                tiles,
-                tiling,
-                width: fields.width,
-                inputs: fields.inputs,
-            });
-        }
-        let tiling = Tiling::covering(&shape, h)?;
-        let (points, _) = x.as_chunks::<D>();
-        let sorted = sort_by_cell(points, &tiling);
-        let passes = Passes::new(&tiling, sorted.tiles.clone(), tiling.everywhere());
-        if passes.bytes(fields.width) > bytes {
-            return None;
-        }
-        let mut workspace = Workspace::default();
-        convolved(fields, &tiling, &sorted, &passes, &mut workspace);
+        let (grid, tiles, tiling) = match kernel.density() {
+            Some(density) => {
+                let tiling = ground(&shape, h)?;
+                if TILE_FLOPS * tiling.tiles() as f64 > most_flops {
+                    return None;
+                }
+                let (grid, tiles) =
+                    fields_around::<D>(fields, x, &tiling, density, bytes, most_flops)?;
+                (grid, tiles, tiling)
+            }
+            None => {
+                let tiling = Tiling::covering(&shape, h)?;
+                let (points, _) = x.as_chunks::<D>();
+                let sorted = sort_by_cell(points, &tiling);
+                let passes = Passes::new(&tiling, sorted.tiles.clone(), tiling.everywhere());
+                if passes.bytes(fields.width) > bytes || passes.flops(fields.width) > most_flops {
+                    return None;
+                }
+                let mut workspace = Workspace::default();
+                convolved(fields, &tiling, &sorted, &passes, &mut workspace);
+                (workspace.grid, passes.sets[D].clone(), tiling)
+            }
+        };
         Some(Nodes {
-            fields: workspace.grid,
-            tiles: passes.sets[D].clone(),
+            fields: grid,
+            tiles,
             tiling,
             width: fields.width,
             inputs: fields.inputs,

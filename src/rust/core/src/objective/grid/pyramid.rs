@@ -282,20 +282,21 @@ pub fn evaluate<const D: usize>(
 }
 
 /// phi on the lowest floor, on the tiles with points and those that touch them, as the gather
-/// reads it. `None` where the grids would take more than `most_bytes`.
+/// reads it. `None` where the grids would take more than `most_bytes` or `most_flops`.
 pub(super) fn fields_around<const D: usize>(
     fields: &Fields,
     x: &[f64],
     ground: &Tiling,
     density: fn(f64) -> f64,
     most_bytes: f64,
+    most_flops: f64,
 ) -> Option<(Aligned<f64>, TileSet)> {
     let (points, _) = x.as_chunks::<D>();
     let sorted = sort_by_cell(points, ground);
     let tiles = sorted.tiles.surrounded(ground);
     let pyramid = Pyramid::over(ground, tiles.clone(), density);
     let width = fields.width;
-    if pyramid.bytes(width) > most_bytes {
+    if pyramid.bytes(width) > most_bytes || pyramid.flops(width) > most_flops {
         return None;
     }
     let mut buffers = Buffers::default();
