@@ -7,17 +7,19 @@
 #' A new cell with inputs y and entropic affinities \eqn{p_m} to its `k` nearest cells on the map goes
 #' to a minimum of
 #' \deqn{f(x) = \sum_m p_m \|x - x_m\|^2 + \lambda N / S \sum_m \|y - y_m\|^2 \exp(-\|x - x_m\|^2)}
-#' with \eqn{S = \sum_{nm} \|y_n - y_m\|^2}, starting from the mean of these neighbours. Perplexity,
+#' with \eqn{S = \sum_{nm} \|y_n - y_m\|^2}, starting from the mean of these neighbours. With `kernel = "student"`
+#' the terms are those of [ee()] with that kernel, and the cell starts at the neighbour that is pulled least by the others. Perplexity,
 #' `k`, `lambda` and `metric` are those of the fit. The result for a cell does not depend on the other
 #' new cells or the number of threads.
 #'
 #' With `together = TRUE` that is where the new cells start. They then go to a minimum of E of all cells, old
 #' and new (see [ee()]), as a function of the new cells' places alone. Neighbours are searched among all cells, so
-#' that new cells which are neighbours come together, and a place depends on the other new cells. The search ends after 200 iterations
+#' that new cells which are neighbours come together, and a place depends on the other new cells. A group of more than `k` cells
+#' that the map does not have lies apart; how far says nothing. The search ends after 200 iterations
 #' at the latest. It takes about as long as `ee()` of all cells, started from a nearly finished map.
 #'
 #' The sum over the cells of a map of more than 1,000 is read from a grid, as in [ee()] (`method = "grid"`), where that
-#' is less work; with `kernel = "student"` a place is then off the minimum by a few hundredths of the kernel's width, or
+#' is less work; with `kernel = "student"` a place is then off the minimum by some tenth of the kernel's width, or
 #' in another of close minima.
 #'
 #' @param object A fit of [ee()].
