@@ -493,6 +493,12 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
         assert_eq!(resumed.embedding(), straight.embedding(), "after {stop}");
         assert_eq!(resumed.iteration(), last);
     }
+    // Step by step, also where a value has converged at the end of a step.
+    let mut stepwise = new();
+    while stepwise.stopped().is_none() {
+        stepwise.advance(1, &()).unwrap();
+    }
+    assert_eq!(stepwise.embedding(), straight.embedding());
     // More values than iterations: those for which there is no time are passed by.
     let short = Params { maxit: 2, ..params };
     let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, short, &()).unwrap();

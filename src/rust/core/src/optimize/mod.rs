@@ -303,7 +303,7 @@ impl Run {
             }
             monitor.advance(1);
         }
-        if self.state.stopped.is_none() && self.state.iteration >= self.state.params.maxit {
+        if self.stopped().is_none() && self.state.iteration >= self.state.params.maxit {
             self.state.stopped = Some(Reason::Iterations);
         }
         Ok(())
@@ -337,7 +337,8 @@ impl Run {
             Ok(found) => found,
             Err(error) => {
                 objective.set_lambda(before)?;
-                objective.plan_coarsely(monitor)?;
+                // Also where the monitor has cancelled: the run is to be whole.
+                objective.plan_coarsely(&())?;
                 return Err(error);
             }
         };
@@ -478,9 +479,11 @@ impl Run {
         self.state.params
     }
 
-    /// Why the run ended, if it has.
+    /// Why the run ended, if it has: one that has converged at a lambda other than the last goes on.
     pub fn stopped(&self) -> Option<Reason> {
-        self.state.stopped
+        let last = self.state.stage + 1 == self.state.lambdas.len();
+        let ends = |&reason: &Reason| last || reason == Reason::Iterations;
+        self.state.stopped.filter(ends)
     }
 
     /// How the repulsion is summed at present.
