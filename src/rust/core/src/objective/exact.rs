@@ -3,31 +3,80 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::fields::Fields;
 use super::kernel::Member;
+use crate::aligned::Aligned;
 use crate::monitor::Monitor;
 use crate::Result;
 
 /// Points in one tile.
-const TILE: usize = 64;
+const TILE: usize = 128;
 
-/// A tile of points that are near each other in the embedding.
+/// Sums that run side by side; `TILE` is a multiple.
+const LANES: usize = 8;
+
+/// Points that are near each other in the embedding, consecutive in the order of all tiles.
 struct Tile {
-    ids: Vec<u32>,
+    first: usize,
+    points: usize,
+    /// X, an axis after the other, `TILE` numbers each; zeros where there is no point.
+    x: Aligned<f64>,
     low: Vec<f64>,
     high: Vec<f64>,
+}
+
+/// What the pairs of a tile add up to.
+#[derive(Default)]
+struct Sums {
+    /// sum w k.
+    energy: f64,
+    /// sum_m w_nm k'(r^2_nm) (x_n - x_m), laid out as `Tile::x`.
+    slopes: Aligned<f64>,
+}
+
+/// Room for one pair of tiles, every row of which begins at a cache line.
+#[repr(align(64))]
+struct Scratch {
+    products: Aligned<f64>,
+    weights: [f64; TILE],
+    kernel: [f64; TILE],
+    pushes: [f64; TILE],
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Scratch {
+            products: Aligned::zeros(TILE * TILE),
+            weights: [0.0; TILE],
+            kernel: [0.0; TILE],
+            pushes: [0.0; TILE],
+        }
+    }
+}
+
+/// The points in the order of their tiles, and their inputs beside each other.
+struct Tiled<'a> {
+    fields: &'a Fields,
+    rows: Aligned<f64>,
+    norms: Aligned<f64>,
+    tiles: Vec<Tile>,
+    d: usize,
 }
 
 /// psi = sum_nm w-_nm k(|x_n - x_m|^2); its gradient times `scale` is added to
 /// `gradient`.
 ///
-/// grad_n psi = 4 sum_m w-_nm k'(|x_n - x_m|^2) (x_n - x_m). Tiles of 64 points that
-/// are neighbours along a space-filling order meet pairwise: one product Y_I Y_J' gives
-/// their weights. Pairs of tiles too far apart to matter are skipped. Each pair is
-/// visited from both sides, so that no two tasks write to the same row. The monitor is
-/// asked before every tile: for many points one sum takes seconds.
+/// grad_n psi = 4 sum_m w-_nm k'(|x_n - x_m|^2) (x_n - x_m). Tiles of 128 points that
+/// are neighbours along a space-filling order meet pairwise, each pair once: one product
+/// Y_I Y_J' gives their weights, and what it does to the one tile it does, with the
+/// other sign, to the other. Pairs of tiles too far apart to matter are skipped.
+///
+/// As in a tournament, every tile meets one other in a round, so that no two tasks write to the
+/// same sums, which grow in the same order whatever the number of threads. The monitor is
+/// asked before every pair of tiles: for many points one sum takes seconds.
 pub fn evaluate<M: Member>(
     fields: &Fields,
     x: &[f64],
@@ -36,101 +85,242 @@ pub fn evaluate<M: Member>(
     gradient: &mut [f64],
     monitor: &dyn Monitor,
 ) -> Result<f64> {
-    let tiles = tiles(x, d);
-    let parts: Vec<(f64, Vec<f64>)> = tiles
+    let order = order(x, d);
+    let tiled = Tiled::new(fields, x, d, &order);
+    let tiles = &tiled.tiles;
+    let mut sums: Vec<Sums> = tiles
         .par_iter()
-        .map(|tile| {
+        .map_init(Scratch::new, |scratch, tile| {
             monitor.check()?;
-            Ok(tile_sum::<M>(fields, x, d, tile, &tiles))
+            let mut slopes = Aligned::zeros(d * TILE);
+            // Each of its pairs is met from both sides.
+            let unused = &mut Aligned::zeros(d * TILE);
+            let energy = tiled.meet::<M>(tile, tile, &mut slopes, unused, scratch);
+            Ok(Sums { energy, slopes })
         })
         .collect::<Result<_>>()?;
-    let mut energy = 0.0;
-    for (tile, (part, tile_gradient)) in tiles.iter().zip(&parts) {
-        energy += part;
-        for (&id, sum) in tile.ids.iter().zip(tile_gradient.chunks_exact(d)) {
+    for round in rounds(tiles.len()) {
+        let mut meetings: Vec<_> = round
+            .filter(|&(one, other)| {
+                tiles[one].squared_gap(&tiles[other]) <= M::NEGLIGIBLE_SQUARED_DISTANCE
+            })
+            .map(|(one, other)| {
+                let sums = [one, other].map(|tile| std::mem::take(&mut sums[tile]));
+                (one, other, sums)
+            })
+            .collect();
+        meetings.par_iter_mut().try_for_each_init(
+            Scratch::new,
+            |scratch, (one, other, [ours, theirs])| {
+                monitor.check()?;
+                let (tile, other) = (&tiles[*one], &tiles[*other]);
+                let slopes = (&mut ours.slopes, &mut theirs.slopes);
+                ours.energy += 2.0 * tiled.meet::<M>(tile, other, slopes.0, slopes.1, scratch);
+                Ok(())
+            },
+        )?;
+        for (one, other, [ours, theirs]) in meetings {
+            sums[one] = ours;
+            sums[other] = theirs;
+        }
+    }
+    let factor = 4.0 * scale / fields.total;
+    for (tile, sums) in tiles.iter().zip(&sums) {
+        for (i, &id) in order[tile.first..][..tile.points].iter().enumerate() {
             for a in 0..d {
-                gradient[id as usize * d + a] -= 4.0 * scale * sum[a];
+                gradient[id as usize * d + a] += factor * sums.slopes[a * TILE + i];
             }
         }
     }
-    Ok(energy)
+    Ok(sums.iter().map(|sums| sums.energy).sum::<f64>() / fields.total)
 }
 
-fn tile_sum<M: Member>(
-    fields: &Fields,
-    x: &[f64],
-    d: usize,
-    tile: &Tile,
-    tiles: &[Tile],
-) -> (f64, Vec<f64>) {
-    let (inputs, width) = (fields.inputs, fields.width);
-    let rows = tile.ids.len();
-    let (mut own, mut theirs) = (vec![0.0; TILE * width], vec![0.0; TILE * width]);
-    fields.copy_rows(&tile.ids, &mut own);
-    let mut products = vec![0.0; TILE * TILE];
-    let mut kernel = vec![0.0; TILE * TILE];
-    let mut slopes = vec![0.0; TILE * TILE];
-    let mut energy = 0.0;
-    let mut gradient = vec![0.0; rows * d];
-    for other in tiles {
-        let gap: f64 = (0..d)
-            .map(|a| {
-                (tile.low[a] - other.high[a])
-                    .max(other.low[a] - tile.high[a])
-                    .max(0.0)
-            })
-            .map(|gap| gap * gap)
-            .sum();
-        if gap > M::NEGLIGIBLE_SQUARED_DISTANCE {
-            continue;
+/// The rounds of a tournament in which every two of `count` meet once: one stays, the others go
+/// round it. With an odd number one rests in every round.
+fn rounds(count: usize) -> impl Iterator<Item = impl Iterator<Item = (usize, usize)>> {
+    let last = count + count % 2 - 1;
+    let most = if count > 1 { last } else { 0 };
+    (0..most).map(move |round| {
+        (0..last.div_ceil(2)).filter_map(move |k| {
+            let one = (round + k) % last;
+            let other = if k == 0 {
+                last
+            } else {
+                (round + last - k) % last
+            };
+            (one < count && other < count).then_some((one, other))
+        })
+    })
+}
+
+impl<'a> Tiled<'a> {
+    fn new(fields: &'a Fields, x: &[f64], d: usize, order: &[u32]) -> Self {
+        let width = fields.width;
+        let mut rows = Aligned::zeros(order.len() * width);
+        rows.par_chunks_mut(TILE * width)
+            .zip(order.par_chunks(TILE))
+            .for_each(|(rows, ids)| fields.copy_rows(ids, rows));
+        let mut norms = Aligned::zeros(order.len());
+        for (norm, &id) in norms.iter_mut().zip(order) {
+            *norm = fields.squared_norm(id as usize);
         }
-        let columns = other.ids.len();
-        fields.copy_rows(&other.ids, &mut theirs);
+        Tiled {
+            fields,
+            norms,
+            rows,
+            tiles: order
+                .chunks(TILE)
+                .enumerate()
+                .map(|(tile, ids)| Tile::new(tile * TILE, ids, x, d))
+                .collect(),
+            d,
+        }
+    }
+
+    fn inputs(&self, tile: &Tile) -> MatRef<'_, f64> {
+        let width = self.fields.width;
+        let rows = &self.rows[tile.first * width..][..tile.points * width];
+        MatRef::from_row_major_slice(rows, tile.points, width).subcols(0, self.fields.inputs)
+    }
+
+    /// sum w k over the pairs of two tiles, or of one with itself; adds to the slopes of both.
+    fn meet<M: Member>(
+        &self,
+        tile: &Tile,
+        other: &Tile,
+        slopes: &mut [f64],
+        others: &mut [f64],
+        scratch: &mut Scratch,
+    ) -> f64 {
+        let (rows, columns) = (tile.points, other.points);
+        let products = &mut scratch.products[..rows * columns];
         matmul(
-            MatMut::from_row_major_slice_mut(&mut products[..rows * columns], rows, columns),
+            MatMut::from_row_major_slice_mut(products, rows, columns),
             Accum::Replace,
-            MatRef::from_row_major_slice(&own[..rows * width], rows, width).subcols(0, inputs),
-            MatRef::from_row_major_slice(&theirs[..columns * width], columns, width)
-                .subcols(0, inputs)
-                .transpose(),
+            self.inputs(tile),
+            self.inputs(other).transpose(),
             1.0,
             Par::Seq,
         );
-        for (i, &n) in tile.ids.iter().enumerate() {
-            for (j, &m) in other.ids.iter().enumerate() {
-                kernel[i * columns + j] = (0..d)
-                    .map(|a| x[n as usize * d + a] - x[m as usize * d + a])
-                    .map(|difference| difference * difference)
-                    .sum();
+        let padded = columns.next_multiple_of(LANES);
+        let weights = &mut scratch.weights[..padded];
+        let (kernel, pushes) = (&mut scratch.kernel[..padded], &mut scratch.pushes[..padded]);
+        let norms = &self.norms[other.first..][..columns];
+        let mut energy = 0.0;
+        for (i, products) in products.chunks_exact(columns).enumerate() {
+            weigh(self.norms[tile.first + i], norms, products, weights);
+            if tile.first == other.first {
+                // Rounding can leave a point's distance to itself above zero.
+                weights[i] = 0.0;
             }
+            squared_distances(tile, i, other, self.d, kernel);
+            M::repulsion(kernel, pushes);
+            energy += push(weights, kernel, pushes);
+            pull_apart(tile, i, other, self.d, pushes, slopes, others);
         }
-        M::repulsion(&mut kernel[..rows * columns], &mut slopes[..rows * columns]);
-        for (i, &n) in tile.ids.iter().enumerate() {
-            let n = n as usize;
-            for (j, &m) in other.ids.iter().enumerate() {
-                let m = m as usize;
-                // Rounding can leave a twin's distance negative, or a point's own above zero.
-                let squared_distance = fields.squared_norm(n) + fields.squared_norm(m)
-                    - 2.0 * products[i * columns + j];
-                let weight = if n == m {
-                    0.0
-                } else {
-                    squared_distance.max(0.0)
-                };
-                energy += weight * kernel[i * columns + j];
-                let push = weight * slopes[i * columns + j];
-                for a in 0..d {
-                    gradient[i * d + a] += push * (x[n * d + a] - x[m * d + a]);
-                }
-            }
-        }
+        energy
     }
-    gradient.iter_mut().for_each(|g| *g /= fields.total);
-    (energy / fields.total, gradient)
 }
 
-/// Cuts the points into tiles along a Morton curve over the first three dimensions.
-fn tiles(x: &[f64], d: usize) -> Vec<Tile> {
+/// |y_n - y_m|^2 of a point n with the points m of a tile, from their products, and zeros behind.
+/// Rounding can leave that of twins negative.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn weigh(norm: f64, norms: &[f64], products: &[f64], weights: &mut [f64]) {
+    for ((weight, other), product) in weights.iter_mut().zip(norms).zip(products) {
+        *weight = (norm + other - 2.0 * product).max(0.0);
+    }
+    weights[products.len()..].fill(0.0);
+}
+
+/// |x_n - x_m|^2 of point `i` of a tile with those of another.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn squared_distances(tile: &Tile, i: usize, other: &Tile, d: usize, squares: &mut [f64]) {
+    squares.fill(0.0);
+    for a in 0..d {
+        let here = tile.x[a * TILE + i];
+        for (square, there) in squares.iter_mut().zip(&other.x[a * TILE..][..TILE]) {
+            *square += (here - there) * (here - there);
+        }
+    }
+}
+
+/// Multiplies the slopes by w; sum w k.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn push(weights: &[f64], kernel: &[f64], slopes: &mut [f64]) -> f64 {
+    let (weights, _) = weights.as_chunks::<LANES>();
+    let (kernel, _) = kernel.as_chunks::<LANES>();
+    let (slopes, _) = slopes.as_chunks_mut::<LANES>();
+    let mut energies = [0.0; LANES];
+    for ((weights, kernel), slopes) in weights.iter().zip(kernel).zip(slopes) {
+        for lane in 0..LANES {
+            energies[lane] += weights[lane] * kernel[lane];
+            slopes[lane] *= weights[lane];
+        }
+    }
+    energies.iter().sum()
+}
+
+/// Adds w k' (x_n - x_m) to the sums of point `i`, and the opposite to those of the others.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn pull_apart(
+    tile: &Tile,
+    i: usize,
+    other: &Tile,
+    d: usize,
+    pushes: &[f64],
+    slopes: &mut [f64],
+    others: &mut [f64],
+) {
+    let (pushes, _) = pushes.as_chunks::<LANES>();
+    for a in 0..d {
+        let here = tile.x[a * TILE + i];
+        let (there, _) = other.x[a * TILE..][..TILE].as_chunks::<LANES>();
+        let (others, _) = others[a * TILE..][..TILE].as_chunks_mut::<LANES>();
+        let mut sums = [0.0; LANES];
+        for ((pushes, there), others) in pushes.iter().zip(there).zip(others) {
+            for lane in 0..LANES {
+                let apart = pushes[lane] * (here - there[lane]);
+                sums[lane] -= apart;
+                others[lane] += apart;
+            }
+        }
+        slopes[a * TILE + i] += sums.iter().sum::<f64>();
+    }
+}
+
+impl Tile {
+    fn new(first: usize, ids: &[u32], x: &[f64], d: usize) -> Self {
+        let mut places = Aligned::zeros(d * TILE);
+        let (mut low, mut high) = (vec![f64::INFINITY; d], vec![f64::NEG_INFINITY; d]);
+        for (i, &id) in ids.iter().enumerate() {
+            for (a, &place) in x[id as usize * d..][..d].iter().enumerate() {
+                places[a * TILE + i] = place;
+                low[a] = low[a].min(place);
+                high[a] = high[a].max(place);
+            }
+        }
+        Tile {
+            first,
+            points: ids.len(),
+            x: places,
+            low,
+            high,
+        }
+    }
+
+    /// The least squared distance that points of two tiles may have.
+    fn squared_gap(&self, other: &Tile) -> f64 {
+        (0..self.low.len())
+            .map(|a| {
+                let gap = (self.low[a] - other.high[a]).max(other.low[a] - self.high[a]);
+                gap.max(0.0).powi(2)
+            })
+            .sum()
+    }
+}
+
+/// The points along a Morton curve over the first three dimensions.
+fn order(x: &[f64], d: usize) -> Vec<u32> {
     let n = x.len() / d;
     let axes = d.min(3);
     let cell =
@@ -144,28 +334,35 @@ fn tiles(x: &[f64], d: usize) -> Vec<Tile> {
         })
         .collect();
     order.par_sort_unstable();
-    order
-        .chunks(TILE)
-        .map(|chunk| {
-            let ids: Vec<u32> = chunk.iter().map(|&(_, id)| id).collect();
-            let bound = |pick: fn(f64, f64) -> f64, start: f64| -> Vec<f64> {
-                (0..d)
-                    .map(|a| {
-                        ids.iter()
-                            .fold(start, |b, &i| pick(b, x[i as usize * d + a]))
-                    })
-                    .collect()
-            };
-            let (low, high) = (
-                bound(f64::min, f64::INFINITY),
-                bound(f64::max, f64::NEG_INFINITY),
-            );
-            Tile { ids, low, high }
-        })
-        .collect()
+    order.into_iter().map(|(_, id)| id).collect()
 }
 
 /// Puts bit b of a 21-bit number at position b * axes.
 fn spread_bits(value: u64, axes: usize) -> u64 {
     (0..21).fold(0, |code, bit| code | ((value >> bit & 1) << (bit * axes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_two_meet_once_and_none_twice_in_a_round() {
+        for count in 1..9 {
+            let mut met = Vec::new();
+            for round in rounds(count) {
+                let pairs: Vec<_> = round.collect();
+                let mut seen: Vec<usize> = pairs.iter().flat_map(|&(a, b)| [a, b]).collect();
+                seen.sort_unstable();
+                seen.dedup();
+                assert_eq!(seen.len(), 2 * pairs.len(), "{count}");
+                met.extend(pairs.into_iter().map(|(a, b)| (a.min(b), a.max(b))));
+            }
+            met.sort_unstable();
+            let all: Vec<_> = (0..count)
+                .flat_map(|a| (a + 1..count).map(move |b| (a, b)))
+                .collect();
+            assert_eq!(met, all);
+        }
+    }
 }

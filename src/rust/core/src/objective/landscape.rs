@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::fields::Fields;
 use super::grid::Nodes;
 use super::kernel::{with_member, Kernel, Member};
-use super::pairs::{exact_flops, COARSEST_SPACING, PYRAMID_BYTES};
+use super::pairs::{COARSEST_SPACING, PYRAMID_BYTES};
 use super::shape::Shape;
 use super::{spacing, Method, GRID_BYTES};
 use crate::monitor::Monitor;
@@ -21,6 +21,12 @@ const MOST_SUMMED: usize = 1000;
 /// Evaluations whose sums the making of a grid may cost: some hundred cells come to rest with them. The number of
 /// new cells does not enter, so that a place does not depend on company.
 const EVALUATIONS: f64 = 2e4;
+
+/// Multiplications and additions of the sum over a map of n cells for one new cell; the constant is what a cell costs
+/// beside its weight, measured in such units.
+fn sum_flops(n: usize, inputs: usize) -> f64 {
+    (n * (2 * inputs + 60)) as f64
+}
 
 /// psi(x) = sum_m |y - y_m|^2 / S k(|x - x_m|^2) over the N cells of a map.
 pub struct Landscape {
@@ -92,7 +98,7 @@ impl Landscape {
         let most_flops = match method {
             Method::Exact => 0.0,
             Method::Grid => f64::INFINITY,
-            Method::Auto if n > MOST_SUMMED => EVALUATIONS * exact_flops(n, y.ncols()),
+            Method::Auto if n > MOST_SUMMED => EVALUATIONS * sum_flops(n, y.ncols()),
             Method::Auto => 0.0,
         };
         let h = spacing(kernel, Shape::of(&x, d).deviation);

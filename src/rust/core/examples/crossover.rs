@@ -1,0 +1,87 @@
+//! Times the repulsion over all pairs and on the grid at finished maps, for few cells and more, so that the plan
+//! between them rests on measurements: `crossover FILE.npy gaussian|student threads N ...`.
+
+use std::time::Instant;
+
+use ndarray::{s, Array2};
+use ndarray_npy::read_npy;
+use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
+use neuralee_core::neighbors::{search, Search};
+use neuralee_core::objective::{Balance, Kernel, Method, Objective, Repulsion};
+use neuralee_core::optimize::{LambdaPath, Params, Run, Start, DEFAULT_SHARE};
+use neuralee_core::threads::with_threads;
+
+/// Median seconds of five calls.
+fn median(mut call: impl FnMut()) -> f64 {
+    let mut seconds: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            call();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[2]
+}
+
+fn main() {
+    const USAGE: &str = "usage: crossover FILE.npy gaussian|student threads N ...";
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [file, kernel, threads, sizes @ ..] = arguments.as_slice() else {
+        panic!("{USAGE}");
+    };
+    let (kernel, balance, weight) = match kernel.as_str() {
+        "gaussian" => (Kernel::Gaussian, Balance::Weight, 10.0),
+        "student" => (Kernel::Student, Balance::Share, DEFAULT_SHARE),
+        _ => panic!("{USAGE}"),
+    };
+    let whole = |text: &String| text.parse::<usize>().expect(USAGE);
+    let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
+    let path = LambdaPath::of(&[weight], balance);
+    let time = |n: usize| {
+        let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
+        let found = search(points.view(), 90, Search::Exact, 42, &()).expect("neighbours");
+        let rows = AffinityParams::default()
+            .check(n, 90)
+            .and_then(|params| params.rows(&found.graph, &()))
+            .expect("affinities");
+        let weights = symmetrize(&found.graph, &rows);
+        let (first, further) = path.parts().expect("a weight");
+        let new = |lambda| {
+            Objective::new(points.view(), weights.clone(), lambda, 2)
+                .expect("objective")
+                .with(kernel, balance)
+        };
+        let params = Params {
+            tol: 3e-3,
+            ..Params::default()
+        };
+        let mut run = Run::new(new(first), points.view(), Start::Pca, 42, params, &())
+            .and_then(|run| run.follow(further, path.each, &()))
+            .expect("start");
+        run.advance(200, &()).expect("run");
+        let x = run.embedding().to_vec();
+        let mut gradient = vec![0.0; x.len()];
+        let mut objective = new(weight);
+        for coarse in [false, true] {
+            if coarse && !objective.plan_coarsely(&()).expect("plan") {
+                break;
+            }
+            let chosen = objective.plan(&x, Method::Auto).expect("plan");
+            let grid = objective.plan(&x, Method::Grid).expect("plan");
+            let mut milliseconds = |how: Repulsion| {
+                1e3 * median(|| {
+                    objective
+                        .repulsion(&x, how, 1.0, &mut gradient, &())
+                        .expect("repulsion");
+                })
+            };
+            println!(
+                "N {n} coarse {coarse}: all pairs {:.1} ms, {grid:?} {:.1} ms, chosen {chosen:?}",
+                milliseconds(Repulsion::Exact),
+                milliseconds(grid)
+            );
+        }
+    };
+    with_threads(whole(threads), || sizes.iter().map(whole).for_each(time)).expect("threads");
+}
