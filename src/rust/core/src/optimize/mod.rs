@@ -84,7 +84,7 @@ pub const DEFAULT_LAMBDA: f64 = 1.0;
 /// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
 pub const DEFAULT_SHARE: f64 = 1.0;
 /// tol where rho is given or found: it is then of the logarithm itself, not a fraction of E.
-pub const DEFAULT_SHARE_TOLERANCE: f64 = 3e-3;
+pub const DEFAULT_SHARE_TOLERANCE: f64 = 2e-3;
 /// Dimensions of the embedding where the caller names none.
 pub const DEFAULT_DIMENSIONS: usize = 2;
 /// Seed where the caller names none.
