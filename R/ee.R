@@ -15,7 +15,8 @@
 #' \eqn{\log(1 + \|x_n - x_m\|^2) + \|x_n - x_m\|^2 / 1000} and the Gaussian of the repulsion
 #' \eqn{1 / (1 + \|x_n - x_m\|^2)}, as in t-SNE, while W- goes on repelling cells by their distance in the data. Such maps keep
 #' neighbours about as t-SNE does and distances about as elastic embedding does; their repulsion reaches over the
-#' whole map and is summed over a pyramid of grids (relative error about 1e-3 in E and 1e-2 in the gradient; `"exact"` has none).
+#' whole map and is summed over all pairs of some thousand cells, and over a pyramid of grids of more (relative error about 1e-3 in E
+#' and 1e-2 in the gradient; `"exact"` has none).
 #' Take it for pictures of cells; the Gaussian kernel with a number for `lambda` is what the papers describe.
 #'
 #' @section Reproducibility:
@@ -49,7 +50,7 @@
 #'   are usual. Several values are taken in turn, each from the map of the one before (homotopy),
 #'   which often ends lower than the last value alone; `maxit` is shared out evenly among them.
 #' @param kernel How attraction and repulsion fall with distance in the map: `"gaussian"`, elastic embedding as published, or
-#'   `"student"`, with heavy tails (see below). On the CPU alone.
+#'   `"student"`, with heavy tails (see below).
 #' @param affinity `"entropic"`, `"gaussian"` or an object that [entropic_affinity()] or
 #'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k`, `neighbors` and
 #'   `metric` are not used).

@@ -26,6 +26,45 @@ test_that("elastic embedding is the same on libtorch, over all pairs and on the 
   expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-7)
 })
 
+test_that("heavy tails are the same on libtorch, over all pairs and on its own grid", {
+  skip_without_backend()
+  x <- flowers()
+  map <- ee(x, perplexity = 20, kernel = "student", verbose = FALSE)$embedding
+  affinity <- entropic_affinity(x, perplexity = 20)
+  first <- function(device, method, d, lambda) {
+    # In space a map as wide as in the plane would need a box of many millions of nodes.
+    start <- if (d == 3) cbind(map / 10, sin(seq_len(nrow(map)))) else map[, seq_len(d), drop = FALSE]
+    fit <- ee(
+      x, d = d, init = start, affinity = affinity, kernel = "student", lambda = lambda, method = method, maxit = 1,
+      device = device, verbose = FALSE
+    )
+    unlist(fit$trace[1, c("loss", "gradient_norm", "lambda")])
+  }
+  for (lambda in list(10, "auto")) {
+    for (d in 1:3) {
+      here <- first("cpu", "exact", d, lambda)
+      expect_equal(first("torch", "exact", d, lambda), here, tolerance = 1e-10)
+      on_grid <- first("torch", "grid", d, lambda)
+      expect_false(isTRUE(all.equal(on_grid, here, tolerance = 1e-10)))
+      # With "auto" a map begins on a coarser grid.
+      expect_equal(on_grid, here, tolerance = if (identical(lambda, "auto")) 1e-2 else 1e-3)
+    }
+  }
+  run <- function(x, ...) ee(x, perplexity = 20, kernel = "student", verbose = FALSE, maxit = 20, tol = 0, ...)
+  for (settings in list(list(method = "exact"), list(method = "exact", lambda = c(1, 10), d = 4, pin_memory = FALSE))) {
+    fits <- do.call(on_both, c(list(run), settings))
+    expect_lt(max(abs(fits$here$trace$loss - fits$there$trace$loss)), 1e-8)
+  }
+  fit <- ee(x, perplexity = 20, kernel = "student", method = "grid", verbose = FALSE, device = "torch")
+  expect_lt(abs(ee_loss(fit, x, affinity, lambda = "auto", kernel = "student") - fit$loss), 5e-3)
+  # A network, whose batches correct the gradient.
+  for (kind in list(list(), list(batch_size = 50))) {
+    settings <- c(list(train, kernel = "student", init = "none", maxit = 3, method = "exact", tol = 0), kind)
+    fits <- do.call(on_both, settings)
+    expect_lt(relative(fits$here$trace$loss, fits$there$trace$loss), 1e-4)
+  }
+})
+
 test_that("every kind of network takes the same course on libtorch", {
   skip_without_backend()
   kinds <- list(

@@ -16,7 +16,8 @@ use neuralee_core::device::{Device, NetworkThere, ObjectiveThere, Sampled, Summa
 use neuralee_core::monitor::Monitor;
 use neuralee_core::network::pass::Dropout;
 use neuralee_core::network::{Activation, Moments, Network, Points};
-use neuralee_core::objective::{Energy, Inputs};
+use neuralee_core::objective::kernel::student::SPRING;
+use neuralee_core::objective::{Balance, Energy, Inputs, Kernel};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 use neuralee_torch_abi::{
     BackwardArgs, Caller, ChangeArgs, Code, Dropout as DropoutArgs, Entries, EvaluateArgs,
@@ -337,6 +338,7 @@ impl Device for Torch {
         &self,
         inputs: Inputs,
         weights: Arc<Weights>,
+        kernel: Kernel,
         d: usize,
         monitor: &dyn Monitor,
     ) -> CoreResult<Box<dyn ObjectiveThere>> {
@@ -367,6 +369,11 @@ impl Device for Torch {
                 context: std::ptr::from_ref::<Weights>(weights).cast(),
                 copy: copy_entries,
             },
+            kernel: match kernel {
+                Kernel::Gaussian => 0,
+                Kernel::Student => 1,
+            },
+            spring: SPRING,
         };
         let handle = &mut objective.handle;
         // SAFETY: what the arguments point to stays with the handle.
@@ -559,7 +566,8 @@ impl ObjectiveThere for TorchObjective {
     fn evaluate(
         &mut self,
         x: &[f64],
-        lambda: f64,
+        weight: f64,
+        balance: Balance,
         how: &Summation,
         gradient: &mut [f64],
         monitor: &dyn Monitor,
@@ -567,7 +575,8 @@ impl ObjectiveThere for TorchObjective {
         let mut energies = [0.0; 2];
         let args = EvaluateArgs {
             x: View::of(x),
-            lambda,
+            weight,
+            share: balance == Balance::Share,
             repulsion: repulsion(how),
             gradient: ViewMut::of(gradient),
             energies: ViewMut::of(&mut energies),
@@ -576,9 +585,14 @@ impl ObjectiveThere for TorchObjective {
         call(monitor, |caller| unsafe {
             (self.backend.0.objective_evaluate)(caller, self.handle, &args)
         })?;
+        let [attraction, psi] = energies;
+        let (repulsion, lambda) = match balance {
+            Balance::Weight => (weight * psi, weight),
+            Balance::Share => (weight * psi.ln(), weight / psi),
+        };
         Ok(Energy {
-            attraction: energies[0],
-            repulsion: lambda * energies[1],
+            attraction,
+            repulsion,
             lambda,
         })
     }

@@ -11,7 +11,7 @@ use crate::affinity::Weights;
 use crate::monitor::Monitor;
 use crate::network::pass::Dropout;
 use crate::network::{Moments, Network, Points};
-use crate::objective::{Energy, Inputs};
+use crate::objective::{Balance, Energy, Inputs, Kernel};
 use crate::Result;
 
 /// Opens objectives and networks on a device.
@@ -21,6 +21,7 @@ pub trait Device: Debug + Send + Sync {
         &self,
         inputs: Inputs,
         weights: Arc<Weights>,
+        kernel: Kernel,
         d: usize,
         monitor: &dyn Monitor,
     ) -> Result<Box<dyn ObjectiveThere>>;
@@ -42,13 +43,12 @@ pub trait Device: Debug + Send + Sync {
     fn grid_bytes(&self) -> f64;
 }
 
-/// How the repulsion is summed: on a grid of spacing `h` with these taps of the kernel, or with
-/// `h` = 0 over all pairs.
+/// How the repulsion is summed: on a grid of spacing `h`, or with `h` = 0 over all pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summation {
     /// Distance between nodes.
     pub h: f64,
-    /// The kernel along an axis, from its centre on.
+    /// The kernel along an axis, from its centre on, where it is a product over the axes.
     pub taps: Vec<f64>,
 }
 
@@ -65,11 +65,12 @@ pub struct Sampled<'a> {
 
 /// E on a device.
 pub trait ObjectiveThere: Debug + Send {
-    /// E(X); its gradient replaces `gradient`.
+    /// E(X), of which `weight` is lambda or rho; its gradient replaces `gradient`.
     fn evaluate(
         &mut self,
         x: &[f64],
-        lambda: f64,
+        weight: f64,
+        balance: Balance,
         how: &Summation,
         gradient: &mut [f64],
         monitor: &dyn Monitor,

@@ -12,7 +12,7 @@ use neuralee_core::network::pass::{map, Batch, Dropout, Pass};
 use neuralee_core::network::{
     Activation, Architecture, Moments, Network, Points, Program, Standard,
 };
-use neuralee_core::objective::{Energy, Inputs, Method, Objective, Repulsion};
+use neuralee_core::objective::{Balance, Energy, Inputs, Kernel, Method, Objective, Repulsion};
 use neuralee_core::optimize::{self, Start};
 use neuralee_core::preprocess::{Cells, Matrix};
 use neuralee_core::random::Stream;
@@ -27,6 +27,7 @@ struct ByDefinition;
 struct Pairs {
     inputs: Inputs,
     weights: Arc<Weights>,
+    kernel: Kernel,
     d: usize,
 }
 
@@ -53,17 +54,18 @@ impl Pairs {
             for m in 0..ids.len() {
                 let between: Vec<f64> = (0..d).map(|a| x[n * d + a] - x[m * d + a]).collect();
                 let squared: f64 = between.iter().map(|b| b * b).sum();
-                let pull = self.repulsive(ids[n], ids[m]) / total * (-squared).exp();
-                psi += pull;
+                let weight = self.repulsive(ids[n], ids[m]) / total;
+                let (value, slope) = self.kernel.repulsion(squared);
+                psi += weight * value;
                 for a in 0..d {
-                    gradient[n * d + a] -= 4.0 * scale * pull * between[a];
+                    gradient[n * d + a] -= 4.0 * scale * weight * slope * between[a];
                 }
             }
         }
         psi
     }
 
-    /// sum w+ |x - x'|^2 among some cells; `scale` times its gradient is added.
+    /// sum w+ a(|x - x'|^2) among some cells; `scale` times its gradient is added.
     fn attraction(&self, ids: &[usize], x: &[f64], scale: f64, gradient: &mut [f64]) -> f64 {
         let (d, starts) = (self.d, self.weights.starts());
         let mut energy = 0.0;
@@ -76,10 +78,12 @@ impl Pairs {
                 let Ok(m) = ids.binary_search(&(column as usize)) else {
                     continue;
                 };
+                let between: Vec<f64> = (0..d).map(|a| x[n * d + a] - x[m * d + a]).collect();
+                let squared = between.iter().map(|b| b * b).sum();
+                energy += w * self.kernel.attraction(squared);
+                let pull = w * self.kernel.pull(squared);
                 for a in 0..d {
-                    let between = x[n * d + a] - x[m * d + a];
-                    energy += w * between * between;
-                    gradient[n * d + a] += 4.0 * scale * w * between;
+                    gradient[n * d + a] += 4.0 * scale * pull * between[a];
                 }
             }
         }
@@ -91,20 +95,28 @@ impl ObjectiveThere for Pairs {
     fn evaluate(
         &mut self,
         x: &[f64],
-        lambda: f64,
+        weight: f64,
+        balance: Balance,
         how: &Summation,
         gradient: &mut [f64],
         monitor: &dyn Monitor,
     ) -> Result<Energy> {
         monitor.check()?;
-        assert!(how.h == 0.0 || !how.taps.is_empty());
+        let separable = self.kernel == Kernel::Gaussian;
+        assert_eq!(!how.taps.is_empty(), how.h > 0.0 && separable);
         gradient.fill(0.0);
         let ids: Vec<usize> = (0..self.inputs.n()).collect();
         let attraction = self.attraction(&ids, x, 1.0, gradient);
         let total = self.inputs.total();
+        let psi = self.psi(&ids, x, total, 0.0, gradient);
+        let (repulsion, lambda) = match balance {
+            Balance::Weight => (weight * psi, weight),
+            Balance::Share => (weight * psi.ln(), weight / psi),
+        };
+        self.psi(&ids, x, total, lambda, gradient);
         Ok(Energy {
             attraction,
-            repulsion: lambda * self.psi(&ids, x, total, lambda, gradient),
+            repulsion,
             lambda,
         })
     }
@@ -176,10 +188,16 @@ impl Device for ByDefinition {
         &self,
         inputs: Inputs,
         weights: Arc<Weights>,
+        kernel: Kernel,
         d: usize,
         _: &dyn Monitor,
     ) -> Result<Box<dyn ObjectiveThere>> {
-        Ok(Box::new(Pairs { inputs, weights, d }))
+        Ok(Box::new(Pairs {
+            inputs,
+            weights,
+            kernel,
+            d,
+        }))
     }
 
     fn network(
@@ -226,8 +244,21 @@ fn weights(y: &Array2<f64>) -> Weights {
     symmetrize(&graph, &rows)
 }
 
-fn objective(y: &Array2<f64>, on_device: bool) -> Objective {
-    let objective = Objective::new(y.view(), weights(y), 10.0, 2).unwrap();
+/// The forms of E, with the weight of the repulsion.
+const FORMS: [(Kernel, Balance, f64); 3] = [
+    (Kernel::Gaussian, Balance::Weight, 10.0),
+    (Kernel::Student, Balance::Weight, 10.0),
+    (Kernel::Student, Balance::Share, 0.8),
+];
+
+fn objective(
+    y: &Array2<f64>,
+    (kernel, balance, weight): (Kernel, Balance, f64),
+    on_device: bool,
+) -> Objective {
+    let objective = Objective::new(y.view(), weights(y), weight, 2)
+        .unwrap()
+        .with(kernel, balance);
     if on_device {
         objective.on(&ByDefinition, &()).unwrap()
     } else {
@@ -248,10 +279,10 @@ fn architecture(dropout: f64) -> Architecture {
     }
 }
 
-fn train(batches: Batches, dropout: f64, on_device: bool) -> Run {
+fn train(form: (Kernel, Balance, f64), batches: Batches, dropout: f64, on_device: bool) -> Run {
     let y = cells(60);
     let problem = Problem {
-        objective: objective(&y, on_device),
+        objective: objective(&y, form, on_device),
         points: Points::new(y.view(), &Standard::of(y.view()).unwrap()),
         parts: Vec::new(),
         device: on_device.then(|| Arc::new(ByDefinition) as Arc<dyn Device>),
@@ -263,7 +294,7 @@ fn train(batches: Batches, dropout: f64, on_device: bool) -> Run {
         ..Params::default()
     };
     let network = Network::initial(architecture(dropout), 0.1, 1).unwrap();
-    let mut run = Run::new(problem, network, &[10.0], None, params, &()).unwrap();
+    let mut run = Run::new(problem, network, &[form.2], None, params, &()).unwrap();
     run.advance(u64::MAX, &()).unwrap();
     run
 }
@@ -271,61 +302,69 @@ fn train(batches: Batches, dropout: f64, on_device: bool) -> Run {
 #[test]
 fn free_embedding_takes_the_same_course_on_a_device() {
     let y = cells(40);
-    let run = |on_device| {
+    let run = |form, on_device| {
         let params = optimize::Params {
             method: Method::Exact,
             maxit: 15,
             ..optimize::Params::default()
         };
-        let objective = objective(&y, on_device);
+        let objective = objective(&y, form, on_device);
         let mut run = optimize::Run::new(objective, y.view(), Start::Pca, 1, params, &()).unwrap();
         run.advance(u64::MAX, &()).unwrap();
         run.embedding().to_vec()
     };
-    for (here, there) in run(false).iter().zip(run(true)) {
-        assert!((here - there).abs() < 1e-8, "{here} {there}");
+    for form in FORMS {
+        for (here, there) in run(form, false).iter().zip(run(form, true)) {
+            assert!((here - there).abs() < 1e-6, "{form:?} {here} {there}");
+        }
     }
 }
 
 #[test]
 fn training_takes_the_same_course_on_a_device() {
-    for batches in [
+    let all = [
         Batches::All,
         Batches::Accumulated,
         Batches::Shared { size: 20 },
-    ] {
-        for dropout in [0.0, 0.2] {
-            let (here, mut there) = (
-                train(batches, dropout, false),
-                train(batches, dropout, true),
-            );
-            for (here, there) in here.trace().iter().zip(there.trace()) {
-                let relative = (here.loss - there.loss).abs() / here.loss;
-                assert!(relative < 1e-4, "{batches:?} {dropout} {relative}");
-            }
-            let network = there.best_network().unwrap();
-            let x = there.map(&network, &()).unwrap();
-            assert_eq!(x.len(), 120);
+    ];
+    let cases = all.into_iter().flat_map(|batches| {
+        FORMS
+            .into_iter()
+            .flat_map(move |form| [0.0, 0.2].map(|dropout| (batches, form, dropout)))
+    });
+    for (batches, form, dropout) in cases {
+        let (here, mut there) = (
+            train(form, batches, dropout, false),
+            train(form, batches, dropout, true),
+        );
+        for (here, there) in here.trace().iter().zip(there.trace()) {
+            let relative = ((here.loss - there.loss) / here.loss).abs();
+            assert!(relative < 1e-4, "{batches:?} {form:?} {dropout} {relative}");
         }
+        let network = there.best_network().unwrap();
+        let x = there.map(&network, &()).unwrap();
+        assert_eq!(x.len(), 120);
     }
 }
 
 #[test]
 fn a_map_too_wide_for_the_grid_of_a_device_is_summed_over_all_pairs() {
     let y = cells(40);
-    let mut objective = objective(&y, true);
-    let narrow: Vec<f64> = (0..80).map(|i| f64::from(i % 7) / 7.0).collect();
-    let wide: Vec<f64> = narrow.iter().map(|v| 1e4 * v).collect();
-    let how = objective.plan(&narrow, Method::Grid).unwrap();
-    assert!(matches!(how, Repulsion::Grid { .. }));
-    let over_all_pairs = objective.plan(&wide, Method::Grid).unwrap();
-    assert_eq!(over_all_pairs, Repulsion::Exact);
-    // A trial point far outside the grid that was planned.
-    let refused = objective.evaluate(&wide, how, &mut vec![0.0; 80], &());
-    assert_eq!(refused.unwrap_err().kind(), "memory");
-    // What is not a number is no map: E says so.
-    let energy = objective.evaluate(&vec![f64::NAN; 80], how, &mut vec![0.0; 80], &());
-    assert!(energy.unwrap().total().is_nan());
+    for form in FORMS {
+        let mut objective = objective(&y, form, true);
+        let narrow: Vec<f64> = (0..80).map(|i| f64::from(i % 7) / 7.0).collect();
+        let wide: Vec<f64> = narrow.iter().map(|v| 1e4 * v).collect();
+        let how = objective.plan(&narrow, Method::Grid).unwrap();
+        assert!(matches!(how, Repulsion::Grid { .. }));
+        let over_all_pairs = objective.plan(&wide, Method::Grid).unwrap();
+        assert_eq!(over_all_pairs, Repulsion::Exact);
+        // A trial point far outside the grid that was planned.
+        let refused = objective.evaluate(&wide, how, &mut vec![0.0; 80], &());
+        assert_eq!(refused.unwrap_err().kind(), "memory");
+        // What is not a number is no map: E says so.
+        let energy = objective.evaluate(&vec![f64::NAN; 80], how, &mut vec![0.0; 80], &());
+        assert!(energy.unwrap().total().is_nan());
+    }
 }
 
 #[test]
@@ -350,7 +389,7 @@ fn a_program_runs_on_devices_alone() {
     let y = cells(40);
     let standard = Standard::of(y.view()).unwrap();
     let problem = Problem {
-        objective: objective(&y, false),
+        objective: objective(&y, FORMS[0], false),
         points: Points::new(y.view(), &standard),
         parts: Vec::new(),
         device: None,

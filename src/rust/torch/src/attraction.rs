@@ -3,14 +3,16 @@
 use neuralee_torch_abi::{Caller, Entries};
 use tch::{Device, Kind, Tensor};
 
+use crate::kernel::Kernel;
 use crate::{check, chunk, Outcome};
 
 /// Bytes that an entry takes while it is summed, for each dimension and beside.
-const ENTRY: usize = 64;
+const ENTRY: usize = 96;
 
 /// W+ by rows: on the device, or asked for row by row.
 pub(crate) struct Attraction {
     entries: Entries,
+    kernel: Kernel,
     held: Option<Held>,
     device: Device,
     scratch: usize,
@@ -23,9 +25,16 @@ struct Held {
 }
 
 impl Attraction {
-    pub(crate) fn open(entries: Entries, device: Device, resident: bool, scratch: usize) -> Self {
+    pub(crate) fn open(
+        entries: Entries,
+        kernel: Kernel,
+        device: Device,
+        resident: bool,
+        scratch: usize,
+    ) -> Self {
         let mut attraction = Attraction {
             entries,
+            kernel,
             held: None,
             device,
             scratch,
@@ -79,7 +88,8 @@ impl Attraction {
         }
     }
 
-    /// sum_nm w+_nm |x_n - x_m|^2, and 4 L+ X added to `gradient`.
+    /// sum_nm w+_nm a(r^2_nm) with r_nm = |x_n - x_m|, and its gradient, 4 sum_m w+_nm a'(r^2_nm) (x_n - x_m),
+    /// added to `gradient`.
     pub(crate) fn evaluate(
         &self,
         caller: &Caller,
@@ -107,21 +117,22 @@ impl Attraction {
                 .repeat_interleave_self_tensor(&lengths, 0, (to - from) as i64);
             let (columns, values) = self.entries(from, to - from);
             let between = x.index_select(0, &rows) - x.index_select(0, &columns);
-            let pulls = &between * values.unsqueeze(1);
-            energy += (&pulls * &between).sum(Kind::Double);
-            let _ = gradient.index_add_(0, &rows, &(pulls * 4.0));
+            let squares = squared_lengths(&between);
+            energy += (self.kernel.attraction(&squares) * &values).sum(Kind::Double);
+            let pulls = between * (self.kernel.pull(&squares) * values * 4.0).unsqueeze(1);
+            let _ = gradient.index_add_(0, &rows, &pulls);
             first = end;
         }
         Ok(energy.double_value(&[]))
     }
 
-    /// 4 times the part of L+ X that comes from the entries among some cells, for X of these
-    /// cells alone, times `scale`.
-    pub(crate) fn among(
+    /// How the part of the gradient that comes from the entries among some cells changes from the one
+    /// map of these cells to the other, times `scale`.
+    pub(crate) fn change_among(
         &self,
         caller: &Caller,
         ids: &[u32],
-        x: &Tensor,
+        [before, now]: [&Tensor; 2],
         scale: f64,
     ) -> Outcome<Tensor> {
         // SAFETY: the caller keeps them in place.
@@ -134,8 +145,8 @@ impl Attraction {
         );
         let own = Tensor::arange(ids.len() as i64, (Kind::Int64, self.device));
         let _ = place.index_copy_(0, &crate::index(ids, self.device), &own);
-        let mut product = x.zeros_like();
-        let most = (self.scratch / (ENTRY + 32 * x.size()[1] as usize)).max(1);
+        let mut change = now.zeros_like();
+        let most = (self.scratch / (ENTRY + 32 * now.size()[1] as usize)).max(1);
         let length = |id: u32| starts[id as usize + 1] - starts[id as usize];
         let mut done = 0;
         while done < ids.len() {
@@ -158,11 +169,14 @@ impl Attraction {
             let rows = rows.masked_select(&inside);
             let others = others.masked_select(&inside);
             let values = values.masked_select(&inside);
-            let between = x.index_select(0, &rows) - x.index_select(0, &others);
-            let _ = product.index_add_(0, &rows, &(between * values.unsqueeze(1)));
+            for (x, factor) in [(now, 4.0 * scale), (before, -4.0 * scale)] {
+                let between = x.index_select(0, &rows) - x.index_select(0, &others);
+                let pulls = self.kernel.pull(&squared_lengths(&between)) * &values * factor;
+                let _ = change.index_add_(0, &rows, &(between * pulls.unsqueeze(1)));
+            }
             done = end;
         }
-        Ok(product * (4.0 * scale))
+        Ok(change)
     }
 
     /// Columns and values of the rows of some cells, `count` entries, one row after the other.
@@ -203,4 +217,9 @@ impl Attraction {
             Tensor::from_slice(&values).to_device(self.device),
         )
     }
+}
+
+/// |b|^2 of every row.
+fn squared_lengths(between: &Tensor) -> Tensor {
+    (between * between).sum_dim_intlist([1i64].as_slice(), false, Kind::Double)
 }

@@ -3,6 +3,7 @@
 use neuralee_torch_abi::Caller;
 use tch::{Device, Kind, Tensor};
 
+use crate::kernel::Kernel;
 use crate::objective::Inputs;
 use crate::{check, chunk, Outcome};
 
@@ -10,18 +11,19 @@ use crate::{check, chunk, Outcome};
 const COLUMNS: usize = 1 << 15;
 
 /// Numbers that a pair takes while it is summed.
-const PAIR: usize = 6;
+const PAIR: usize = 7;
 
-/// psi = sum_nm w-_nm exp(-|x_n - x_m|^2) with w-_nm = c_n . q_m; `scale` times its gradient
+/// psi = sum_nm w-_nm k(r^2_nm) with w-_nm = c_n . q_m, r_nm = |x_n - x_m|; `scale` times its gradient
 ///
 /// ```text
-/// grad_n psi = -4 sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m)
+/// grad_n psi = 4 sum_m w-_nm k'(r^2_nm) (x_n - x_m)
 /// ```
 ///
 /// is added to `gradient`.
 pub(crate) fn evaluate(
     caller: &Caller,
     inputs: &Inputs<'_>,
+    kernel: Kernel,
     x: &Tensor,
     scale: f64,
     gradient: &mut Tensor,
@@ -42,15 +44,15 @@ pub(crate) fn evaluate(
                 let between = here.narrow(1, a, 1) - there.narrow(1, a, 1).transpose(0, 1);
                 squares += &between * &between;
             }
-            let kernel = squares.neg_().exp_();
+            let (values, slopes) = kernel.repulsion(squares);
             // Rounding can leave the weight of twins, and of a cell to itself, below zero.
             let weights = own
                 .matmul(&inputs.rows(start, length).transpose(0, 1))
                 .clamp_min_(0.0);
-            let pulls = kernel * weights;
-            energy += pulls.sum(Kind::Double);
-            let sums = pulls.sum_dim_intlist([1i64].as_slice(), true, Kind::Double);
-            let slope = &here * sums - pulls.matmul(&there);
+            energy += (values * &weights).sum(Kind::Double);
+            let pushes = slopes * weights;
+            let sums = pushes.sum_dim_intlist([1i64].as_slice(), true, Kind::Double);
+            let slope = &here * sums - pushes.matmul(&there);
             let mut rows = gradient.narrow(0, first as i64, count as i64);
             rows -= slope * (4.0 * scale / inputs.total);
         }

@@ -1,14 +1,28 @@
 //! The repulsion in linear time: fields spread onto a regular grid over the embedding with cubic
-//! B-splines, convolved along its axes, and gathered with the same splines.
+//! B-splines, convolved, and gathered with the same splines.
+//!
+//! A Gaussian is convolved along one axis after the other. A heavy tail is no product over the axes,
+//! and is convolved by Fourier's transform.
 
 use neuralee_torch_abi::Caller;
 use tch::{Device, Kind, Tensor};
 
+use crate::kernel::Kernel;
 use crate::objective::Inputs;
 use crate::{check, chunk, Outcome};
 
 /// Nodes that a point meets along an axis.
 const ORDER: i64 = 4;
+
+/// Nodes beyond the last distance between two nodes, before a kernel that is continued periodically turns:
+/// what that bends is 0.27^8 of it at the last distance.
+const MARGIN: i64 = 8;
+
+/// Lengths of transforms are multiples of this.
+const STEP: i64 = 16;
+
+/// Bytes that a node of a transform takes for one field: the nodes, their spectrum, and those of the product.
+const TRANSFORMED: usize = 64;
 
 /// A grid that covers some points.
 struct Grid {
@@ -129,6 +143,83 @@ impl Grid {
         }
         fields.view([self.nodes(), width])
     }
+
+    /// The spectrum of the kernel K between nodes on a torus of these lengths, such that splines spread and
+    /// gathered with it pass through k at the nodes:
+    ///
+    /// ```text
+    /// K^(theta) = k^(theta) / prod_a ((2 + cos theta_a) / 3)^2
+    /// ```
+    ///
+    /// since a cubic B-spline is 2/3 at its centre and 1/6 at the nodes beside it.
+    fn spectrum(&self, kernel: Kernel, h: f64, lengths: &[i64], device: Device) -> Tensor {
+        let axes = lengths.len();
+        let along = |axis: usize, values: Tensor| {
+            let mut shape = vec![1; axes];
+            shape[axis] = -1;
+            values.view(shape.as_slice())
+        };
+        let places = |length: i64| Tensor::arange(length, (Kind::Double, device));
+        let mut squares = Tensor::zeros(lengths, (Kind::Double, device));
+        for (axis, &length) in lengths.iter().enumerate() {
+            let there = places(length);
+            let distance = there.minimum(&(length as f64 - &there)) * h;
+            squares += along(axis, &distance * &distance);
+        }
+        let (values, _) = kernel.repulsion(squares);
+        let all: Vec<i64> = (0..axes as i64).collect();
+        let mut spectrum = values
+            .fft_rfftn(lengths, all.as_slice(), "backward")
+            .real()
+            .contiguous();
+        for (axis, &length) in lengths.iter().enumerate() {
+            let kept = spectrum.size()[axis];
+            let angle = places(kept) * (std::f64::consts::TAU / length as f64);
+            let spline = (angle.cos() + 2.0) / 3.0;
+            spectrum /= along(axis, &spline * &spline);
+        }
+        spectrum
+    }
+
+    /// The kernel applied by Fourier's transform, to as many fields at once as the scratch memory holds.
+    fn transformed(
+        &self,
+        caller: &Caller,
+        fields: &Tensor,
+        kernel: Kernel,
+        h: f64,
+        (device, scratch): (Device, usize),
+    ) -> Outcome<Tensor> {
+        let width = fields.size()[1];
+        let lengths: Vec<i64> = self
+            .extent
+            .iter()
+            .map(|length| (2 * (length + MARGIN) + STEP - 1) / STEP * STEP)
+            .collect();
+        let spectrum = self.spectrum(kernel, h, &lengths, device);
+        let axes: Vec<i64> = (1..=lengths.len() as i64).collect();
+        let images = Tensor::zeros_like(fields);
+        let bytes = TRANSFORMED * lengths.iter().product::<i64>() as usize;
+        for (first, count) in chunk(width as usize, bytes, scratch) {
+            check(caller)?;
+            let (first, count) = (first as i64, count as i64);
+            let shape: Vec<i64> = std::iter::once(count).chain(self.extent.clone()).collect();
+            let mut image = fields
+                .narrow(1, first, count)
+                .transpose(0, 1)
+                .contiguous()
+                .view(shape.as_slice())
+                .fft_rfftn(lengths.as_slice(), axes.as_slice(), "backward");
+            image *= &spectrum;
+            let mut image = image.fft_irfftn(lengths.as_slice(), axes.as_slice(), "backward");
+            for (axis, &length) in (1..).zip(&self.extent) {
+                image = image.narrow(axis, 0, length);
+            }
+            let image = image.reshape([count, self.nodes()]).transpose(0, 1);
+            images.narrow(1, first, count).copy_(&image);
+        }
+        Ok(images)
+    }
 }
 
 /// psi = sum_nm w-_nm K(x_n, x_m); `scale` times its gradient is added to `gradient`.
@@ -136,8 +227,9 @@ impl Grid {
 pub(crate) fn evaluate(
     caller: &Caller,
     inputs: &Inputs<'_>,
+    (kernel, taps): (Kernel, &[f64]),
     x: &Tensor,
-    (h, taps): (f64, &[f64]),
+    h: f64,
     scale: f64,
     gradient: &mut Tensor,
     (device, scratch): (Device, usize),
@@ -156,7 +248,12 @@ pub(crate) fn evaluate(
             let _ = fields.index_add_(0, &(&corners + *offset), &(&rows * weight));
         }
     }
-    let fields = grid.convolved(fields, taps, device);
+    let fields = match kernel {
+        Kernel::Gaussian => grid.convolved(fields, taps, device),
+        Kernel::Student { .. } => {
+            grid.transformed(caller, &fields, kernel, h, (device, scratch))?
+        }
+    };
     check(caller)?;
     let mut energy = Tensor::zeros([], (Kind::Double, device));
     let axes = grid.extent.len();

@@ -12,6 +12,7 @@ mod attraction;
 mod cuda;
 mod exact;
 mod grid;
+mod kernel;
 mod network;
 mod objective;
 mod random;

@@ -1,14 +1,17 @@
 //! E and its gradient.
 //!
 //! ```text
-//! E(X) = sum_nm w+_nm |x_n - x_m|^2 + lambda sum_nm w-_nm exp(-|x_n - x_m|^2)
-//! grad_n = 4 (L+ X)_n - 4 lambda sum_m w-_nm exp(-|x_n - x_m|^2) (x_n - x_m)
+//! E(X) = sum_nm w+_nm a(r^2_nm) + lambda sum_nm w-_nm k(r^2_nm),    r_nm = |x_n - x_m|
+//! grad_n = 4 sum_m (w+_nm a'(r^2_nm) + lambda w-_nm k'(r^2_nm)) (x_n - x_m)
 //! ```
+//!
+//! or with rho log sum_nm w-_nm k(r^2_nm) as the repulsion, whose lambda is rho divided by that sum.
 
 use neuralee_torch_abi::{Caller, ChangeArgs, EvaluateArgs, ObjectiveArgs, Repulsion, Rows};
 use tch::{Device, Kind, Tensor};
 
 use crate::attraction::Attraction;
+use crate::kernel::Kernel;
 use crate::{check, chunk, device, exact, fetch, grid, matrix, Outcome};
 
 /// The rows q_m = (y_m, |y_m|^2, 1) of some cells.
@@ -72,6 +75,7 @@ pub(crate) struct Objective {
     n: usize,
     inputs: usize,
     d: usize,
+    kernel: Kernel,
     total: f64,
     source: Rows<f64>,
     rows: Option<Tensor>,
@@ -83,6 +87,7 @@ impl Objective {
         let place = &args.place;
         tch::set_num_threads(place.threads);
         let device = device(place);
+        let kernel = Kernel::of(args.kernel, args.spring)?;
         let width = args.inputs + 2;
         let rows = if place.resident {
             let rows = Tensor::zeros([args.n as i64, width as i64], (Kind::Double, device));
@@ -102,10 +107,17 @@ impl Objective {
             n: args.n,
             inputs: args.inputs,
             d: args.d,
+            kernel,
             total: args.total,
             source: args.rows,
             rows,
-            attraction: Attraction::open(args.weights, device, place.resident, place.scratch),
+            attraction: Attraction::open(
+                args.weights,
+                kernel,
+                device,
+                place.resident,
+                place.scratch,
+            ),
         })
     }
 
@@ -135,9 +147,10 @@ impl Objective {
         if how.h > 0.0 {
             // SAFETY: the caller's promise.
             let taps = unsafe { how.taps.slice() };
-            grid::evaluate(caller, inputs, x, (how.h, taps), scale, gradient, place)
+            let kernel = (self.kernel, taps);
+            grid::evaluate(caller, inputs, kernel, x, how.h, scale, gradient, place)
         } else {
-            exact::evaluate(caller, inputs, x, scale, gradient, place)
+            exact::evaluate(caller, inputs, self.kernel, x, scale, gradient, place)
         }
     }
 
@@ -149,14 +162,15 @@ impl Objective {
         let x = matrix(x, self.d, self.device);
         let mut gradient = x.zeros_like();
         energies[0] = self.attraction.evaluate(caller, &x, &mut gradient)?;
-        energies[1] = self.repulsion(
-            caller,
-            &self.all(),
-            &x,
-            &args.repulsion,
-            args.lambda,
-            &mut gradient,
-        )?;
+        let mut slopes = x.zeros_like();
+        let how = &args.repulsion;
+        energies[1] = self.repulsion(caller, &self.all(), &x, how, 1.0, &mut slopes)?;
+        let lambda = if args.share {
+            args.weight / energies[1]
+        } else {
+            args.weight
+        };
+        gradient += slopes * lambda;
         fetch(&gradient, Kind::Double, to);
         Ok(())
     }
@@ -176,9 +190,10 @@ impl Objective {
             matrix(before, self.d, self.device),
             matrix(now, self.d, self.device),
         );
+        let maps = [&before, &now];
         let mut change = self
             .attraction
-            .among(caller, ids, &(&now - &before), args.scale)?;
+            .change_among(caller, ids, maps, args.scale)?;
         let width = self.inputs + 2;
         let rows = match &self.rows {
             Some(rows) => rows.index_select(0, &crate::index(ids, self.device)),

@@ -209,14 +209,9 @@ impl Objective {
 
     /// The same objective, evaluated on a device.
     pub fn on(mut self, device: &dyn Device, monitor: &dyn Monitor) -> Result<Self> {
-        if self.pairs.kernel() != Kernel::Gaussian || self.balance != Balance::Weight {
-            return Err(Error::device(
-                "libtorch sums the Gaussian kernel with a given `lambda` alone.",
-                "Use `device = \"cpu\"`, or `kernel = \"gaussian\"` with a number as `lambda`.",
-            ));
-        }
         let inputs = Inputs(self.pairs.fields().clone());
-        self.there = Some(device.objective(inputs, self.weights.clone(), self.d, monitor)?);
+        let weights = self.weights.clone();
+        self.there = Some(device.objective(inputs, weights, self.kernel(), self.d, monitor)?);
         self.pairs.plan_boxes(device.grid_bytes());
         Ok(self)
     }
@@ -339,7 +334,9 @@ impl Objective {
                 });
             }
             let how = self.pairs.summation(x, how)?;
-            return there.evaluate(x, self.lambda, &how, gradient, monitor);
+            let energy = there.evaluate(x, self.lambda, self.balance, &how, gradient, monitor)?;
+            self.reached = energy.lambda;
+            return Ok(energy);
         }
         let kernel = self.kernel();
         let attraction = attraction::evaluate(kernel, &self.weights, x, self.d, gradient);
@@ -429,12 +426,8 @@ impl Objective {
         change: &mut [f64],
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let Objective {
-            pairs,
-            lambda,
-            there,
-            ..
-        } = self;
+        let lambda = self.reached();
+        let Objective { pairs, there, .. } = self;
         if !now.iter().all(|v| v.is_finite()) {
             change.fill(f64::NAN);
             return Ok(());
@@ -452,7 +445,7 @@ impl Objective {
                 &sampled,
                 (before, &how_before),
                 (now, &how_now),
-                *lambda,
+                lambda,
                 change,
                 monitor,
             ),

@@ -13,7 +13,7 @@
 use std::os::raw::{c_char, c_void};
 
 /// Version of this interface.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 
 /// The exported function, `extern "C" fn() -> *const Table`.
 pub const SYMBOL: &[u8] = b"neuralee_torch_backend\0";
@@ -157,6 +157,11 @@ pub struct ObjectiveArgs {
     pub total: f64,
     /// W+.
     pub weights: Entries,
+    /// How cells attract and repel: 0 by r^2 and exp(-r^2), 1 by log(1 + r^2) + `spring` r^2 and
+    /// 1 / (1 + r^2).
+    pub kernel: i32,
+    /// See `kernel`.
+    pub spring: f64,
 }
 
 /// How the repulsion is summed: over all pairs, or on a grid.
@@ -164,7 +169,7 @@ pub struct ObjectiveArgs {
 pub struct Repulsion {
     /// Spacing of the grid; 0 for all pairs.
     pub h: f64,
-    /// The kernel on the nodes, from its centre on.
+    /// The Gaussian on the nodes, from its centre on; nothing for another kernel.
     pub taps: View<f64>,
 }
 
@@ -173,13 +178,15 @@ pub struct Repulsion {
 pub struct EvaluateArgs {
     /// X, N x d.
     pub x: View<f64>,
-    /// Weight of the repulsion.
-    pub lambda: f64,
-    /// How it is summed.
+    /// Weight of the repulsion, or of its logarithm.
+    pub weight: f64,
+    /// Is it that of the logarithm?
+    pub share: bool,
+    /// How the repulsion is summed.
     pub repulsion: Repulsion,
     /// Receives the gradient, N x d.
     pub gradient: ViewMut<f64>,
-    /// Receives sum w+ |x - x'|^2 and sum w- exp(-|x - x'|^2).
+    /// Receives the sums of attraction and repulsion, neither of them weighted by `weight`.
     pub energies: ViewMut<f64>,
 }
 

@@ -13,7 +13,7 @@ use super::Member;
 use crate::logarithm::ln;
 
 /// Strength of the spring.
-const SPRING: f64 = 1e-3;
+pub const SPRING: f64 = 1e-3;
 
 /// a = log(1 + r^2) + r^2 / 1000, k = 1 / (1 + r^2).
 pub struct Student;
