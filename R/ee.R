@@ -64,7 +64,7 @@
 #' @param tol The run has converged when ten iterations lower E by less than this fraction, one
 #'   moves the embedding by less than this fraction of its norm, or the gradient's norm times that of
 #'   the embedding is below this fraction of E. With `"auto"` or a share it is compared with these themselves, not with a fraction
-#'   of E. `NULL` is 1e-5, or 2e-3 with `"auto"` or a share.
+#'   of E, and a short step does not end the run. `NULL` is 1e-5, or 4e-3 with `"auto"` or a share.
 #' @param every Report, call `callback` and write `checkpoint` each time this many
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
 #' @param seed A whole number, 0 or more, for the random start, the subset and the approximate

@@ -31,8 +31,7 @@ for (set in arguments[-(1:2)]) {
   }
 }
 cat(
-  "\nThe seed is given to each method. `ee()` makes use of it only in the approximate search for neighbours, beyond",
-  "20,000 cells: below that its maps are the same. uwot and umap-learn move points in two threads at once, which no",
-  "seed fixes.",
+  "\nThe seed is given to each method. `ee()` makes use of it in the search for the principal components of its start and,",
+  "beyond 20,000 cells, for neighbours. uwot and umap-learn move points in two threads at once, which no seed fixes.",
   sep = "\n"
 )

