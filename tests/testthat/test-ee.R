@@ -241,7 +241,7 @@ test_that("Ctrl-C stops a run, keeps its iterations and leaves the session usabl
   interrupting <- function(iteration, ...) {
     if (iteration == 5) system(sprintf("(sleep 0.3; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
   }
-  x <- iris_x[rep(1:150, 8), ] + sin(seq_len(4800)) / 10
+  x <- iris_x[rep(1:150, 60), ] + sin(seq_len(36000)) / 10
   expect_refused(
     embed(x = x, maxit = 1e6, tol = 0, method = "exact", every = 5, checkpoint = file, callback = interrupting),
     "interrupted", "resume = "

@@ -116,7 +116,7 @@ test_that("Ctrl-C stops a path, which says where it was", {
       system(sprintf("(sleep 0.3; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
     }
   }
-  x <- iris_x[rep(1:150, 8), ] + sin(seq_len(4800)) / 10
+  x <- iris_x[rep(1:150, 60), ] + sin(seq_len(36000)) / 10
   expect_refused(
     suppressMessages(withCallingHandlers(
       path_of(
