@@ -586,10 +586,7 @@ impl ObjectiveThere for TorchObjective {
             (self.backend.0.objective_evaluate)(caller, self.handle, &args)
         })?;
         let [attraction, psi] = energies;
-        let (repulsion, lambda) = match balance {
-            Balance::Weight => (weight * psi, weight),
-            Balance::Share => (weight * psi.ln(), weight / psi),
-        };
+        let (repulsion, lambda) = balance.weigh(weight, psi);
         Ok(Energy {
             attraction,
             repulsion,

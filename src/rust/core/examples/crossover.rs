@@ -1,28 +1,18 @@
 //! Times the repulsion over all pairs and on the grid at finished maps, for few cells and more, so that the plan
 //! between them rests on measurements: `crossover FILE.npy gaussian|student threads N ...`.
 
-use std::time::Instant;
+mod timing;
 
 use ndarray::{s, Array2};
 use ndarray_npy::read_npy;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::{search, Search};
 use neuralee_core::objective::{Balance, Kernel, Method, Objective, Repulsion};
-use neuralee_core::optimize::{LambdaPath, Params, Run, Start, DEFAULT_SHARE};
+use neuralee_core::optimize::{
+    LambdaPath, Params, Run, Start, DEFAULT_SHARE, DEFAULT_SHARE_TOLERANCE,
+};
 use neuralee_core::threads::with_threads;
-
-/// Median seconds of five calls.
-fn median(mut call: impl FnMut()) -> f64 {
-    let mut seconds: Vec<f64> = (0..5)
-        .map(|_| {
-            let start = Instant::now();
-            call();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[2]
-}
+use timing::median;
 
 fn main() {
     const USAGE: &str = "usage: crossover FILE.npy gaussian|student threads N ...";
@@ -53,7 +43,7 @@ fn main() {
                 .with(kernel, balance)
         };
         let params = Params {
-            tol: 3e-3,
+            tol: DEFAULT_SHARE_TOLERANCE,
             ..Params::default()
         };
         let mut run = Run::new(new(first), points.view(), Start::Pca, 42, params, &())
@@ -70,7 +60,7 @@ fn main() {
             let chosen = objective.plan(&x, Method::Auto).expect("plan");
             let grid = objective.plan(&x, Method::Grid).expect("plan");
             let mut milliseconds = |how: Repulsion| {
-                1e3 * median(|| {
+                1e3 * median(5, || {
                     objective
                         .repulsion(&x, how, 1.0, &mut gradient, &())
                         .expect("repulsion");

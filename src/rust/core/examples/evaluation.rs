@@ -1,7 +1,7 @@
 //! Times one evaluation of E and its gradient, and its parts, at an embedding that the
 //! optimiser has reached: `evaluation N D threads`.
 
-use std::time::Instant;
+mod timing;
 
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
@@ -10,19 +10,7 @@ use neuralee_core::objective::{Method, Objective, Repulsion};
 use neuralee_core::optimize::{Params, Run, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
-
-/// Median seconds of `calls` calls.
-fn median(calls: usize, mut call: impl FnMut()) -> f64 {
-    let mut seconds: Vec<f64> = (0..calls)
-        .map(|_| {
-            let start = Instant::now();
-            call();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[calls / 2]
-}
+use timing::median;
 
 fn main() {
     let arguments: Vec<usize> = std::env::args()

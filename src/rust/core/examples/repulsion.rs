@@ -3,26 +3,14 @@
 //! of diameter `extent`; `order` is how the cells lie in memory, `random` or `local` (by
 //! squares of the map of side 1).
 
-use std::time::Instant;
+mod timing;
 
 use ndarray::Array2;
 use neuralee_core::affinity::Weights;
 use neuralee_core::objective::{Method, Objective};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
-
-/// Median seconds of `calls` calls.
-fn median(calls: usize, mut call: impl FnMut()) -> f64 {
-    let mut seconds: Vec<f64> = (0..calls)
-        .map(|_| {
-            let start = Instant::now();
-            call();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[calls / 2]
-}
+use timing::median;
 
 /// Cells around twenty centres at random places of a disc, each cluster a Gaussian.
 fn map(n: usize, extent: f64, local: bool) -> Vec<[f64; 2]> {

@@ -1,8 +1,6 @@
 //! Repulsion summed over all pairs, tile by tile: the truth the grid is held against,
 //! and the faster way where points are few or far apart.
 
-use std::cell::RefCell;
-
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use multiversion::multiversion;
@@ -37,11 +35,6 @@ struct Sums {
     energy: f64,
     /// sum_m w_nm k'(r^2_nm) (x_n - x_m), laid out as `Tile::x`.
     slopes: Aligned<f64>,
-}
-
-thread_local! {
-    /// Kept from one pair of tiles to the next: made anew for every task, it would cost as much as a tenth of one.
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 /// Room for one pair of tiles, every row of which begins at a cache line.
@@ -97,12 +90,12 @@ pub fn evaluate<M: Member>(
     let tiles = &tiled.tiles;
     let mut sums: Vec<Sums> = tiles
         .par_iter()
-        .map(|tile| {
+        .map_init(Scratch::new, |scratch, tile| {
             monitor.check()?;
             let mut slopes = Aligned::zeros(d * TILE);
             // Each of its pairs is met from both sides.
             let unused = &mut Aligned::zeros(d * TILE);
-            let energy = tiled.meet::<M>(tile, tile, &mut slopes, unused);
+            let energy = tiled.meet::<M>(tile, tile, &mut slopes, unused, scratch);
             Ok(Sums { energy, slopes })
         })
         .collect::<Result<_>>()?;
@@ -116,15 +109,16 @@ pub fn evaluate<M: Member>(
                 (one, other, sums)
             })
             .collect();
-        meetings
-            .par_iter_mut()
-            .try_for_each(|(one, other, [ours, theirs])| {
+        meetings.par_iter_mut().try_for_each_init(
+            Scratch::new,
+            |scratch, (one, other, [ours, theirs])| {
                 monitor.check()?;
                 let (tile, other) = (&tiles[*one], &tiles[*other]);
-                let energy = tiled.meet::<M>(tile, other, &mut ours.slopes, &mut theirs.slopes);
-                ours.energy += 2.0 * energy;
+                let slopes = (&mut ours.slopes, &mut theirs.slopes);
+                ours.energy += 2.0 * tiled.meet::<M>(tile, other, slopes.0, slopes.1, scratch);
                 Ok(())
-            })?;
+            },
+        )?;
         for (one, other, [ours, theirs]) in meetings {
             sums[one] = ours;
             sums[other] = theirs;
@@ -191,16 +185,6 @@ impl<'a> Tiled<'a> {
 
     /// sum w k over the pairs of two tiles, or of one with itself; adds to the slopes of both.
     fn meet<M: Member>(
-        &self,
-        tile: &Tile,
-        other: &Tile,
-        slopes: &mut [f64],
-        others: &mut [f64],
-    ) -> f64 {
-        SCRATCH.with_borrow_mut(|scratch| self.meet_in::<M>(tile, other, slopes, others, scratch))
-    }
-
-    fn meet_in<M: Member>(
         &self,
         tile: &Tile,
         other: &Tile,

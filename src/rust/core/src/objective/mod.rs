@@ -80,6 +80,16 @@ pub enum Balance {
     Share,
 }
 
+impl Balance {
+    /// What a repulsion that sums to psi adds to E, and its lambda.
+    pub fn weigh(self, weight: f64, psi: f64) -> (f64, f64) {
+        match self {
+            Balance::Weight => (weight * psi, weight),
+            Balance::Share => (weight * psi.ln(), weight / psi),
+        }
+    }
+}
+
 /// The two parts of E(X).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Energy {
@@ -345,16 +355,16 @@ impl Objective {
                 let psi = self
                     .pairs
                     .evaluate(x, how, self.lambda, gradient, monitor)?;
-                (self.lambda * psi, self.lambda)
+                self.balance.weigh(self.lambda, psi)
             }
             Balance::Share => {
                 let mut slopes = vec![0.0; gradient.len()];
                 let psi = self.pairs.evaluate(x, how, 1.0, &mut slopes, monitor)?;
-                let lambda = self.lambda / psi;
+                let (repulsion, lambda) = self.balance.weigh(self.lambda, psi);
                 for (gradient, slope) in gradient.iter_mut().zip(&slopes) {
                     *gradient += lambda * slope;
                 }
-                (self.lambda * psi.ln(), lambda)
+                (repulsion, lambda)
             }
         };
         self.reached = lambda;
