@@ -391,6 +391,32 @@ fn shares_unfold_a_heavy_tailed_map() {
     );
 }
 
+/// With a share a run ends where ten iterations lower E by less than tol or the gradient is flat, and not
+/// at a step that happens to be short.
+#[test]
+fn a_short_step_does_not_end_a_share() {
+    let y = cells(300);
+    let tol = 0.05;
+    let params = Params {
+        tol,
+        ..params(Method::Exact, 200)
+    };
+    for seed in 0..6 {
+        let heavy = objective(&y, 1.0, 2).with(Kernel::Student, Balance::Share);
+        let mut run = Run::new(heavy, y.view(), Start::Random, seed, params, &()).unwrap();
+        run.advance(200, &()).unwrap();
+        assert_eq!(run.stopped(), Some(Reason::Converged));
+        let (trace, x) = (run.trace(), run.embedding());
+        let last = &trace[trace.len() - 1];
+        let length = x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let levelled = trace.len() > 10 && trace[trace.len() - 11].loss - last.loss <= tol;
+        assert!(
+            levelled || last.gradient_norm * length <= tol,
+            "seed {seed}"
+        );
+    }
+}
+
 /// Of many inputs the first principal components stand for all while the map unfolds, and all
 /// count in the end; a stop in between changes no bit.
 #[test]
