@@ -29,6 +29,7 @@ coverage:
 document:
 	R_INCLUDE_DIR="`Rscript -e 'cat(R.home("include"))'`" R_HOME="`R RHOME`" \
 	  LD_LIBRARY_PATH="`R RHOME`/lib" CARGO_TARGET_DIR="$(NEURALEE_TARGET_DIR)" \
+	  HDF5_DIR="`sh tools/hdf5.sh $(NEURALEE_TARGET_DIR)/hdf5 | head -n 1`" \
 	  cargo run --release --manifest-path src/rust/Cargo.toml --features hdf5 -- R/extendr-wrappers.R
 	mkdir -p $(LIBRARY)
 	Rscript tools/document.R $(LIBRARY)

@@ -7,7 +7,7 @@ compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, 
     x, search, perplexity, k, neighbors,
     d = 1L, seed = seed, threads = threads, progress = NULL, call = call
   )
-  result <- rust_call(rs_attraction_slots(attraction$attraction), call = call)
+  result <- rust_call(rs_attraction_slots(attraction$attraction, threads), call = call)
   names <- rownames(x)
   structure(
     list(

@@ -223,7 +223,7 @@ ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, thread
                           call = caller_env()) {
   if (inherits(affinity, "neuralee_affinity")) {
     weights <- check_affinity(affinity, nrow(x), call = call)
-    attraction <- rust_call(rs_attraction_given(weights@p, weights@i, weights@x), call = call)
+    attraction <- rust_call(rs_attraction_given(weights@p, weights@i, weights@x, threads), call = call)
     return(list(
       attraction = attraction, timing = c(neighbors = 0, affinity = 0),
       params = affinity$params[c("affinity", "perplexity", "k")]

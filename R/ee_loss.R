@@ -82,7 +82,7 @@ evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads,
         embedding,
         check_dense_weights(affinity$w_plus, "w_plus", n, call = call),
         check_dense_weights(affinity$w_minus, "w_minus", n, call = call),
-        repulsion$kernel, repulsion$lambda, want_gradient
+        repulsion$kernel, repulsion$lambda, want_gradient, threads
       ),
       call = call
     ))

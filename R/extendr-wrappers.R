@@ -79,15 +79,15 @@ rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)
 
 rs_attraction <- function(x, indices, distances, perplexity, k, d, search, neighbors, seed, network, limit, threads, progress) .Call(wrap__rs_attraction, x, indices, distances, perplexity, k, d, search, neighbors, seed, network, limit, threads, progress)
 
-rs_attraction_given <- function(weight_p, weight_i, weight_x) .Call(wrap__rs_attraction_given, weight_p, weight_i, weight_x)
+rs_attraction_given <- function(weight_p, weight_i, weight_x, threads) .Call(wrap__rs_attraction_given, weight_p, weight_i, weight_x, threads)
 
-rs_attraction_slots <- function(attraction) .Call(wrap__rs_attraction_slots, attraction)
+rs_attraction_slots <- function(attraction, threads) .Call(wrap__rs_attraction_slots, attraction, threads)
 
 rs_neighbors <- function(x, k, neighbors, seed, threads, progress) .Call(wrap__rs_neighbors, x, k, neighbors, seed, threads, progress)
 
 rs_ee_loss_gradient <- function(x, embedding, weight_p, weight_i, weight_x, kernel, lambda, share, method, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weight_p, weight_i, weight_x, kernel, lambda, share, method, want_gradient, threads, progress)
 
-rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, kernel, lambda, want_gradient) .Call(wrap__rs_ee_loss_gradient_dense, embedding, w_plus, w_minus, kernel, lambda, want_gradient)
+rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, kernel, lambda, want_gradient, threads) .Call(wrap__rs_ee_loss_gradient_dense, embedding, w_plus, w_minus, kernel, lambda, want_gradient, threads)
 
 rs_ee_defaults <- function() .Call(wrap__rs_ee_defaults)
 

@@ -202,8 +202,11 @@ fn rs_attraction_given(
     weight_p: &[i32],
     weight_i: &[i32],
     weight_x: &[f64],
+    threads: i32,
 ) -> Outcome<ExternalPtr<Attraction>> {
-    let weights = weights_from(weight_p, weight_i, weight_x)?;
+    let weights = job::run(threads, &().into(), |_| {
+        weights_from(weight_p, weight_i, weight_x)
+    })?;
     Ok(ExternalPtr::new(Attraction(Some(Affinities {
         weights,
         log_beta: Vec::new(),
@@ -220,8 +223,9 @@ pub(crate) fn taken(mut attraction: ExternalPtr<Attraction>) -> CoreResult<Affin
 
 /// The slots of W+ and what is known of every cell, with the cells as they came.
 #[extendr]
-fn rs_attraction_slots(attraction: ExternalPtr<Attraction>) -> Outcome<List> {
-    let affinities = taken(attraction)?.as_they_came();
+fn rs_attraction_slots(attraction: ExternalPtr<Attraction>, threads: i32) -> Outcome<List> {
+    let affinities = taken(attraction)?;
+    let affinities = job::run(threads, &().into(), move |_| Ok(affinities.as_they_came()))?;
     let weights = &affinities.weights;
     let p = as_r_index(weights.starts().iter().copied())?;
     let entries = (0..weights.n()).flat_map(|row| weights.row(row));
@@ -317,20 +321,25 @@ fn rs_ee_loss_gradient_dense(
     kernel: &str,
     lambda: f64,
     want_gradient: bool,
+    threads: i32,
 ) -> Outcome<List> {
     let d = embedding.ncols();
     let at = rows_of(matrix_view(&embedding)?);
-    let mut gradient = vec![0.0; at.len()];
+    let kernel = kernel_named(kernel)?;
     let (attractive, repulsive) = (matrix_view(&w_plus)?, matrix_view(&w_minus)?);
-    let energy = dense::evaluate(
-        attractive,
-        repulsive,
-        kernel_named(kernel)?,
-        lambda,
-        &at,
-        d,
-        &mut gradient,
-    )?;
+    let (energy, gradient) = job::run(threads, &().into(), |_| {
+        let mut gradient = vec![0.0; at.len()];
+        let energy = dense::evaluate(
+            attractive,
+            repulsive,
+            kernel,
+            lambda,
+            &at,
+            d,
+            &mut gradient,
+        )?;
+        Ok((energy, gradient))
+    })?;
     energy_list(energy, &gradient, d, want_gradient)
 }
 

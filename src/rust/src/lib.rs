@@ -14,6 +14,7 @@ use extendr_api::prelude::*;
 pub mod components;
 pub mod convert;
 pub mod embed;
+pub mod global_pool;
 pub mod io;
 pub mod job;
 pub mod model;
