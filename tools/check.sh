@@ -2,6 +2,7 @@
 # Every check of the project; make test calls it. Prints what it does, and at the end one
 # line that counts: N passed, N failed. Fails when anything failed.
 #   NEURALEE_TARGET_DIR  cargo's build folder, shared by all steps
+#   NEURALEE_DEBIAN      trixie, sid or both: the package is built and tested there too (tools/debian.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -17,6 +18,9 @@ export CARGO_TARGET_DIR="${NEURALEE_TARGET_DIR:?set by the Makefile}"
 export R_INCLUDE_DIR="$(Rscript -e 'cat(R.home("include"))')"
 export R_HOME="$(R RHOME)"
 export LC_ALL=C.UTF-8
+# The HDF5 that configure finds, so that cargo builds once.
+hdf5=$(sh tools/hdf5.sh "$CARGO_TARGET_DIR/hdf5" | head -n 1)
+cargo() { env ${hdf5:+"HDF5_DIR=$hdf5"} cargo "$@"; }
 # The tests carry a part of the golden values; all of them are used where they are found.
 if [ -z "${NEURALEE_GOLDEN:-}" ] && [ -d ../shared/golden ]; then
   NEURALEE_GOLDEN=$(cd ../shared/golden && pwd)
@@ -174,6 +178,13 @@ if [ $status = 0 ]; then
     [ "$failed" = 0 ] || { [ -f "$log" ] && tail -n 50 "$log"; }
   done
 fi
+
+# Newer stacks, each in a Debian of its own.
+for suite in ${NEURALEE_DEBIAN:-}; do
+  sh tools/debian.sh "$suite" "$work/debian-counts"
+  add_counts "the checks in Debian $suite" $? "$work/debian-counts"
+  rm -f "$work/debian-counts"
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -52,8 +52,12 @@ try() {
   [ -n "$header" ] || return 1
   # The version is part of the name: where the system's library changes, cargo must build anew.
   root=$folder/hdf5-$version
-  mkdir -p "$root/lib" && rm -f "$root/include" "$root/lib/$library" || return 1
-  ln -s "$(cd "$(dirname "$header")" && pwd)" "$root/include" && ln -s "$file" "$root/lib/$library" || return 1
+  mkdir -p "$root/lib" || return 1
+  # HDF5_DIR may be such a root.
+  if [ "$(cd "$(dirname "$header")" && pwd)" != "$root/include" ]; then
+    rm -f "$root/include" "$root/lib/$library"
+    ln -s "$(cd "$(dirname "$header")" && pwd)" "$root/include" && ln -s "$file" "$root/lib/$library" || return 1
+  fi
   printf '%s\n%s\n%s\n' "$root" "$3" "HDF5 $version, $1"
   exit 0
 }

@@ -4,6 +4,8 @@
 
 use std::io;
 
+use extendr_api::prelude::*;
+
 /// Called once, when R loads the library. Work that forgets to enter a pool then runs on R's own
 /// thread, slowly, with the same bits, in a child of a fork too. Where the variable
 /// `NEURALEE_GLOBAL_POOL` is `forbidden`, as in the tests, it panics instead.
@@ -17,4 +19,15 @@ pub extern "C" fn neuralee_replace_global_pool() {
     } else {
         pool.use_current_thread().build_global()
     };
+}
+
+/// Splits work without a pool of its own, for the test that such work is found.
+#[extendr]
+fn rs_work_outside_a_pool() -> bool {
+    rayon::join(|| true, || true) == (true, true)
+}
+
+extendr_module! {
+    mod global_pool;
+    fn rs_work_outside_a_pool;
 }

@@ -28,6 +28,7 @@ pub mod vectors;
 extendr_module! {
     mod neuralee;
     use system;
+    use global_pool;
     use io;
     use preprocess;
     use components;
