@@ -13,6 +13,8 @@ rs_first_not_finite <- function(values) .Call(wrap__rs_first_not_finite, values)
 
 rs_wait <- function(seconds, panics, threads, here, progress) .Call(wrap__rs_wait, seconds, panics, threads, here, progress)
 
+rs_work_outside_a_pool <- function() .Call(wrap__rs_work_outside_a_pool)
+
 rs_read_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_read_h5ad, file, layer, reductions, progress)
 
 rs_outline_h5ad <- function(file, layer, reductions, progress) .Call(wrap__rs_outline_h5ad, file, layer, reductions, progress)

@@ -13,10 +13,12 @@ run_configure <- function(path, ...) {
   on.exit(unlink(copy, recursive = TRUE))
   file.copy(file.path(folder, c("configure", "DESCRIPTION")), copy)
   file.copy(file.path(folder, "src", "Makevars.in"), file.path(copy, "src"))
+  dir.create(file.path(copy, "tools"))
+  file.copy(file.path(folder, "tools", "hdf5.sh"), file.path(copy, "tools"))
   file.copy(file.path(folder, "src/rust/torch/libtorch-version"), file.path(copy, "src/rust/torch"))
   tools <- file.path(copy, "bin")
   dir.create(tools)
-  needed <- c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm", "cp")
+  needed <- c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm", "cp", "env", "grep", "tr", "tail", "ln")
   for (tool in setdiff(needed, names(path))) {
     file.symlink(Sys.which(tool), file.path(tools, tool))
   }
@@ -73,6 +75,67 @@ test_that("HDF5 is built in where CMake is new enough, and never when that is re
   expect_false(grepl("--features", run_configure(cmake, "NEURALEE_HDF5=no")$makevars))
   older <- c(rust, cmake = "echo 'cmake version 3.25.1'")
   expect_false(grepl("--features", run_configure(older)$makevars))
+})
+
+# A root with include/ and lib/ of the HDF5 on this machine, and a compiler that sees the system's headers alone.
+hdf5_here <- function(envir = parent.frame()) {
+  folder <- source_folder()
+  skip_if(is.null(folder), "the package's sources are not here")
+  skip_on_os(c("windows", "mac"))
+  root <- tempfile("hdf5")
+  dir.create(root)
+  do.call(on.exit, list(bquote(unlink(.(root), recursive = TRUE)), add = TRUE), envir = envir)
+  found <- suppressWarnings(system2("sh", c(file.path(folder, "tools/hdf5.sh"), root), stdout = TRUE, stderr = FALSE))
+  skip_if(length(found) != 3L, "there is no HDF5 library")
+  found[[1L]]
+}
+
+system_cc <- c(cc = sprintf("PATH=%s exec %s \"$@\"", Sys.getenv("PATH"), Sys.which("cc")))
+
+test_that("HDF5 is found by pkg-config, h5cc, Homebrew, conda and its own variable", {
+  root <- hdf5_here()
+  flags <- function(cflags, libs) {
+    c(`pkg-config` = sprintf("case $* in *exists*) exit 0 ;; *cflags*) echo '%s' ;; *libs*) echo '%s' ;; esac", cflags, libs))
+  }
+  include <- paste0("-I", root, "/include")
+  with_folder <- run_configure(c(rust, system_cc, flags(include, sprintf("-L%s/lib -lhdf5", root))))
+  expect_match(with_folder$output, "HDF5: HDF5 [0-9.]+, found by pkg-config")
+  expect_match(with_folder$makevars, "HDF5_DIR=\"[^\"]*/hdf5/hdf5-[0-9.]+\".*--features hdf5")
+  # As in Debian since HDF5 2: the compiler knows the folder of the library.
+  knowing <- c(cc = sub("\"$@\"", sprintf("\"$@\" -L%s/lib", root), unname(system_cc), fixed = TRUE))
+  expect_match(run_configure(c(rust, knowing, flags(include, "-lhdf5")))$output, "HDF5: HDF5 [0-9.]+, found by pkg-config")
+  h5cc <- sprintf("echo gcc %s -L%s/lib -lz", include, root)
+  expect_match(run_configure(c(rust, system_cc, h5cc = h5cc))$output, "HDF5: HDF5 [0-9.]+, the library of h5cc")
+  conda <- run_configure(c(rust, system_cc), "CONDA_PREFIX=", root)
+  expect_match(conda$output, paste0("HDF5: HDF5 [0-9.]+, the library in ", root), fixed = FALSE)
+  expect_match(conda$makevars, sprintf("-Wl,-rpath,%s/lib -lhdf5", root), fixed = TRUE)
+  expect_match(run_configure(c(rust, system_cc), "HDF5_DIR=", root)$output, paste0("HDF5: HDF5 [0-9.]+, the library in ", root))
+  brew <- run_configure(c(rust, system_cc, uname = "echo Darwin", brew = paste("echo", root)))
+  expect_match(brew$output, "HDF5: HDF5 [0-9.]+, Homebrew's library")
+})
+
+test_that("an HDF5 that does not work, or that the crate does not know, is left out", {
+  root <- hdf5_here()
+  elsewhere <- run_configure(c(rust, system_cc), "HDF5_DIR=", tempfile())
+  expect_equal(elsewhere$status, 0L)
+  expect_match(elsewhere$output, "no HDF5 that can be used is in HDF5_DIR.*HDF5: none")
+  # Headers of another version than the library.
+  other <- tempfile("other")
+  on.exit(unlink(other, recursive = TRUE))
+  dir.create(file.path(other, "include"), recursive = TRUE)
+  headers <- list.files(file.path(root, "include"), "[.]h$", full.names = TRUE)
+  file.copy(headers, file.path(other, "include"))
+  public <- file.path(other, "include", "H5public.h")
+  writeLines(sub("(define H5_VERS_RELEASE +)[0-9]+", "\\199", readLines(public)), public)
+  file.symlink(file.path(root, "lib"), file.path(other, "lib"))
+  mixed <- run_configure(c(rust, system_cc), "HDF5_DIR=", other)
+  expect_match(mixed$output, "HDF5: none")
+  expect_false(grepl("--features", mixed$makevars))
+  failing <- replace(rust, "cargo", "case \"$*\" in *neuralee-core*) echo 'Invalid H5_VERSION'; exit 1 ;; esac")
+  unknown <- run_configure(c(failing, system_cc), "HDF5_DIR=", root)
+  expect_equal(unknown$status, 0L)
+  expect_match(unknown$output, "Invalid H5_VERSION.*is not used.*apt-get install libhdf5-dev.*HDF5: none")
+  expect_false(grepl("--features", unknown$makevars))
 })
 
 test_that("an HDF5 library that is asked for must be there, and a choice must be one", {
