@@ -149,6 +149,8 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
 
   classed_interrupts({
     x <- check_cells(x)
+    warn_orientation(x, "rows")
+    warn_counts(x, "Take log_shift(x) first, or principal components of it.")
     subset <- choose_subset(nrow(x), size, seed)
     start <- check_init(init, nrow(x), subset, d)
     x <- densify(subset_cells(x, subset, neighbors, affinity), rows = subset)

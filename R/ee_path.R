@@ -66,6 +66,8 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), ke
 
   classed_interrupts({
     x <- check_cells(x)
+    warn_orientation(x, "rows")
+    warn_counts(x, "Take log_shift(x) first, or principal components of it.")
     start <- check_init(init, nrow(x), NULL, d)
     x <- densify(x)
     if (inherits(affinity, "neuralee_affinity")) metric <- affinity$params$metric %||% "euclidean"

@@ -158,6 +158,8 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
 
   classed_interrupts({
     x <- check_cells(x)
+    warn_orientation(x, "rows")
+    if (!preprocess$log) warn_counts(x, "Set preprocess = preprocessing(log = TRUE).")
     subset <- choose_subset(nrow(x), size, seed)
     start <- check_init(if (inherits(init, "ee_fit")) as.matrix(init) else init, nrow(x), subset, settings$d,
       choices = c("ee", "none")

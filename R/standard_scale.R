@@ -45,6 +45,7 @@ standard_scale <- function(x, ...) {
 standard_scale.default <- function(x, ..., like = NULL, threads = NULL) {
   check_no_dots(...)
   threads <- resolve_threads(threads)
+  warn_orientation(x, "rows")
   if (is.null(like)) scale_genes(x, "rows", threads, environment()) else scale_like(x, like, "rows", environment())
 }
 

@@ -43,6 +43,7 @@ subsample_genes <- function(x, n, ...) {
 subsample_genes.default <- function(x, n, ..., by = c("variance", "trend"), threads = NULL) {
   check_no_dots(...)
   by <- match_choice(by, "by", c("variance", "trend"))
+  warn_orientation(x, "rows")
   chosen <- variable_genes(x, n, "rows", resolve_threads(threads), environment(), by)
   if (is.null(chosen)) x else x[, chosen, drop = FALSE]
 }
