@@ -44,7 +44,7 @@ warn_counts <- function(x, remedy, name = "x", counts = FALSE, call = caller_env
     warn_now(
       c(
         sprintf("`%s` holds counts (whole numbers, up to %s and more), not their logarithms.", name, format(max(values))),
-        i = "The few genes with the largest counts would decide all distances.",
+        i = "Distances of counts are those of the few largest: deep cells, abundant genes.",
         i = remedy
       ),
       "neuralee_warning_counts", call
@@ -114,7 +114,7 @@ well_known_genes <- local({
   c(human, sub("^Mt-(.)(.*)$", "mt-\\U\\1\\L\\2", mouse, perl = TRUE), "Hbb-bs", "Hba-a1", "H19", "Lyz2", "Lyz1")
 })
 
-# At most 10,000 values other than 0 where the matrix is sparse, from all over it; of one on disk those of eight cells,
+# At most 50,000 values other than 0 where the matrix is sparse, from all over it; of one on disk those of eight cells,
 # or of eight rows.
 some_values <- function(x) {
   if (is_delayed(x)) {
@@ -123,14 +123,14 @@ some_values <- function(x) {
   }
   if (is.matrix(x)) {
     places <- length(x)
-    values <- x[if (places <= 200000L) seq_len(places) else round(seq(1, places, length.out = 200000L))]
+    values <- x[if (places <= 50000L) seq_len(places) else round(seq(1, places, length.out = 50000L))]
     return(values[values != 0])
   }
-  if (methods::.hasSlot(x, "x")) some_of(x@x, 10000L) else numeric()
+  if (methods::.hasSlot(x, "x")) some_of(x@x, 50000L) else numeric()
 }
 
 # Whole numbers, many of them different and some of them large.
 are_counts <- function(values) {
   length(values) >= 20L && is.numeric(values) && all(is.finite(values)) && all(values >= 0) &&
-    all(values == round(values)) && max(values) >= 20 && length(unique(values)) >= 10L
+    all(values == round(values)) && max(values) >= 30 && length(unique(values)) >= 10L
 }

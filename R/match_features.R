@@ -61,11 +61,12 @@ match_features <- function(x, known, axis, name, fill = NULL, whole = "model", c
     swapped <- all(lacking) && axis == 2L && any(wanted %in% rownames(x))
     announce_lacking(wanted[lacking], length(wanted), given$names, name, fill, whole, swapped, call)
   }
-  several <- !lacking & !is.null(known$copies) & (known$copies %||% 1L) > 1L
+  several <- !lacking & (known$copies %||% 1L) > 1L
   if (any(several)) {
-    warn_copies(unique(wanted[several]), name, whole, call)
     key <- function(features) paste(features$occurrence, features$names)
     at[several] <- match(key(known)[several], key(given))
+    in_order <- at[order(known$selected %||% seq_along(at))]
+    if (is.unsorted(in_order, na.rm = TRUE)) warn_copies(unique(wanted[several]), name, whole, call)
   }
   if (any(lacking)) filled(x, at, fill$values, axis) else take(x, at, axis)
 }
@@ -89,8 +90,8 @@ check_copies <- function(at, known, given, name, whole, call) {
         if (length(counts) > 5L) sprintf(" and %d more", length(counts) - 5L) else ""
       ),
       paste(
-        "Which is which cannot be told. Give each feature as often as in the training, or train with names that are",
-        "unique, such as identifiers."
+        "Which is which cannot be told. Give each as often as in the training; or leave them out and set",
+        "missing = \"zero\" or \"mean\"; or train with names that are unique, such as identifiers."
       ), call = call
     )
   }
@@ -164,7 +165,8 @@ warn_copies <- function(names, name, whole, call) {
         "Features of the %s share a name and are told apart by their order in `%s` alone: %s.", whole, name,
         list_some(names)
       ),
-      i = "Check that they come in the order of the training, or train with names that are unique, such as identifiers."
+      i = "All features stand in another order than in the training, and so may these.",
+      i = "Give them in the order of the training, or train with names that are unique, such as identifiers."
     ),
     class = "neuralee_warning_repeated_features", call = call
   )
@@ -210,10 +212,10 @@ filled <- function(x, at, values, axis) {
   present <- which(!is.na(at))
   cells <- dim(x)[[3L - axis]]
   constant <- constant_features(x, values[lacking], cells)
-  if (axis == 2L) constant <- t(constant)
+  if (axis == 2L) constant <- Matrix::t(constant)
   cell_names <- dimnames(x)[[3L - axis]]
   if (!is.null(cell_names)) dimnames(constant) <- if (axis == 1L) list(NULL, cell_names) else list(cell_names, NULL)
-  bound <- (if (axis == 1L) rbind else cbind)(take(x, at[present], axis), constant)
+  bound <- (if (axis == 1L) BiocGenerics::rbind else BiocGenerics::cbind)(take(x, at[present], axis), constant)
   take(bound, order(c(present, lacking)), axis)
 }
 

@@ -12,10 +12,10 @@
 #' are used count. Where the old or the new ones have no names, all features of the training are taken by position; where
 #' only one side has names, a message of class `neuralee_message_by_position` says so.
 #'
-#' Symbols of genes may repeat. Such features are the same ones where all features that are used stand as they did in
-#' the training, as in data of one reference. In another order the first of a name is taken for the first, the second for the
-#' second, with a warning of class `neuralee_warning_repeated_features`: nothing but their order tells them
-#' apart. Where a name stands for more or fewer features than in the training, the cells are refused. Identifiers as
+#' Symbols of genes may repeat. Of the features of one name the first is taken for the first of the training, the second for
+#' the second. In data of one reference that is right: the features that are used then stand in the order of the training.
+#' Where they stand in another order, so may those of one name, and a warning of class
+#' `neuralee_warning_repeated_features` says so. Where a name stands for more or fewer features than in the training, the cells are refused. Identifiers as
 #' names (`read_10x(gene_names = "id")`) have none of this.
 #'
 #' @section New cells together:

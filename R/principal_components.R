@@ -110,7 +110,7 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
 
 # Which genes were chosen among `width` of these names, and which of those that share a name.
 places_of_genes <- function(names, width, chosen) {
-  steps <- no_steps(width, if (all(is_text(names))) names)
+  steps <- no_steps(width, if (!is.null(names) && all(is_text(names))) names)
   if (!is.null(chosen)) steps <- select_steps(steps, chosen)
   Filter(length, steps[c("occurrence", "copies", "selected", "width")])
 }
