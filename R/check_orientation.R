@@ -12,9 +12,9 @@ warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose i
   if (cells == "columns") names <- rev(names)
   of_cells <- names[[1L]]
   of_genes <- names[[2L]]
-  swapped <- if (are_barcodes(of_genes) && !are_barcodes(of_cells)) {
-    list(where = if (cells == "rows") "columns" else "rows", what = "barcodes of cells", names = of_genes)
-  } else if (are_genes(of_cells) && !are_genes(of_genes)) {
+  swapped <- if (are_cell_names(of_genes) && !are_cell_names(of_cells)) {
+    list(where = if (cells == "rows") "columns" else "rows", what = "cells", names = of_genes)
+  } else if (are_gene_names(of_cells) && !are_gene_names(of_genes)) {
     list(where = cells, what = "genes", names = of_cells)
   }
   if (!is.null(swapped)) {
@@ -38,7 +38,7 @@ warn_counts <- function(x, remedy, name = "x", counts = FALSE, call = caller_env
   if (length(dim(x)) != 2L || is.data.frame(x)) {
     return(invisible())
   }
-  named <- counts || any(vapply(dimnames(x), function(names) are_barcodes(names) || are_genes(names), NA))
+  named <- counts || any(vapply(dimnames(x), function(names) are_cell_names(names) || are_gene_names(names), NA))
   values <- if (named) some_values(x)
   if (named && are_counts(values)) {
     warn_now(
@@ -72,29 +72,34 @@ some_of <- function(values, most) {
   if (length(values) <= most) values else values[round(seq(1, length(values), length.out = most))]
 }
 
-# Barcodes of droplets: ten bases and more, with what programs put before and behind them. Sequences of tags are barcodes
-# too ("CD3-CTCATTGTAACTCCT"), but each has another name before it.
-are_barcodes <- function(names) {
+# "cell1", or barcodes of droplets: ten bases and more, with what programs put before and behind them. Sequences of tags are
+# barcodes too ("CD3-CTCATTGTAACTCCT"), but each has another name before it.
+are_cell_names <- function(names) {
   if (length(names) < 5L) {
     return(FALSE)
   }
   names <- some_of(names, 200L)
   # The bytes, whatever the encoding.
+  if (all(grepl("^cell[._-]?[0-9]+$", names, ignore.case = TRUE, useBytes = TRUE))) {
+    return(TRUE)
+  }
   found <- grepl("(^|[^A-Za-z])[ACGT]{10,}(x?$|[^A-Za-z])", names, useBytes = TRUE)
   before <- sub("[ACGT]{10,}.*$", "", names[found], useBytes = TRUE)
   mean(found) >= 0.8 && length(unique(before)) <= max(1, length(before) / 4)
 }
 
-# Identifiers of Ensembl, FlyBase and WormBase and peaks of ATAC, or at least three symbols that stand for a gene and
+# "gene1", identifiers of Ensembl, FlyBase and WormBase, peaks of ATAC, or at least three symbols that stand for a gene and
 # nothing else. No genome has more than 200,000.
-are_genes <- function(names) {
+are_gene_names <- function(names) {
   if (length(names) < 3L || length(names) > 200000L) {
     return(FALSE)
   }
+  numbered <- "^[Gg]ene[._-]?[0-9]+$"
   identifier <- "(ENS[A-Z]{0,6}[GT][0-9]{11}|FBgn[0-9]{7}|WBGene[0-9]{8})"
   peak <- "^(GRCh38_|mm10_)?chr[0-9XYM]+[:_-][0-9]+[_-][0-9]+$"
   few <- some_of(names, 200L)
-  known <- grepl(identifier, few, useBytes = TRUE) | grepl(peak, few, useBytes = TRUE)
+  known <- grepl(identifier, few, useBytes = TRUE) | grepl(peak, few, useBytes = TRUE) |
+    grepl(numbered, few, useBytes = TRUE)
   mean(known) >= 0.5 || sum(unique(names) %in% well_known_genes) >= 3L
 }
 
@@ -129,8 +134,8 @@ some_values <- function(x) {
   if (methods::.hasSlot(x, "x")) some_of(x@x, 50000L) else numeric()
 }
 
-# Whole numbers, many of them different and some of them large.
+# Whole numbers, many of them different, a few of them much larger than the rest, which no grey value of an image is.
 are_counts <- function(values) {
-  length(values) >= 20L && is.numeric(values) && all(is.finite(values)) && all(values >= 0) &&
-    all(values == round(values)) && max(values) >= 30 && length(unique(values)) >= 10L
+  length(values) >= 20L && all(is.finite(values)) && all(values >= 0) && all(values == round(values)) &&
+    max(values) >= 30 && length(unique(values)) >= 10L && max(values) >= 10 * stats::median(values)
 }

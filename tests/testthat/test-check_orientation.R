@@ -6,13 +6,13 @@ barcodes <- function(n, before = "", after = "-1") {
   paste0(before, letters, after)
 }
 
-some_symbols <- function(n) c("MT-CO1", "Actb", "GAPDH", "Malat1", "RPL13A", sprintf("Gene%d", seq_len(n)))[seq_len(n)]
+some_symbols <- function(n) c("MT-CO1", "Actb", "GAPDH", "Malat1", "RPL13A", sprintf("Abc%d", seq_len(n)))[seq_len(n)]
 
 some_identifiers <- function(n) sprintf("ENSMUSG%011d", seq_len(n))
 
 # Skewed whole numbers, as molecules are counted.
 skewed <- function(rows, columns) {
-  floor(exp(matrix(abs(sin(seq_len(rows * columns) * 1.7)) * 6 - 1.5, rows, columns)))
+  floor(exp(2 * stats::qnorm(matrix((seq_len(rows * columns) * 0.6180339887 + 0.3) %% 1, rows, columns))))
 }
 
 turned <- "neuralee_warning_orientation"
@@ -39,7 +39,7 @@ test_that("names of cells where genes should be, and of genes where cells should
     named(columns = barcodes(30, "pbmc:", "x")), named(columns = barcodes(30, c("a_", "b_"), "-1_2")),
     named(some_symbols(40)), named(some_identifiers(40)), named(sprintf("ENSG%011d.7", 1:40), barcodes(30)),
     named(sprintf("FBgn%07d", 1:40)), named(sprintf("chr%d:%d-%d", 1:40 %% 20 + 1, 1:40 * 100, 1:40 * 100 + 50)),
-    named(some_symbols(40), paste0("cell", 1:30))
+    named(some_symbols(40), paste0("cell", 1:30)), named(paste0("g", 1:40), paste0("cell_", 1:30)), named(paste0("gene", 1:40))
   )
   for (x in swapped) {
     expect_true(warned(x))
@@ -89,6 +89,9 @@ test_that("whole numbers are counts where they are skewed, large and named as ge
     quiet(pmin(x, 2))
     quiet(pmin(x, 15))
     quiet(0 * x)
+    # Percentages, and the grey values of images.
+    quiet(round(100 * abs(sin(x + col(x)))))
+    quiet(pmin(20 * x, 255))
   }
   expect_warning(warn_counts(counts, "Do.", counts = TRUE), class = counted)
   # Digits and pixels.
