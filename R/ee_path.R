@@ -26,6 +26,7 @@
 #' @section Errors:
 #' Those of [ee()]; `neuralee_error_input` also for values that do not ascend, are not above 0 or too few, and for
 #' arguments that have no place here.
+#' @inheritSection ee Warnings
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality reduction", ICML, section 4
 #'   (the path over lambda). Boehm, Berens and Kobak (2022), "Attraction-repulsion spectrum in neighbor embeddings",
 #'   JMLR 23.

@@ -44,6 +44,9 @@
 #' `neuralee_error_input` for any other argument of the wrong kind;
 #' `neuralee_error_memory` for a sparse or delayed `x` that is too large when dense, and for
 #' affinities that would not fit into memory.
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
+#' [ee()].
 #' @references Vladymyrov and Carreira-Perpinan (2013), "Entropic affinities: properties
 #'   and efficient numerical computation", ICML. The idea is that of Hinton and Roweis
 #'   (2002), "Stochastic neighbor embedding", NIPS.

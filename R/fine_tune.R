@@ -43,7 +43,10 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
       "input", sprintf("`%s` is what the model determines.", fixed[[1L]]), "Leave it out, or train anew with neuralee()."
     )
   }
-  known <- unique(c("data", "maxit", "lambda", "perplexity", "assay.type", "dimred", "missing", setdiff(names(formals(neuralee)), own)))
+  known <- unique(c(
+    "data", "maxit", "lambda", "perplexity", "assay.type", "dimred", "missing",
+    setdiff(names(formals(neuralee)), own)
+  ))
   check_dot_names(names(given) %||% rep("", length(given)), known)
   threads <- resolve_threads(given$threads)
   fill <- fill_for_model(missing, model)

@@ -1,7 +1,9 @@
-# Features of new cells as those of a model or a map: by name, and features that share a name by their order.
+# Features of new cells as those of a model or a map: by name, and features that share a name by
+# their order.
 
-# Names as text ("" for a feature without one; NULL where none has one). Where a name repeats, `occurrence` says of
-# each feature which it is among those of its name, and `copies` how many these are.
+# Names as text ("" for a feature without one; NULL where none has one). Where a name repeats,
+# `occurrence` says of each feature which it is among those of its name, and `copies` how many these
+# are.
 name_features <- function(names, call = caller_env()) {
   unnamed <- list(names = NULL, occurrence = NULL, copies = NULL)
   if (is.null(names)) {
@@ -29,11 +31,12 @@ name_features <- function(names, call = caller_env()) {
   list(names = names, occurrence = occurrence, copies = count[group])
 }
 
-# `x` with the features of `known` along `axis`, in their order. `known` has the names, as name_features() gives them,
-# the numbers (`selected`) of these features among the `width` of the training, and how many they are (`features`).
-# `fill` stands for features that `x` lacks (see fill_for_model()); without it they are refused. `whole` is what
-# `known` belongs to, in a message.
-match_features <- function(x, known, axis, name, fill = NULL, whole = "model", call = caller_env()) {
+# `x` with the features of `known` along `axis`, in their order. `known` has the names, as
+# name_features() gives them, the numbers (`selected`) of these features among the `width` of the
+# training, and how many they are (`features`). `fill` stands for features that `x` lacks (see
+# fill_for_model()); without it they are refused. `whole` is what `known` belongs to, in a message.
+match_features <- function(x, known, axis, name, fill = NULL, whole = "model",
+                           call = caller_env()) {
   given <- name_features(dimnames(x)[[axis]], call)
   if (is.null(known$names) || is.null(given$names)) {
     return(features_by_position(x, known, given, axis, name, whole, call))
@@ -50,10 +53,11 @@ match_features <- function(x, known, axis, name, fill = NULL, whole = "model", c
     abort_neuralee(
       "input",
       sprintf(
-        "%d of the %d features of the %s have no name, and those of `%s` stand in another order than in the training.",
+        "%d of the %d features of the %s have no name, and `%s` has another order than it.",
         sum(nameless), length(wanted), whole, name
       ),
-      "Give all features of the training in their order, or name each of them and train anew.", call = call
+      "Give all features of the training in their order, or name each of them and train anew.",
+      call = call
     )
   }
   lacking <- is.na(at)
@@ -78,10 +82,8 @@ check_copies <- function(at, known, given, name, whole, call) {
   before <- copies(known)
   other <- !is.na(at) & here != before
   if (any(other)) {
-    counts <- sprintf(
-      "%s (%.0f, not %.0f)", dQuote(known$names[other], FALSE), as.double(here[other]), as.double(before[other])
-    )
-    counts <- unique(counts)
+    names <- dQuote(known$names[other], FALSE)
+    counts <- unique(sprintf("%s (%.0f, not %.0f)", names, here[other] + 0, before[other] + 0))
     abort_neuralee(
       "input",
       sprintf(
@@ -90,8 +92,8 @@ check_copies <- function(at, known, given, name, whole, call) {
         if (length(counts) > 5L) sprintf(" and %d more", length(counts) - 5L) else ""
       ),
       paste(
-        "Which is which cannot be told. Give each as often as in the training; or leave them out and set",
-        "missing = \"zero\" or \"mean\"; or train with names that are unique, such as identifiers."
+        "Which is which cannot be told. Give each as often as in the training; or leave them out",
+        "and set missing = \"zero\" or \"mean\"; or train with unique names, such as identifiers."
       ), call = call
     )
   }
@@ -99,8 +101,8 @@ check_copies <- function(at, known, given, name, whole, call) {
 
 # Do all features of `known` stand where they stood in the training, under the same names?
 stand_as_before <- function(known, given) {
-  length(given$names) == known$width &&
-    identical(if (is.null(known$selected)) given$names else given$names[known$selected], known$names)
+  chosen <- known$selected %||% seq_along(known$names)
+  length(given$names) == known$width && identical(given$names[chosen], known$names)
 }
 
 # By position among all features of the training: those that were chosen have an order of their own.
@@ -128,7 +130,11 @@ features_by_position <- function(x, known, given, axis, name, whole, call) {
       c(
         sprintf(
           "The features of `%s` are taken by position: %s.", name,
-          if (is.null(known$names)) sprintf("those of the %s have no names", whole) else "they have no names"
+          if (is.null(given$names)) {
+            "they have no names"
+          } else {
+            sprintf("those of the %s have none", whole)
+          }
         ),
         i = "They must stand in the order of the training."
       ),
@@ -140,15 +146,20 @@ features_by_position <- function(x, known, given, axis, name, whole, call) {
 
 announce_lacking <- function(lacking, count, names, name, fill, whole, swapped, call) {
   message <- sprintf(
-    "`%s` lacks %d of the %d features of the %s: %s.", name, length(lacking), count, whole, list_some(lacking)
+    "`%s` lacks %d of the %d features of the %s: %s.",
+    name, length(lacking), count, whole, list_some(lacking)
   )
   if (is.null(fill) || length(lacking) == count) {
     abort_neuralee(
       "input", message,
-      if (swapped) "They are the names of its rows: transpose it." else paste(
-        sprintf("Give the features of the training. `%s` has %s.", name, list_some(names, 3L)),
-        if (is.null(fill)) "For those that cannot be had, missing = \"zero\" or \"mean\" puts a number in their place." else ""
-      ),
+      if (swapped) {
+        "They are the names of its rows: transpose it."
+      } else {
+        paste0(
+          sprintf("Give the features of the training. `%s` has %s.", name, list_some(names, 3L)),
+          if (is.null(fill)) " missing = \"zero\" or \"mean\" makes up for those that are not there."
+        )
+      },
       call = call
     )
   }
@@ -162,18 +173,18 @@ warn_copies <- function(names, name, whole, call) {
   rlang::warn(
     c(
       sprintf(
-        "Features of the %s share a name and are told apart by their order in `%s` alone: %s.", whole, name,
-        list_some(names)
+        "Features of the %s share a name and are told apart by their order in `%s` alone: %s.",
+        whole, name, list_some(names)
       ),
       i = "All features stand in another order than in the training, and so may these.",
-      i = "Give them in the order of the training, or train with names that are unique, such as identifiers."
+      i = "Give them in the order of the training, or train with unique names, such as identifiers."
     ),
     class = "neuralee_warning_repeated_features", call = call
   )
 }
 
-# What features get that new cells lack: NULL where they are refused, else a value for each feature of the model, on
-# the scale of the cells as they come, and this in words.
+# What features get that new cells lack: NULL where they are refused, else a value for each feature
+# of the model, on the scale of the cells as they come, and this in words.
 fill_for_model <- function(missing, model, call = caller_env()) {
   missing <- match_choice(missing, "missing", c("error", "zero", "mean"), call = call)
   steps <- rust_call(rs_model_preprocessing(model$bytes), call = call)
@@ -186,12 +197,13 @@ fill_for_model <- function(missing, model, call = caller_env()) {
 
 fill_with <- function(missing, values) {
   if (missing != "error") {
-    list(values = values, words = if (missing == "zero") "the value 0" else "its mean over the cells of the training")
+    words <- c(zero = "the value 0", mean = "its mean over the cells of the training")
+    list(values = values, words = words[[missing]])
   }
 }
 
-# Means of the features in the training. Without steps that subtract them, they are what the network subtracts from
-# its inputs; after logarithms, the values whose logarithm is the mean.
+# Means of the features in the training. Without steps that subtract them, they are what the network
+# subtracts from its inputs; after logarithms, the values whose logarithm is the mean.
 training_means <- function(steps, model, call) {
   means <- steps$centre
   if (is.null(means) && steps$components == 0 && !steps$unit_length) {
@@ -200,37 +212,42 @@ training_means <- function(steps, model, call) {
   if (is.null(means)) {
     abort_neuralee(
       "input", "`missing` is \"mean\", but the model has not kept the means of its features.",
-      "Take missing = \"zero\", or train with preprocessing(scale = TRUE), which keeps them.", call = call
+      "Take missing = \"zero\", or train with preprocessing(scale = TRUE), which keeps them.",
+      call = call
     )
   }
   if (steps$log) expm1(means) else means
 }
 
-# `x` with the features numbered `at` along `axis`; where `at` is NA, each cell has the value of `values`.
+# `x` with the features numbered `at` along `axis`; where `at` is NA, each cell has the value of
+# `values`.
 filled <- function(x, at, values, axis) {
   lacking <- which(is.na(at))
   present <- which(!is.na(at))
   cells <- dim(x)[[3L - axis]]
   constant <- constant_features(x, values[lacking], cells)
-  if (axis == 2L) constant <- Matrix::t(constant)
-  cell_names <- dimnames(x)[[3L - axis]]
-  if (!is.null(cell_names)) dimnames(constant) <- if (axis == 1L) list(NULL, cell_names) else list(cell_names, NULL)
-  bound <- (if (axis == 1L) BiocGenerics::rbind else BiocGenerics::cbind)(take(x, at[present], axis), constant)
+  dimnames(constant) <- list(NULL, dimnames(x)[[3L - axis]])
+  here <- take(x, at[present], axis)
+  bound <- if (axis == 1L) {
+    BiocGenerics::rbind(here, constant)
+  } else {
+    BiocGenerics::cbind(here, Matrix::t(constant))
+  }
   take(bound, order(c(present, lacking)), axis)
 }
 
 # Features in rows, of the kind of `x`: in memory only where `x` is.
 constant_features <- function(x, values, cells) {
   if (is_delayed(x)) {
-    shape <- c(length(values), cells)
-    return(if (any(values != 0)) DelayedArray::ConstantArray(shape, 1) * values else DelayedArray::ConstantArray(shape, 0))
+    all_of <- function(value) DelayedArray::ConstantArray(c(length(values), cells), value)
+    return(if (any(values != 0)) all_of(1) * values else all_of(0))
   }
   if (is.matrix(x)) {
     return(matrix(values, length(values), cells))
   }
   stored <- which(values != 0)
   Matrix::sparseMatrix(
-    i = rep(stored, each = cells), j = rep(seq_len(cells), length(stored)), x = rep(values[stored], each = cells),
-    dims = c(length(values), cells)
+    i = rep(stored, each = cells), j = rep(seq_len(cells), length(stored)),
+    x = rep(values[stored], each = cells), dims = c(length(values), cells)
   )
 }

@@ -17,6 +17,9 @@
 #' @section Errors:
 #' `neuralee_error_input` for arguments of the wrong kind, `neuralee_error_not_finite` for NA, NaN
 #' or Inf in `x`, `neuralee_error_interrupted` on Ctrl-C.
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
+#' [ee()].
 #' @seealso [entropic_affinity()], [ee()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])

@@ -27,9 +27,9 @@
 #'   scale: for principal components, project the new cells onto the loadings of the old ones.
 #' @param data The cells that the map was made from, N x D, as they were given to [ee()] (only those
 #'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the fit.
-#' @param missing What features of the map get that `newdata` lacks: `"error"` refuses such cells, `"zero"` puts 0 in
-#'   their place, `"mean"` their mean over the cells of the map (not with cosine distances). A warning of class
-#'   `neuralee_warning_missing_features` names them.
+#' @param missing What features of the map get that `newdata` lacks: `"error"` refuses such cells,
+#'   `"zero"` puts 0 in their place, `"mean"` their mean over the cells of the map (not with cosine
+#'   distances). A warning of class `neuralee_warning_missing_features` names them.
 #' @param together Place the new cells by each other too, not only by those of the map?
 #' @param threads Number of threads, as in [ee()].
 #' @param verbose Show progress?
@@ -51,10 +51,12 @@
 #' head(predict(fit, x[-old, ], together = TRUE))
 #' @importFrom stats predict
 #' @export
-predict.ee_fit <- function(object, newdata, data = NULL, ..., missing = c("error", "zero", "mean"), together = FALSE,
-                           threads = NULL, verbose = interactive()) {
+predict.ee_fit <- function(object, newdata, data = NULL, ...,
+                           missing = c("error", "zero", "mean"), together = FALSE, threads = NULL,
+                           verbose = interactive()) {
   given <- list(...)
-  check_dot_names(names(given) %||% rep("", length(given)), c("newdata", "data", "missing", "together", "threads", "verbose"))
+  known <- c("newdata", "data", "missing", "together", "threads", "verbose")
+  check_dot_names(names(given) %||% rep("", length(given)), known)
   if (missing(newdata)) {
     abort_neuralee(
       "input", "There are no new cells.", "Give newdata =; the map itself is object$embedding or as.matrix(object)."
@@ -142,9 +144,9 @@ new_cells <- function(newdata, data, missing, metric, call = caller_env()) {
   if (nrow(newdata) < 1L) {
     abort_neuralee("input", "`newdata` has no cells.", "Give at least one, in a row.", call = call)
   }
-  newdata <- match_features(
-    newdata, no_steps(ncol(data), colnames(data), call), 2L, "newdata", fill_for_map(missing, data, metric, call), "map", call
-  )
+  known <- no_steps(ncol(data), colnames(data), call)
+  fill <- fill_for_map(missing, data, metric, call)
+  newdata <- match_features(newdata, known, 2L, "newdata", fill, "map", call)
   if (!is_delayed(newdata)) check_finite(newdata, "newdata", "rows", call)
   densify(newdata, "newdata", call = call)
 }
@@ -152,7 +154,7 @@ new_cells <- function(newdata, data, missing, metric, call = caller_env()) {
 fill_for_map <- function(missing, data, metric, call) {
   if (missing == "mean" && metric == "cosine") {
     abort_neuralee(
-      "input", "`missing` is \"mean\", but with cosine distances the fit keeps cells of length 1, whose means say nothing.",
+      "input", "`missing` is \"mean\", but means of cells say nothing where distances are cosines.",
       "Take missing = \"zero\".", call = call
     )
   }

@@ -94,8 +94,8 @@ no_steps <- function(features, names = NULL, call = caller_env()) {
   c(
     list(features = features), name_features(names, call),
     list(
-      selected = NULL, width = features, log = FALSE, centre = NULL, scale = NULL, rotation = NULL, components = 0,
-      unit_length = FALSE
+      selected = NULL, width = features, log = FALSE, centre = NULL, scale = NULL, rotation = NULL,
+      components = 0, unit_length = FALSE
     )
   )
 }

@@ -39,6 +39,9 @@
 #' cell and gene); `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes;
 #' `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_input` for any other argument of
 #' the wrong kind and for an assay or a row that is not there.
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names say that `x` lies the wrong way,
+#' `neuralee_warning_counts` where it seems to hold counts without logarithms, as in [ee()].
 #' @references
 #' Chan TF, Golub GH, LeVeque RJ (1983). Algorithms for computing the sample variance:
 #' analysis and recommendations. *The American Statistician* 37, 242-247 (how the sums of
@@ -101,7 +104,8 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
     genes <- if (is.null(rows)) values else values[rows, , drop = FALSE]
     components_of(genes, "columns", n, scale, seed, threads, verbose, call)
   })
-  # For models that are trained on these components: what their genes are taken from, and where they stand there.
+  # For models that are trained on these components: what their genes are taken from, and where they
+  # stand there.
   attr(scores, "assay.type") <- assay.type
   attr(scores, "genes") <- places_of_genes(rownames(values), nrow(values), rows)
   SingleCellExperiment::reducedDim(x, name) <- scores

@@ -183,7 +183,7 @@ test_that("features without names are taken by position where their number agree
   x <- genes_of()
   position <- "neuralee_message_by_position"
   unnamed <- fit_genes(unname(x))
-  expect_message(found <- places_of(unnamed, x), "the model have no names", class = position)
+  expect_message(found <- places_of(unnamed, x), "the model have none", class = position)
   expect_equal(unname(found), unname(unnamed$embedding))
   expect_message(places_of(fit_genes(x), unname(x)), "`newdata` are taken by position: they have no names", class = position)
   expect_no_message(places_of(unnamed, unname(x)))
@@ -257,7 +257,7 @@ test_that("a model without names from an older version takes features by positio
   steps <- c(rust_call(rs_model_preprocessing(model$bytes)), list(names = NULL), model_info(model)[c("selected", "width")])
   unnamed <- describe_model(model, steps, model_info(model)[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")])
   expect_message(
-    found <- predict(unnamed, iris_x[1:3, ], verbose = FALSE), "the model have no names", class = "neuralee_message_by_position"
+    found <- predict(unnamed, iris_x[1:3, ], verbose = FALSE), "the model have none", class = "neuralee_message_by_position"
   )
   expect_equal(found, predict(model, iris_x[1:3, ], verbose = FALSE))
 })

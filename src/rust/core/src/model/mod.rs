@@ -153,7 +153,11 @@ impl Model {
                 || self.origin.features.len() == self.preprocessing.features())
             && (self.origin.copies.is_empty()
                 || self.origin.copies.len() == self.origin.features.len())
-            && self.origin.copies.iter().all(|&(at, of)| 1 <= at && at <= of);
+            && self
+                .origin
+                .copies
+                .iter()
+                .all(|&(at, of)| 1 <= at && at <= of);
         if fits {
             return Ok(self);
         }
