@@ -129,12 +129,12 @@ well_known_genes <- local({
   c(human, mouse, "Hbb-bs", "Hba-a1", "Lyz1", "Lyz2")
 })
 
-# At most 50,000 values other than 0 where the matrix is sparse, from all over it; of one on disk
-# those of eight cells, or of eight rows.
+# At most 50,000 values, of a sparse matrix those that it stores; of one on disk those of eight
+# cells, which are taken to be more than the genes.
 some_values <- function(x) {
   if (is_delayed(x)) {
-    x <- x[some_of(seq_len(nrow(x)), 8L), , drop = FALSE]
-    x <- as.matrix(x[, some_of(seq_len(ncol(x)), 20000L), drop = FALSE])
+    axis <- which.max(dim(x))
+    x <- as.matrix(take(x, some_of(seq_len(dim(x)[[axis]]), 8L), axis))
   }
   if (is.matrix(x)) {
     values <- some_of(x, 50000L)

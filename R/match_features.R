@@ -187,19 +187,17 @@ warn_copies <- function(names, name, whole, call) {
 # of the model, on the scale of the cells as they come, and this in words.
 fill_for_model <- function(missing, model, call = caller_env()) {
   missing <- match_choice(missing, "missing", c("error", "zero", "mean"), call = call)
+  if (missing == "error") {
+    return(NULL)
+  }
   steps <- rust_call(rs_model_preprocessing(model$bytes), call = call)
-  values <- switch(missing,
-    zero = numeric(steps$features),
-    mean = training_means(steps, model, call)
-  )
+  values <- if (missing == "zero") numeric(steps$features) else training_means(steps, model, call)
   fill_with(missing, values)
 }
 
 fill_with <- function(missing, values) {
-  if (missing != "error") {
-    words <- c(zero = "the value 0", mean = "its mean over the cells of the training")
-    list(values = values, words = words[[missing]])
-  }
+  words <- c(zero = "the value 0", mean = "its mean over the cells of the training")
+  list(values = values, words = words[[missing]])
 }
 
 # Means of the features in the training. Without steps that subtract them, they are what the network

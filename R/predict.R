@@ -152,11 +152,14 @@ new_cells <- function(newdata, data, missing, metric, call = caller_env()) {
 }
 
 fill_for_map <- function(missing, data, metric, call) {
+  if (missing == "error") {
+    return(NULL)
+  }
   if (missing == "mean" && metric == "cosine") {
     abort_neuralee(
       "input", "`missing` is \"mean\", but means of cells say nothing where distances are cosines.",
       "Take missing = \"zero\".", call = call
     )
   }
-  fill_with(missing, switch(missing, zero = numeric(ncol(data)), mean = colMeans(data)))
+  fill_with(missing, if (missing == "zero") numeric(ncol(data)) else colMeans(data))
 }

@@ -1,10 +1,15 @@
+repeated <- "neuralee_warning_repeated_features"
+fewer <- "neuralee_warning_missing_features"
+position <- "neuralee_message_by_position"
+
 # Symbols of genes, of which two stand for two genes each; the copies of one have nothing in common.
 symbols <- c("Gapdh", "Actb", "Twin", "Mbp", "Twin", "Pair", "Reln", "Pair")
 
 genes_of <- function(cells = 120, names = symbols) {
   cell <- seq_len(cells)
   # No two genes run alike, so that taking one for another moves every cell.
-  x <- vapply(seq_along(names), function(gene) 3 + gene * sin(cell * gene * 0.7) + (cell %% 3) * gene, numeric(cells))
+  run <- function(gene) 3 + gene * sin(cell * gene * 0.7) + (cell %% 3) * gene
+  x <- vapply(seq_along(names), run, numeric(cells))
   dimnames(x) <- list(paste0("cell", cell), names)
   x
 }
@@ -20,7 +25,7 @@ genes_sce <- function(x = genes_of()) {
   SingleCellExperiment::SingleCellExperiment(list(logcounts = t(x)))
 }
 
-test_that("genes that share a name are found by name and order, with a warning where only their order tells", {
+test_that("genes that share a name are found by their order, with a warning where that may differ", {
   x <- genes_of()
   fit <- fit_genes(x)
   expect_no_warning(same <- places_of(fit, x))
@@ -31,17 +36,17 @@ test_that("genes that share a name are found by name and order, with a warning w
   # Another order, with the copies in theirs.
   turned <- x[, c(8, 7, 2, 3, 5, 4, 1, 6)][, c(8, 1, 2:7)]
   expect_identical(colnames(turned)[c(1, 2)], c("Pair", "Pair"))
-  warning <- expect_warning(other <- places_of(fit, turned), class = "neuralee_warning_repeated_features")
+  warning <- expect_warning(other <- places_of(fit, turned), class = repeated)
   expect_match(conditionMessage(warning), "order in `newdata` alone: \"Twin\", \"Pair\"")
   expect_identical(other, same)
   wide <- cbind(More = 1, x[, 8:1], Other = 2)
   colnames(wide)[c(2, 4, 5, 7)] <- c("Pair", "Pair", "Twin", "Twin")
-  expect_warning(swapped <- places_of(fit, wide), class = "neuralee_warning_repeated_features")
+  expect_warning(swapped <- places_of(fit, wide), class = repeated)
   # Reversed copies cannot be told from right ones, which is what the warning says.
   expect_gt(max(abs(swapped - same)), 1e-3)
-  expect_warning(from_disk <- places_of(fit, delayed(turned)), class = "neuralee_warning_repeated_features")
+  expect_warning(from_disk <- places_of(fit, delayed(turned)), class = repeated)
   expect_equal(from_disk, same)
-  expect_warning(from_sparse <- places_of(fit, sparse(turned)), class = "neuralee_warning_repeated_features")
+  expect_warning(from_sparse <- places_of(fit, sparse(turned)), class = repeated)
   expect_equal(from_sparse, same)
 })
 
@@ -53,11 +58,13 @@ test_that("names that stand for more or fewer genes than in the training are ref
   expect_refused(places_of(fit, more), "input", "\"Twin\" .3, not 2")
   # Repeats on one side only.
   unique_names <- make.unique(symbols)
-  expect_refused(places_of(fit_genes(genes_of(names = unique_names)), cbind(x, Twin.1 = 1, Pair.1 = 1)), "input", "Twin")
+  of_unique <- fit_genes(genes_of(names = unique_names))
+  expect_refused(places_of(of_unique, cbind(x, Twin.1 = 1, Pair.1 = 1)), "input", "\"Twin\" .2, not 1")
   expect_refused(places_of(fit, genes_of(names = unique_names)), "input", "\"Twin\" .1, not 2")
-  expect_refused(places_of(ee(x, perplexity = 10, maxit = 5, keep = TRUE, verbose = FALSE), more), "input", "the map.*\"Twin\"")
+  free <- ee(x, perplexity = 10, maxit = 5, keep = TRUE, verbose = FALSE)
+  expect_refused(places_of(free, more), "input", "the map.*\"Twin\"")
   # Left out, they can be made up for.
-  expect_warning(found <- places_of(fit, x[, -c(3, 5)], missing = "zero"), class = "neuralee_warning_missing_features")
+  expect_warning(found <- places_of(fit, x[, -c(3, 5)], missing = "zero"), class = fewer)
   expect_equal(found, places_of(fit, replace(x, col(x) %in% c(3, 5), 0)))
 })
 
@@ -82,12 +89,13 @@ test_that("which copy was chosen is known to a model that uses one of them, also
   on.exit(unlink(file))
   save_neuralee(fit, file)
   read <- load_neuralee(file)
-  expect_identical(model_info(read)[c("occurrence", "copies")], model_info(fit$model)[c("occurrence", "copies")])
+  of_copies <- function(model) model_info(model)[c("occurrence", "copies")]
+  expect_identical(of_copies(read), of_copies(fit$model))
   # All in their places: nothing to warn of.
   expect_no_warning(found <- places_of(read, x))
   expect_equal(found, fit$embedding)
   moved <- x[, c(7, 1, 3, 5, 2, 6, 8, 4)]
-  expect_warning(found <- places_of(read, moved), class = "neuralee_warning_repeated_features")
+  expect_warning(found <- places_of(read, moved), class = repeated)
   expect_equal(found, fit$embedding)
   expect_refused(places_of(read, x[, -3]), "input", "\"Twin\" .1, not 2")
 })
@@ -96,7 +104,6 @@ test_that("containers, components and training on share these rules", {
   x <- genes_of()
   sce <- genes_sce(x)
   order <- c(7, 1, 3, 5, 2, 6, 8, 4)
-  repeated <- "neuralee_warning_repeated_features"
   settings <- list(perplexity = 10, maxit = 5, hidden = 5, verbose = FALSE)
   map <- do.call(calculateNeuralEE, c(list(sce, ntop = 6, scale = TRUE), settings))
   expect_no_warning(found <- predict(map, sce, verbose = FALSE))
@@ -112,12 +119,12 @@ test_that("containers, components and training on share these rules", {
   expect_equal(found, map, ignore_attr = TRUE, tolerance = 1e-4)
 
   fit <- fit_genes(x[1:80, ])
-  expect_warning(together <- places_of(fit, x[81:120, order], together = TRUE, data = x[1:80, ]), class = repeated)
-  expect_equal(together, places_of(fit, x[81:120, ], together = TRUE, data = x[1:80, ]), tolerance = 1e-6)
-  message <- expect_warning(
-    places_of(fit, x[81:120, ], together = TRUE, data = x[1:80, order]), class = repeated
-  )
-  expect_match(conditionMessage(message), "`data`")
+  together <- function(new, old) places_of(fit, new, together = TRUE, data = old)
+  reference <- together(x[81:120, ], x[1:80, ])
+  expect_warning(found <- together(x[81:120, order], x[1:80, ]), "`newdata`", class = repeated)
+  expect_equal(found, reference, tolerance = 1e-6)
+  expect_warning(found <- together(x[81:120, ], x[1:80, order]), "`data`", class = repeated)
+  expect_equal(found, reference, tolerance = 1e-6)
   expect_warning(more <- fine_tune(fit, x[81:120, order], maxit = 3, verbose = FALSE), class = repeated)
   expect_equal(more$embedding, fine_tune(fit, x[81:120, ], maxit = 3, verbose = FALSE)$embedding)
   # A model that went on still tells the copies.
@@ -132,7 +139,7 @@ test_that("a Seurat object, whose genes have names of their own, is matched by n
   expect_equal(places_of(fit, object[8:1, ]), fit$embedding, tolerance = 1e-5)
   expect_warning(
     found <- places_of(fit, object[-2, ], missing = "zero"), "lacks 1 of the 8 .*\"Actb\"",
-    class = "neuralee_warning_missing_features"
+    class = fewer
   )
   expect_equal(found, places_of(fit, replace(counts, col(counts) == 2, 0)), tolerance = 1e-5)
 })
@@ -144,18 +151,18 @@ test_that("a map of ee() matches features by the same rules", {
   new <- x[-old, ]
   reference <- places_of(fit, new)
   expect_warning(
-    found <- places_of(fit, new[, c(7, 1, 3, 5, 2, 6, 8, 4)]), "features of the map|Features of the map",
-    class = "neuralee_warning_repeated_features"
+    found <- places_of(fit, new[, c(7, 1, 3, 5, 2, 6, 8, 4)]), "Features of the map share",
+    class = repeated
   )
   expect_identical(found, reference)
-  expect_message(found <- places_of(fit, unname(new)), class = "neuralee_message_by_position")
+  expect_message(found <- places_of(fit, unname(new)), class = position)
   expect_identical(unname(found), unname(reference))
   expect_warning(
     found <- places_of(fit, new[, -2], missing = "mean"), "lacks 1 of the 8 features of the map: \"Actb\"",
-    class = "neuralee_warning_missing_features"
+    class = fewer
   )
   expect_equal(found, places_of(fit, replace(new, col(new) == 2, mean(x[old, 2]))))
-  expect_warning(found <- places_of(fit, new[, -2], missing = "zero"), class = "neuralee_warning_missing_features")
+  expect_warning(found <- places_of(fit, new[, -2], missing = "zero"), class = fewer)
   expect_equal(found, places_of(fit, replace(new, col(new) == 2, 0)))
   expect_refused(places_of(fit, new[, -2]), "input", "lacks 1 of the 8 features of the map: \"Actb\"")
   expect_refused(places_of(fit, new, missing = "median"), "input", "`missing`")
@@ -179,13 +186,12 @@ test_that("genes without a name are taken where all stand as in the training, an
   expect_null(model_info(fit_genes(all_empty)$model)$names)
 })
 
-test_that("features without names are taken by position where their number agrees, with a message", {
+test_that("features without names are taken by position, with a message, where their number agrees", {
   x <- genes_of()
-  position <- "neuralee_message_by_position"
   unnamed <- fit_genes(unname(x))
   expect_message(found <- places_of(unnamed, x), "the model have none", class = position)
   expect_equal(unname(found), unname(unnamed$embedding))
-  expect_message(places_of(fit_genes(x), unname(x)), "`newdata` are taken by position: they have no names", class = position)
+  expect_message(places_of(fit_genes(x), unname(x)), "`newdata` .* have no names", class = position)
   expect_no_message(places_of(unnamed, unname(x)))
   expect_refused(places_of(unnamed, x[, -1]), "input", "has 7 features, but the model takes 8")
 })
@@ -194,7 +200,8 @@ test_that("genes that cells lack get 0 or their mean, whatever holds the cells",
   counts <- gene_counts(names = make.unique(symbols))
   lacking <- c(2, 7)
   steps <- list(
-    preprocessing(log = TRUE), preprocessing(log = TRUE, scale = TRUE), preprocessing(log = TRUE, ntop = 7, components = 3)
+    preprocessing(log = TRUE), preprocessing(log = TRUE, scale = TRUE),
+    preprocessing(log = TRUE, ntop = 7, components = 3)
   )
   for (preprocess in steps) {
     fit <- fit_genes(counts, preprocess = preprocess)
@@ -205,31 +212,53 @@ test_that("genes that cells lack get 0 or their mean, whatever holds the cells",
       reference <- places_of(fit, whole)
       for (kind in list(identity, sparse, delayed)) {
         warning <- expect_warning(
-          found <- places_of(fit, kind(counts[, -lacking]), missing = missing), class = "neuralee_warning_missing_features"
+          found <- places_of(fit, kind(counts[, -lacking]), missing = missing), class = fewer
         )
         expect_equal(found, reference, tolerance = 1e-5)
       }
       expect_match(conditionMessage(warning), "lacks 2 of the [78] features of the model: .*\"Actb\"")
       sce <- SingleCellExperiment::SingleCellExperiment(list(counts = t(counts[, -lacking])))
-      expect_warning(found <- places_of(fit, sce, missing = missing), class = "neuralee_warning_missing_features")
+      expect_warning(found <- places_of(fit, sce, missing = missing), class = fewer)
       expect_equal(found, reference, tolerance = 1e-5)
-      on_disk <- SingleCellExperiment::SingleCellExperiment(list(counts = delayed(sparse(t(counts[, -lacking])))))
+      SummarizedExperiment::assay(sce) <- delayed(sparse(t(counts[, -lacking])))
       expect_warning(
-        found <- with_small_blocks(places_of(fit, on_disk, missing = missing), 400),
-        class = "neuralee_warning_missing_features"
+        found <- with_small_blocks(places_of(fit, sce, missing = missing), 400),
+        class = fewer
       )
       expect_equal(found, reference, tolerance = 1e-5)
     }
   }
 })
 
+test_that("a matrix on disk is made up for block by block, also by workers and into a file", {
+  skip_if_not_installed("HDF5Array")
+  skip_if_not_installed("BiocParallel")
+  flowers <- many_flowers()
+  fit <- train(flowers[1:300, ], maxit = 5)
+  lacking <- flowers_on_disk()[, -2]
+  for (missing in c("zero", "mean")) {
+    value <- if (missing == "zero") 0 else mean(flowers[1:300, 2])
+    reference <- places_of(fit, replace(flowers, col(flowers) == 2, value))
+    file <- tempfile(fileext = ".h5")
+    expect_warning(
+      found <- with_small_blocks(
+        places_of(fit, lacking, missing = missing, output = file, BPPARAM = BiocParallel::SerialParam()), 32768
+      ),
+      class = fewer
+    )
+    expect_equal(as.matrix(found), reference, tolerance = 1e-5)
+    unlink(file)
+  }
+})
+
 test_that("what is scaled without being centred has means too", {
   x <- genes_of(names = make.unique(symbols))
-  map <- calculateNeuralEE(genes_sce(x), scale = TRUE, perplexity = 10, maxit = 5, hidden = 5, verbose = FALSE)
-  expect_warning(
-    found <- predict(map, x[, -4], missing = "mean", verbose = FALSE), class = "neuralee_warning_missing_features"
+  map <- calculateNeuralEE(
+    genes_sce(x), scale = TRUE, perplexity = 10, maxit = 5, hidden = 5, verbose = FALSE
   )
-  expect_equal(found, predict(map, replace(x, col(x) == 4, mean(x[, 4])), verbose = FALSE), tolerance = 1e-5)
+  expect_warning(found <- places_of(map, x[, -4], missing = "mean"), class = fewer)
+  reference <- places_of(map, replace(x, col(x) == 4, mean(x[, 4])))
+  expect_equal(found, reference, tolerance = 1e-5)
 })
 
 test_that("what cannot be made up for is refused", {
@@ -244,9 +273,7 @@ test_that("what cannot be made up for is refused", {
   cosine <- fit_genes(x, metric = "cosine")
   expect_refused(places_of(cosine, x[, -2], missing = "mean"), "input", "not kept the means.*missing = \"zero\"")
   expect_refused(fine_tune(fit, x[, -2], maxit = 2, verbose = FALSE), "input", "lacks 1")
-  expect_warning(
-    fine_tune(fit, x[, -2], missing = "zero", maxit = 2, verbose = FALSE), class = "neuralee_warning_missing_features"
-  )
+  expect_warning(fine_tune(fit, x[, -2], missing = "zero", maxit = 2, verbose = FALSE), class = fewer)
 })
 
 test_that("a model without names from an older version takes features by position, and says so", {
@@ -254,10 +281,11 @@ test_that("a model without names from an older version takes features by positio
   expect_true(all(c("occurrence", "copies") %in% names(model_info(model))))
   expect_null(model_info(model)$copies)
   # Older versions dropped all names where one repeated.
-  steps <- c(rust_call(rs_model_preprocessing(model$bytes)), list(names = NULL), model_info(model)[c("selected", "width")])
-  unnamed <- describe_model(model, steps, model_info(model)[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")])
-  expect_message(
-    found <- predict(unnamed, iris_x[1:3, ], verbose = FALSE), "the model have none", class = "neuralee_message_by_position"
-  )
-  expect_equal(found, predict(model, iris_x[1:3, ], verbose = FALSE))
+  info <- model_info(model)
+  steps <- c(rust_call(rs_model_preprocessing(model$bytes)), info[c("selected", "width")])
+  unnamed <- describe_model(model, steps, info)
+  expect_null(model_info(unnamed)$names)
+  expect_message(found <- places_of(unnamed, iris_x[1:3, ]), "the model have none", class = position)
+  expect_equal(found, places_of(model, iris_x[1:3, ]))
+  expect_refused(places_of(unnamed, iris_x[1:3, -1]), "input", "has 3 features")
 })
