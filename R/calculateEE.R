@@ -38,10 +38,14 @@
 #' Those of [ee()]; `neuralee_error_input` for an assay, reduction, alternative experiment or
 #' row that is not there (the message lists those there are), and for an argument that no
 #' function takes (the message names the nearest one).
+#' @section Warnings:
+#' Those of [ee()], before the work starts: `neuralee_warning_orientation` where the names say that
+#' `x` lies the wrong way (the cells of a matrix belong in its columns, unless `transposed`),
+#' `neuralee_warning_counts` where `x` seems to hold counts without logarithms.
 #' @inherit ee references
 #' @examples
-#' counts <- t(as.matrix(iris[, 1:4]))
-#' map <- calculateEE(counts, perplexity = 20, maxit = 30, verbose = FALSE)
+#' x <- t(as.matrix(iris[, 1:4]))
+#' map <- calculateEE(x, perplexity = 20, maxit = 30, verbose = FALSE)
 #' head(map)
 #' @importClassesFrom Matrix dgCMatrix
 #' @export

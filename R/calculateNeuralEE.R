@@ -19,11 +19,12 @@
 #'   objects they survive where they are identical; otherwise SingleCellExperiment drops them with a warning.
 #' @section Errors:
 #' Those of [neuralee()] and [calculateEE()].
+#' @inheritSection calculateEE Warnings
 #' @inherit neuralee references
 #' @seealso [predict()][predict.neuralee_fit], which takes the model: `attr(map, "model")`.
 #' @examples
-#' counts <- t(as.matrix(iris[, 1:4]))
-#' map <- calculateNeuralEE(counts, perplexity = 20, maxit = 20, verbose = FALSE)
+#' x <- t(as.matrix(iris[, 1:4]))
+#' map <- calculateNeuralEE(x, perplexity = 20, maxit = 20, verbose = FALSE)
 #' head(map)
 #' predict(attr(map, "model"), iris[1:3, 1:4])
 #' @export

@@ -108,6 +108,12 @@
 #' neighbours can give), `dimension` (`d` not 1 to 50), `not_finite` (NA, NaN or Inf; names
 #' the first cell and feature), `device`, `memory`, `file_format` and `model_version`
 #' (`resume`), `interrupted`, and `input` for any other argument of the wrong kind.
+#' @section Warnings:
+#' Before the work starts, `neuralee_warning_orientation` says that `x` seems to lie the wrong way:
+#' the names of its columns are those of cells, or the names of its rows those of genes.
+#' `neuralee_warning_counts` says that it seems to hold counts of genes without logarithms. Names
+#' and a few values tell; a matrix without names gets no warning. Where all is meant,
+#' `suppressWarnings(classes = "neuralee_warning_counts")` around the call keeps it quiet.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for
 #'   dimensionality reduction", ICML. Vladymyrov and Carreira-Perpinan (2012),
 #'   "Partial-Hessian strategies for fast learning of nonlinear embeddings", ICML (the
@@ -149,6 +155,8 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
 
   classed_interrupts({
     x <- check_cells(x)
+    warn_orientation(x, "rows")
+    warn_counts(x, "Take log_shift(x) first, or principal components of it.")
     subset <- choose_subset(nrow(x), size, seed)
     start <- check_init(init, nrow(x), subset, d)
     x <- densify(subset_cells(x, subset, neighbors, affinity), rows = subset)

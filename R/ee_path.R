@@ -26,6 +26,7 @@
 #' @section Errors:
 #' Those of [ee()]; `neuralee_error_input` also for values that do not ascend, are not above 0 or too few, and for
 #' arguments that have no place here.
+#' @inheritSection ee Warnings
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality reduction", ICML, section 4
 #'   (the path over lambda). Boehm, Berens and Kobak (2022), "Attraction-repulsion spectrum in neighbor embeddings",
 #'   JMLR 23.
@@ -66,6 +67,8 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), ke
 
   classed_interrupts({
     x <- check_cells(x)
+    warn_orientation(x, "rows")
+    warn_counts(x, "Take log_shift(x) first, or principal components of it.")
     start <- check_init(init, nrow(x), NULL, d)
     x <- densify(x)
     if (inherits(affinity, "neuralee_affinity")) metric <- affinity$params$metric %||% "euclidean"

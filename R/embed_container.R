@@ -85,6 +85,20 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
     abort_neuralee("input", sprintf("`keep` is for fits of %s(): %s", house$name, house$keep), call = call)
   }
   threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
+  warn_orientation(
+    x, if (transposed) "rows" else "columns",
+    remedy = if (!is.null(source)) {
+      "Make the object anew, of the transposed matrix."
+    } else if (transposed) {
+      "Transpose it: t(x)."
+    } else {
+      "If `x` has its cells in rows, set transposed = TRUE."
+    }, call = call
+  )
+  warn_counts(
+    x, "Take their logarithms: log_shift() or logNormCounts(); in Seurat NormalizeData().",
+    counts = identical(source$assay.type, "counts"), call = call
+  )
   if (transposed) {
     steps <- steps %||% no_steps(ncol(x), colnames(x), call)
   } else {
@@ -93,7 +107,7 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
     steps <- chosen$steps
     source <- if (!is.null(source)) c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
   }
-  fit <- with_call(house$fit(x, d = d, threads = threads, ...), call)
+  fit <- with_call(without_warnings_of_input(house$fit(x, d = d, threads = threads, ...)), call)
   do.call(SingleCellExperiment::reduced.dim.matrix, c(
     list(fit$embedding, loss = fit$loss, trace = new_ee_trace(fit$trace), timing = fit$timing),
     house$attributes(fit, steps, source)
@@ -115,11 +129,6 @@ select_features <- function(x, ntop, subset_row, scale, threads, call = caller_e
     x <- x / steps$scale
   }
   list(x = dense_cells(Matrix::t(x), call = call), steps = steps)
-}
-
-keep_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
-  rows <- chosen_features(x, ntop, subset_row, threads, call = call)
-  if (is.null(rows)) x else x[rows, , drop = FALSE]
 }
 
 # Numbers of the rows that `subset_row` names, or of those of largest variance; NULL for all.
@@ -167,6 +176,8 @@ loadings_of <- function(reduction, chosen) {
   }
   steps <- no_steps(nrow(rotation), rownames(rotation))
   steps <- rotate_steps(steps, centre, if (any(scale != 1)) scale, rotation[, chosen, drop = FALSE])
+  # Where they are known, the places of these genes among those that they were chosen from.
+  steps <- utils::modifyList(steps, as.list(attr(reduction, "genes")))
   attr(steps, "assay.type") <- attr(reduction, "assay.type")
   steps
 }

@@ -44,6 +44,9 @@
 #' `neuralee_error_input` for any other argument of the wrong kind;
 #' `neuralee_error_memory` for a sparse or delayed `x` that is too large when dense, and for
 #' affinities that would not fit into memory.
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
+#' [ee()].
 #' @references Vladymyrov and Carreira-Perpinan (2013), "Entropic affinities: properties
 #'   and efficient numerical computation", ICML. The idea is that of Hinton and Roweis
 #'   (2002), "Stochastic neighbor embedding", NIPS.
@@ -60,5 +63,6 @@ entropic_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   seed <- check_seed(seed)
   x <- dense_cells(x)
+  warn_orientation(x, "rows")
   compute_affinity(x, "entropic", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
 }

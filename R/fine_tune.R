@@ -17,6 +17,7 @@
 #' @param maxit Epochs.
 #' @param lambda,perplexity Those of the model where `NULL`.
 #' @param assay.type,dimred As for [predict()][predict.neuralee_fit], for `newdata` and `data`.
+#' @param missing What features get that cells lack, as for [predict()][predict.neuralee_fit].
 #' @param ... Other arguments of [neuralee()], such as `optimizer`, `batch_size`, `seed`, `callback` or `verbose`; not those that
 #'   the model determines (the network and the preprocessing).
 #' @return A fit as [neuralee()] returns it, of the old cells (if given) and then the new ones.
@@ -30,7 +31,7 @@
 #' dim(more$embedding)
 #' @export
 fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = NULL, perplexity = NULL,
-                      assay.type = NULL, dimred = NULL) {
+                      assay.type = NULL, dimred = NULL, missing = c("error", "zero", "mean")) {
   check_given()
   model <- model_of(object)
   info <- model_info(model)
@@ -42,11 +43,15 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
       "input", sprintf("`%s` is what the model determines.", fixed[[1L]]), "Leave it out, or train anew with neuralee()."
     )
   }
-  known <- unique(c("data", "maxit", "lambda", "perplexity", "assay.type", "dimred", setdiff(names(formals(neuralee)), own)))
+  known <- unique(c(
+    "data", "maxit", "lambda", "perplexity", "assay.type", "dimred", "missing",
+    setdiff(names(formals(neuralee)), own)
+  ))
   check_dot_names(names(given) %||% rep("", length(given)), known)
   threads <- resolve_threads(given$threads)
+  fill <- fill_for_model(missing, model)
   prepared <- function(cells, name) {
-    cells <- cells_for_model(cells, info, assay.type, dimred, name, call = call)
+    cells <- cells_for_model(cells, info, assay.type, dimred, name, fill, call = call)
     inputs <- model_inputs(model, info, cells, threads, call)
     rownames(inputs) <- cells$names
     inputs
@@ -96,7 +101,7 @@ bind_cells <- function(old, new) {
 redescribe_model <- function(model, old, info, call = caller_env()) {
   steps <- c(
     rust_call(rs_model_preprocessing(old$bytes), call = call),
-    list(names = info$names, selected = info$selected, width = info$width)
+    info[c("names", "occurrence", "copies", "selected", "width")]
   )
   new <- model_info(model, call = call)
   describe_model(model, steps, new[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")], info$source, call = call)

@@ -10,6 +10,7 @@
 #' @inheritParams entropic_affinity
 #' @return An object of class `neuralee_affinity`, as [entropic_affinity()] describes it.
 #' @inheritSection entropic_affinity Errors
+#' @inheritSection entropic_affinity Warnings
 #' @references van der Maaten and Hinton (2008), "Visualizing data using t-SNE", Journal of
 #'   Machine Learning Research 9, section 2.
 #' @seealso [entropic_affinity()].
@@ -24,5 +25,6 @@ gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   seed <- check_seed(seed)
   x <- dense_cells(x)
+  warn_orientation(x, "rows")
   compute_affinity(x, "bisection", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
 }

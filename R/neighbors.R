@@ -17,6 +17,9 @@
 #' @section Errors:
 #' `neuralee_error_input` for arguments of the wrong kind, `neuralee_error_not_finite` for NA, NaN
 #' or Inf in `x`, `neuralee_error_interrupted` on Ctrl-C.
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
+#' [ee()].
 #' @seealso [entropic_affinity()], [ee()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
@@ -31,6 +34,7 @@ find_neighbors <- function(x, k = 90, search = c("auto", "exact", "approximate")
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   seed <- check_seed(seed)
   x <- dense_cells(x)
+  warn_orientation(x, "rows")
   k <- check_count(k, "k", min = 1, max = nrow(x) - 1L)
   x <- in_metric(x, metric)
   threads <- resolve_threads(threads)

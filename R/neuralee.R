@@ -101,6 +101,7 @@
 #' Classed conditions `neuralee_error_<kind>`: `perplexity`, `dimension`, `not_finite`, `device`, `memory`, `file_format`
 #' and `model_version` (`resume`), `interrupted`, and `input` for any other argument of the wrong kind. A run whose E is no longer
 #' finite ends with a warning of class `neuralee_warning_diverged` and the best weights before.
+#' @inheritSection ee Warnings
 #' @references Xiong J, Gong F, Wan L, Ma L (2020). NeuralEE: a GPU-accelerated elastic embedding dimensionality
 #'   reduction method for visualizing large-scale scRNA-seq data. *Frontiers in Genetics* 11, 786. Carreira-Perpinan (2010), "The
 #'   elastic embedding algorithm for dimensionality reduction", ICML. Ioffe and Szegedy (2015), "Batch normalization: accelerating
@@ -158,6 +159,8 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
 
   classed_interrupts({
     x <- check_cells(x)
+    warn_orientation(x, "rows")
+    if (!preprocess$log) warn_counts(x, "Set preprocess = preprocessing(log = TRUE).")
     subset <- choose_subset(nrow(x), size, seed)
     start <- check_init(if (inherits(init, "ee_fit")) as.matrix(init) else init, nrow(x), subset, settings$d,
       choices = c("ee", "none")

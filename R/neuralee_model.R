@@ -10,7 +10,9 @@ describe_model <- function(model, steps, origin, source = NULL, call = caller_en
   origin <- c(
     lapply(origin[c("cells", "lambda", "perplexity", "k")], as.double), origin[c("affinity", "kernel")],
     list(
-      names = steps$names, selected = if (!is.null(steps$selected)) as.double(steps$selected),
+      names = steps$names, occurrence = if (!is.null(steps$occurrence)) as.double(steps$occurrence),
+      copies = if (!is.null(steps$copies)) as.double(steps$copies),
+      selected = if (!is.null(steps$selected)) as.double(steps$selected),
       width = as.double(steps$width), version = as.character(utils::packageVersion("neuralee")),
       source_names = names(source), source_values = vapply(source, identity, "", USE.NAMES = FALSE)
     )

@@ -27,11 +27,15 @@
 #'   scale: for principal components, project the new cells onto the loadings of the old ones.
 #' @param data The cells that the map was made from, N x D, as they were given to [ee()] (only those
 #'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the fit.
+#' @param missing What features of the map get that `newdata` lacks: `"error"` refuses such cells,
+#'   `"zero"` puts 0 in their place, `"mean"` their mean over the cells of the map (not with cosine
+#'   distances). A warning of class `neuralee_warning_missing_features` names them.
 #' @param together Place the new cells by each other too, not only by those of the map?
 #' @param threads Number of threads, as in [ee()].
 #' @param verbose Show progress?
 #' @param ... Not used.
 #' @return A matrix with a row for every row of `newdata` and the columns of the embedding.
+#' @inheritSection predict.neuralee_fit Features
 #' @section Errors:
 #' `neuralee_error_input` where the fit keeps no data and none are given, and where features or cells
 #' do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_memory` where the cells are too
@@ -47,10 +51,12 @@
 #' head(predict(fit, x[-old, ], together = TRUE))
 #' @importFrom stats predict
 #' @export
-predict.ee_fit <- function(object, newdata, data = NULL, ..., together = FALSE, threads = NULL,
+predict.ee_fit <- function(object, newdata, data = NULL, ...,
+                           missing = c("error", "zero", "mean"), together = FALSE, threads = NULL,
                            verbose = interactive()) {
   given <- list(...)
-  check_dot_names(names(given) %||% rep("", length(given)), c("newdata", "data", "together", "threads", "verbose"))
+  known <- c("newdata", "data", "missing", "together", "threads", "verbose")
+  check_dot_names(names(given) %||% rep("", length(given)), known)
   if (missing(newdata)) {
     abort_neuralee(
       "input", "There are no new cells.", "Give newdata =; the map itself is object$embedding or as.matrix(object)."
@@ -58,6 +64,7 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., together = FALSE, 
   }
   check_flag(verbose, "verbose")
   check_flag(together, "together")
+  missing <- match_choice(missing, "missing", c("error", "zero", "mean"))
   threads <- resolve_threads(threads)
   params <- check_ee_fit(object)
   data <- data %||% object$data
@@ -80,8 +87,8 @@ predict.ee_fit <- function(object, newdata, data = NULL, ..., together = FALSE, 
     )
   }
   check_order(rownames(data), rownames(object$embedding))
-  newdata <- new_cells(newdata, data)
   metric <- params$metric
+  newdata <- new_cells(newdata, data, missing, metric)
   data <- if (kept) data else in_metric(data, metric)
   newdata <- in_metric(newdata, metric)
   map <- unname(object$embedding)
@@ -128,32 +135,31 @@ is_whole <- function(x) x >= 1 && x <= .Machine$integer.max && x == round(x)
 # Numbers of cells in rows.
 are_places <- function(x) is.matrix(x) && is.double(x) && all(is.finite(x))
 
-# One new cell is enough, also as a vector; columns are matched by name where both have names.
-new_cells <- function(newdata, data, call = caller_env()) {
+# One new cell is enough, also as a vector; columns are matched as match_features() says.
+new_cells <- function(newdata, data, missing, metric, call = caller_env()) {
   if (is.numeric(newdata) && is.null(dim(newdata))) {
     newdata <- matrix(newdata, 1L, dimnames = list(NULL, names(newdata)))
   }
   newdata <- as_number_matrix(newdata, "newdata", call)
-  old <- colnames(data)
-  new <- colnames(newdata)
-  if (!is.null(old) && !is.null(new) && !anyDuplicated(new) && all(old %in% new)) {
-    newdata <- newdata[, old, drop = FALSE]
-  } else if (!is.null(old) && !is.null(new) && !identical(old, new)) {
-    abort_neuralee(
-      "input", sprintf("`newdata` lacks features of the map: %s.", list_some(setdiff(old, new))),
-      "Give the same features.", call = call
-    )
+  if (nrow(newdata) < 1L) {
+    abort_neuralee("input", "`newdata` has no cells.", "Give at least one, in a row.", call = call)
   }
-  if (ncol(newdata) != ncol(data) || nrow(newdata) < 1L) {
-    abort_neuralee(
-      "input",
-      sprintf(
-        "`newdata` is %d x %d, but the map was made from %d features.",
-        nrow(newdata), ncol(newdata), ncol(data)
-      ),
-      "Give at least one cell, in a row, with the same features.", call = call
-    )
-  }
+  known <- no_steps(ncol(data), colnames(data), call)
+  fill <- fill_for_map(missing, data, metric, call)
+  newdata <- match_features(newdata, known, 2L, "newdata", fill, "map", call)
   if (!is_delayed(newdata)) check_finite(newdata, "newdata", "rows", call)
   densify(newdata, "newdata", call = call)
+}
+
+fill_for_map <- function(missing, data, metric, call) {
+  if (missing == "error") {
+    return(NULL)
+  }
+  if (missing == "mean" && metric == "cosine") {
+    abort_neuralee(
+      "input", "`missing` is \"mean\", but means of cells say nothing where distances are cosines.",
+      "Take missing = \"zero\".", call = call
+    )
+  }
+  fill_with(missing, if (missing == "zero") numeric(ncol(data)) else colMeans(data))
 }

@@ -4,10 +4,22 @@
 #' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell (and,
 #' by rounding, on its position within the 1,024 cells that are computed at once), unless cells are placed `together`.
 #'
-#' The features of `newdata` are matched by name where the model and the data have names (in any order, and more of
-#' them do no harm), else by position, all features of the training in their order. Values are taken as they are: give
-#' the same kind (counts, logarithms, scaled values) as in training. The preprocessing that was learned in training is
-#' applied. A DelayedMatrix is read block by block.
+#' Values are taken as they are: give the same kind (counts, logarithms, scaled values) as in
+#' training. The preprocessing that was learned in training is applied. A DelayedMatrix is read
+#' block by block.
+#'
+#' @section Features:
+#' The features of new cells are matched by name, in any order, and more of them do no harm. Only
+#' the features that are used count. Where the old or the new ones have no names, all features of
+#' the training are taken by position; where only one side has names, a message of class
+#' `neuralee_message_by_position` says so.
+#'
+#' Symbols of genes may repeat. Of the features of one name the first is taken for the first of the
+#' training, the second for the second. In data of one reference that is right: the features that
+#' are used then stand in the order of the training. Where they stand in another order, so may those
+#' of one name, and a warning of class `neuralee_warning_repeated_features` says so. Where a name
+#' stands for more or fewer features than in the training, the cells are refused. Identifiers as
+#' names (`read_10x(gene_names = "id")`) have none of this.
 #'
 #' @section New cells together:
 #' A network is smooth: it puts a new cell into its group, but keeps few of its immediate neighbours. With
@@ -47,6 +59,11 @@
 #'   (Seurat: `"data"`) if not.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
 #'   for what the model was trained on. New cells must have been projected on the same loadings.
+#' @param missing What features of the model get that cells lack. `"error"` refuses such cells.
+#'   `"zero"` gives each of these features the value 0 before the model's preprocessing, such as a
+#'   count of 0. `"mean"` gives them their mean in the training, where the model knows it (not of
+#'   cosine distances without `scale`). A warning of class `neuralee_warning_missing_features` says
+#'   how many these are, and names some.
 #' @param together Place the new cells by each other and by the cells of `data`, which stay where the network puts
 #'   them? See the section on it.
 #' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an
@@ -78,13 +95,15 @@
 #' attr(predict(fit, x[51:150, ], affinity = "entropic"), "loss")
 #' head(predict(fit, x[101:150, ], together = TRUE, data = x[1:100, ]))
 #' @export
-predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type = NULL, dimred = NULL, together = FALSE,
+predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type = NULL,
+                                 dimred = NULL,
+                                 missing = c("error", "zero", "mean"), together = FALSE,
                                  affinity = NULL, threads = NULL, device = "cpu", BPPARAM = NULL, output = NULL,
                                  retries = 2, verbose = interactive()) {
   check_predict_dots(list(...))
   map_cells(
-    object, newdata, missing(newdata), data, assay.type, dimred, together, affinity, threads, device, BPPARAM, output,
-    retries, verbose
+    object, newdata, missing(newdata), data, assay.type, dimred, missing, together, affinity,
+    threads, device, BPPARAM, output, retries, verbose
   )
 }
 
@@ -106,8 +125,8 @@ check_predict_dots <- function(given, call = caller_env()) {
   check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
 }
 
-map_cells <- function(object, newdata, none, data, assay.type, dimred, together, affinity, threads, device, BPPARAM,
-                      output, retries, verbose, call = caller_env()) {
+map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, together, affinity,
+                      threads, device, BPPARAM, output, retries, verbose, call = caller_env()) {
   if (none) {
     abort_neuralee(
       "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit).", call = call
@@ -130,9 +149,12 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, together,
   place <- resolve_device(device, pin_memory = FALSE, verbose, call = call)
   model <- model_of(object, call = call)
   info <- model_info(model, call = call)
-  cells <- cells_for_model(newdata, info, assay.type, dimred, call = call)
+  fill <- fill_for_model(missing, model, call = call)
+  cells <- cells_for_model(newdata, info, assay.type, dimred, fill = fill, call = call)
   if (together && is.null(data) && (ncol(object$data) != info$inputs || ncol(object$embedding) != info$d)) refuse_kept(call)
-  old <- if (!is.null(data)) cells_for_model(data, info, assay.type, dimred, "data", call = call)
+  old <- if (!is.null(data)) {
+    cells_for_model(data, info, assay.type, dimred, "data", fill, call = call)
+  }
   if (together) {
     count <- function(cells) dim(cells$x)[[if (cells$at == "rows") 1L else 2L]]
     joining <- joining_settings(
@@ -249,7 +271,8 @@ loss_of_map <- function(places, inputs, affinity, info, threads, call) {
 
 # The cells that a user gave as a checked matrix that has the features of the model in their order: `x`, where its
 # cells are (`at`), and their names.
-cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata", call = caller_env()) {
+cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata", fill = NULL,
+                            call = caller_env()) {
   found <- container_values(newdata, info, assay.type, dimred, call)
   at <- found$at
   x <- found$x
@@ -263,7 +286,7 @@ cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata",
   if (dim(x)[[axis]] < 1L) {
     abort_neuralee("input", sprintf("`%s` has no cells.", name), "Give at least one.", call = call)
   }
-  x <- match_features(x, info, 3L - axis, name, call)
+  x <- match_features(x, info, 3L - axis, name, fill, call = call)
   if (!is_delayed(x)) check_finite(x, name, at, call)
   list(x = x, at = at, names = dimnames(x)[[axis]], name = name)
 }
@@ -275,55 +298,6 @@ check_no_container <- function(assay.type, dimred, call) {
       "Leave them out for a matrix.", call = call
     )
   }
-}
-
-match_features <- function(x, info, axis, name, call) {
-  names <- dimnames(x)[[axis]]
-  wanted <- info$names
-  if (!is.null(wanted) && !is.null(names)) {
-    if (identical(names, wanted)) {
-      return(x)
-    }
-    missing <- setdiff(wanted, names)
-    if (length(missing)) {
-      abort_neuralee(
-        "input",
-        sprintf(
-          "`%s` lacks %d of the %d features of the model: %s.", name, length(missing), length(wanted),
-          list_some(missing)
-        ),
-        sprintf("Give the features that the model was trained on. `%s` has %s.", name, list_some(names, 3L)), call = call
-      )
-    }
-    twice <- intersect(names[duplicated(names)], wanted)
-    if (length(twice)) {
-      abort_neuralee(
-        "input", sprintf("`%s` has features of the model more than once: %s.", name, list_some(twice)),
-        "Make the names unique.", call = call
-      )
-    }
-    return(take(x, match(wanted, names), axis))
-  }
-  # By position among all features of the training: those that were chosen have an order of their own.
-  count <- dim(x)[[axis]]
-  if (count == info$width) {
-    return(if (is.null(info$selected)) x else take(x, info$selected, axis))
-  }
-  abort_neuralee(
-    "input",
-    sprintf(
-      "`%s` has %d features, but the model takes %.0f%s.", name, count, info$width,
-      if (is.null(info$selected)) "" else sprintf(" (of which it uses %d)", info$features)
-    ),
-    if (axis == 2L && dim(x)[[1L]] == info$width) {
-      "Cells belong in the rows: transpose it."
-    } else if (is.null(info$selected)) {
-      "Give the same features in the same order."
-    } else {
-      "Give all features of the training in their order, or name them."
-    },
-    call = call
-  )
 }
 
 take <- function(x, which, axis) if (axis == 1L) x[which, , drop = FALSE] else x[, which, drop = FALSE]

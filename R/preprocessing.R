@@ -89,28 +89,21 @@ learn_preprocessing <- function(x, preprocess, seed, threads, verbose, call = ca
   list(x = x, steps = steps)
 }
 
-# What leads from the features of a cell to the inputs of a network, as the core takes it. Names that
-# are not unique name nothing.
+# What leads from the features of a cell to the inputs of a network, as the core takes it.
 no_steps <- function(features, names = NULL, call = caller_env()) {
-  if (!is.null(names)) {
-    known <- is_text(names)
-    if (!all(known)) {
-      abort_neuralee(
-        "input", sprintf("The name of feature %d is no valid text.", which(!known)[[1L]]),
-        "Name the features in UTF-8, or declare the encoding of the names.", call = call
-      )
-    }
-    names <- enc2utf8(names)
-  }
-  if (anyDuplicated(names) || anyNA(names)) names <- NULL
-  list(
-    features = features, names = names, selected = NULL, width = features, log = FALSE, centre = NULL,
-    scale = NULL, rotation = NULL, components = 0, unit_length = FALSE
+  c(
+    list(features = features), name_features(names, call),
+    list(
+      selected = NULL, width = features, log = FALSE, centre = NULL, scale = NULL, rotation = NULL,
+      components = 0, unit_length = FALSE
+    )
   )
 }
 
+# Which of several features with one name was chosen stays known.
 select_steps <- function(steps, chosen) {
-  steps["names"] <- list(steps$names[chosen])
+  for (part in c("names", "occurrence", "copies")) steps[part] <- list(steps[[part]][chosen])
+  if (all(steps$copies == 1L)) steps[c("occurrence", "copies")] <- list(NULL)
   steps$selected <- chosen
   steps$features <- length(chosen)
   steps

@@ -33,12 +33,15 @@
 #'     \item{`centre`, `scale`}{what is subtracted from each gene, and by what it is divided.}
 #'   }
 #'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`; its attribute `assay.type` names the
-#'   assay.
+#'   assay, and `genes` says which of its rows were taken.
 #' @section Errors:
 #' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
 #' cell and gene); `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes;
 #' `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_input` for any other argument of
 #' the wrong kind and for an assay or a row that is not there.
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names say that `x` lies the wrong way,
+#' `neuralee_warning_counts` where it seems to hold counts without logarithms, as in [ee()].
 #' @references
 #' Chan TF, Golub GH, LeVeque RJ (1983). Algorithms for computing the sample variance:
 #' analysis and recommendations. *The American Statistician* 37, 242-247 (how the sums of
@@ -69,7 +72,10 @@ principal_components <- function(x, n = 50, ...) {
 principal_components.default <- function(x, n = 50, ..., scale = FALSE, seed = 42L, threads = NULL,
                                          verbose = interactive()) {
   check_no_dots(...)
-  components_of(as_number_matrix(x, "x", environment()), "rows", n, scale, seed, threads, verbose, environment())
+  x <- as_number_matrix(x, "x", environment())
+  warn_orientation(x, "rows")
+  warn_counts(x, "Take log_shift(x) first.")
+  components_of(x, "rows", n, scale, seed, threads, verbose, environment())
 }
 
 #' @rdname principal_components
@@ -91,14 +97,26 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
   call <- environment()
   name <- check_name(name, "name")
   values <- as_number_matrix(assay_of(x, assay.type), "x", call)
+  warn_orientation(values, "columns", remedy = "Make the object anew, of the transposed matrix.")
+  warn_counts(values, "Take log_shift(x) first.", counts = identical(assay.type, "counts"))
   scores <- classed_interrupts({
-    genes <- keep_features(values, ntop, subset_row, resolve_threads(threads))
+    rows <- chosen_features(values, ntop, subset_row, resolve_threads(threads))
+    genes <- if (is.null(rows)) values else values[rows, , drop = FALSE]
     components_of(genes, "columns", n, scale, seed, threads, verbose, call)
   })
-  # For models that are trained on these components: what their genes are taken from.
+  # For models that are trained on these components: what their genes are taken from, and where they
+  # stand there.
   attr(scores, "assay.type") <- assay.type
+  attr(scores, "genes") <- places_of_genes(rownames(values), nrow(values), rows)
   SingleCellExperiment::reducedDim(x, name) <- scores
   x
+}
+
+# Which genes were chosen among `width` of these names, and which of those that share a name.
+places_of_genes <- function(names, width, chosen) {
+  steps <- no_steps(width, if (!is.null(names) && all(is_text(names))) names)
+  if (!is.null(chosen)) steps <- select_steps(steps, chosen)
+  Filter(length, steps[c("occurrence", "copies", "selected", "width")])
 }
 
 # Scores with their attributes.

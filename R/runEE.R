@@ -15,6 +15,7 @@
 #' @return `x` with the map in `reducedDim(x, name)`: a `reduced.dim.matrix`, cells in rows,
 #'   whose attributes `loss`, `trace`, `timing` and `params` survive subsetting.
 #' @inheritSection calculateEE Errors
+#' @inheritSection calculateEE Warnings
 #' @inherit ee references
 #' @seealso [plot_embedding()], [plot_trace()].
 #' @examples

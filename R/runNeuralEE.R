@@ -12,6 +12,7 @@
 #' @return `x` with the map in `reducedDim(x, name)`: a `reduced.dim.matrix`, cells in rows, whose attributes `loss`, `trace`,
 #'   `timing`, `params` and `model` survive subsetting.
 #' @inheritSection calculateNeuralEE Errors
+#' @inheritSection calculateEE Warnings
 #' @inherit neuralee references
 #' @seealso [predict()][predict.neuralee_fit] maps new cells by the model, `attr(reducedDim(x, "NeuralEE"), "model")`;
 #'   [plot_embedding()], [plot_trace()].

@@ -22,7 +22,11 @@
 #' @section Errors:
 #' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
 #' first cell and gene); `neuralee_error_input` for fewer than 2 cells (without `like`) or no gene, for data
-#' that are no numbers, for an assay that is not there, and for `like` without its attributes or of other genes.
+#' that are no numbers, for an assay that is not there, and for `like` without its attributes or of
+#' other genes, or of genes that share a name and stand in another order.
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
+#' [ee()].
 #' @references
 #' The rule for constant genes is that of scikit-learn's StandardScaler: Pedregosa F et al.
 #' (2011). Scikit-learn: machine learning in Python. *Journal of Machine Learning
@@ -45,6 +49,7 @@ standard_scale <- function(x, ...) {
 standard_scale.default <- function(x, ..., like = NULL, threads = NULL) {
   check_no_dots(...)
   threads <- resolve_threads(threads)
+  warn_orientation(x, "rows")
   if (is.null(like)) scale_genes(x, "rows", threads, environment()) else scale_like(x, like, "rows", environment())
 }
 
@@ -97,11 +102,20 @@ scale_like <- function(x, like, cells, call) {
   genes <- gene_names_at(x, cells)
   n_genes <- dim(x)[[if (cells == "rows") 2L else 1L]]
   if (!is.null(genes) && !is.null(names(centre))) {
-    at <- match(genes, names(centre))
+    at <- if (identical(genes, names(centre))) seq_along(genes) else match(genes, names(centre))
     if (anyNA(at)) {
       abort_neuralee(
         "input", sprintf("`like` has no gene %s.", list_some(genes[is.na(at)])), "Keep the genes of `like` in `x`.",
         call = call
+      )
+    }
+    twice <- function(names) names[duplicated(names)]
+    repeated <- intersect(c(twice(genes), twice(names(centre))), genes)
+    if (length(repeated) && !identical(genes, names(centre))) {
+      abort_neuralee(
+        "input",
+        sprintf("Genes share a name, and which is which cannot be told: %s.", list_some(repeated)),
+        "Give all genes of `like` in their order, or make the names unique in both.", call = call
       )
     }
     centre <- centre[at]

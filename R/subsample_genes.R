@@ -25,6 +25,9 @@
 #' cells, for data that are no numbers, for an assay that is not there (the message
 #' lists those there are), and for a trend of genes with negative mean or of too few genes; `neuralee_error_not_finite` for `NA`, `NaN` and infinite values
 #' (the message names the first cell and gene).
+#' @section Warnings:
+#' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
+#' [ee()].
 #' @references
 #' The original selects by variance: see [log_shift()]. For variance above a trend: Lun ATL, McCarthy DJ, Marioni
 #' JC (2016). A step-by-step workflow for low-level analysis of single-cell RNA-seq data with Bioconductor.
@@ -43,6 +46,7 @@ subsample_genes <- function(x, n, ...) {
 subsample_genes.default <- function(x, n, ..., by = c("variance", "trend"), threads = NULL) {
   check_no_dots(...)
   by <- match_choice(by, "by", c("variance", "trend"))
+  warn_orientation(x, "rows")
   chosen <- variable_genes(x, n, "rows", resolve_threads(threads), environment(), by)
   if (is.null(chosen)) x else x[, chosen, drop = FALSE]
 }

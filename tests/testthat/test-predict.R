@@ -86,8 +86,8 @@ test_that("cells that do not fit the map are refused", {
   place <- function(newdata, ...) predict(fit, newdata, ..., verbose = FALSE)
   expect_refused(predict(fit_of(), iris_x), "input", "keep = TRUE")
   expect_refused(place(iris_x[, 1:3]), "input", "Petal.Width")
-  expect_refused(place(unname(iris_x)[, 1:3]), "input", "150 x 3")
-  expect_refused(place(iris_x[0, ]), "input", "0 x 4")
+  expect_refused(place(unname(iris_x)[, 1:3]), "input", "has 3 features, but the map takes 4")
+  expect_refused(place(iris_x[0, ]), "input", "`newdata` has no cells")
   expect_refused(place(iris_x, data = iris_x), "input", "150 x 4")
   turned <- fit$data[75:1, ]
   rownames(turned) <- 75:1

@@ -65,14 +65,19 @@ test_that("a container keeps the components of its most variable genes", {
   reduced <- function(x, name = "PCA", assay = "logcounts") {
     scores <- SingleCellExperiment::reducedDim(x, name, withDimnames = FALSE)
     expect_identical(attr(scores, "assay.type"), assay)
-    structure(scores, assay.type = NULL)
+    expect_identical(attr(scores, "genes")$width, nrow(x))
+    structure(scores, assay.type = NULL, genes = NULL)
   }
   found <- reduced(components(sce, n = 5, ntop = 30))
   expect_equal(found, of_genes)
   expect_equal(reduced(components(sce, n = 5, subset_row = rownames(sce)[genes], name = "P"), "P"), of_genes)
   expect_equal(reduced(components(sce, n = 5, ntop = 500)), components(t(logs), n = 5))
+  expect_warning(
+    of_counts <- components(sce, n = 5, assay.type = "counts", subset_row = 1:40, scale = TRUE),
+    class = "neuralee_warning_counts"
+  )
   expect_equal(
-    reduced(components(sce, n = 5, assay.type = "counts", subset_row = 1:40, scale = TRUE), assay = "counts"),
+    reduced(of_counts, assay = "counts"),
     components(golden_counts()[, 1:40], n = 5, scale = TRUE),
     ignore_attr = c("dimnames", "rotation", "centre", "scale")
   )

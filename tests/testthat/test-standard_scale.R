@@ -76,6 +76,13 @@ test_that("bad input is refused", {
   named <- standard_scale(cbind(a = 1:3, b = 3:1))
   expect_refused(standard_scale(cbind(a = 1, z = 2), like = named), "input", "no gene \"?z")
   expect_refused(standard_scale(cbind(a = 1, b = NA), like = named), "not_finite", "row 1 .*column 2")
+  twins <- standard_scale(cbind(a = 1:3, twin = 3:1, twin = c(1, 5, 2)))
+  expect_identical(
+    unname(standard_scale(cbind(a = 1, twin = 2, twin = 3), like = twins))[1, ],
+    unname((1:3 - attr(twins, "scaled:center")) / attr(twins, "scaled:scale"))
+  )
+  expect_refused(standard_scale(cbind(twin = 2, a = 1, twin = 3), like = twins), "input", "share a name.*\"twin\"")
+  expect_refused(standard_scale(cbind(a = 1, twin = 2), like = twins), "input", "share a name.*\"twin\"")
   x <- matrix(c(1, 2, 3, NaN), 2)
   expect_refused(standard_scale(x), "not_finite", "row 2 .*column 2")
   expect_refused(standard_scale(delayed(x)), "not_finite", "row 2 .*column 2")

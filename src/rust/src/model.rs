@@ -48,8 +48,15 @@ fn origin_of(settings: &Settings, loss: f64, epochs: u64) -> CoreResult<Origin> 
     let names = settings.texts("source_names")?;
     let values = settings.texts("source_values")?;
     let selected = settings.numbers("selected")?;
+    let copies = settings.numbers("copies")?;
     Ok(Origin {
         features: settings.texts("names")?,
+        copies: settings
+            .numbers("occurrence")?
+            .iter()
+            .zip(&copies)
+            .map(|(&at, &of)| (at as u32, of as u32))
+            .collect(),
         // R counts from 1.
         selected: selected.iter().map(|&i| i as u32 - 1).collect(),
         width: settings.count("width")?,
@@ -106,6 +113,11 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
         .iter()
         .map(|&i| f64::from(i) + 1.0)
         .collect();
+    let (occurrence, copies): (Vec<f64>, Vec<f64>) = origin
+        .copies
+        .iter()
+        .map(|&(at, of)| (f64::from(at), f64::from(of)))
+        .unzip();
     let (source_names, source_values): (Vec<String>, Vec<String>) =
         origin.source.iter().cloned().unzip();
     Ok(list!(
@@ -124,6 +136,8 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
         parameters = network.values.len() as f64,
         features = preprocessing.features() as i32,
         names = texts_or_null(&origin.features),
+        occurrence = numbers_or_null(&occurrence),
+        copies = numbers_or_null(&copies),
         selected = numbers_or_null(&selected),
         width = origin.width as f64,
         log = preprocessing.log(),

@@ -219,6 +219,26 @@ fn a_model_comes_back_from_its_bytes() {
 }
 
 #[test]
+fn the_copies_of_a_name_come_back_and_version_2_has_none() {
+    let (plain, bytes) = saved();
+    let mut model = plain.clone();
+    model.origin.copies = (0..40).map(|i| (1 + i % 2, 2)).collect();
+    assert_eq!(
+        Model::from_bytes(&model.to_bytes().unwrap()).unwrap(),
+        model
+    );
+
+    // No copies are one byte at the end, which version 2 does not have.
+    let body = &bytes[28..bytes.len() - 1];
+    let mut older = bytes[..8].to_vec();
+    older.extend(2u32.to_le_bytes());
+    older.extend((body.len() as u64).to_le_bytes());
+    older.extend(xxhash_rust::xxh3::xxh3_64(body).to_le_bytes());
+    older.extend(body);
+    assert_eq!(Model::from_bytes(&older).unwrap(), plain);
+}
+
+#[test]
 fn damaged_and_newer_models_are_refused() {
     let (_, bytes) = saved();
     let kind = |bytes: &[u8]| Model::from_bytes(bytes).unwrap_err().kind();
@@ -231,7 +251,7 @@ fn damaged_and_newer_models_are_refused() {
         assert_eq!(kind(&changed), "file_format", "{at}");
     }
     let mut newer = bytes.clone();
-    newer[8] = 3;
+    newer[8] = 4;
     assert_eq!(kind(&newer), "model_version");
     let mut longer = bytes.clone();
     longer.push(0);
@@ -255,6 +275,9 @@ fn parts_that_do_not_fit_are_refused_even_with_a_right_checksum() {
     refused(&|model| model.standard.scale = 0.0);
     refused(&|model| model.standard.scale = f64::NAN);
     refused(&|model| model.origin.features.truncate(3));
+    refused(&|model| model.origin.copies = vec![(1, 2); 3]);
+    refused(&|model| model.origin.copies = vec![(0, 2); 40]);
+    refused(&|model| model.origin.copies = vec![(3, 2); 40]);
     refused(&|model| model.preprocessing = Preprocessing::none(39));
     refused(&|model| {
         model.network.values.pop();

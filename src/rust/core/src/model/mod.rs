@@ -26,7 +26,7 @@ const CELLS: usize = 1024;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEM",
-    version: 2,
+    version: 3,
     oldest: 1,
     name: "model",
     remedy: "Give the file or the bytes that save_neuralee() wrote, whole and unchanged.",
@@ -48,8 +48,12 @@ pub struct Model {
 /// What a model was trained on and how: for people, and for the affinities of new cells.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Origin {
-    /// Names of the features that enter, in order; none where they had none.
+    /// Names of the features that enter, in order, empty for one without; none where they had none.
     pub features: Vec<String>,
+    /// Of each feature that enters, which it was among the features of the data with its name, from
+    /// 1, and how many these were; none where no name repeats. Version 3 writes it after the rest.
+    #[serde(skip)]
+    pub copies: Vec<(u32, u32)>,
     /// Numbers (from 0) of these features among the `width` of the data; none where all
     /// enter.
     pub selected: Vec<u32>,
@@ -77,7 +81,8 @@ pub struct Origin {
     pub source: Vec<(String, String)>,
 }
 
-/// The content of a file: of version 2 with [`Origin`], of version 1 with [`FirstOrigin`].
+/// The content of a file: of version 3 with [`Origin`] and its copies, of version 2 with [`Origin`]
+/// alone, of version 1 with [`FirstOrigin`].
 #[derive(Serialize, Deserialize)]
 struct Stored<O> {
     architecture: Architecture,
@@ -105,10 +110,17 @@ struct FirstOrigin {
     source: Vec<(String, String)>,
 }
 
+impl From<(Origin, Vec<(u32, u32)>)> for Origin {
+    fn from((origin, copies): (Origin, Vec<(u32, u32)>)) -> Self {
+        Origin { copies, ..origin }
+    }
+}
+
 impl From<FirstOrigin> for Origin {
     fn from(first: FirstOrigin) -> Self {
         Origin {
             features: first.features,
+            copies: Vec::new(),
             selected: first.selected,
             width: first.width,
             cells: first.cells,
@@ -138,7 +150,14 @@ impl Model {
             && self.preprocessing.check()
             && !self.origin.features.iter().any(|name| name.contains('\0'))
             && (self.origin.features.is_empty()
-                || self.origin.features.len() == self.preprocessing.features());
+                || self.origin.features.len() == self.preprocessing.features())
+            && (self.origin.copies.is_empty()
+                || self.origin.copies.len() == self.origin.features.len())
+            && self
+                .origin
+                .copies
+                .iter()
+                .all(|&(at, of)| 1 <= at && at <= of);
         if fits {
             return Ok(self);
         }
@@ -156,7 +175,7 @@ impl Model {
             moments: self.network.moments.clone(),
             standard: self.standard.clone(),
             preprocessing: self.preprocessing.clone(),
-            origin: self.origin.clone(),
+            origin: (self.origin.clone(), &self.origin.copies),
         })
     }
 
@@ -164,7 +183,8 @@ impl Model {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         match KIND.version_of(bytes) {
             Some(1) => Self::from_stored(KIND.open::<Stored<FirstOrigin>>(bytes)?),
-            _ => Self::from_stored(KIND.open::<Stored<Origin>>(bytes)?),
+            Some(2) => Self::from_stored(KIND.open::<Stored<Origin>>(bytes)?),
+            _ => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>)>>(bytes)?),
         }
     }
 
