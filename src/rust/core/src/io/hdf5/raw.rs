@@ -632,6 +632,36 @@ pub(crate) fn filters(plan: &DatasetCreate) -> Result<Vec<i32>> {
     })
 }
 
+/// The first parameters of a filter of the data.
+pub(crate) fn filter_parameters<const N: usize>(
+    plan: &DatasetCreate,
+    filter: i32,
+) -> Result<[u32; N]> {
+    let mut values = [0; N];
+    // SAFETY: HDF5 writes at most as many parameters as it is told that there is room for.
+    sync(|| unsafe {
+        let (mut flags, mut parameters, mut config) = (0, N, 0);
+        hdf5::h5check(h5p::H5Pget_filter_by_id2(
+            plan.id(),
+            filter,
+            &mut flags,
+            &mut parameters,
+            values.as_mut_ptr(),
+            0,
+            std::ptr::null_mut(),
+            &mut config,
+        ))
+    })?;
+    Ok(values)
+}
+
+/// Whether the process has a filter already; this does not look for plugins.
+pub(crate) fn filter_registered(filter: i32) -> bool {
+    let mut config = 0;
+    // SAFETY: HDF5 answers a negative number for an id that it does not know.
+    sync(|| unsafe { h5z::H5Zget_filter_info(filter, &mut config) }) >= 0
+}
+
 /// Whether this HDF5 was built with a filter; not to be asked of plugins, as it loads them.
 pub(crate) fn filter_available(filter: i32) -> bool {
     // SAFETY: HDF5 answers 0 for an id that it does not know.

@@ -3,6 +3,7 @@
 //! `gene_names`. In both, the values of a cell are side by side, and `shape` is genes by cells.
 
 use super::TenX;
+use crate::io::h5ad::table::void;
 use crate::io::hdf5::arrays::{self, are_whole, fill, numeric, LOOKED_AT};
 use crate::io::hdf5::compressed::{column_starts, read_columns, stored_values};
 use crate::io::hdf5::errors::Silence;
@@ -50,7 +51,10 @@ fn read_with<M>(
         let matrix = Matrix::of(find(&store.root(), group)?)?;
         let counts = take(&matrix)?;
         let Matrix {
-            barcodes, features, ..
+            barcodes,
+            features,
+            notes,
+            ..
         } = matrix;
         Ok(TenX {
             counts,
@@ -59,6 +63,7 @@ fn read_with<M>(
             ids: features.ids,
             types: features.types,
             genomes: features.genomes,
+            notes,
         })
     };
     read().map_err(|e| limits::with_path(path, e))
@@ -134,10 +139,14 @@ struct Features {
 }
 
 impl Features {
-    fn of(group: &Node, genes: usize) -> Result<Self> {
-        let optional = |node: &Node, name: &str| {
-            let found = node.member(name)?;
-            found.map(|found| texts(&found, genes, "genes")).transpose()
+    fn of(group: &Node, genes: usize, notes: &mut Vec<String>) -> Result<Self> {
+        let mut optional = |node: &Node, name: &str| match node.member(name)? {
+            Some(found) if found.is_void(genes)? => {
+                notes.push(void(&found.path));
+                Ok(None)
+            }
+            Some(found) => texts(&found, genes, "genes").map(Some),
+            None => Ok(None),
         };
         if let Some(features) = group.member("features")? {
             return Ok(Features {
@@ -168,6 +177,7 @@ struct Matrix<'a> {
     path: String,
     features: Features,
     barcodes: Vec<String>,
+    notes: Vec<String>,
     indptr: Node<'a>,
     indices: Node<'a>,
     data: Node<'a>,
@@ -176,9 +186,11 @@ struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     fn of(group: Node<'a>) -> Result<Self> {
         let [genes, cells] = shape(&group)?;
+        let mut notes = Vec::new();
         Ok(Matrix {
-            features: Features::of(&group, genes)?,
+            features: Features::of(&group, genes, &mut notes)?,
             barcodes: texts(&group.required("barcodes", "")?, cells, "cells")?,
+            notes,
             indptr: group.required("indptr", "")?,
             indices: group.required("indices", "")?,
             data: group.required("data", "")?,
