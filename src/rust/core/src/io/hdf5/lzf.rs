@@ -4,7 +4,9 @@ use super::raw;
 use hdf5_metno::sync::sync;
 use hdf5_metno_sys::h5::{H5allocate_memory, H5free_memory};
 use hdf5_metno_sys::h5z::{self, H5Z_class2_t, H5Z_CLASS_T_VERS, H5Z_FLAG_REVERSE};
+use std::cell::Cell;
 use std::ffi::{c_uint, c_void};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The id under which the HDF Group registered h5py's filter.
 pub(super) const LZF: i32 = 32000;
@@ -89,62 +91,84 @@ impl Step {
     }
 }
 
-/// While it lives, HDF5 expands LZF. It belongs to whoever else uses the library, who may have
-/// brought a filter for it that is then left alone.
-pub(super) struct Registration {
-    ours: bool,
+/// Whether HDF5 expands LZF by what is here, and for how many; both change under HDF5's lock.
+static REGISTERED: AtomicBool = AtomicBool::new(false);
+static USERS: AtomicUsize = AtomicUsize::new(0);
+
+pub(super) fn is_registered() -> bool {
+    REGISTERED.load(Ordering::Relaxed)
 }
+
+thread_local! {
+    static EXPECTED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Says how many bytes the chunks have that this thread will have HDF5 read next. The filter's
+/// own parameters may lie, or be missing, as they are where there is text.
+pub(super) fn expect(bytes: usize) {
+    EXPECTED.set(bytes);
+}
+
+/// While one lives, HDF5 expands LZF. It belongs to whoever else uses the library, who may have
+/// brought a filter for it that is then left alone.
+pub(super) struct Registration(());
 
 impl Registration {
     pub(super) fn new() -> hdf5_metno::Result<Self> {
-        if raw::filter_registered(LZF) {
-            return Ok(Registration { ours: false });
-        }
-        let filter = H5Z_class2_t {
-            version: H5Z_CLASS_T_VERS as i32,
-            id: LZF,
-            encoder_present: 0,
-            decoder_present: 1,
-            name: c"lzf".as_ptr(),
-            can_apply: None,
-            set_local: None,
-            filter: Some(undo),
-        };
-        // SAFETY: HDF5 copies the record, and what it points to lives as long as this library.
-        sync(|| unsafe { hdf5_metno::h5check(h5z::H5Zregister((&raw const filter).cast())) })?;
-        Ok(Registration { ours: true })
+        sync(|| {
+            if USERS.load(Ordering::Relaxed) == 0 && !raw::filter_registered(LZF) {
+                let filter = H5Z_class2_t {
+                    version: H5Z_CLASS_T_VERS as i32,
+                    id: LZF,
+                    encoder_present: 0,
+                    decoder_present: 1,
+                    name: c"lzf".as_ptr(),
+                    can_apply: None,
+                    set_local: None,
+                    filter: Some(undo),
+                };
+                // SAFETY: HDF5 copies the record, and what that points to is static.
+                unsafe { hdf5_metno::h5check(h5z::H5Zregister((&raw const filter).cast())) }?;
+                REGISTERED.store(true, Ordering::Relaxed);
+            }
+            USERS.fetch_add(1, Ordering::Relaxed);
+            Ok(Registration(()))
+        })
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        if self.ours {
-            // HDF5 keeps it where somebody has a dataset open that went through it.
-            sync(|| unsafe { h5z::H5Zunregister(LZF) });
-        }
+        sync(|| {
+            if USERS.fetch_sub(1, Ordering::Relaxed) == 1 && is_registered() {
+                REGISTERED.store(false, Ordering::Relaxed);
+                // SAFETY: HDF5 keeps it where somebody has a dataset open that went through it.
+                unsafe { h5z::H5Zunregister(LZF) };
+            }
+        });
     }
 }
 
 /// HDF5's filter: replaces the bytes of a chunk by what they expand to, and says how many these
-/// are, or 0 where it cannot. Parameter 2 is the size of a chunk, which was compared with its shape.
+/// are, or 0 where they are not as many as expected. HDF5 itself does not look.
 unsafe extern "C" fn undo(
     flags: c_uint,
-    parameters: usize,
-    values: *const c_uint,
+    _: usize,
+    _: *const c_uint,
     bytes: usize,
     room: *mut usize,
     buffer: *mut *mut c_void,
 ) -> usize {
-    if flags & H5Z_FLAG_REVERSE == 0 || parameters < 3 {
+    let expected = EXPECTED.get();
+    if flags & H5Z_FLAG_REVERSE == 0 || expected == 0 {
         return 0;
     }
-    // SAFETY: HDF5 passes as many parameters and bytes as it says, and takes memory that it
-    // would free itself; both places are its own.
+    // SAFETY: HDF5 passes as many bytes as it says, and takes memory that it would free itself;
+    // both places are its own.
     unsafe {
-        let claimed = *values.add(2) as usize;
         let stored = std::slice::from_raw_parts((*buffer).cast::<u8>(), bytes);
         let length = match length(stored) {
-            Some(length) if (claimed..=claimed + CHECKSUM).contains(&length) => length,
+            Some(length) if (expected..=expected + CHECKSUM).contains(&length) => length,
             _ => return 0,
         };
         let memory = H5allocate_memory(length, 1);
@@ -164,7 +188,18 @@ unsafe extern "C" fn undo(
 
 #[cfg(test)]
 mod tests {
-    use super::{expand, length};
+    use super::{expand, length, raw, Registration, LZF};
+
+    #[test]
+    fn the_filter_goes_with_its_last_user() {
+        assert!(!raw::filter_registered(LZF));
+        let first = Registration::new().expect("registered");
+        let second = Registration::new().expect("registered");
+        drop(first);
+        assert!(raw::filter_registered(LZF));
+        drop(second);
+        assert!(!raw::filter_registered(LZF));
+    }
 
     /// Both ways of measuring agree.
     fn expanded(stored: &[u8], room: usize) -> Option<Vec<u8>> {

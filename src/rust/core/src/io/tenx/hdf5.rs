@@ -25,6 +25,11 @@ const FORMAT: Format = Format {
 /// A file with more groups than this holds no matrices of genomes.
 const MOST_GROUPS: usize = 1000;
 
+/// What a group holds at least: some files have the matrix alone.
+const BARE: [&str; 4] = ["data", "indices", "indptr", "shape"];
+/// Genes without names that may be more than the stored values.
+const MOST_EMPTY_GENES: usize = 1_000_000;
+
 /// Reads matrix and annotations.
 pub(super) fn read(path: &Path, group: Option<&str>, monitor: &dyn Monitor) -> Result<TenX> {
     read_with(path, group, |matrix| matrix.counts(monitor))
@@ -93,10 +98,8 @@ fn find<'a>(root: &Node<'a>, group: Option<&str>) -> Result<Node<'a>> {
     for name in members {
         if let Some(node) = root.member(&name)? {
             let parts = node.members()?;
-            if ["barcodes", "indptr"]
-                .iter()
-                .all(|p| parts.iter().any(|m| m == p))
-            {
+            let has = |names: &[&str]| names.iter().all(|n| parts.iter().any(|m| m == n));
+            if has(&["barcodes", "indptr"]) || has(&BARE) {
                 found.push((name, node));
             }
         }
@@ -139,37 +142,77 @@ struct Features {
 }
 
 impl Features {
-    fn of(group: &Node, genes: usize, notes: &mut Vec<String>) -> Result<Self> {
-        let mut optional = |node: &Node, name: &str| match node.member(name)? {
-            Some(found) if found.is_void(genes)? => {
-                notes.push(void(&found.path));
-                Ok(None)
-            }
-            Some(found) => texts(&found, genes, "genes").map(Some),
-            None => Ok(None),
+    /// `bare` says whether the group may lack all of them.
+    fn of(group: &Node, genes: usize, bare: bool, notes: &mut Vec<String>) -> Result<Self> {
+        let optional = |node: &Node, name: &str, notes: &mut Vec<String>| match node.member(name)? {
+            Some(found) => named(&found, genes, "genes", notes),
+            None => Ok::<Option<Vec<String>>, Error>(None),
         };
-        if let Some(features) = group.member("features")? {
-            return Ok(Features {
-                ids: texts(&features.required("id", "")?, genes, "genes")?,
-                symbols: optional(&features, "name")?,
-                types: optional(&features, "feature_type")?,
-                genomes: optional(&features, "genome")?,
-            });
-        }
-        let ids = group.member("genes")?.ok_or_else(|| {
-            let message = format!(
-                "There is no {0}/features or {0}/genes in the file.",
-                group.path
-            );
-            Error::file_format(message, FORMAT.incomplete)
-        })?;
+        let features = group.member("features")?;
+        let (ids, symbols, types, genomes) = match &features {
+            Some(features) => (
+                named(&features.required("id", "")?, genes, "genes", notes)?,
+                optional(features, "name", notes)?,
+                optional(features, "feature_type", notes)?,
+                optional(features, "genome", notes)?,
+            ),
+            None if bare => (None, None, None, None),
+            None => {
+                let ids = group.member("genes")?.ok_or_else(|| {
+                    let message = format!(
+                        "There is no {0}/features or {0}/genes in the file.",
+                        group.path
+                    );
+                    Error::file_format(message, FORMAT.incomplete)
+                })?;
+                let ids = named(&ids, genes, "genes", notes)?;
+                (ids, optional(group, "gene_names", notes)?, None, None)
+            }
+        };
+        let ids = match ids {
+            Some(ids) => ids,
+            None => {
+                let stored = group.required("data", "")?.array_on_disk()?.length()?;
+                if genes > stored.saturating_add(MOST_EMPTY_GENES) {
+                    return Err(damaged(format!(
+                        "{}/shape claims {genes} genes, but there are {stored} values",
+                        group.path
+                    )));
+                }
+                numbered(group, genes, "genes", notes)?
+            }
+        };
         Ok(Features {
-            ids: texts(&ids, genes, "genes")?,
-            symbols: optional(group, "gene_names")?,
-            types: None,
-            genomes: None,
+            ids,
+            symbols,
+            types,
+            genomes,
         })
     }
+}
+
+/// Names of genes or cells, unless there is none at all.
+fn named(
+    node: &Node,
+    n: usize,
+    what: &str,
+    notes: &mut Vec<String>,
+) -> Result<Option<Vec<String>>> {
+    if node.is_void(n)? {
+        notes.push(void(&node.path));
+        return Ok(None);
+    }
+    texts(node, n, what).map(Some)
+}
+
+/// Numbers in the place of names.
+fn numbered(group: &Node, n: usize, what: &str, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    limits::require_memory(64 * n as u64, &group.path)?;
+    notes.push(format!(
+        "{} does not name the {what}, which are called by their numbers.",
+        group.path
+    ));
+    Ok((1..=n).map(|i| i.to_string()).collect())
 }
 
 /// A group with a matrix, whose annotations are as long as its sides.
@@ -187,11 +230,35 @@ impl<'a> Matrix<'a> {
     fn of(group: Node<'a>) -> Result<Self> {
         let [genes, cells] = shape(&group)?;
         let mut notes = Vec::new();
+        let members = group.members()?;
+        let annotations = ["barcodes", "features", "genes"];
+        let bare = !members.iter().any(|m| annotations.contains(&m.as_str()));
+        let indptr = group.required("indptr", "")?;
+        let barcodes = match bare {
+            true => None,
+            false => {
+                let barcodes = group.required("barcodes", "")?;
+                named(&barcodes, cells, "cells", &mut notes)?
+            }
+        };
+        let barcodes = match barcodes {
+            Some(barcodes) => barcodes,
+            None => {
+                let starts = indptr.array()?.length()?;
+                if starts != cells + 1 {
+                    return Err(damaged(format!(
+                        "{} holds {starts} numbers, but there are {cells} cells",
+                        indptr.path
+                    )));
+                }
+                numbered(&group, cells, "cells", &mut notes)?
+            }
+        };
         Ok(Matrix {
-            features: Features::of(&group, genes, &mut notes)?,
-            barcodes: texts(&group.required("barcodes", "")?, cells, "cells")?,
+            features: Features::of(&group, genes, bare, &mut notes)?,
+            barcodes,
             notes,
-            indptr: group.required("indptr", "")?,
+            indptr,
             indices: group.required("indices", "")?,
             data: group.required("data", "")?,
             path: group.path,
