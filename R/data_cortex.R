@@ -9,8 +9,8 @@
 #' `level2class`. An empty line follows, and then a line for each gene: its name, its group in the
 #' biclustering of the authors (BackSPIN), and its counts.
 #'
-#' An annotation may have values for the first cells only: then the others have `NA`, with a message (of class
-#' `neuralee_message_partial`).
+#' An annotation may have values for the first cells only. Then the others have `NA`, with a message
+#' (of class `neuralee_message_partial`).
 #'
 #' All genes are kept; see `additional_genes`. (The help of NeuralEE for Python speaks of 558 genes; those its examples
 #' choose afterwards: `subsample_genes(log_shift(x), 558)`.) Names of genes stay as they are in the file, `Thy1`; the
@@ -138,7 +138,10 @@ read_cortex <- function(file, verbose, call = caller_env()) {
   if (length(partial)) {
     rlang::inform(
       c(
-        sprintf("%s: not all cells have these annotations: %s.", describe(file), paste(partial, collapse = ", ")),
+        sprintf(
+          "%s: not all cells have these annotations: %s.", describe(file),
+          paste(partial, collapse = ", ")
+        ),
         i = "The other cells have NA, and their number where it is `cell_id`."
       ),
       class = "neuralee_message_partial"

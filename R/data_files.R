@@ -72,8 +72,9 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #' of the mouse olfactory bulb.
 #'
 #' The files are text with tabs: a line of gene names, and then a line for each spot, which begins with its place,
-#' such as `17.907x4.967`. Where a spot is called by a whole number, its place is not known: it is `NA`, with a
-#' message, and without any place there is no reduced dimension `spatial`. Spots without counts are dropped, with a message (of class `neuralee_message_removed`).
+#' such as `17.907x4.967`. A spot that is called by a whole number has no known place. It is `NA`, with
+#' a message, and where no spot has a place there is no reduced dimension `spatial`.
+#' Spots without counts are dropped, with a message (of class `neuralee_message_removed`).
 #' All genes are kept, unless `new_n_genes` says otherwise. (NeuralEE for Python keeps 600.)
 #'
 #' @param path Path of the file (`Layer2_BC_count_matrix-1.tsv`, `Rep11_MOB_count_matrix-1.tsv`), or of a folder that
@@ -83,7 +84,8 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #'   dimension `spatial` holds the places of the spots, with the columns `x_coord` and `y_coord` (in distances
 #'   between neighbouring spots).
 #' @section Errors:
-#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line begins neither with a place nor with a number.
+#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line begins neither with a place
+#' nor with a number.
 #' @source <http://www.spatialtranscriptomicsresearch.org>
 #' @references Stahl PL et al. (2016). Visualization and analysis of gene expression in tissue sections by spatial
 #'   transcriptomics. Science 353, 78-82. \doi{10.1126/science.aaf2403}
@@ -134,8 +136,9 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
   refuse_negative(x, file, call)
   if (any(unplaced)) {
     inform_left_out(sprintf(
-      "%d of %d spots are called by a number, such as %s: their places are not known%s.", sum(unplaced), ncol(x),
-      describe(colnames(x)[unplaced][[1L]]), if (all(unplaced)) ", and there is no `spatial`" else " (NA)"
+      "%d of %d spots are called by a number, such as %s: their places are not known%s.",
+      sum(unplaced), ncol(x), describe(colnames(x)[unplaced][[1L]]),
+      if (all(unplaced)) ", and there is no `spatial`" else " (NA)"
     ))
   }
   if (!all(unplaced)) {

@@ -83,7 +83,10 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   reduced <- data$reductions
   names(reduced) <- reduced_dim_names(names(reduced))
   counts <- data$counts
-  if (on_disk) counts <- matrix_on_disk(file, counts, lengths(list(data$genes$names, data$cells$names)))
+  if (on_disk) {
+    extent <- lengths(list(data$genes$names, data$cells$names))
+    counts <- matrix_on_disk(file, counts, extent)
+  }
   as_experiment(
     counts, assay,
     genes = as_data_frame(data$genes), cells = as_data_frame(data$cells), reduced = reduced

@@ -105,7 +105,8 @@ read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellI
     # R sees the file's rows as columns.
     open <- function(file, path) BiocGenerics::t(HDF5Array::HDF5Array(file, path))
     counts <- stored_matrix(
-      file, counts, c(data$genes$n, data$cells$n), open, "write the file again with a current loompy"
+      file, counts, c(data$genes$n, data$cells$n), open,
+      "write the file again with a current loompy"
     )
   }
   cells <- as_experiment(

@@ -1,10 +1,14 @@
-# Matrices that stay in their files: genes by cells, read when they are asked for. HDF5Array reads them where it
-# can. What it cannot (true and false, half precision, LZF without its plugin) this package reads itself.
+# Matrices that stay in their files: genes by cells, read when they are asked for. HDF5Array reads
+# them where it can. What it cannot (true and false, half precision, LZF without its plugin) this
+# package reads itself.
 
 # A matrix that this package reads: by block, and every value of it, zeros too.
 methods::setClass(
   "StoredSeed",
-  representation(file = "character", path = "character", sparse = "logical", by_cells = "logical", extent = "integer")
+  representation(
+    file = "character", path = "character", sparse = "logical", by_cells = "logical",
+    extent = "integer"
+  )
 )
 
 #' @importFrom methods setMethod
@@ -44,7 +48,8 @@ stored_matrix <- function(file, stored, extent, open, otherwise, call = caller_e
     open(file, stored$path),
     error = function(e) {
       abort_neuralee(
-        "file_format", sprintf("HDF5Array cannot open %s of %s: %s", stored$path, file, conditionMessage(e)),
+        "file_format",
+        sprintf("HDF5Array cannot open %s of %s: %s", stored$path, file, conditionMessage(e)),
         sprintf("Leave `on_disk` out, or %s.", otherwise),
         call = call
       )
@@ -55,13 +60,15 @@ stored_matrix <- function(file, stored, extent, open, otherwise, call = caller_e
   x
 }
 
-# Whether HDF5Array knows the type of the values and has the filters that they went through: it reads the first.
+# Whether HDF5Array knows the type of the values and has the filters that they went through: it
+# reads the first of them.
 hdf5array_reads <- function(file, stored) {
   path <- if (stored$sparse) paste0(stored$path, "/data") else stored$path
   tryCatch(
     {
       values <- HDF5Array::HDF5ArraySeed(path.expand(file), path)
-      is.atomic(DelayedArray::extract_array(values, lapply(dim(values), function(n) seq_len(min(n, 1L)))))
+      first <- lapply(dim(values), function(n) seq_len(min(n, 1L)))
+      is.atomic(DelayedArray::extract_array(values, first))
     },
     error = function(e) FALSE
   )

@@ -135,7 +135,9 @@ test_that("numbers of any width, true and false are counts, in memory and on dis
     counts <- if (type == "bool") (expected_counts() != 0) + 0 else expected_counts()
     for (kind in c("dense", "csr", "csc")) {
       layer <- paste0(type, "_", kind)
-      read <- function(...) suppressMessages(read_h5ad(fixture("types.h5ad"), layer, ..., verbose = FALSE))
+      read <- function(...) {
+        suppressMessages(read_h5ad(fixture("types.h5ad"), layer, ..., verbose = FALSE))
+      }
       expect_equal(as.matrix(SummarizedExperiment::assay(read(), "counts")), counts, info = layer)
       skip_if_not_installed("HDF5Array")
       on_disk <- read(on_disk = TRUE)
@@ -144,11 +146,14 @@ test_that("numbers of any width, true and false are counts, in memory and on dis
       expect_true(DelayedArray::type(delayed) %in% c("integer", "double"), info = layer)
       expect_equal(as.matrix(delayed), counts, info = layer)
       expect_equal(as.matrix(delayed[c(4, 1, 4), 5:2]), counts[c(4, 1, 4), 5:2], info = layer)
-      expect_equal(with_small_blocks(DelayedArray::rowSums(delayed), 100), rowSums(counts), info = layer)
+      sums <- with_small_blocks(DelayedArray::rowSums(delayed), 100)
+      expect_equal(sums, rowSums(counts), info = layer)
       stepped <- principal_components(log_shift(on_disk), n = 2, verbose = FALSE)
       expected <- principal_components(log_shift(t(counts)), n = 2, verbose = FALSE)
       found <- SingleCellExperiment::reducedDim(stepped, "PCA")
-      expect_equal(unname(abs(found[, 1:2])), unname(abs(expected[, 1:2])), tolerance = 1e-6, info = layer)
+      expect_equal(
+        unname(abs(found[, 1:2])), unname(abs(expected[, 1:2])), tolerance = 1e-6, info = layer
+      )
     }
   }
 })
@@ -163,12 +168,15 @@ lzf_counts <- function() {
 test_that("LZF, h5py's own compression, is read in memory and on disk", {
   skip_without_hdf5()
   for (layer in c("X", "columns", "dense")) {
-    read <- function(...) suppressMessages(read_h5ad(fixture("lzf.h5ad"), layer, ..., verbose = FALSE))
+    read <- function(...) {
+      suppressMessages(read_h5ad(fixture("lzf.h5ad"), layer, ..., verbose = FALSE))
+    }
+    values <- function(x) as.matrix(SummarizedExperiment::assay(x, "counts"))
     cells <- read()
-    expect_equal(as.matrix(SummarizedExperiment::assay(cells, "counts")), lzf_counts(), info = layer)
+    expect_equal(values(cells), lzf_counts(), info = layer)
     expect_identical(cells$depth, 0:59 %/% 4L)
     skip_if_not_installed("HDF5Array")
-    expect_equal(as.matrix(SummarizedExperiment::assay(read(on_disk = TRUE), "counts")), lzf_counts(), info = layer)
+    expect_equal(values(read(on_disk = TRUE)), lzf_counts(), info = layer)
     # Where HDF5Array lacks the filter.
     path <- if (layer == "X") "/X" else paste0("/layers/", layer)
     stored <- list(path = path, sparse = layer != "dense", by_cells = layer != "columns")

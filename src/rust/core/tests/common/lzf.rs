@@ -1,12 +1,24 @@
 //! Datasets that went through h5py's filter, which HDF5 itself cannot write.
 
+use hdf5_metno::plist::DatasetCreate;
 use hdf5_metno::sync::sync;
-use hdf5_metno::{Dataset, Group, H5Type};
-use std::ffi::c_void;
+use hdf5_metno::{from_id, Dataset, Dataspace, Datatype, Group, H5Type};
+use std::ffi::{c_char, c_void, CString};
 
-pub const LZF: i32 = 32000;
+const LZF: i32 = 32000;
+const OPTIONAL: u32 = 1;
 
 unsafe extern "C" {
+    fn H5Pset_filter(plan: i64, filter: i32, flags: u32, n: usize, parameters: *const u32) -> i32;
+    fn H5Dcreate2(
+        place: i64,
+        name: *const c_char,
+        datatype: i64,
+        space: i64,
+        links: i64,
+        plan: i64,
+        access: i64,
+    ) -> i64;
     fn H5Dwrite_chunk(
         dataset: i64,
         transfer: i64,
@@ -69,17 +81,51 @@ pub fn create<T: H5Type>(
     claimed: Option<u32>,
 ) -> Dataset {
     let bytes = size_of::<T>() * chunk.iter().product::<usize>();
-    let mut builder = group.new_dataset_builder();
+    let mut plan = DatasetCreate::build();
+    plan.chunk(chunk);
     if shuffled {
-        builder = builder.shuffle();
+        plan.shuffle();
     }
-    builder
-        .add_filter(LZF, &[4, 261, claimed.unwrap_or(bytes as u32)])
-        .chunk(chunk)
-        .empty::<T>()
-        .shape(shape)
-        .create(name)
-        .expect("dataset")
+    with_lzf(
+        group,
+        name,
+        Datatype::from_type::<T>().expect("type"),
+        shape,
+        &plan.finish().expect("plan"),
+        claimed.unwrap_or(bytes as u32),
+    )
+}
+
+/// The same, whose chunks go through what else `plan` says. The crate wants a filter to be there.
+pub fn with_lzf(
+    group: &Group,
+    name: &str,
+    datatype: Datatype,
+    shape: &[usize],
+    plan: &DatasetCreate,
+    claimed: u32,
+) -> Dataset {
+    let name = CString::new(name).expect("no NUL in a test's name");
+    let space = Dataspace::try_new(shape).expect("space");
+    let parameters = [4, 261, claimed];
+    // SAFETY: all ids are open, and there are as many parameters as is said.
+    let made = sync(|| unsafe {
+        let default = 0;
+        let n = parameters.len();
+        assert!(H5Pset_filter(plan.id(), LZF, OPTIONAL, n, parameters.as_ptr()) >= 0);
+        let (place, datatype, space) = (group.id(), datatype.id(), space.id());
+        let plan = plan.id();
+        from_id(H5Dcreate2(
+            place,
+            name.as_ptr(),
+            datatype,
+            space,
+            default,
+            plan,
+            default,
+        ))
+    });
+    made.expect("dataset")
 }
 
 /// Stores a chunk as it is.
