@@ -34,7 +34,8 @@ brain_large_file <- "1M_neurons_filtered_gene_bc_matrices_h5.h5"
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the assay `counts` (a
 #'   `dgCMatrix`, or a DelayedMatrix with `on_disk`). `rowData` has the columns `ID` and `Symbol`; `colData` has
 #'   `Barcode` and the factor `batch`, the number behind the barcode, which is that of the library (133 in the
-#'   published file).
+#'   published file). Where the file holds no more than the matrix, genes and cells are named by
+#'   their numbers, and `batch` is `NA`.
 #' @section Errors:
 #' `neuralee_error_input` for arguments that are none of the above, and where the package HDF5Array is not
 #' installed; `neuralee_error_file_format` where the file is missing or damaged; `neuralee_error_memory` where the kept
@@ -101,7 +102,8 @@ BrainLargeDataset <- function(nb_genes_kept = 720, max_cells = NULL, ..., path =
 
 # The library of a cell is the number that Cell Ranger puts behind its barcode.
 library_of <- function(barcodes) {
-  number <- suppressWarnings(as.integer(sub("^.*-", "", barcodes)))
+  behind <- ifelse(grepl("-", barcodes), sub("^.*-", "", barcodes), NA)
+  number <- suppressWarnings(as.integer(behind))
   factor(number, sort(unique(number)))
 }
 

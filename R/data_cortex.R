@@ -9,6 +9,9 @@
 #' `level2class`. An empty line follows, and then a line for each gene: its name, its group in the
 #' biclustering of the authors (BackSPIN), and its counts.
 #'
+#' An annotation may have values for the first cells only. Then the others have `NA`, with a message
+#' (of class `neuralee_message_partial`).
+#'
 #' All genes are kept; see `additional_genes`. (The help of NeuralEE for Python speaks of 558 genes; those its examples
 #' choose afterwards: `subsample_genes(log_shift(x), 558)`.) Names of genes stay as they are in the file, `Thy1`; the
 #' three arguments that name genes ignore case.
@@ -95,6 +98,7 @@ read_cortex <- function(file, verbose, call = caller_env()) {
   )
   n <- length(data$cells)
   columns <- list()
+  partial <- character()
   for (i in seq_along(cortex_annotations)) {
     line <- data$above[[i]]
     name <- cortex_annotations[[i]]
@@ -105,11 +109,17 @@ read_cortex <- function(file, verbose, call = caller_env()) {
       )
     }
     values <- line[-c(1L, 2L)]
-    if (length(values) != n) {
+    if (length(values) > n) {
       refuse_cortex(
         file, i, sprintf("the annotation %s has %d values", describe(name), length(values)),
-        sprintf("one for each of the %d cells that the lines of the genes have", n), call
+        sprintf("at most one for each of the %d cells that the lines of the genes have", n), call
       )
+    }
+    # Those of the first cells.
+    values <- c(values, rep(NA, n - length(values)))
+    values[!nzchar(values)] <- NA
+    if (anyNA(values)) {
+      partial <- c(partial, sprintf("%s (%d of %d)", describe(name), sum(!is.na(values)), n))
     }
     columns[[name]] <- if (name %in% c("cell_id", "tissue")) values else utils::type.convert(values, as.is = TRUE)
   }
@@ -123,7 +133,20 @@ read_cortex <- function(file, verbose, call = caller_env()) {
   columns$cell_type <- columns$level1class
   columns$precise_label <- factor(columns[["group #"]])
   names <- columns$cell_id
+  names[is.na(names)] <- which(is.na(names))
   columns$cell_id <- NULL
+  if (length(partial)) {
+    rlang::inform(
+      c(
+        sprintf(
+          "%s: not all cells have these annotations: %s.", describe(file),
+          paste(partial, collapse = ", ")
+        ),
+        i = "The other cells have NA, and their number where it is `cell_id`."
+      ),
+      class = "neuralee_message_partial"
+    )
+  }
   sparse_experiment(
     data$counts,
     genes = as_data_frame(list(

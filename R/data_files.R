@@ -72,7 +72,9 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #' of the mouse olfactory bulb.
 #'
 #' The files are text with tabs: a line of gene names, and then a line for each spot, which begins with its place,
-#' such as `17.907x4.967`. Spots without counts are dropped, with a message (of class `neuralee_message_removed`).
+#' such as `17.907x4.967`. A spot that is called by a whole number has no known place. It is `NA`, with
+#' a message, and where no spot has a place there is no reduced dimension `spatial`.
+#' Spots without counts are dropped, with a message (of class `neuralee_message_removed`).
 #' All genes are kept, unless `new_n_genes` says otherwise. (NeuralEE for Python keeps 600.)
 #'
 #' @param path Path of the file (`Layer2_BC_count_matrix-1.tsv`, `Rep11_MOB_count_matrix-1.tsv`), or of a folder that
@@ -82,7 +84,8 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #'   dimension `spatial` holds the places of the spots, with the columns `x_coord` and `y_coord` (in distances
 #'   between neighbouring spots).
 #' @section Errors:
-#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line does not begin with a place.
+#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line begins neither with a place
+#' nor with a number.
 #' @source <http://www.spatialtranscriptomicsresearch.org>
 #' @references Stahl PL et al. (2016). Visualization and analysis of gene expression in tissue sections by spatial
 #'   transcriptomics. Science 353, 78-82. \doi{10.1126/science.aaf2403}
@@ -118,7 +121,9 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
   }
   number <- "([0-9]+[.]?[0-9]*)"
   place <- regmatches(colnames(x), regexec(sprintf("^%sx%s$", number, number), colnames(x)))
-  wrong <- which(lengths(place) != 3L)
+  # A table that was written anew may have numbers instead.
+  unplaced <- grepl("^[0-9]+$", colnames(x))
+  wrong <- which(lengths(place) != 3L & !unplaced)
   if (length(wrong)) {
     abort_neuralee(
       "file_format",
@@ -127,8 +132,18 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
       call = call
     )
   }
-  refuse_twice(colnames(x), file, "spot", call)
+  refuse_twice(colnames(x)[!unplaced], file, "spot", call)
   refuse_negative(x, file, call)
-  x <- place_cells(x, vapply(place, `[[`, "", 2L), vapply(place, `[[`, "", 3L))
+  if (any(unplaced)) {
+    inform_left_out(sprintf(
+      "%d of %d spots are called by a number, such as %s: their places are not known%s.",
+      sum(unplaced), ncol(x), describe(colnames(x)[unplaced][[1L]]),
+      if (all(unplaced)) ", and there is no `spatial`" else " (NA)"
+    ))
+  }
+  if (!all(unplaced)) {
+    place[unplaced] <- list(rep(NA_character_, 3L))
+    x <- place_cells(x, vapply(place, `[[`, "", 2L), vapply(place, `[[`, "", 3L))
+  }
   choose_genes(drop_empty_cells(x, file, call), new_n_genes, NULL, file, call)
 }

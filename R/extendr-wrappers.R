@@ -23,6 +23,8 @@ rs_read_loom <- function(file, layer, gene_names, cell_names, progress) .Call(wr
 
 rs_outline_loom <- function(file, layer, gene_names, cell_names, progress) .Call(wrap__rs_outline_loom, file, layer, gene_names, cell_names, progress)
 
+rs_read_part <- function(file, path, sparse, by_cells, dim, genes, cells) .Call(wrap__rs_read_part, file, path, sparse, by_cells, dim, genes, cells)
+
 rs_read_10x <- function(path, progress) .Call(wrap__rs_read_10x, path, progress)
 
 rs_read_10x_h5 <- function(file, group, progress) .Call(wrap__rs_read_10x_h5, file, group, progress)

@@ -13,7 +13,9 @@
 #' these checks of what they are.
 #'
 #' Names of genes are kept as they are, also when they repeat, as some symbols do; see
-#' [base::make.unique()].
+#' [base::make.unique()]. A group may hold the matrix alone (`data`, `indices`, `indptr` and
+#' `shape`); then genes and cells are named by their numbers, with a message. Annotation of the
+#' genes that holds no values is left out with a message.
 #'
 #' @param file Path of the file.
 #' @param gene_names Which names the rows get: `"symbol"` or `"id"`.
@@ -21,7 +23,7 @@
 #'   that holds a matrix.
 #' @param assay Name of the assay. `NULL` stands for `"counts"` if all values (with `on_disk`:
 #'   the first 65,536) are whole and none is negative, else for `"X"`.
-#' @param on_disk Leave the matrix in the file? Then the assay is a DelayedMatrix (a
+#' @param on_disk Leave the matrix in the file? Then the assay is a DelayedMatrix (mostly a
 #'   `TENxMatrix` of the package HDF5Array) whose values are read when they are needed, block
 #'   by block; see [principal_components()]. The file must stay where it is.
 #' @param verbose Whether to show progress.
@@ -80,9 +82,13 @@ read_10x_h5 <- function(file, gene_names = c("symbol", "id"), group = NULL, assa
   progress <- progress_reporter(verbose, "read_10x_h5")
   read <- if (on_disk) rs_outline_10x_h5 else rs_read_10x_h5
   data <- rust_call(read(path_for_rust(file), enc2utf8(group %||% ""), progress))
+  inform_left_out(data$notes)
   counts <- data$counts
   if (on_disk) {
-    counts <- open_on_disk(HDF5Array::TENxMatrix, file, counts$path, "take the file as Cell Ranger wrote it")
+    counts <- stored_matrix(
+      file, counts, lengths(list(data$ids, data$barcodes)), HDF5Array::TENxMatrix,
+      "take the file as Cell Ranger wrote it"
+    )
   }
   tenx_experiment(data, gene_names, assay, counts)
 }

@@ -10,7 +10,8 @@
 #'
 #' The file is not trusted. Sizes it claims are held against its length and the free memory
 #' before anything is allocated, and links to other files, external and virtual datasets
-#' and filter plugins are refused. gzip is the compression to use.
+#' and filter plugins are refused. gzip, LZF and the other filters of HDF5 itself are read; gzip
+#' is the compression to use.
 #' Within the file HDF5's own library does the parsing, and older versions of it (1.10.8 among
 #' them) can crash or hang on text that was damaged on purpose: read files from strangers with a
 #' current HDF5. With `on_disk` the values are read later, by HDF5Array, without these checks
@@ -30,13 +31,15 @@
 #'   the first 65,536) are whole and none is negative, else for `layer`.
 #' @param on_disk Leave the matrix in the file? Then the assay is a DelayedMatrix (of the
 #'   package HDF5Array) whose values are read when they are needed, block by block; see
-#'   [principal_components()]. The file must stay where it is.
+#'   [principal_components()]. The file must stay where it is. What HDF5Array does not read (true
+#'   and false, half precision, LZF without its plugin) is read by this package, as dense blocks.
 #' @param verbose Whether to show progress.
 #'
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, with one
 #'   assay (a `dgCMatrix`, a matrix or a DelayedMatrix), `obs` as `colData`, `var` as `rowData`, and `obsm` as
 #'   `reducedDims`. Categories become factors, in the file's order, or text where [write_h5ad()] made
-#'   them of text. `uns` is not read. Parts without a counterpart are left out with a message.
+#'   them of text. `uns` is not read. Parts without a counterpart or without any value are left out
+#'   with a message.
 #'
 #' @section Errors:
 #' `neuralee_error_file_format` where the file is missing, damaged, has no `X` or is not
@@ -79,7 +82,11 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   assay <- assay %||% if (data$counts$whole) "counts" else layer
   reduced <- data$reductions
   names(reduced) <- reduced_dim_names(names(reduced))
-  counts <- if (on_disk) matrix_on_disk(file, data$counts) else data$counts
+  counts <- data$counts
+  if (on_disk) {
+    extent <- lengths(list(data$genes$names, data$cells$names))
+    counts <- matrix_on_disk(file, counts, extent)
+  }
   as_experiment(
     counts, assay,
     genes = as_data_frame(data$genes), cells = as_data_frame(data$cells), reduced = reduced
@@ -98,7 +105,7 @@ require_hdf5array <- function(installed = requireNamespace("HDF5Array", quietly 
 }
 
 # Genes by cells, read when they are asked for.
-matrix_on_disk <- function(file, stored, call = caller_env()) {
+matrix_on_disk <- function(file, stored, extent, call = caller_env()) {
   if (!stored$by_cells) {
     rlang::inform(
       c(
@@ -109,23 +116,7 @@ matrix_on_disk <- function(file, stored, call = caller_env()) {
     )
   }
   open <- if (stored$sparse) HDF5Array::H5SparseMatrix else HDF5Array::HDF5Array
-  open_on_disk(open, file, stored$path, "write the file again with a current anndata", call)
-}
-
-open_on_disk <- function(open, file, path, otherwise, call = caller_env()) {
-  # Where the two packages share one HDF5 library, as Debian's do, HDF5Array turns off the
-  # errors that rhdf5 counts on when it looks whether something is in the file.
-  if (requireNamespace("rhdf5", quietly = TRUE)) rhdf5::h5errorHandling()
-  tryCatch(
-    open(path.expand(file), path),
-    error = function(e) {
-      abort_neuralee(
-        "file_format", sprintf("HDF5Array cannot open %s of %s: %s", path, file, conditionMessage(e)),
-        sprintf("Leave `on_disk` out, or %s.", otherwise),
-        call = call
-      )
-    }
-  )
+  stored_matrix(file, stored, extent, open, "write the file again with a current anndata", call)
 }
 
 check_string <- function(x, name, wanted, call = caller_env()) {

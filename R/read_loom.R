@@ -13,7 +13,7 @@
 #' they are: text stays text, integers stay integers (loompy writes true and false as 0 and
 #' 1). An attribute of the cells with several numbers for each, such as a reduction, becomes
 #' a reduced dimension, with names as in [read_h5ad()]. Graphs (`row_graphs`, `col_graphs`)
-#' and what has no counterpart are left out with a message. Names of genes and cells are kept
+#' and what has no counterpart or no values are left out with a message. Names of genes and cells are kept
 #' as they are, also when they repeat; see [base::make.unique()]. Before version 3, text is
 #' ASCII and other characters are written by their numbers (`&#181;`); they are put back.
 #'
@@ -43,7 +43,8 @@
 #'   `"matrix"` for the main one.
 #' @param on_disk Leave the matrix in the file? Then the assay is a DelayedMatrix (of the
 #'   package HDF5Array) whose values are read when they are needed, block by block; see
-#'   [principal_components()]. The file must stay where it is.
+#'   [principal_components()]. The file must stay where it is. Types of values that HDF5Array
+#'   does not read are read as [read_h5ad()] does.
 #' @param verbose Whether to show progress.
 #'
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, with one
@@ -102,10 +103,11 @@ read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellI
   counts <- data$counts
   if (on_disk) {
     # R sees the file's rows as columns.
-    stored <- open_on_disk(
-      HDF5Array::HDF5Array, file, counts$path, "write the file again with a current loompy"
+    open <- function(file, path) BiocGenerics::t(HDF5Array::HDF5Array(file, path))
+    counts <- stored_matrix(
+      file, counts, c(data$genes$n, data$cells$n), open,
+      "write the file again with a current loompy"
     )
-    counts <- BiocGenerics::t(stored)
   }
   cells <- as_experiment(
     counts, assay,

@@ -5,7 +5,8 @@
 
 new.h5ad is written by anndata. old.h5ad has the layout that anndata 0.6 wrote: obs, var and
 obsm as datasets of records, categories in uns, and the sparse format in h5sparse_*
-attributes; today's anndata reads both. All values follow from the positions, as
+attributes; today's anndata reads both. lzf.h5ad is written by anndata, compressed by LZF, h5py's
+own filter, behind a shuffle and before a checksum. All values follow from the positions, as
 test-read_h5ad.R computes them again.
 """
 
@@ -77,10 +78,60 @@ def old(path):
         file["uns/louvain_categories"] = np.array([b"T", b"B"])
 
 
+def types(path):
+    """The counts of new.h5ad, or where they are not 0, in types that few programs read."""
+    data = anndata.AnnData(
+        obs=pd.DataFrame(index=[f"cell{i}" for i in range(CELLS)]),
+        var=pd.DataFrame(index=[f"gene{j}" for j in range(GENES)]),
+    )
+    with h5py.File(path, "w", libver="v110") as file:
+        anndata.io.write_elem(file, "/", data)
+        for name in ("uint8", "bool", "float16"):
+            values = counts().astype(name)
+            layers = file.require_group("layers")
+            layers.create_dataset(f"{name}_dense", data=values)
+            for kind, make in (("csr", sparse.csr_matrix), ("csc", sparse.csc_matrix)):
+                # scipy has no half precision.
+                matrix = make(counts())
+                group = layers.create_group(f"{name}_{kind}")
+                group.attrs["encoding-type"] = f"{kind}_matrix"
+                group.attrs["encoding-version"] = "0.1.0"
+                group.attrs["shape"] = matrix.shape
+                group["data"] = matrix.data.astype(name)
+                group["indices"], group["indptr"] = matrix.indices, matrix.indptr
+
+
+def is_numbers(item):
+    return isinstance(item, h5py.Dataset) and item.ndim > 0 and item.dtype.kind in "iuf"
+
+
+def lzf(path):
+    """Large enough that LZF makes all chunks shorter, which are else stored as they are."""
+    i, j = np.indices((60, 50))
+    values = np.where((i + j) % 3 == 0, i * j % 7, 0)
+    names = [[f"{name}{k}" for k in range(n)] for name, n in (("cell", 60), ("gene", 50))]
+    obs = pd.DataFrame({"depth": np.arange(60) // 4}, index=names[0])
+    data = anndata.AnnData(
+        sparse.csr_matrix(values.astype(np.float32)), obs, pd.DataFrame(index=names[1])
+    )
+    data.layers["columns"] = sparse.csc_matrix(values.astype(np.int64))
+    data.layers["dense"] = values.astype(np.int16)
+    with h5py.File(path, "w", libver="v110") as file:
+        anndata.io.write_elem(file, "/", data)
+        numbers = []
+        file.visititems(lambda name, item: numbers.append(name) if is_numbers(item) else None)
+        # HDF5 2.0 applies no filter to text, to which anndata would apply it too.
+        for name in numbers:
+            values, attributes = file[name][()], dict(file[name].attrs)
+            del file[name]
+            options = {"compression": "lzf", "shuffle": True, "fletcher32": True}
+            file.create_dataset(name, data=values, **options).attrs.update(attributes)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (new, old):
+    for make in (new, old, lzf, types):
         path = Path(sys.argv[1]) / f"{make.__name__}.h5ad"
         make(path)
         print(path, path.stat().st_size, anndata.read_h5ad(path), sep="\n")

@@ -8,7 +8,7 @@ brain_counts <- function(cells = 60, genes = 30) {
   counts
 }
 
-brain_file <- function(counts = brain_counts(), envir = parent.frame()) {
+brain_file <- function(counts = brain_counts(), envir = parent.frame(), named = TRUE) {
   skip_if(is.null(rs_build_info()$hdf5), "neuralee was built without HDF5")
   skip_if_not_installed("rhdf5")
   skip_if_not_installed("HDF5Array")
@@ -19,9 +19,11 @@ brain_file <- function(counts = brain_counts(), envir = parent.frame()) {
   rhdf5::h5createFile(file)
   rhdf5::h5createGroup(file, "mm10")
   put <- function(values, name) rhdf5::h5write(values, file, paste0("mm10/", name))
-  put(sprintf("ENSMUSG%08d", seq_len(nrow(counts))), "genes")
-  put(sprintf("Gene%d", seq_len(nrow(counts))), "gene_names")
-  put(sprintf("ACGT%02d-%d", cells, 1 + cells %/% 25), "barcodes")
+  if (named) {
+    put(sprintf("ENSMUSG%08d", seq_len(nrow(counts))), "genes")
+    put(sprintf("Gene%d", seq_len(nrow(counts))), "gene_names")
+    put(sprintf("ACGT%02d-%d", cells, 1 + cells %/% 25), "barcodes")
+  }
   put(dim(counts), "shape")
   put(sparse@p, "indptr")
   put(sparse@i, "indices")
@@ -71,6 +73,20 @@ test_that("the parts are there, and the counts sparse or on disk", {
   expect_s4_class(counts_of(on_disk), "DelayedMatrix")
   expect_equal(as.matrix(counts_of(on_disk)), as.matrix(counts_of(cells)))
   expect_identical(dim(brain(file, 720, remove_zeros = FALSE)), c(30L, 60L))
+})
+
+test_that("a file may hold the matrix alone", {
+  file <- brain_file(named = FALSE)
+  expected <- brain(brain_file(), 4, remove_zeros = FALSE)
+  expect_message(
+    cells <- BrainLargeDataset(4, path = file, remove_zeros = FALSE, verbose = FALSE),
+    "does not name the cells", class = "neuralee_message_left_out"
+  )
+  expect_equal(unname(as.matrix(counts_of(cells))), unname(as.matrix(counts_of(expected))))
+  expect_identical(rownames(cells), sub("Gene", "", rownames(expected)))
+  expect_identical(colnames(cells), as.character(1:60))
+  expect_true(all(is.na(cells$batch)))
+  expect_identical(dim(brain(file, 4, on_disk = TRUE)), dim(brain(brain_file(), 4, on_disk = TRUE)))
 })
 
 test_that("some cells are drawn with the seed, and the genes do not depend on them", {

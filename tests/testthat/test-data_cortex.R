@@ -83,6 +83,27 @@ test_that("genes of the spatial data come first and choose the cells", {
   expect_refused(suppressMessages(cortex(genes_fish = "Tspan12")), "file_format", "Of the 5 cells .* none is left")
 })
 
+test_that("an annotation of a part of the cells leaves the others NA, and says so", {
+  lines <- cortex_lines()
+  lines[[7]] <- "\tdiameter\t0\t9.56"
+  lines[[8]] <- sub("\t[^\t]*$", "", lines[[8]])
+  lines[[9]] <- sub("microglia$", "", lines[[9]])
+  expect_message(
+    x <- cortex(lines = lines),
+    "\"diameter\" \\(2 of 5\\), \"cell_id\" \\(4 of 5\\), \"level1class\" \\(4 of 5\\)",
+    class = "neuralee_message_partial"
+  )
+  expect_identical(x$diameter, c(0, 9.56, NA, NA, NA))
+  expect_identical(
+    as.character(x$cell_type),
+    c("microglia", "interneurons", "astrocytes_ependymal", "interneurons", NA)
+  )
+  expect_identical(levels(x$cell_type), c("astrocytes_ependymal", "interneurons", "microglia"))
+  expect_identical(colnames(x), c(colnames(cortex_counts())[1:4], "5"))
+  expect_identical(unname(counts_in(x)), unname(cortex_counts()))
+  expect_no_message(cortex(), class = "neuralee_message_partial")
+})
+
 test_that("files of another layout are refused by file, line and what is expected", {
   refused <- function(lines, regexp) expect_refused(cortex(lines = lines), "file_format", regexp)
   lines <- cortex_lines()
@@ -90,7 +111,10 @@ test_that("files of another layout are refused by file, line and what is expecte
   refused(lines[1:11], "Aug-2014.txt: The file ends after 11 lines, before the table")
   refused(lines[-9], "line 9: the second field is \"level2class\", where the annotation \"level1class\" is expected")
   refused(lines[-11], "line 11: there is text, where an empty line is expected")
-  refused(sub("\t21580", "", lines), "line 3: the annotation \"total mRNA mol\" has 4 values, where one for each of the 5 cells")
+  refused(
+    sub("\t21580", "\t1\t21580", lines),
+    "line 3: the annotation \"total mRNA mol\" has 6 values, where at most one for each of the 5"
+  )
   refused(sub("Gad2\t2\t1\t9", "Gad2\t2\t1", lines), "Line 15 has 4 values, where 5 are expected")
   refused(sub("Gad2\t2\t1\t9", "Gad2\t2\t1\tx", lines), "Line 15, column 4 \\(gene 'Gad2'\\): 'x' is no number")
   refused("<html>", "before the table")

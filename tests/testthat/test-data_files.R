@@ -94,6 +94,23 @@ test_that("spots have their places, and all genes", {
   expect_identical(rownames(suppressMessages(BreastCancerDataset(folder, new_n_genes = 1, verbose = FALSE))), "GAPDH")
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("2x10.5", "2-10.5", lines)))
   expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*spot 3 is called \"2-10.5\"")
+  spots <- function(...) {
+    folder <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = c(lines[1], ...)))
+    expect_message(
+      z <- MouseOBDataset(folder, verbose = FALSE), "called by a number",
+      class = "neuralee_message_left_out"
+    )
+    z
+  }
+  some <- spots("0\t3\t0\t1", "2x10.5\t0\t1\t0", "0\t1\t1\t1")
+  expect_identical(unname(counts_in(some)), cbind(c(3, 0, 1), c(0, 1, 0), c(1, 1, 1)))
+  expect_identical(
+    unname(SingleCellExperiment::reducedDim(some, "spatial")),
+    rbind(c(NA, NA), c(2, 10.5), c(NA, NA))
+  )
+  none <- spots("0\t3\t0\t1", "1\t0\t1\t0")
+  expect_identical(colnames(none), c("0", "1"))
+  expect_length(SingleCellExperiment::reducedDims(none), 0)
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("2x10.5", "18x6", lines)))
   expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*has the spot \"18x6\" twice")
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("\t3", "\t-3", lines)))

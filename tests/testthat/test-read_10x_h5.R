@@ -39,6 +39,31 @@ version_2 <- c(counts, list(genes = paste0("ENSG", 1:3), gene_names = c("CD4", "
 
 read <- function(file, ...) read_10x_h5(file, ..., verbose = FALSE)
 
+test_that("bytes on disk are numbers, and annotation without values is left out", {
+  skip_without_hdf5()
+  file <- tenx_file(list(matrix = version_3[names(version_3) != "data"]))
+  rhdf5::h5createDataset(file, "matrix/data", 4, H5type = "H5T_STD_U8LE")
+  rhdf5::h5write(counts$data, file, "matrix/data")
+  handle <- rhdf5::H5Fopen(file)
+  group <- rhdf5::H5Gopen(handle, "matrix/features")
+  rhdf5::H5Ldelete(group, "genome")
+  space <- rhdf5::H5Screate("H5S_NULL")
+  rhdf5::H5Dclose(rhdf5::H5Dcreate(group, "genome", "H5T_IEEE_F64LE", space))
+  rhdf5::h5closeAll()
+  for (on_disk in c(FALSE, TRUE)) {
+    if (on_disk) skip_if_not_installed("HDF5Array")
+    expect_message(
+      cells <- read(file, on_disk = on_disk), "genome was left out: it holds no values",
+      class = "neuralee_message_left_out"
+    )
+    expect_equal(unname(as.matrix(SummarizedExperiment::assay(cells, "counts"))), expected_counts())
+    expect_null(SummarizedExperiment::rowData(cells)$Genome)
+    expect_false(is.null(SummarizedExperiment::rowData(cells)$Type))
+  }
+  expect_true(DelayedArray::type(SummarizedExperiment::assay(cells)) %in% c("integer", "double"))
+  expect_equal(dim(log_shift(cells)), c(3L, 4L))
+})
+
 test_that("both versions give the same cells, named as asked", {
   skip_without_hdf5()
   for (parts in list(list(matrix = version_3), list(mm10 = version_2))) {

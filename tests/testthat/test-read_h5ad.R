@@ -129,6 +129,75 @@ test_that("the matrix stays in the file on request, with the rest read as always
   expect_equal(as.matrix(SummarizedExperiment::assay(old, "counts")), expected_counts())
 })
 
+test_that("numbers of any width, true and false are counts, in memory and on disk", {
+  skip_without_hdf5()
+  for (type in c("uint8", "bool", "float16")) {
+    counts <- if (type == "bool") (expected_counts() != 0) + 0 else expected_counts()
+    for (kind in c("dense", "csr", "csc")) {
+      layer <- paste0(type, "_", kind)
+      read <- function(...) {
+        suppressMessages(read_h5ad(fixture("types.h5ad"), layer, ..., verbose = FALSE))
+      }
+      expect_equal(as.matrix(SummarizedExperiment::assay(read(), "counts")), counts, info = layer)
+      skip_if_not_installed("HDF5Array")
+      on_disk <- read(on_disk = TRUE)
+      delayed <- SummarizedExperiment::assay(on_disk, "counts")
+      expect_s4_class(delayed, "DelayedMatrix")
+      expect_true(DelayedArray::type(delayed) %in% c("integer", "double"), info = layer)
+      expect_equal(as.matrix(delayed), counts, info = layer)
+      expect_equal(as.matrix(delayed[c(4, 1, 4), 5:2]), counts[c(4, 1, 4), 5:2], info = layer)
+      sums <- with_small_blocks(DelayedArray::rowSums(delayed), 100)
+      expect_equal(sums, rowSums(counts), info = layer)
+      stepped <- principal_components(log_shift(on_disk), n = 2, verbose = FALSE)
+      expected <- principal_components(log_shift(t(counts)), n = 2, verbose = FALSE)
+      found <- SingleCellExperiment::reducedDim(stepped, "PCA")
+      expect_equal(
+        unname(abs(found[, 1:2])), unname(abs(expected[, 1:2])), tolerance = 1e-6, info = layer
+      )
+    }
+  }
+})
+
+# What data-raw/make_fixtures.py writes.
+lzf_counts <- function() {
+  counts <- outer(0:49, 0:59, function(j, i) ifelse((i + j) %% 3 == 0, (i * j) %% 7, 0))
+  dimnames(counts) <- list(paste0("gene", 0:49), paste0("cell", 0:59))
+  counts
+}
+
+test_that("LZF, h5py's own compression, is read in memory and on disk", {
+  skip_without_hdf5()
+  for (layer in c("X", "columns", "dense")) {
+    read <- function(...) {
+      suppressMessages(read_h5ad(fixture("lzf.h5ad"), layer, ..., verbose = FALSE))
+    }
+    values <- function(x) as.matrix(SummarizedExperiment::assay(x, "counts"))
+    cells <- read()
+    expect_equal(values(cells), lzf_counts(), info = layer)
+    expect_identical(cells$depth, 0:59 %/% 4L)
+    skip_if_not_installed("HDF5Array")
+    expect_equal(values(read(on_disk = TRUE)), lzf_counts(), info = layer)
+    # Where HDF5Array lacks the filter.
+    path <- if (layer == "X") "/X" else paste0("/layers/", layer)
+    stored <- list(path = path, sparse = layer != "dense", by_cells = layer != "columns")
+    delayed <- stored_matrix(fixture("lzf.h5ad"), stored, c(50L, 60L), stop, "", readable = FALSE)
+    dimnames(delayed) <- dimnames(lzf_counts())
+    expect_s4_class(DelayedArray::seed(delayed), "StoredSeed")
+    expect_equal(as.matrix(delayed), lzf_counts(), info = layer)
+    expect_equal(as.matrix(delayed[7:3, c(50, 2)]), lzf_counts()[7:3, c(50, 2)], info = layer)
+  }
+})
+
+test_that("a matrix on disk whose file is gone is an error of the file", {
+  skip_without_hdf5()
+  skip_if_not_installed("HDF5Array")
+  file <- tempfile(fileext = ".h5ad")
+  file.copy(fixture("types.h5ad"), file)
+  cells <- read_h5ad(file, "bool_csr", on_disk = TRUE, verbose = FALSE)
+  unlink(file)
+  expect_error(as.matrix(SummarizedExperiment::assay(cells)), "no such file")
+})
+
 test_that("counts on disk go through the steps that those in memory do", {
   skip_without_hdf5()
   skip_if_not_installed("HDF5Array")

@@ -175,6 +175,33 @@ test_that("values that are not finite are refused with their place", {
   )
 })
 
+test_that("bytes on disk are numbers, and attributes without values are left out", {
+  skip_without_rhdf5()
+  file <- write_loom(example_counts(), cells = list(CellID = paste0("cell", 1:4)))
+  on.exit(unlink(file))
+  rhdf5::h5delete(file, "matrix")
+  rhdf5::h5createDataset(file, "matrix", c(4, 3), H5type = "H5T_STD_U8LE")
+  rhdf5::h5write(t(example_counts()), file, "matrix")
+  handle <- rhdf5::H5Fopen(file)
+  group <- rhdf5::H5Gopen(handle, "col_attrs")
+  space <- rhdf5::H5Screate("H5S_NULL")
+  rhdf5::H5Dclose(rhdf5::H5Dcreate(group, "Empty", "H5T_IEEE_F64LE", space))
+  rhdf5::H5Sclose(space)
+  rhdf5::H5Gclose(group)
+  rhdf5::H5Fclose(handle)
+  expect_message(
+    cells <- read_loom(file, verbose = FALSE), "/col_attrs/Empty was left out: it holds no values",
+    class = "neuralee_message_left_out"
+  )
+  values <- as.matrix(SummarizedExperiment::assay(cells, "counts"))
+  expect_identical(unname(values), example_counts())
+  expect_length(SummarizedExperiment::colData(cells), 0)
+  skip_if_not_installed("HDF5Array")
+  delayed <- SummarizedExperiment::assay(read_quietly(file, on_disk = TRUE), "counts")
+  expect_identical(DelayedArray::type(delayed), "integer")
+  expect_equal(unname(as.matrix(delayed)), example_counts())
+})
+
 test_that("attributes of another length are refused", {
   skip_without_rhdf5()
   file <- write_loom(example_counts(), cells = list(Age = 1:3))

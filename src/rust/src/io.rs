@@ -335,6 +335,38 @@ fn stored_to_r(stored: Stored) -> List {
     )
 }
 
+/// Some genes and cells of a matrix that was left in its file; numbers from 1 on, or `NULL` for
+/// all.
+#[extendr]
+fn rs_read_part(
+    file: &str,
+    path: &str,
+    sparse: bool,
+    by_cells: bool,
+    dim: Vec<i32>,
+    genes: Robj,
+    cells: Robj,
+) -> Outcome<Robj> {
+    let stored = Stored {
+        path: path.to_owned(),
+        sparse,
+        by_cells,
+        whole: false,
+    };
+    let chosen = |numbers: &Robj| {
+        let numbers = numbers.as_integer_slice()?;
+        Some(numbers.iter().map(|&n| count(n - 1)).collect::<Vec<_>>())
+    };
+    let (genes, cells) = (chosen(&genes), chosen(&cells));
+    let shape = [count(dim[0]), count(dim[1])];
+    let rows = genes.as_ref().map_or(shape[0], Vec::len);
+    let columns = cells.as_ref().map_or(shape[1], Vec::len);
+    let values = stored.part(Path::new(file), shape, genes.as_deref(), cells.as_deref())?;
+    let mut matrix = vectors::to_r(values);
+    matrix.set_attrib("dim", [rows as i32, columns as i32])?;
+    Ok(matrix)
+}
+
 /// The matrix, as `counts` converts it, and the annotations of a matrix of Cell Ranger.
 fn tenx_to_r<M>(data: TenX<M>, counts: impl FnOnce(M) -> List) -> List {
     list!(
@@ -343,7 +375,8 @@ fn tenx_to_r<M>(data: TenX<M>, counts: impl FnOnce(M) -> List) -> List {
         ids = names_to_r(&data.ids),
         symbols = names_to_r(&data.symbols),
         types = or_null(data.types.as_deref().map(names_to_r)),
-        genomes = or_null(data.genomes.as_deref().map(names_to_r))
+        genomes = or_null(data.genomes.as_deref().map(names_to_r)),
+        notes = data.notes
     )
 }
 
@@ -576,6 +609,7 @@ extendr_module! {
     fn rs_outline_h5ad;
     fn rs_read_loom;
     fn rs_outline_loom;
+    fn rs_read_part;
     fn rs_read_10x;
     fn rs_read_10x_h5;
     fn rs_outline_10x_h5;

@@ -1,6 +1,8 @@
 //! AnnData files, well-formed and hostile.
 #![cfg(feature = "hdf5")]
 
+#[path = "common/lzf.rs"]
+mod lzf;
 #[path = "common/refusal.rs"]
 mod refusal;
 
@@ -907,4 +909,298 @@ fn data_outside_of_the_file_are_refused() {
         built.create("X").expect("X");
     });
     assert_refused(external.read(), "other files");
+}
+
+#[test]
+fn lzf_is_read_shuffled_or_not_by_one_thread_or_several() {
+    let expected: Vec<f64> = long_values().into_iter().map(f64::from).collect();
+    for (chunk, shuffled) in [(1000, false), (1000, true), (210_000, true), (4096, false)] {
+        let fixture = long(&long_rows(), |x, rows| {
+            let values: Vec<f32> = long_values().into_iter().map(f32::from).collect();
+            lzf::put(x, "data", &values, chunk, shuffled);
+            lzf::put(x, "indices", rows, chunk, shuffled);
+        });
+        let data = fixture.read().expect("readable");
+        assert!(matches!(&data.counts.values, Values::Sparse(s) if s.values == expected));
+        assert!(outline(&fixture).expect("outline").counts.whole);
+    }
+}
+
+/// Dense counts in chunks of 3 cells by 2 genes, which reach beyond the matrix.
+fn lzf_matrix(shuffled: bool, spoil: impl Fn(Vec<u8>) -> Vec<u8>, claimed: Option<u32>) -> Fixture {
+    Fixture::new(|f| {
+        let x = lzf::create::<i32>(f, "X", &[4, 3], &[3, 2], shuffled, claimed);
+        for (top, left) in [(0, 0), (0, 2), (3, 0), (3, 2)] {
+            let at = |i: usize| {
+                counts()
+                    .get((top + i / 2, left + i % 2))
+                    .map_or(0, |&v| v as i32)
+            };
+            let values: Vec<i32> = (0..6).map(at).collect();
+            let bytes = spoil(lzf::compress(&lzf::bytes_of(&values, shuffled)));
+            lzf::write_chunk(&x, &[top, left], &bytes);
+        }
+    })
+}
+
+#[test]
+fn dense_lzf_is_read() {
+    for shuffled in [false, true] {
+        let data = lzf_matrix(shuffled, |bytes| bytes, None)
+            .read()
+            .expect("readable");
+        assert_eq!(dense(&data), expected());
+    }
+}
+
+#[test]
+fn lzf_that_is_damaged_is_refused_and_lies_are_ignored() {
+    type Spoil = fn(Vec<u8>) -> Vec<u8>;
+    let spoils: [Spoil; 6] = [
+        |bytes| bytes[..bytes.len() - 1].to_vec(),
+        // One byte less and one more than a chunk has.
+        |_| lzf::compress(&[1; 23]),
+        |_| lzf::compress(&[1; 29]),
+        // Gigabytes, if it were believed.
+        |_| [&[0, 1][..], &[0xe0, 255, 0].repeat(1 << 20)].concat(),
+        // What was before the first byte.
+        |_| vec![0, 1, 0xe0, 14, 1],
+        |_| vec![0x20, 0],
+    ];
+    for spoil in spoils {
+        assert_refused(lzf_matrix(false, spoil, None).read(), "could not read /X");
+    }
+    // What the filter's parameters say of the length has no say.
+    for claimed in [0, 23, u32::MAX] {
+        let lying = lzf_matrix(false, |bytes| bytes, Some(claimed));
+        assert_eq!(dense(&lying.read().expect("readable")), expected());
+    }
+    let few = Fixture::new(|f| {
+        lzf::create::<i32>(f, "X", &[4, 3], &[1 << 14, 1 << 14], false, None);
+    });
+    assert_refused(
+        few.read(),
+        "claims [4, 3] values, but the file holds only 0 bytes",
+    );
+    let twice = Fixture::new(|f| {
+        let mut plan = hdf5_metno::plist::DatasetCreate::build();
+        let plan = plan.chunk((3, 2)).deflate(1).finish().expect("plan");
+        let datatype = hdf5_metno::Datatype::from_type::<i32>().expect("type");
+        let x = lzf::with_lzf(f, "X", datatype, &[4, 3], &plan, 24);
+        lzf::write_chunk(&x, &[0, 0], &[0, 1]);
+    });
+    assert_refused(
+        twice.read(),
+        "/X is compressed with LZF and with something else",
+    );
+}
+
+#[test]
+fn text_in_lzf_is_read() {
+    let fixture = Fixture::bare(|f| {
+        csr(f);
+        table(f, "var", &["g0", "g1", "g2"], &[]);
+        let obs = group(f, "obs");
+        let names = lzf::create::<FixedAscii<2>>(&obs, "_index", &[4], &[4], false, None);
+        lzf::write_chunk(&names, &[0], &lzf::compress(b"c0c1c2c3"));
+    });
+    assert_eq!(
+        fixture.read().expect("readable").cells.names,
+        ["c0", "c1", "c2", "c3"]
+    );
+}
+
+#[test]
+fn long_lzf_that_is_damaged_is_refused() {
+    for bytes in [&[5, 1, 2][..], &[0x20, 0], &[0, 1, 0xe0, 255, 0]] {
+        let fixture = long(&long_rows(), |x, rows| {
+            put(x, "data", &long_values());
+            lzf::put(x, "indices", rows, 10_000, true);
+            lzf::write_chunk(&x.dataset("indices").expect("indices"), &[50_000], bytes);
+        });
+        assert_refused(fixture.read(), "could not read /X/indices");
+    }
+}
+
+/// A dataset without a place for values, as h5py writes `Empty`.
+fn put_null<T: H5Type>(group: &Group, name: &str) {
+    let builder = group.new_dataset_builder().empty::<T>();
+    builder
+        .shape(hdf5_metno::Extents::Null)
+        .create(name)
+        .expect("null");
+}
+
+#[test]
+fn annotation_without_values_is_left_out_with_a_note() {
+    let columns = [
+        "null", "text", "empty", "factor", "masked", "kept", "unnamed",
+    ];
+    let fixture = Fixture::bare(|f| {
+        csr(f);
+        table(f, "var", &["g0", "g1", "g2"], &[]);
+        let obs = table(f, "obs", &["c0", "c1", "c2", "c3"], &columns);
+        put_null::<f32>(&obs, "null");
+        put_null::<VarLenUnicode>(&obs, "text");
+        put::<f64>(&obs, "empty", &[]);
+        let factor = group(&obs, "factor");
+        mark(&factor, "encoding-type", "categorical");
+        put_null::<i8>(&factor, "codes");
+        put(&factor, "categories", &texts(&["a"]));
+        let masked = group(&obs, "masked");
+        mark(&masked, "encoding-type", "nullable-integer");
+        put::<i64>(&masked, "values", &[]);
+        put::<bool>(&masked, "mask", &[]);
+        put(&obs, "kept", &[1i32, 2, 3, 4]);
+        // A factor without levels has missing values alone.
+        let unnamed = group(&obs, "unnamed");
+        mark(&unnamed, "encoding-type", "categorical");
+        put(&unnamed, "codes", &[-1i8; 4]);
+        put_null::<f64>(&unnamed, "categories");
+        let obsm = group(f, "obsm");
+        put_null::<f64>(&obsm, "X_null");
+        put_matrix(&obsm, "X_empty", &Array2::<f64>::zeros((0, 2)));
+        put_matrix(&obsm, "X_pca", &Array2::<f64>::zeros((4, 2)));
+        put_null::<f64>(&group(f, "uns"), "none");
+    });
+    let data = fixture.read().expect("readable");
+    let names: Vec<_> = data
+        .cells
+        .columns
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["kept", "unnamed"]);
+    assert_eq!(data.reductions.len(), 1);
+    let left_out = ["null", "text", "empty", "factor", "masked"].map(|n| format!("/obs/{n}"));
+    for path in left_out
+        .iter()
+        .map(String::as_str)
+        .chain(["/obsm/X_null", "/obsm/X_empty"])
+    {
+        let note = format!("{path} was left out: it holds no values.");
+        assert!(data.notes.contains(&note), "{path}: {:?}", data.notes);
+    }
+    assert_eq!(data.notes.len(), 7);
+    assert_eq!(outline(&fixture).expect("outline").notes, data.notes);
+}
+
+#[test]
+fn an_index_or_a_matrix_without_values_is_refused() {
+    let nameless = Fixture::bare(|f| {
+        csr(f);
+        table(f, "var", &["g0", "g1", "g2"], &[]);
+        let obs = group(f, "obs");
+        put_null::<VarLenUnicode>(&obs, "_index");
+    });
+    assert_refused(nameless.read(), "The index of /obs holds no text");
+    let without = Fixture::new(|f| put_null::<f32>(f, "X"));
+    assert_refused(without.read(), "There is no X in the file");
+    let part = Fixture::new(|f| {
+        csr(f);
+        f.unlink("X/data").expect("unlinked");
+        put_null::<f32>(&f.group("X").expect("X"), "data");
+    });
+    assert_refused(part.read(), "/X/data is not one-dimensional");
+}
+
+#[test]
+fn categories_of_old_files_without_names_leave_the_numbers() {
+    #[derive(H5Type, Clone)]
+    #[repr(C)]
+    struct Record {
+        index: FixedAscii<4>,
+        louvain: i8,
+    }
+    let fixture = Fixture::bare(|f| {
+        csr(f);
+        table(f, "var", &["g0", "g1", "g2"], &[]);
+        let index = FixedAscii::from_ascii("c").expect("ASCII");
+        let records = [1, 0, 1, 0].map(|louvain| Record { index, louvain });
+        put(f, "obs", &records);
+        put_null::<VarLenUnicode>(&group(f, "uns"), "louvain_categories");
+    });
+    let data = fixture.read().expect("readable");
+    assert_eq!(
+        data.cells.columns[0].1,
+        Column::Integer([1, 0, 1, 0].map(Some).to_vec())
+    );
+    assert_eq!(
+        data.notes,
+        ["/uns/louvain_categories was left out: it holds no values."]
+    );
+}
+
+/// Checks parts of `counts()`, chosen in order and out of it.
+fn assert_parts(fixture: &Fixture) {
+    let stored = outline(fixture).expect("outline").counts;
+    let counts = counts();
+    let lists: [Option<&[usize]>; 5] =
+        [None, Some(&[]), Some(&[1]), Some(&[2, 0, 2]), Some(&[0, 1])];
+    for genes in lists {
+        for cells in lists.into_iter().chain([Some(&[3, 1, 2][..])]) {
+            let part = stored
+                .part(&fixture.path, [3, 4], genes, cells)
+                .expect("part");
+            let all = |list: Option<&[usize]>, n| list.map_or((0..n).collect(), <[usize]>::to_vec);
+            let mut expected = Vec::new();
+            for cell in all(cells, 4) {
+                expected.extend(all(genes, 3).iter().map(|&gene| counts[[cell, gene]]));
+            }
+            assert_eq!(part, expected, "{genes:?} {cells:?}");
+        }
+    }
+    for (genes, cells) in [(Some(&[3][..]), None), (None, Some(&[4][..]))] {
+        assert_refused(stored.part(&fixture.path, [3, 4], genes, cells), "smaller");
+    }
+    assert_refused(stored.part(&fixture.path, [4, 5], None, None), "X");
+}
+
+#[test]
+fn parts_of_stored_matrices_are_those_of_the_whole() {
+    assert_parts(&Fixture::new(csr));
+    assert_parts(&Fixture::new(|f| {
+        let parts = (
+            &[1u16, 5, 2, 7][..],
+            &[1i64, 3, 0, 3][..],
+            &[0u32, 2, 3, 4][..],
+        );
+        sparse_group(f, "csc_matrix", parts, [4, 3]);
+    }));
+    assert_parts(&Fixture::new(|f| {
+        put_matrix(f, "X", &counts().mapv(|v| v as u8));
+    }));
+    let outside = Fixture::new(|f| {
+        let parts = (&[1.0f32][..], &[3i32][..], &[0i64, 1, 1, 1, 1][..]);
+        sparse_group(f, "csr_matrix", parts, [4, 3]);
+    });
+    let stored = outline(&outside).expect("outline").counts;
+    assert_refused(
+        stored.part(&outside.path, [3, 4], None, None),
+        "/X/indices at 0 is outside of 0 to 2",
+    );
+}
+
+#[test]
+fn true_and_false_count_as_1_and_0() {
+    let truth = counts().mapv(|v| v > 0.0);
+    let expected: Vec<f64> = truth.iter().map(|&v| f64::from(v)).collect();
+    let whole = Fixture::new(|f| {
+        put_matrix(f, "X", &truth);
+    });
+    let sparse = Fixture::new(|f| {
+        let parts = (
+            &[true; 4][..],
+            &[1i32, 0, 0, 2][..],
+            &[0i64, 1, 2, 2, 4][..],
+        );
+        sparse_group(f, "csr_matrix", parts, [4, 3]);
+    });
+    for fixture in [whole, sparse] {
+        assert_eq!(dense(&fixture.read().expect("readable")), expected);
+        let stored = outline(&fixture).expect("outline").counts;
+        assert!(stored.whole);
+        let part = stored.part(&fixture.path, [3, 4], None, None);
+        assert_eq!(part.expect("part"), expected);
+    }
 }

@@ -446,6 +446,56 @@ fn names_may_be_missing_repeat_or_be_numbers() {
 }
 
 #[test]
+fn attributes_without_values_are_left_out_with_a_note() {
+    fn null<T: H5Type>(group: &Group, name: &str) {
+        let builder = group.new_dataset_builder().empty::<T>();
+        let void = builder.shape(hdf5_metno::Extents::Null);
+        void.create(name).expect("null");
+    }
+    let fixture = Fixture::full(|p| {
+        null::<f64>(&p.cells, "Age");
+        put::<f64>(&p.cells, "Mass", &[]);
+        put_matrix(&p.cells, "PCA", &Array2::<f64>::zeros((4, 0)));
+        null::<VarLenUnicode>(&p.genes, "Symbol");
+        null::<f64>(&p.attrs, "nothing");
+        put::<f64>(&p.attrs, "none", &[]);
+        let title = p.file.new_attr_builder().empty::<VarLenUnicode>();
+        let title = title.shape(hdf5_metno::Extents::Null);
+        title.create("title").expect("attribute");
+        put(&p.cells, "Kept", &[1i32, 2, 3, 4]);
+    });
+    let data = fixture.read().expect("readable");
+    assert_eq!(data.cells.columns.len(), 1);
+    assert_eq!(data.genes.columns.len(), 0);
+    let names: Vec<_> = data.attributes.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["LOOM_SPEC_VERSION"]);
+    assert!(data.reductions.is_empty());
+    let places = [
+        "/col_attrs/Age",
+        "/col_attrs/Mass",
+        "/col_attrs/PCA",
+        "/row_attrs/Symbol",
+        "/attrs/nothing",
+        "/attrs/none",
+        "The attribute title",
+    ];
+    for place in places {
+        let note = format!("{place} was left out: it holds no values.");
+        assert!(data.notes.contains(&note), "{place}: {:?}", data.notes);
+    }
+    assert_eq!(data.notes.len(), places.len());
+    assert_eq!(fixture.outline("").expect("outline").notes, data.notes);
+
+    let nameless = Fixture::full(|p| {
+        p.cells.unlink("CellID").expect("unlinked");
+        null::<VarLenUnicode>(&p.cells, "CellID");
+    });
+    let data = nameless.read().expect("readable");
+    assert_eq!(data.cells.names, None);
+    assert!(data.notes[1].contains("the cells have no names"));
+}
+
+#[test]
 fn global_attributes_are_read_from_either_place() {
     let fixture = Fixture::full(|p| {
         mark_text(p.file, "title", "a µ title");

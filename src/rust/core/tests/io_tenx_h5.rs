@@ -358,7 +358,7 @@ fn missing_or_wrong_annotations_are_refused() {
     assert_refused(without("features/id").read(), "no /matrix/features/id");
     assert_refused(without("shape").read(), "no /matrix/shape");
     assert_refused(without("data").read(), "no /matrix/data");
-    assert_refused(without("barcodes").read(), "no group with barcodes");
+    assert_refused(without("barcodes").read(), "no /matrix/barcodes");
     let bare = without("features/name").read().expect("readable");
     assert_eq!(bare.symbols, IDS);
     assert_eq!(
@@ -425,6 +425,78 @@ fn a_file_cut_anywhere_is_an_error() {
         let refused = matches!(whole.read(), Err(Error::FileFormat(_)));
         assert!(refused, "cut at {tenth}/10");
     }
+}
+
+/// The matrix alone, as it is and outlined.
+fn alone(shape: [i64; 2], indptr: &[i64]) -> [Result<TenX<()>>; 2] {
+    let fixture = Fixture::new(|f| {
+        let matrix = group(f, "mm10");
+        put(&matrix, "shape", &shape);
+        values(&matrix, (&DATA, &INDICES, indptr));
+    });
+    fn without<M>(data: TenX<M>) -> TenX<()> {
+        TenX {
+            counts: (),
+            barcodes: data.barcodes,
+            ids: data.ids,
+            symbols: data.symbols,
+            types: data.types,
+            genomes: data.genomes,
+            notes: data.notes,
+        }
+    }
+    let read = fixture.read().map(|data| {
+        assert_eq!(sparse(data.clone()).values, expected().values);
+        without(data)
+    });
+    [read, fixture.outline().map(without)]
+}
+
+#[test]
+fn a_group_may_hold_the_matrix_alone() {
+    for data in alone([3, 4], &INDPTR) {
+        let data = data.expect("readable");
+        assert_eq!(data.barcodes, ["1", "2", "3", "4"]);
+        assert_eq!((&data.ids, &data.symbols), (&data.symbols, &data.ids));
+        assert_eq!(data.ids, ["1", "2", "3"]);
+        assert_eq!(data.notes.len(), 2);
+        assert!(data.notes[0].contains("/mm10 does not name the cells"));
+    }
+    for data in alone([3, 5], &INDPTR) {
+        assert_refused(data, "/mm10/indptr holds 5 numbers, but there are 5 cells");
+    }
+    for data in alone([1 << 30, 4], &INDPTR) {
+        assert_refused(
+            data,
+            "/mm10/shape claims 1073741824 genes, but there are 4 values",
+        );
+    }
+}
+
+#[test]
+fn annotation_without_values_is_left_out_with_a_note() {
+    let fixture = Fixture::new(|f| {
+        let matrix = version_3(f);
+        values(&matrix, (&DATA, &INDICES, &INDPTR));
+        for name in [
+            "features/name",
+            "features/genome",
+            "features/id",
+            "barcodes",
+        ] {
+            matrix.unlink(name).expect("unlinked");
+            let builder = matrix.new_dataset_builder().empty::<FixedAscii<4>>();
+            let void = builder.shape(hdf5_metno::Extents::Null);
+            void.create(name).expect("null");
+        }
+    });
+    let data = fixture.read().expect("readable");
+    assert_eq!((data.genomes, data.ids), (None, data.symbols));
+    assert_eq!(data.barcodes, ["1", "2", "3", "4"]);
+    let note = "/matrix/features/name was left out: it holds no values.".to_owned();
+    assert!(data.notes.contains(&note));
+    assert_eq!(data.notes.len(), 6);
+    assert_eq!(fixture.outline().expect("outline").notes, data.notes);
 }
 
 #[test]

@@ -8,6 +8,10 @@ use hdf5_metno::{File, Group, H5Type, Location};
 use ndarray::{ArrayD, IxDyn};
 use std::path::PathBuf;
 
+#[allow(dead_code)] // datasets have one chunk here
+#[path = "../../core/tests/common/lzf.rs"]
+mod lzf;
+
 /// A record as files of anndata 0.6 have them.
 #[derive(H5Type, Clone)]
 #[repr(C)]
@@ -128,6 +132,28 @@ fn put<T: H5Type>(draw: &mut Draw, group: &Group, name: &str, shape: &[usize], v
     };
 }
 
+/// Writes a dataset of one chunk that h5py's filter compressed, mostly as it should be.
+fn put_lzf<T: H5Type + Copy>(
+    draw: &mut Draw,
+    group: &Group,
+    name: &str,
+    shape: &[usize],
+    values: &[T],
+) {
+    let shuffled = draw.byte() >= 128;
+    let claimed = draw.odd().then(|| u32::from(draw.byte()));
+    let mut bytes = lzf::compress(&lzf::bytes_of(values, shuffled));
+    if draw.odd() {
+        let at = draw.below(bytes.len());
+        bytes[at] = draw.byte();
+    }
+    if draw.odd() {
+        bytes.truncate(1 + draw.below(bytes.len()));
+    }
+    let dataset = lzf::create::<T>(group, name, shape, shape, shuffled, claimed);
+    lzf::write_chunk(&dataset, &vec![0; shape.len()], &bytes);
+}
+
 /// Writes numbers, mostly of the type that `usual` names.
 fn put_numbers(
     draw: &mut Draw,
@@ -138,15 +164,14 @@ fn put_numbers(
     values: Vec<f64>,
 ) {
     macro_rules! as_type {
-        ($type:ty) => {
-            put(
-                draw,
-                group,
-                name,
-                shape,
-                values.iter().map(|&v| v as $type).collect::<Vec<_>>(),
-            )
-        };
+        ($type:ty) => {{
+            let values: Vec<_> = values.iter().map(|&v| v as $type).collect();
+            if !values.is_empty() && !shape.is_empty() && draw.byte() >= 232 {
+                put_lzf(draw, group, name, shape, &values)
+            } else {
+                put(draw, group, name, shape, values)
+            }
+        }};
     }
     let kind = if draw.odd() { draw.below(14) } else { usual };
     match kind {

@@ -17,6 +17,8 @@ mod hdf5;
 mod limits;
 pub mod loom;
 mod matrix_market;
+#[cfg(feature = "hdf5")]
+mod part;
 pub mod pickle;
 pub mod tenx;
 pub mod xlsx;
@@ -175,6 +177,23 @@ pub struct Stored {
     pub by_cells: bool,
     /// True if the first 65,536 stored values are whole numbers and none is negative.
     pub whole: bool,
+}
+
+impl Stored {
+    /// Some genes and cells of the matrix, which has `shape`: all of their values, column by
+    /// column. They may come in any order and several times; without a list all are meant.
+    pub fn part(
+        &self,
+        path: &std::path::Path,
+        shape: [usize; 2],
+        genes: Option<&[usize]>,
+        cells: Option<&[usize]>,
+    ) -> crate::Result<Vec<f64>> {
+        #[cfg(not(feature = "hdf5"))]
+        return without_hdf5(path, (shape, genes, cells));
+        #[cfg(feature = "hdf5")]
+        part::read(path, self, shape, genes, cells)
+    }
 }
 
 /// One column of a table of annotations; missing values are `None`, or NaN for numbers.

@@ -1,7 +1,7 @@
 //! X, raw/X, layers and obsm.
 
 use super::sparse::read_sparse;
-use super::table::wrong_shape;
+use super::table::{void, wrong_shape};
 use crate::io::gather::SparseColumns;
 use crate::io::hdf5::arrays::{numeric, rows_per_block};
 use crate::io::hdf5::raw::{Kind, Source};
@@ -20,8 +20,8 @@ pub(crate) const SPARSE_BELOW: usize = 3;
 pub(super) fn find<'a>(root: &Node<'a>, layer: &str) -> Result<(Node<'a>, Node<'a>)> {
     match layer {
         "X" => match root.member("X")? {
-            Some(matrix) => Ok((matrix, root.required("var", "")?)),
-            None => Err(Error::file_format(
+            Some(matrix) if !matrix.is_void(0)? => Ok((matrix, root.required("var", "")?)),
+            _ => Err(Error::file_format(
                 "There is no X in the file.",
                 choices(root)?,
             )),
@@ -58,10 +58,14 @@ pub(super) fn find<'a>(root: &Node<'a>, layer: &str) -> Result<(Node<'a>, Node<'
 /// A sentence that lists what can be asked for.
 fn choices(root: &Node) -> Result<String> {
     let mut names = Vec::new();
-    if root.member("X")?.is_some() {
+    let holds = |path: &str| match root.member(path)? {
+        Some(matrix) => Ok(!matrix.is_void(0)?),
+        None => Ok::<bool, Error>(false),
+    };
+    if holds("X")? {
         names.push("X".to_owned());
     }
-    if root.member("raw/X")?.is_some() || root.member("raw.X")?.is_some() {
+    if holds("raw/X")? || holds("raw.X")? {
         names.push("raw".to_owned());
     }
     if let Some(layers) = root.member("layers")? {
@@ -200,6 +204,10 @@ pub(super) fn read_reductions(
             true => read_reduction(&obsm.array()?, Some(&name), cells)?,
             false => {
                 let member = obsm.required(&name, "")?;
+                if member.is_void(cells)? {
+                    notes.push(void(&member.path));
+                    continue;
+                }
                 match member.is_dataset() {
                     true => read_reduction(&member.array()?, None, cells)?,
                     false => None,

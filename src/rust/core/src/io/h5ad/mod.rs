@@ -31,7 +31,7 @@ const R_TYPE: &str = "r-type";
 const R_TEXT: &str = "character";
 
 #[cfg(feature = "hdf5")]
-const FORMAT: hdf5::store::Format = hdf5::store::Format {
+pub(super) const FORMAT: hdf5::store::Format = hdf5::store::Format {
     name: ".h5ad",
     incomplete: "This is not an AnnData file, or it is incomplete.",
     rewrite: "read it with anndata and save it again",

@@ -65,6 +65,10 @@ fn read_group(group: &Node, notes: &mut Vec<String>) -> Result<Table> {
             continue;
         }
         let column = group.required(&name, "")?;
+        if is_void(&column, table.names.len())? {
+            notes.push(void(&column.path));
+            continue;
+        }
         match read_column(group, &column, &name)? {
             Some(values) => table.columns.push((name, values)),
             None => notes.push(left_out(&column.path)),
@@ -75,6 +79,22 @@ fn read_group(group: &Node, notes: &mut Vec<String>) -> Result<Table> {
 
 fn left_out(path: &str) -> String {
     format!("{path} was left out: its type has no counterpart in R.")
+}
+
+/// What is said of a part without values.
+pub(crate) fn void(path: &str) -> String {
+    format!("{path} was left out: it holds no values.")
+}
+
+/// Whether a column, or the part of it that has a value for each of `n` rows, has none at all.
+pub(crate) fn is_void(column: &Node, n: usize) -> Result<bool> {
+    let mut parts = vec![column.is_void(n)?];
+    for name in ["codes", "values"] {
+        if let Some(part) = column.member(name)? {
+            parts.push(part.is_void(n)?);
+        }
+    }
+    Ok(parts.contains(&true))
 }
 
 /// One column of a group, or `None` where R has no counterpart.
@@ -150,6 +170,14 @@ fn read_records(root: &Node, records: &Node, notes: &mut Vec<String>) -> Result<
             Column::Integer(_) => root.member(&format!("uns/{field}_categories"))?,
             _ => None,
         };
+        // Without names the numbers stay what they are.
+        let categories = match categories {
+            Some(categories) if categories.is_void(1)? => {
+                notes.push(void(&categories.path));
+                None
+            }
+            other => other,
+        };
         let values = match categories {
             Some(categories) => {
                 let path = format!("{}/{field}", records.path);
@@ -163,6 +191,9 @@ fn read_records(root: &Node, records: &Node, notes: &mut Vec<String>) -> Result<
 }
 
 fn levels(categories: &Node) -> Result<Vec<String>> {
+    if categories.is_void(1)? {
+        return Ok(Vec::new());
+    }
     let values = match categories.is_dataset() {
         true => read_values(&categories.array()?, None)?,
         false => read_column(categories, categories, "")?,
@@ -241,6 +272,9 @@ fn masked(values: Column, mask: &[Option<bool>]) -> Column {
 /// The values of a one-dimensional dataset or of one field of it, or `None` where they are
 /// neither numbers nor text nor true and false.
 fn read_values(array: &Array, field: Option<&str>) -> Result<Option<Column>> {
+    if array.is_null()? {
+        return Ok(None);
+    }
     values_of(array, array.length()?, field)
 }
 

@@ -1,6 +1,7 @@
 //! Long datasets of numbers: one thread has HDF5 read what is stored, as HDF5 serves one thread
 //! at a time, and others expand it, convert it and look at it while it is in their caches.
 
+use super::lzf::{self, LZF};
 use super::raw::{Native, Plain, Source};
 use super::store::{failed, Array};
 use crate::monitor::Monitor;
@@ -58,7 +59,10 @@ pub(super) fn fill_beside<T: Native>(
     look: Look<T>,
 ) -> Result<()> {
     let filters = array.filters();
-    let known = matches!(filters, [] | [DEFLATE] | [SHUFFLE] | [SHUFFLE, DEFLATE]);
+    let known = matches!(
+        filters,
+        [] | [SHUFFLE] | [DEFLATE | LZF] | [SHUFFLE, DEFLATE | LZF]
+    );
     let by_chunks = known && !array.chunk().is_empty();
     let layout = Layout {
         plain,
@@ -130,7 +134,7 @@ impl Desk<'_> {
         if layout.chunk == 0 {
             return source.bytes(rows, &mut self.bytes);
         }
-        // Deflate makes data that it cannot compress a little longer.
+        // Deflate and LZF make data that they cannot compress a little longer.
         let most = (layout.chunk * layout.plain.size()).saturating_mul(2) + 1024;
         for first in rows.step_by(layout.chunk) {
             let from = self.bytes.len();
@@ -215,6 +219,12 @@ impl<'a> Filters<'a> {
             let end = inflate.decompress(bytes, expanded, FlushDecompress::Finish);
             let ended = matches!(end, Ok(Status::StreamEnd));
             if !ended || inflate.total_out() != whole as u64 {
+                return None;
+            }
+            bytes = expanded;
+        } else if passed(LZF) {
+            expanded.resize(whole, 0);
+            if lzf::expand(bytes, expanded) != Some(whole) {
                 return None;
             }
             bytes = expanded;

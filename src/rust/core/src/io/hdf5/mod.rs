@@ -5,5 +5,6 @@ pub(crate) mod arrays;
 pub(crate) mod compressed;
 mod decode;
 pub(crate) mod errors;
+mod lzf;
 pub(crate) mod raw;
 pub(crate) mod store;

@@ -2,6 +2,7 @@
 //! width, text of fixed or variable length, and single fields of compound tables. All of
 //! the reader's unsafe code is here.
 
+use super::lzf;
 use hdf5_metno as hdf5;
 use hdf5_metno::dataset::DatasetCreate;
 use hdf5_metno::sync::sync;
@@ -433,6 +434,58 @@ unsafe extern "C" fn allocate(size: usize, arena: *mut c_void) -> *mut c_void {
 
 unsafe extern "C" fn keep(_: *mut c_void, _: *mut c_void) {}
 
+/// Bytes of an entry in the file, where these are known.
+fn stored_size(datatype: &Datatype) -> Result<Option<usize>> {
+    /// A length, a place in the file and a number there.
+    const VARIABLE_TEXT: usize = 16;
+    Ok(match kind_of(datatype)? {
+        Kind::Integer | Kind::Float | Kind::Logical | Kind::Numbers(_) => Some(datatype.size()),
+        Kind::Text => {
+            // SAFETY: the type is open.
+            let variable = sync(|| unsafe { h5t::H5Tis_variable_str(datatype.id()) }) > 0;
+            Some(if variable {
+                VARIABLE_TEXT
+            } else {
+                datatype.size()
+            })
+        }
+        Kind::Compound => {
+            // SAFETY: the type is open, and members are asked for below their number.
+            let members: Vec<Datatype> = sync(|| unsafe {
+                let n = h5t::H5Tget_nmembers(datatype.id()).max(0) as u32;
+                let member = |i| hdf5::from_id(h5t::H5Tget_member_type(datatype.id(), i));
+                (0..n).map(member).collect::<Result<_>>()
+            })?;
+            let mut fixed = true;
+            for member in members {
+                fixed &= stored_size(&member)? == Some(member.size());
+            }
+            fixed.then(|| datatype.size())
+        }
+        Kind::Other => None,
+    })
+}
+
+/// Bytes of a chunk before it went through filters, where there are chunks and these are known.
+fn chunk_size(container: &Container) -> Result<Option<usize>> {
+    const MOST_AXES: usize = 32;
+    let mut chunk = [0u64; MOST_AXES];
+    // SAFETY: HDF5 writes at most as many sides as it is told that there is room for.
+    let axes = sync(|| unsafe {
+        let plan: PropertyList = hdf5::from_id(h5d::H5Dget_create_plist(container.id()))?;
+        let axes = h5p::H5Pget_chunk(plan.id(), MOST_AXES as i32, chunk.as_mut_ptr());
+        Ok::<i32, hdf5::Error>(axes)
+    })?;
+    let Some(chunk) = usize::try_from(axes).ok().and_then(|n| chunk.get(..n)) else {
+        return Ok(None);
+    };
+    let item = stored_size(&container.dtype()?)?;
+    Ok(item.map(|item| {
+        let sides = chunk.iter().map(|&n| n as usize);
+        sides.fold(item, usize::saturating_mul)
+    }))
+}
+
 /// Reads a part of a dataset into `out`, which must have its size exactly: ranges of the
 /// first axes and all of the others. A single value, which has no axes, is a row of one.
 fn read_into(
@@ -468,6 +521,9 @@ fn read_into(
     }
     if bytes == 0 {
         return Ok(());
+    }
+    if lzf::is_registered() {
+        lzf::expect(chunk_size(container)?.unwrap_or(0));
     }
     let null = std::ptr::null();
     // SAFETY: start and count have one entry for each axis and lie within the shape; `out`
@@ -630,6 +686,13 @@ pub(crate) fn filters(plan: &DatasetCreate) -> Result<Vec<i32>> {
             })
             .collect()
     })
+}
+
+/// Whether the process has a filter already; this does not look for plugins.
+pub(crate) fn filter_registered(filter: i32) -> bool {
+    let mut config = 0;
+    // SAFETY: HDF5 answers a negative number for an id that it does not know.
+    sync(|| unsafe { h5z::H5Zget_filter_info(filter, &mut config) }) >= 0
 }
 
 /// Whether this HDF5 was built with a filter; not to be asked of plugins, as it loads them.

@@ -1,12 +1,14 @@
 //! The tree of groups and datasets in a file: which links are followed, and which
 //! datasets are read.
 
+use super::lzf::{self, LZF, LZF_RATIO};
 use super::raw;
 use crate::io::limits::{self, DEFLATE_RATIO};
 use crate::{Error, Result};
 use hdf5_metno as hdf5;
 use hdf5_metno::dataset::Layout;
 use hdf5_metno::{Attribute, Container, Dataset, Group, LinkType};
+use std::cell::OnceCell;
 use std::path::Path;
 
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
@@ -14,7 +16,9 @@ const MOST_LINKS: usize = 16;
 /// Deflate, shuffle, Fletcher-32, szip, n-bit and scale-offset are part of HDF5; any other
 /// filter is a plugin, which would be code loaded on the file's word.
 const OWN_FILTERS: std::ops::RangeInclusive<i32> = 1..=6;
-const SIZE_KEEPING_OR_DEFLATE: std::ops::RangeInclusive<i32> = 1..=3;
+const DEFLATE: i32 = 1;
+const SHUFFLE: i32 = 2;
+const FLETCHER32: i32 = 3;
 
 /// The error for a file that contradicts itself or that HDF5 cannot read.
 pub(crate) fn damaged(problem: impl std::fmt::Display) -> Error {
@@ -46,6 +50,8 @@ pub(crate) struct Store {
     file: hdf5::File,
     length: u64,
     format: &'static Format,
+    /// Once there is something that needs it; it goes after the file.
+    lzf: OnceCell<lzf::Registration>,
 }
 
 impl Store {
@@ -73,6 +79,7 @@ impl Store {
             file,
             length,
             format,
+            lzf: OnceCell::new(),
         })
     }
 
@@ -197,6 +204,15 @@ impl<'a> Node<'a> {
         matches!(self.object, Object::Dataset(_))
     }
 
+    /// Whether it is a dataset without any value, where there should be `n`.
+    pub(crate) fn is_void(&self, n: usize) -> Result<bool> {
+        let Object::Dataset(dataset) = &self.object else {
+            return Ok(false);
+        };
+        let space = dataset.space().map_err(failed(&self.path))?;
+        Ok(space.is_null() || (n > 0 && space.size() == 0))
+    }
+
     pub(crate) fn attribute(&self, name: &str) -> Option<Attribute> {
         match &self.object {
             Object::Group(group) => group.attr(name).ok(),
@@ -271,6 +287,10 @@ impl<'a> Node<'a> {
             filters: Vec::new(),
         };
         (array.bytes, array.chunk, array.filters) = check_storage(dataset, &array)?;
+        if array.filters.contains(&LZF) && self.store.lzf.get().is_none() {
+            let registration = lzf::Registration::new().map_err(failed(&self.path))?;
+            self.store.lzf.get_or_init(|| registration);
+        }
         Ok(array)
     }
 }
@@ -291,6 +311,11 @@ pub(crate) struct Array<'a> {
 impl Array<'_> {
     pub(crate) fn shape(&self) -> Result<Vec<usize>> {
         Ok(self.source.space().map_err(failed(self.path))?.shape())
+    }
+
+    /// Whether there is no place for values, as where None was written.
+    pub(crate) fn is_null(&self) -> Result<bool> {
+        Ok(self.source.space().map_err(failed(self.path))?.is_null())
     }
 
     /// The shape of a chunk, empty where the data are not chunked.
@@ -331,21 +356,23 @@ fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>, V
         ));
     }
     let filters = raw::filters(&plan).map_err(|e| failed(path)(e))?;
-    for &filter in &filters {
+    let recompress = |how: String| {
+        let message = format!("{path} is compressed with {how}.");
+        Err(Error::file_format(message, array.format.recompress))
+    };
+    let with_lzf = [SHUFFLE, FLETCHER32, LZF];
+    if filters.contains(&LZF) && !filters.iter().all(|f| with_lzf.contains(f)) {
+        return recompress("LZF and with something else, which is not read".into());
+    }
+    for &filter in filters.iter().filter(|&&f| f != LZF) {
         if !OWN_FILTERS.contains(&filter) || !raw::filter_available(filter) {
             let name = match filter {
                 4 => "szip".to_owned(),
-                32000 => "LZF".to_owned(),
                 32001 => "Blosc".to_owned(),
                 32015 => "Zstandard".to_owned(),
                 _ => format!("HDF5 filter {filter}"),
             };
-            return Err(Error::file_format(
-                format!(
-                    "{path} is compressed with {name}, which this HDF5 does not read by itself."
-                ),
-                array.format.recompress,
-            ));
+            return recompress(format!("{name}, which this HDF5 does not read by itself"));
         }
     }
 
@@ -356,15 +383,24 @@ fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>, V
             .fold(item, |bytes, &n| bytes.saturating_mul(n as u64))
     };
     let shape = array.shape()?;
-    let bytes = bytes_of(&shape);
-    let stored = dataset.storage_size();
-    let expands = if layout != Layout::Chunked || filters.is_empty() {
-        // The last chunk along an axis may reach beyond the data, never the reverse.
-        1
-    } else if filters.iter().all(|f| SIZE_KEEPING_OR_DEFLATE.contains(f)) {
-        DEFLATE_RATIO.saturating_pow(filters.iter().filter(|&&f| f == 1).count() as u32)
+    let space = dataset.space().map_err(failed(path))?;
+    let bytes = if space.size() == 0 {
+        0
     } else {
-        u64::MAX
+        bytes_of(&shape)
+    };
+    let stored = dataset.storage_size();
+    let expands = if layout == Layout::Chunked {
+        let ratio = |&filter: &i32| match filter {
+            DEFLATE => DEFLATE_RATIO,
+            LZF => LZF_RATIO,
+            SHUFFLE | FLETCHER32 => 1,
+            _ => u64::MAX,
+        };
+        let ratios = filters.iter().map(ratio);
+        ratios.fold(1, u64::saturating_mul)
+    } else {
+        1
     };
     if stored > array.file_length || bytes > stored.saturating_mul(expands) {
         return Err(damaged(format!(

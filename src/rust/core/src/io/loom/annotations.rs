@@ -3,7 +3,7 @@
 use super::attributes::unescape_column;
 use super::Annotations;
 use crate::io::h5ad::matrix::read_reduction;
-use crate::io::h5ad::table::values_of;
+use crate::io::h5ad::table::{values_of, void};
 use crate::io::hdf5::store::{damaged, Node};
 use crate::io::Column;
 use crate::{Error, Result};
@@ -53,6 +53,10 @@ pub(super) fn read(
     if let Some(group) = group {
         for name in &members {
             let node = group.required(name, "")?;
+            if node.is_void(axis.n)? {
+                notes.push(void(&node.path));
+                continue;
+            }
             let attribute = read_attribute(&node, axis)?;
             if name == axis.names {
                 let Attribute::Column(column) = attribute else {

@@ -1,7 +1,7 @@
 //! Attributes of the file as a whole: datasets in /attrs since version 3 of the format,
 //! before that HDF5 attributes of the root.
 
-use crate::io::h5ad::table::{integers, values_of};
+use crate::io::h5ad::table::{integers, values_of, void};
 use crate::io::hdf5::raw::{attribute_kind, attribute_logicals, attribute_texts, Kind};
 use crate::io::hdf5::store::{failed, Node};
 use crate::io::Column;
@@ -14,6 +14,10 @@ const MOST_VALUES: usize = 10_000;
 pub(super) fn read(root: &Node, notes: &mut Vec<String>) -> Result<Vec<(String, Column)>> {
     let mut found: Vec<(String, Column)> = Vec::new();
     for name in root.attribute_names()? {
+        if root.attribute(&name).is_some_and(|a| a.size() == 0) {
+            notes.push(void(&format!("The attribute {name}")));
+            continue;
+        }
         match read_hdf5_attribute(root, &name)? {
             Some(values) => found.push((name, values)),
             None => notes.push(left_out(&format!("The attribute {name}"))),
@@ -22,6 +26,10 @@ pub(super) fn read(root: &Node, notes: &mut Vec<String>) -> Result<Vec<(String, 
     if let Some(group) = root.member("attrs")? {
         for name in group.members()? {
             let node = group.required(&name, "")?;
+            if node.is_void(1)? {
+                notes.push(void(&node.path));
+                continue;
+            }
             match read_dataset(&node)? {
                 Some(values) => {
                     found.retain(|(known, _)| *known != name);

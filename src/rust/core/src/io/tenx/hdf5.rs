@@ -3,6 +3,7 @@
 //! `gene_names`. In both, the values of a cell are side by side, and `shape` is genes by cells.
 
 use super::TenX;
+use crate::io::h5ad::table::void;
 use crate::io::hdf5::arrays::{self, are_whole, fill, numeric, LOOKED_AT};
 use crate::io::hdf5::compressed::{column_starts, read_columns, stored_values};
 use crate::io::hdf5::errors::Silence;
@@ -23,6 +24,11 @@ const FORMAT: Format = Format {
 
 /// A file with more groups than this holds no matrices of genomes.
 const MOST_GROUPS: usize = 1000;
+
+/// What a group holds at least: some files have the matrix alone.
+const BARE: [&str; 4] = ["data", "indices", "indptr", "shape"];
+/// Genes without names that may be more than the stored values.
+const MOST_EMPTY_GENES: usize = 1_000_000;
 
 /// Reads matrix and annotations.
 pub(super) fn read(path: &Path, group: Option<&str>, monitor: &dyn Monitor) -> Result<TenX> {
@@ -50,7 +56,10 @@ fn read_with<M>(
         let matrix = Matrix::of(find(&store.root(), group)?)?;
         let counts = take(&matrix)?;
         let Matrix {
-            barcodes, features, ..
+            barcodes,
+            features,
+            notes,
+            ..
         } = matrix;
         Ok(TenX {
             counts,
@@ -59,6 +68,7 @@ fn read_with<M>(
             ids: features.ids,
             types: features.types,
             genomes: features.genomes,
+            notes,
         })
     };
     read().map_err(|e| limits::with_path(path, e))
@@ -88,10 +98,8 @@ fn find<'a>(root: &Node<'a>, group: Option<&str>) -> Result<Node<'a>> {
     for name in members {
         if let Some(node) = root.member(&name)? {
             let parts = node.members()?;
-            if ["barcodes", "indptr"]
-                .iter()
-                .all(|p| parts.iter().any(|m| m == p))
-            {
+            let has = |names: &[&str]| names.iter().all(|n| parts.iter().any(|m| m == n));
+            if has(&["barcodes", "indptr"]) || has(&BARE) {
                 found.push((name, node));
             }
         }
@@ -134,33 +142,77 @@ struct Features {
 }
 
 impl Features {
-    fn of(group: &Node, genes: usize) -> Result<Self> {
-        let optional = |node: &Node, name: &str| {
-            let found = node.member(name)?;
-            found.map(|found| texts(&found, genes, "genes")).transpose()
+    /// `bare` says whether the group may lack all of them.
+    fn of(group: &Node, genes: usize, bare: bool, notes: &mut Vec<String>) -> Result<Self> {
+        let optional = |node: &Node, name: &str, notes: &mut Vec<String>| match node.member(name)? {
+            Some(found) => named(&found, genes, "genes", notes),
+            None => Ok::<Option<Vec<String>>, Error>(None),
         };
-        if let Some(features) = group.member("features")? {
-            return Ok(Features {
-                ids: texts(&features.required("id", "")?, genes, "genes")?,
-                symbols: optional(&features, "name")?,
-                types: optional(&features, "feature_type")?,
-                genomes: optional(&features, "genome")?,
-            });
-        }
-        let ids = group.member("genes")?.ok_or_else(|| {
-            let message = format!(
-                "There is no {0}/features or {0}/genes in the file.",
-                group.path
-            );
-            Error::file_format(message, FORMAT.incomplete)
-        })?;
+        let features = group.member("features")?;
+        let (ids, symbols, types, genomes) = match &features {
+            Some(features) => (
+                named(&features.required("id", "")?, genes, "genes", notes)?,
+                optional(features, "name", notes)?,
+                optional(features, "feature_type", notes)?,
+                optional(features, "genome", notes)?,
+            ),
+            None if bare => (None, None, None, None),
+            None => {
+                let ids = group.member("genes")?.ok_or_else(|| {
+                    let message = format!(
+                        "There is no {0}/features or {0}/genes in the file.",
+                        group.path
+                    );
+                    Error::file_format(message, FORMAT.incomplete)
+                })?;
+                let ids = named(&ids, genes, "genes", notes)?;
+                (ids, optional(group, "gene_names", notes)?, None, None)
+            }
+        };
+        let ids = match ids {
+            Some(ids) => ids,
+            None => {
+                let stored = group.required("data", "")?.array_on_disk()?.length()?;
+                if genes > stored.saturating_add(MOST_EMPTY_GENES) {
+                    return Err(damaged(format!(
+                        "{}/shape claims {genes} genes, but there are {stored} values",
+                        group.path
+                    )));
+                }
+                numbered(group, genes, "genes", notes)?
+            }
+        };
         Ok(Features {
-            ids: texts(&ids, genes, "genes")?,
-            symbols: optional(group, "gene_names")?,
-            types: None,
-            genomes: None,
+            ids,
+            symbols,
+            types,
+            genomes,
         })
     }
+}
+
+/// Names of genes or cells, unless there is none at all.
+fn named(
+    node: &Node,
+    n: usize,
+    what: &str,
+    notes: &mut Vec<String>,
+) -> Result<Option<Vec<String>>> {
+    if node.is_void(n)? {
+        notes.push(void(&node.path));
+        return Ok(None);
+    }
+    texts(node, n, what).map(Some)
+}
+
+/// Numbers in the place of names.
+fn numbered(group: &Node, n: usize, what: &str, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    limits::require_memory(64 * n as u64, &group.path)?;
+    notes.push(format!(
+        "{} does not name the {what}, which are called by their numbers.",
+        group.path
+    ));
+    Ok((1..=n).map(|i| i.to_string()).collect())
 }
 
 /// A group with a matrix, whose annotations are as long as its sides.
@@ -168,6 +220,7 @@ struct Matrix<'a> {
     path: String,
     features: Features,
     barcodes: Vec<String>,
+    notes: Vec<String>,
     indptr: Node<'a>,
     indices: Node<'a>,
     data: Node<'a>,
@@ -176,10 +229,36 @@ struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     fn of(group: Node<'a>) -> Result<Self> {
         let [genes, cells] = shape(&group)?;
+        let mut notes = Vec::new();
+        let members = group.members()?;
+        let annotations = ["barcodes", "features", "genes"];
+        let bare = !members.iter().any(|m| annotations.contains(&m.as_str()));
+        let indptr = group.required("indptr", "")?;
+        let barcodes = match bare {
+            true => None,
+            false => {
+                let barcodes = group.required("barcodes", "")?;
+                named(&barcodes, cells, "cells", &mut notes)?
+            }
+        };
+        let barcodes = match barcodes {
+            Some(barcodes) => barcodes,
+            None => {
+                let starts = indptr.array()?.length()?;
+                if starts != cells + 1 {
+                    return Err(damaged(format!(
+                        "{} holds {starts} numbers, but there are {cells} cells",
+                        indptr.path
+                    )));
+                }
+                numbered(&group, cells, "cells", &mut notes)?
+            }
+        };
         Ok(Matrix {
-            features: Features::of(&group, genes)?,
-            barcodes: texts(&group.required("barcodes", "")?, cells, "cells")?,
-            indptr: group.required("indptr", "")?,
+            features: Features::of(&group, genes, bare, &mut notes)?,
+            barcodes,
+            notes,
+            indptr,
             indices: group.required("indices", "")?,
             data: group.required("data", "")?,
             path: group.path,

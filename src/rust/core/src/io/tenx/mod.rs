@@ -29,6 +29,8 @@ pub struct TenX<M = Counts> {
     pub types: Option<Vec<String>>,
     /// The genome of each feature, which only HDF5 files of version 3 name.
     pub genomes: Option<Vec<String>>,
+    /// One sentence for each part that was left out.
+    pub notes: Vec<String>,
 }
 
 /// Without barcodes nothing but the matrix says how many cells there are, so that number
@@ -187,6 +189,7 @@ pub fn read(path: &Path, monitor: &dyn Monitor) -> Result<TenX> {
         ids,
         types,
         genomes: None,
+        notes: Vec::new(),
     })
 }
 
