@@ -10,7 +10,7 @@ map_to_draw <- function(object, dimred, call = caller_env()) {
   if (inherits(object, "Seurat")) {
     require_seurat_object(call)
     usual <- c("ee", "neuralee")
-    there <- SeuratObject::Reductions(object)
+    there <- SeuratObject::Reductions(object = object)
   } else {
     usual <- c("EE", "NeuralEE")
     there <- SingleCellExperiment::reducedDimNames(object)
@@ -191,7 +191,7 @@ named_columns <- function(object, names, argument, n, assay.type, call) {
     } else if (name %in% wanted) {
       expressed[name, ]
     } else {
-      SeuratObject::Idents(object)
+      SeuratObject::Idents(object = object)
     }
   })
   stats::setNames(values, names)
@@ -199,7 +199,7 @@ named_columns <- function(object, names, argument, n, assay.type, call) {
 
 feature_values <- function(object, names, assay.type, call) {
   assay <- if (inherits(object, "Seurat")) {
-    seurat_layer(object, assay.type, call)
+    seurat_layer(object, assay.type, call, names)
   } else {
     assay_of(object, assay.type, call = call)
   }

@@ -330,26 +330,22 @@ take <- function(x, which, axis) if (axis == 1L) x[which, , drop = FALSE] else x
 
 # The values of a container; `at` is NULL where `x` is none.
 container_values <- function(x, info, assay.type, dimred, call) {
-  seurat <- inherits(x, "Seurat")
-  if (!seurat && !methods::is(x, "SummarizedExperiment")) {
+  if (inherits(x, c("Seurat", "Assay", "StdAssay"))) {
+    return(seurat_values(x, info, assay.type, dimred, call))
+  }
+  if (!methods::is(x, "SummarizedExperiment")) {
     return(list(x = x, at = NULL))
   }
   source <- info$source
-  altexp <- if (!seurat && methods::is(x, "SingleCellExperiment")) source$altexp
+  altexp <- if (methods::is(x, "SingleCellExperiment")) source$altexp
   if (!is.null(altexp)) x <- experiment_of(x, as_entry(altexp), call = call)
   # A model that was trained on a reduction without its loadings can only take that again.
   if (is.null(dimred) && is.null(assay.type)) dimred <- as_entry(source$dimred)
   if (!is.null(dimred)) {
-    values <- with_loadings_hint(
-      if (seurat) seurat_reduction(x, dimred, call) else reduction_of(x, dimred, call = call), source
-    )
-    return(list(x = values, at = "rows"))
+    return(list(x = with_loadings_hint(reduction_of(x, dimred, call = call), source), at = "rows"))
   }
   assay.type <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "logcounts"
-  # The assay of a Seurat object that the network was trained on, where the new cells have it.
-  if (seurat && isTRUE(source$assay %in% SeuratObject::Assays(x))) x <- x[[source$assay]]
-  values <- if (seurat) seurat_layer(x, assay.type, call) else assay_of(x, assay.type, call = call)
-  list(x = values, at = "columns")
+  list(x = assay_of(x, assay.type, call = call), at = "columns")
 }
 
 # A model of a reduction without known loadings cannot make that reduction of new cells.

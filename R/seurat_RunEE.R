@@ -92,8 +92,8 @@ RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL
     seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
   )
   # The log names the command by it.
-  assay <- SeuratObject::DefaultAssay(object[[reduction.name]])
-  SeuratObject::LogSeuratCommand(object)
+  assay <- SeuratObject::DefaultAssay(object = object[[reduction.name]])
+  SeuratObject::LogSeuratCommand(object = object)
 }
 
 seurat_ee_house <- function() {
