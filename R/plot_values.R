@@ -49,6 +49,8 @@ cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type,
   dimred <- map_to_draw(object, dimred, call = call)
   coordinates <- coordinates_of(object, dimred, call = call)
   n <- nrow(coordinates)
+  # A reduction of Seurat 5 may have some of the cells, such as those of a sketch.
+  if (inherits(object, "Seurat") && n < ncol(object)) object <- object[, rownames(coordinates)]
   dims <- check_dims(dims, ncol(coordinates), call = call)
   columns <- columns_to_draw(object, colour_by, "colour_by", n, assay.type, call)
   groups <- columns_to_draw(object, facet_by, "facet_by", n, assay.type, call)

@@ -17,11 +17,20 @@ seurat_values <- function(x, info, assay.type, dimred, call) {
         "input", sprintf("An assay has no reduction %s.", entry(dimred)), "Give the Seurat object that has it.", call = call
       )
     }
-    return(list(x = with_loadings_hint(seurat_reduction(x, dimred, call), source), at = "rows"))
+    values <- with_loadings_hint(seurat_reduction(x, dimred, call), source)
+    if (!is.null(source$dimred)) colnames(values) <- dimensions_as_trained(colnames(values), info$names)
+    return(list(x = values, at = "rows"))
   }
   layer <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "data"
   if (inherits(x, "Seurat")) x <- assay_for_model(x, source$assay)
   list(x = seurat_layer(x, layer, call, info$names), at = "columns")
+}
+
+# Seurat names the dimensions of a reduction by its key and their numbers. A projection, such as that of ProjectData(),
+# has a key of its own: the numbers count.
+dimensions_as_trained <- function(names, trained) {
+  key <- unique(sub("[0-9]+$", "", trained))
+  if (length(key) == 1L) sub("^.*?([0-9]+)$", paste0(key, "\\1"), names, perl = TRUE) else names
 }
 
 # The assay that the network was trained on, if it is there and has all cells: a sketch has some, and new cells are

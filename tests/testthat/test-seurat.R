@@ -1,8 +1,11 @@
-# Iris as counts of four genes in named cells, with a reduction and graphs made of them.
+flowers <- function() {
+  matrix(iris_x, 150, dimnames = list(sprintf("cell%d", 1:150), c("sl", "sw", "pl", "pw")))
+}
+
+# Iris as counts of four genes in named cells, with a reduction.
 iris_seurat <- function() {
-  x <- as.matrix(iris[, 1:4])
-  dimnames(x) <- list(sprintf("cell%d", 1:150), c("sl", "sw", "pl", "pw"))
-  object <- SeuratObject::CreateSeuratObject(sparse(t(x) * 10))
+  x <- flowers()
+  object <- seurat_of(10 * t(x))
   object[["pca"]] <- SeuratObject::CreateDimReducObject(
     embeddings = matrix(x, 150, dimnames = list(rownames(x), paste0("PC_", 1:4))), key = "PC_", assay = "RNA"
   )
@@ -85,7 +88,8 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   lists@nn.idx <- 151L - lists@nn.idx[turned, ]
   lists@nn.dist <- lists@nn.dist[turned, ]
   lists@cell.names <- lists@cell.names[turned]
-  object[["turned.nn"]] <- lists
+  # Seurat 5 takes no such object, but may hold one of an older version.
+  methods::slot(object, "neighbors")[["turned.nn"]] <- lists
   expect_equal(SeuratObject::Embeddings(run(object, dims = 1:4, nn.name = "turned.nn"), "ee"), expected)
   # As FindNeighbors() makes it: ones, and every cell among its own neighbours.
   graph <- Matrix::sparseMatrix(
@@ -159,7 +163,7 @@ test_that("the graph of Seurat's FindNeighbors() is taken", {
 test_that("new cells give the assay that the network was trained on", {
   skip_if_not_installed("SeuratObject")
   object <- iris_seurat()
-  object[["twice"]] <- SeuratObject::CreateAssayObject(2 * SeuratObject::GetAssayData(object, slot = "counts"))
+  object[["twice"]] <- SeuratObject::CreateAssayObject(counts = sparse(20 * t(flowers())))
   object <- RunNeuralEE(
     object, features = c("pl", "sw", "pw"), assay = "twice", layer = "counts", perplexity = 10, maxit = 20, verbose = FALSE
   )
@@ -213,7 +217,7 @@ test_that("networks are trained on matrices and assays, and neighbours of other 
   object <- iris_seurat()
   network <- function(...) RunNeuralEE(..., perplexity = 10, maxit = 3, hidden = 5, verbose = FALSE)
   by_object <- network(object, features = c("pl", "pw"), layer = "counts")[["neuralee"]]
-  values <- t(as.matrix(SeuratObject::GetAssayData(object, "counts")[c("pl", "pw"), ]))
+  values <- 10 * flowers()[, c("pl", "pw")]
   expect_identical(SeuratObject::Embeddings(network(values)), SeuratObject::Embeddings(by_object))
   by_assay <- network(object[["RNA"]], features = c("pl", "pw"), layer = "counts")
   expect_identical(SeuratObject::Embeddings(by_assay), SeuratObject::Embeddings(by_object))
