@@ -39,14 +39,16 @@
 #' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that
 #'   [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
-#'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object.
+#'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object, or an assay of Seurat. Of a Seurat
+#'   object the assay of the training is taken if it is there with all cells, else the default assay.
 #' @param data With `together`, cells of the map, such as those of the training: of the kinds that `newdata` may be, with
 #'   the same features; `assay.type` and `dimred` are for both. `NULL` takes those that `neuralee(keep = TRUE)` put into the fit.
 #' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
 #'   one that the model was trained on, else `"counts"` if its preprocessing takes logarithms and `"logcounts"`
 #'   (Seurat: `"data"`) if not.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
-#'   for what the model was trained on. New cells must have been projected on the same loadings.
+#'   for what the model was trained on. New cells must have been projected on the same loadings. Dimensions of Seurat
+#'   are matched by their numbers, whatever the key of the reduction.
 #' @param together Place the new cells by each other and by the cells of `data`, which stay where the network puts
 #'   them? See the section on it.
 #' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an

@@ -204,7 +204,7 @@ test_that("an object that Seurat 4 stored is updated and maps cells", {
     predict(object[["neuralee"]], object, verbose = FALSE), places_of(object, "neuralee"), ignore_attr = TRUE,
     tolerance = 1e-5
   )
-  again <- run(object, dims = 1:3, reduction.name = "again")
+  again <- run(object, dims = 1:3, reduction.name = "again", reduction.key = "AGAIN_")
   expect_equal(SeuratObject::DefaultAssay(object = again[["again"]]), "RNA")
 })
 
