@@ -107,7 +107,7 @@ cell_reliability.Seurat <- function(embedding, x = "pca", ..., dims = NULL, dimr
   call <- environment()
   map <- seurat_reduction(embedding, map_to_draw(embedding, dimred, call = call), call)
   if (is.character(x) && length(x) == 1L) {
-    coordinates <- SeuratObject::Embeddings(dim_reduc_of(embedding, x, "x", call))
+    coordinates <- SeuratObject::Embeddings(object = dim_reduc_of(embedding, x, "x", call))
     x <- if (is.null(dims)) coordinates else coordinates[, chosen_dims(coordinates, dims, x, call), drop = FALSE]
   } else if (!is.null(dims)) {
     abort_neuralee(

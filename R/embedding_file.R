@@ -74,7 +74,7 @@ create_embedding_file <- function(file, identity, shape, names, block_cells, cal
       rhdf5::h5createDataset(new, name, size, storage.mode = type, size = width, chunk = NULL, level = 0)
     }
     rhdf5::h5createGroup(new, "neuralee")
-    create("embedding", shape, "double")
+    HDF5Array::HDF5RealizationSink(shape, names, "double", filepath = new, name = "embedding", chunkdim = 0)
     blocks <- ceiling(shape[[1L]] / block_cells)
     create("neuralee/blocks", blocks, "character", nchar(fingerprint(0)) + 1L)
     rhdf5::h5write(unname(identity), new, "neuralee/identity")
@@ -82,7 +82,6 @@ create_embedding_file <- function(file, identity, shape, names, block_cells, cal
     # The first value that is written takes the room of all.
     rhdf5::h5write(matrix(0, 1L, shape[[2L]]), new, "embedding", start = c(1L, 1L), count = c(1L, shape[[2L]]))
     rhdf5::h5write(rep("", blocks), new, "neuralee/blocks")
-    HDF5Array::h5writeDimnames(names, new, "embedding")
     if (!file.rename(new, file)) stop("it cannot be renamed")
   })
 }

@@ -38,7 +38,7 @@ model_of <- function(object, name = "object", call = caller_env()) {
   } else if (inherits(object, "reduced.dim.matrix")) {
     attr(object, "model")
   } else if (inherits(object, "DimReduc")) {
-    SeuratObject::Misc(object, "model")
+    SeuratObject::Misc(object = object, slot = "model")
   } else {
     object
   }

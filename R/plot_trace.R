@@ -48,7 +48,7 @@ trace_columns <- c("iteration", "loss", "gradient_norm", "seconds")
 trace_of <- function(object, dimred, call = caller_env()) {
   dimred <- map_to_draw(object, dimred, call)
   trace <- if (inherits(object, "Seurat")) {
-    SeuratObject::Misc(dim_reduc_of(object, dimred, "dimred", call), "trace")
+    SeuratObject::Misc(object = dim_reduc_of(object, dimred, "dimred", call), slot = "trace")
   } else if (methods::is(object, "SingleCellExperiment")) {
     # The attribute sits on the stored matrix, not on a plain copy of it.
     reduction_of(object, dimred, call = call)

@@ -10,7 +10,7 @@ map_to_draw <- function(object, dimred, call = caller_env()) {
   if (inherits(object, "Seurat")) {
     require_seurat_object(call)
     usual <- c("ee", "neuralee")
-    there <- SeuratObject::Reductions(object)
+    there <- SeuratObject::Reductions(object = object)
   } else {
     usual <- c("EE", "NeuralEE")
     there <- SingleCellExperiment::reducedDimNames(object)
@@ -49,6 +49,8 @@ cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type,
   dimred <- map_to_draw(object, dimred, call = call)
   coordinates <- coordinates_of(object, dimred, call = call)
   n <- nrow(coordinates)
+  # A reduction of Seurat 5 may have some of the cells, such as those of a sketch.
+  if (inherits(object, "Seurat") && n < ncol(object)) object <- object[, rownames(coordinates)]
   dims <- check_dims(dims, ncol(coordinates), call = call)
   columns <- columns_to_draw(object, colour_by, "colour_by", n, assay.type, call)
   groups <- columns_to_draw(object, facet_by, "facet_by", n, assay.type, call)
@@ -191,7 +193,7 @@ named_columns <- function(object, names, argument, n, assay.type, call) {
     } else if (name %in% wanted) {
       expressed[name, ]
     } else {
-      SeuratObject::Idents(object)
+      SeuratObject::Idents(object = object)
     }
   })
   stats::setNames(values, names)
@@ -199,7 +201,7 @@ named_columns <- function(object, names, argument, n, assay.type, call) {
 
 feature_values <- function(object, names, assay.type, call) {
   assay <- if (inherits(object, "Seurat")) {
-    seurat_layer(object, assay.type, call)
+    seurat_layer(object, assay.type, call, names)
   } else {
     assay_of(object, assay.type, call = call)
   }

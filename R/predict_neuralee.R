@@ -51,14 +51,16 @@
 #' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that
 #'   [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
-#'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object.
+#'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object, or an assay of Seurat. Of a Seurat
+#'   object the assay of the training is taken if it is there with all cells, else the default assay.
 #' @param data With `together`, cells of the map, such as those of the training: of the kinds that `newdata` may be, with
 #'   the same features; `assay.type` and `dimred` are for both. `NULL` takes those that `neuralee(keep = TRUE)` put into the fit.
 #' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
 #'   one that the model was trained on, else `"counts"` if its preprocessing takes logarithms and `"logcounts"`
 #'   (Seurat: `"data"`) if not.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
-#'   for what the model was trained on. New cells must have been projected on the same loadings.
+#'   for what the model was trained on. New cells must have been projected on the same loadings. Dimensions of Seurat
+#'   are matched by their numbers, whatever the key of the reduction.
 #' @param missing What features of the model get that cells lack. `"error"` refuses such cells.
 #'   `"zero"` gives each of these features the value 0 before the model's preprocessing, such as a
 #'   count of 0. `"mean"` gives them their mean in the training, where the model knows it (not of
@@ -304,26 +306,22 @@ take <- function(x, which, axis) if (axis == 1L) x[which, , drop = FALSE] else x
 
 # The values of a container; `at` is NULL where `x` is none.
 container_values <- function(x, info, assay.type, dimred, call) {
-  seurat <- inherits(x, "Seurat")
-  if (!seurat && !methods::is(x, "SummarizedExperiment")) {
+  if (inherits(x, c("Seurat", "Assay", "StdAssay"))) {
+    return(seurat_values(x, info, assay.type, dimred, call))
+  }
+  if (!methods::is(x, "SummarizedExperiment")) {
     return(list(x = x, at = NULL))
   }
   source <- info$source
-  altexp <- if (!seurat && methods::is(x, "SingleCellExperiment")) source$altexp
+  altexp <- if (methods::is(x, "SingleCellExperiment")) source$altexp
   if (!is.null(altexp)) x <- experiment_of(x, as_entry(altexp), call = call)
   # A model that was trained on a reduction without its loadings can only take that again.
   if (is.null(dimred) && is.null(assay.type)) dimred <- as_entry(source$dimred)
   if (!is.null(dimred)) {
-    values <- with_loadings_hint(
-      if (seurat) seurat_reduction(x, dimred, call) else reduction_of(x, dimred, call = call), source
-    )
-    return(list(x = values, at = "rows"))
+    return(list(x = with_loadings_hint(reduction_of(x, dimred, call = call), source), at = "rows"))
   }
   assay.type <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "logcounts"
-  # The assay of a Seurat object that the network was trained on, where the new cells have it.
-  if (seurat && isTRUE(source$assay %in% SeuratObject::Assays(x))) x <- x[[source$assay]]
-  values <- if (seurat) seurat_layer(x, assay.type, call) else assay_of(x, assay.type, call = call)
-  list(x = values, at = "columns")
+  list(x = assay_of(x, assay.type, call = call), at = "columns")
 }
 
 # A model of a reduction without known loadings cannot make that reduction of new cells.

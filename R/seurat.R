@@ -2,56 +2,48 @@
 
 require_seurat_object <- function(call) require_package("SeuratObject", "take Seurat objects", call)
 
-# A matrix of features x cells from a Seurat object or one of its assays.
-seurat_layer <- function(x, layer, call) {
+seurat_reduction <- function(x, dimred, call) {
+  SeuratObject::Embeddings(object = dim_reduc_of(x, dimred, "dimred", call))
+}
+
+# Cells for a model: a reduction or layer that was named, else what the model was trained on.
+seurat_values <- function(x, info, assay.type, dimred, call) {
   require_seurat_object(call)
-  if (identical(layer, "logcounts")) layer <- "data"
-  refuse_split_layers(x, layer, call)
-  values <- tryCatch(
-    if (utils::packageVersion("SeuratObject") >= "5.0.0") {
-      SeuratObject::GetAssayData(x, layer = layer)
-    } else {
-      SeuratObject::GetAssayData(x, slot = layer)
-    },
-    error = function(e) {
+  source <- info$source
+  if (is.null(dimred) && is.null(assay.type)) dimred <- as_entry(source$dimred)
+  if (!is.null(dimred)) {
+    if (!inherits(x, "Seurat")) {
       abort_neuralee(
-        "input", sprintf("The Seurat object has no layer %s that can be taken: %s", entry(layer), conditionMessage(e)),
-        "Take layer \"counts\", \"data\" or, after ScaleData(), \"scale.data\".", call = call
+        "input", sprintf("An assay has no reduction %s.", entry(dimred)), "Give the Seurat object that has it.", call = call
       )
     }
-  )
-  if (!all(dim(values))) {
-    abort_neuralee(
-      "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)),
-      if (identical(layer, "scale.data")) "Run ScaleData() first." else "Name another layer.", call = call
-    )
+    values <- with_loadings_hint(seurat_reduction(x, dimred, call), source)
+    if (!is.null(source$dimred)) colnames(values) <- dimensions_as_trained(colnames(values), info$names)
+    return(list(x = values, at = "rows"))
   }
-  values
+  layer <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "data"
+  if (inherits(x, "Seurat")) x <- assay_for_model(x, source$assay)
+  list(x = seurat_layer(x, layer, call, info$names), at = "columns")
 }
 
-# In Seurat 5 a layer may be split, a part for each batch, as "data.1", "data.2".
-refuse_split_layers <- function(x, layer, call) {
-  if (inherits(x, "Seurat")) x <- x[[SeuratObject::DefaultAssay(x)]]
-  if (!inherits(x, "StdAssay")) {
-    return(invisible())
-  }
-  layers <- getExportedValue("SeuratObject", "Layers")(x)
-  parts <- layers[startsWith(layers, paste0(layer, "."))]
-  if (!layer %in% layers && length(parts)) {
-    abort_neuralee(
-      "input", sprintf("The layer %s is split into %s.", entry(layer), list_some(parts)),
-      "Join the parts first: object[[\"RNA\"]] <- JoinLayers(object[[\"RNA\"]]).", call = call
-    )
-  }
+# Seurat names the dimensions of a reduction by its key and their numbers. A projection, such as that of ProjectData(),
+# has a key of its own: the numbers count.
+dimensions_as_trained <- function(names, trained) {
+  key <- unique(sub("[0-9]+$", "", trained))
+  if (length(key) == 1L) sub("^.*?([0-9]+)$", paste0(key, "\\1"), names, perl = TRUE) else names
 }
 
-seurat_reduction <- function(x, dimred, call) {
-  SeuratObject::Embeddings(dim_reduc_of(x, dimred, "dimred", call))
+# The assay that the network was trained on, if it is there and has all cells: a sketch has some, and new cells are
+# those of the whole.
+assay_for_model <- function(x, trained_on) {
+  usual <- SeuratObject::DefaultAssay(object = x)
+  known <- isTRUE(trained_on %in% SeuratObject::Assays(object = x))
+  if (known && ncol(x[[trained_on]]) == ncol(x)) x[[trained_on]] else x[[usual]]
 }
 
 dim_reduc_of <- function(x, dimred, argument, call) {
   require_seurat_object(call)
-  names <- SeuratObject::Reductions(x)
+  names <- SeuratObject::Reductions(object = x)
   if (!is_entry(dimred, names, length(names))) {
     abort_neuralee(
       "input", sprintf("There is no reduction %s.", entry(dimred)),
@@ -92,7 +84,7 @@ embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key,
   attributes <- attributes(map)
   embeddings <- matrix(map, nrow(map), dimnames = list(rownames(x), paste0(reduction.key, seq_len(d))))
   SeuratObject::CreateDimReducObject(
-    embeddings = embeddings, key = reduction.key, assay = assay %||% character(), global = global,
+    embeddings = embeddings, key = reduction.key, assay = assay %||% "RNA", global = global,
     misc = attributes[intersect(c("loss", "trace", "timing", "params", "model"), names(attributes))]
   )
 }
@@ -118,7 +110,7 @@ check_reduction_key <- function(key, call) {
 # Seurat keeps assays, graphs, reductions and columns of cells under one set of names.
 check_reduction_name <- function(name, object, call) {
   check_string(name, "reduction.name", "the name of the new reduction", call)
-  taken <- c(SeuratObject::Assays(object), SeuratObject::Graphs(object), SeuratObject::Neighbors(object), colnames(object[[]]))
+  taken <- c(SeuratObject::Assays(object = object), SeuratObject::Graphs(object = object), SeuratObject::Neighbors(object = object), colnames(object[[]]))
   if (name %in% taken) {
     abort_neuralee(
       "input", sprintf("The object has %s already, and it is no reduction.", describe(name)),
@@ -150,9 +142,8 @@ embed_seurat_assay <- function(house, x, features, layer, ..., assay = NULL) {
   call <- house$call
   require_seurat_object(call)
   check_string(layer, "layer", "the name of a layer, such as \"data\"", call)
-  values <- seurat_layer(x, layer, call)
   if (is.null(features)) {
-    features <- SeuratObject::VariableFeatures(x)
+    features <- SeuratObject::VariableFeatures(object = x)
     if (!length(features)) {
       abort_neuralee(
         "input", "There are no variable features in the assay, and no `features` are given.",
@@ -160,10 +151,9 @@ embed_seurat_assay <- function(house, x, features, layer, ..., assay = NULL) {
       )
     }
   }
+  values <- seurat_layer(x, layer, call, if (is.character(features)) features)
   rows <- find_rows(values, features, "features", call = call)
   chosen <- values[rows, , drop = FALSE]
-  # Matrices of BPCells stay in files; what is embedded is read.
-  if (inherits(chosen, "IterableMatrix")) chosen <- methods::as(chosen, "dgCMatrix")
   steps <- select_steps(no_steps(nrow(values), rownames(values), call), rows)
   chosen <- Matrix::t(as_number_matrix(chosen, "object", call))
   check_seurat_cells(chosen, call)
@@ -196,11 +186,11 @@ embed_seurat_object <- function(house, object, dims, reduction, features, graph,
     map <- embed_seurat_assay(house, object[[assay]], features, layer, ..., assay = assay, neighbors = neighbors)
   } else {
     input <- dim_reduc_of(object, reduction, "reduction", call)
-    coordinates <- SeuratObject::Embeddings(input)
+    coordinates <- SeuratObject::Embeddings(object = input)
     columns <- chosen_dims(coordinates, dims, reduction, call)
     steps <- select_steps(no_steps(ncol(coordinates), colnames(coordinates), call), columns)
     map <- embed_seurat(
-      house, coordinates[, columns, drop = FALSE], assay %||% SeuratObject::DefaultAssay(input), ...,
+      house, coordinates[, columns, drop = FALSE], assay %||% assay_of_reduction(input, object), ...,
       source = list(dimred = reduction), steps = steps, global = TRUE, neighbors = neighbors
     )
   }
@@ -208,9 +198,15 @@ embed_seurat_object <- function(house, object, dims, reduction, features, graph,
   object
 }
 
+# Reductions from elsewhere may name no assay.
+assay_of_reduction <- function(reduction, object) {
+  named <- SeuratObject::DefaultAssay(object = reduction)
+  if (length(named) == 1L && nzchar(named)) named else SeuratObject::DefaultAssay(object = object)
+}
+
 seurat_assay <- function(object, assay, call) {
-  assay <- assay %||% SeuratObject::DefaultAssay(object)
-  assays <- SeuratObject::Assays(object)
+  assay <- assay %||% SeuratObject::DefaultAssay(object = object)
+  assays <- SeuratObject::Assays(object = object)
   if (!is_entry(assay, assays, 0L)) {
     abort_neuralee(
       "input", sprintf("There is no assay %s.", entry(assay)), there_are(assays, remedy = "Set assay"), call = call
@@ -240,7 +236,7 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors, call) {
     abort_neuralee("input", "Neighbours are given more than once.", "Give one of `graph`, `nn.name` and `neighbors`.", call = call)
   }
   if (!is.null(nn.name)) {
-    there <- SeuratObject::Neighbors(object)
+    there <- SeuratObject::Neighbors(object = object)
     if (!is_entry(nn.name, there, 0L)) {
       abort_neuralee(
         "input", sprintf("There is no Neighbor object %s.", entry(nn.name)),
@@ -249,7 +245,7 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors, call) {
     }
     return(function(x) neighbors_by_name(object[[nn.name]], x, nn.name, call))
   }
-  there <- SeuratObject::Graphs(object)
+  there <- SeuratObject::Graphs(object = object)
   if (!is_entry(graph, there, 0L)) {
     abort_neuralee(
       "input", sprintf("There is no graph %s.", entry(graph)),

@@ -11,7 +11,21 @@
 #'
 #' Distances are Euclidean. Seurat's `RunUMAP()` takes `metric = "cosine"`, which [ee()] has as well.
 #'
-#' Objects of Seurat 4 and 5 are taken. A layer that Seurat 5 has split must be joined first.
+#' @section Seurat 4 and 5:
+#' Objects of both are taken, with any assay: of Seurat 4, of `SCTransform()`, of Seurat 5.
+#'
+#' A layer of Seurat 5 that is split by sample (`"data.1"`, `"data.2"`) is read as one. The cells stand in the order of
+#' the assay, and `JoinLayers()` need not be called. A feature that one of the parts lacks is refused by name:
+#' `JoinLayers()` would take it as zero in these cells. The parts must have all cells of the assay, each once. A part
+#' that is named (`layer = "data.1"`) is embedded alone.
+#'
+#' An assay that has some of the cells, such as a sketch (`SketchData()`), gives a reduction of these cells.
+#' `RunNeuralEE()` on it gives a model, and [predict()][predict.neuralee_fit] maps all cells by that.
+#'
+#' Matrices of BPCells and DelayedArray stay where they are. Of them only the chosen features are read.
+#'
+#' `subset()`, `RenameCells()`, `UpdateSeuratObject()` and `saveRDS()` keep map and model. `merge()` keeps the places of the
+#' cells alone; take the model from the object before.
 #'
 #' @param object A Seurat object; an assay; or a matrix with cells in rows (as for `RunUMAP()`).
 #' @param dims Which dimensions of `reduction` to embed, such as `1:30`.
@@ -19,7 +33,8 @@
 #' @param features Names of features to embed instead; for an assay, `NULL` stands for its variable features.
 #' @param graph Name of a graph of nearest neighbours in the object to take neighbours from, or `NULL`.
 #' @param nn.name Name of a Neighbor object (`FindNeighbors(return.neighbor = TRUE)`) to take neighbours from, or `NULL`.
-#' @param assay Name of the assay; `NULL` for the default assay, with `dims` for that of the reduction.
+#' @param assay Name of the assay; `NULL` for the default assay, with `dims` for that of the reduction. For an assay
+#'   or a matrix, the name that the reduction notes as its assay; `NULL` stands for `"RNA"`, as in Seurat.
 #' @param layer,slot Name of the layer (before Seurat 5: slot) for `features`. Take `"scale.data"` to bring features to unit variance.
 #' @param n.components Number of dimensions, 1 to 50.
 #' @param neighbors Neighbours found otherwise, as in [ee()].
@@ -34,7 +49,7 @@
 #' @section Errors:
 #' Those of [ee()] and [neuralee()]; `neuralee_error_input` where not exactly one of `dims` and `features` is given, for a reduction,
 #' assay, layer, feature, graph or Neighbor object that is not there (the message lists those there are), for
-#' a split layer, and for an argument that no function takes.
+#' a split layer whose parts lack features or cells, and for an argument that no function takes.
 #' @inherit ee references
 #' @seealso [predict()][predict.neuralee_fit], which places new cells by `object[["neuralee"]]`; [plot_embedding()]; [runEE()] for
 #'   SingleCellExperiment objects.
@@ -91,9 +106,10 @@ RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL
     layer = layer, reduction.name = reduction.name, neighbors = neighbors, n.components = n.components,
     seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
   )
-  # The log names the command by it.
-  assay <- SeuratObject::DefaultAssay(object[[reduction.name]])
-  SeuratObject::LogSeuratCommand(object)
+  # The log names the command by these, and UpdateSeuratObject() looks for them in the object.
+  if (!is.null(features)) reduction <- NULL
+  assay <- SeuratObject::DefaultAssay(object = object[[reduction.name]])
+  SeuratObject::LogSeuratCommand(object = object)
 }
 
 seurat_ee_house <- function() {

@@ -40,9 +40,10 @@ RunNeuralEE.Seurat <- function(object, dims = NULL, reduction = "pca", features 
     layer = layer, reduction.name = reduction.name, neighbors = neighbors, n.components = n.components,
     seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
   )
-  # The log names the command by it.
-  assay <- SeuratObject::DefaultAssay(object[[reduction.name]])
-  SeuratObject::LogSeuratCommand(object)
+  # The log names the command by these, and UpdateSeuratObject() looks for them in the object.
+  if (!is.null(features)) reduction <- NULL
+  assay <- SeuratObject::DefaultAssay(object = object[[reduction.name]])
+  SeuratObject::LogSeuratCommand(object = object)
 }
 
 seurat_neuralee_house <- function() {

@@ -72,7 +72,7 @@ test_that("what came before a failure is kept, and the next call goes on from th
 
 test_that("a file that cannot be taken up, or has changed, is downloaded from the beginning", {
   server <- start_file_server()
-  refused(server, "cut_without_ranges", "200000 bytes remaining|transfer closed")
+  refused(server, "cut_without_ranges", "200000 bytes|transfer closed")
   expect_length(parts(), 0)
   expect_identical(read_bytes(fetch(server, "cut_without_ranges")), served())
   expect_identical(server$requests()[[2]], "/cut_without_ranges None None")

@@ -233,13 +233,13 @@ test_that("a fit and a stored map draw themselves and their trace", {
 })
 
 test_that("Ctrl-C stops a run, keeps its iterations and leaves the session usable", {
-  skip_on_os("windows")
+  skip_without_interrupts()
   file <- tempfile()
   on.exit(unlink(file))
   # Far more iterations than can be done before the signal comes, which the first
   # callback sends: it is met by the core in the next step.
   interrupting <- function(iteration, ...) {
-    if (iteration == 5) system(sprintf("(sleep 0.3; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+    if (iteration == 5) interrupt_in(0.3)
   }
   x <- iris_x[rep(1:150, 60), ] + sin(seq_len(36000)) / 10
   expect_refused(

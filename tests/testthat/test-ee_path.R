@@ -109,11 +109,11 @@ test_that("options of plot_embedding() work on a path", {
 })
 
 test_that("Ctrl-C stops a path, which says where it was", {
-  skip_on_os("windows")
+  skip_without_interrupts()
   # Sent when the first map begins, which takes far more iterations than can be done before it comes.
   interrupting <- function(message) {
     if (grepl("Map 1 of 2", conditionMessage(message))) {
-      system(sprintf("(sleep 0.3; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+      interrupt_in(0.3)
     }
   }
   x <- iris_x[rep(1:150, 60), ] + sin(seq_len(36000)) / 10

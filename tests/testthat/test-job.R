@@ -25,9 +25,9 @@ test_that("a progress function can stop the computation, and so does its failure
 })
 
 test_that("Ctrl-C stops the computation and the session goes on", {
-  skip_on_os("windows")
+  skip_without_interrupts()
   for (here in c(FALSE, TRUE)) {
-    system(sprintf("(sleep 0.5; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+    interrupt_in(0.5)
     expect_error(wait(600, here = here), class = "neuralee_error_interrupted")
     expect_null(wait(0.01))
   }

@@ -107,10 +107,10 @@ test_that("Ctrl-C keeps the finished epochs in the checkpoint", {
     "interrupted", "training was interrupted after 10 epochs.*resume"
   )
   expect_identical(trained(train(tol = 0, resume = file)), trained(train(tol = 0)))
-  skip_on_os("windows")
+  skip_without_interrupts()
   # Far more epochs than can be done before the signal comes.
   interrupting <- function(epoch, ...) {
-    if (epoch == 5) system(sprintf("(sleep 0.3; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+    if (epoch == 5) interrupt_in(0.3)
   }
   x <- iris_x[rep(1:150, 8), ] + sin(seq_len(4800)) / 10
   expect_refused(

@@ -17,7 +17,7 @@ test_that("each cell is drawn once, in its place and colour", {
   setosa <- unique(data$colour[data$x < -2])
   expect_length(setosa, 1L)
   expect_length(unique(data$colour), 3L)
-  expect_s3_class(plot_embedding(map)$coordinates, "CoordFixed")
+  expect_equal(plot_embedding(map)$coordinates$ratio, 1)
 })
 
 test_that("numbers get a continuous scale with the largest values on top", {
@@ -331,7 +331,7 @@ iris_seurat <- function(misc = list()) {
   SeuratObject::Idents(object) <- object$species
   places <- map[, 1:2]
   dimnames(places) <- list(colnames(counts), c("EE_1", "EE_2"))
-  object[["ee"]] <- SeuratObject::CreateDimReducObject(places, key = "EE_", assay = "RNA", misc = misc)
+  object[["ee"]] <- SeuratObject::CreateDimReducObject(embeddings = places, key = "EE_", assay = "RNA", misc = misc)
   object
 }
 
@@ -393,7 +393,7 @@ test_that("a feature that the assay has not is named", {
     embeddings = matrix(map[, 1:2], 150, dimnames = list(colnames(counts), c("EE_1", "EE_2"))), key = "EE_",
     assay = "RNA"
   )
-  object <- SeuratObject::SetAssayData(object, "scale.data", as.matrix(counts)[1:2, ])
+  object <- with_layer(object, "scale.data", counts[1:2, ])
   expect_refused(
     plot_embedding(object, colour_by = "Petal.Width", assay.type = "scale.data"), "input",
     "\"scale.data\" has no row for \"Petal.Width\""

@@ -114,12 +114,12 @@ test_that("a value that is not finite is named in any kind of matrix", {
 })
 
 test_that("Ctrl-C between blocks is a classed error", {
-  skip_on_os("windows")
+  skip_without_interrupts()
   x <- delayed(matrix(0, 50000, 3))
   before <- suppressMessages(DelayedArray::getAutoBlockSize())
   on.exit(suppressMessages(DelayedArray::setAutoBlockSize(before)))
   suppressMessages(DelayedArray::setAutoBlockSize(24))
-  system(sprintf("(sleep 0.5; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+  interrupt_in(0.5)
   expect_refused(components(x, n = 2), "interrupted")
 })
 

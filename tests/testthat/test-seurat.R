@@ -1,8 +1,11 @@
-# Iris as counts of four genes in named cells, with a reduction and graphs made of them.
+flowers <- function() {
+  matrix(iris_x, 150, dimnames = list(sprintf("cell%d", 1:150), c("sl", "sw", "pl", "pw")))
+}
+
+# Iris as counts of four genes in named cells, with a reduction.
 iris_seurat <- function() {
-  x <- as.matrix(iris[, 1:4])
-  dimnames(x) <- list(sprintf("cell%d", 1:150), c("sl", "sw", "pl", "pw"))
-  object <- SeuratObject::CreateSeuratObject(sparse(t(x) * 10))
+  x <- flowers()
+  object <- seurat_of(10 * t(x))
   object[["pca"]] <- SeuratObject::CreateDimReducObject(
     embeddings = matrix(x, 150, dimnames = list(rownames(x), paste0("PC_", 1:4))), key = "PC_", assay = "RNA"
   )
@@ -51,6 +54,7 @@ test_that("features of an assay are taken as they are in the layer", {
   of_object <- run(object, features = genes, layer = "counts")
   expect_equal(SeuratObject::Embeddings(of_object, "ee"), fit$embedding, ignore_attr = TRUE)
   expect_false(SeuratObject::IsGlobal(of_object[["ee"]]))
+  expect_identical(SeuratObject::Command(of_object), "RunEE.RNA")
   of_slot <- run(object, features = genes, slot = "counts")
   expect_identical(SeuratObject::Embeddings(of_slot, "ee"), SeuratObject::Embeddings(of_object, "ee"))
   SeuratObject::VariableFeatures(object) <- genes
@@ -80,13 +84,14 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   )
   object[["RNA.nn"]] <- lists
   expect_equal(SeuratObject::Embeddings(run(object, dims = 1:4, nn.name = "RNA.nn"), "ee"), expected)
-  # By name, in whatever order the object has them.
+  # By name, in whatever order the cells are.
   turned <- 150:1
   lists@nn.idx <- 151L - lists@nn.idx[turned, ]
   lists@nn.dist <- lists@nn.dist[turned, ]
   lists@cell.names <- lists@cell.names[turned]
-  object[["turned.nn"]] <- lists
-  expect_equal(SeuratObject::Embeddings(run(object, dims = 1:4, nn.name = "turned.nn"), "ee"), expected)
+  expect_equal(
+    neighbors_by_name(lists, x, "turned.nn", NULL), found[c("index", "distance")], ignore_attr = TRUE
+  )
   # As FindNeighbors() makes it: ones, and every cell among its own neighbours.
   graph <- Matrix::sparseMatrix(
     i = c(row(found$index), 1:150), j = c(found$index, 1:150), x = 1, dimnames = list(colnames(object), colnames(object))
@@ -159,7 +164,7 @@ test_that("the graph of Seurat's FindNeighbors() is taken", {
 test_that("new cells give the assay that the network was trained on", {
   skip_if_not_installed("SeuratObject")
   object <- iris_seurat()
-  object[["twice"]] <- SeuratObject::CreateAssayObject(2 * SeuratObject::GetAssayData(object, slot = "counts"))
+  object[["twice"]] <- SeuratObject::CreateAssayObject(counts = sparse(20 * t(flowers())))
   object <- RunNeuralEE(
     object, features = c("pl", "sw", "pw"), assay = "twice", layer = "counts", perplexity = 10, maxit = 20, verbose = FALSE
   )
@@ -185,7 +190,7 @@ test_that("bad input is refused", {
   expect_refused(run(object, dims = 1:2, features = "pl"), "input", "Both")
   expect_refused(run(object, dims = 1:5), "input", "4 dimensions of \"pca\"")
   expect_refused(run(object, dims = 1:2, reduction = "umap"), "input", "pca")
-  expect_refused(run(object, features = c("pl", "nope")), "input", "`features` names rows that are not there: .*nope")
+  expect_refused(run(object, features = c("pl", "nope"), layer = "counts"), "input", "`features` names rows that are not there: .*nope")
   expect_refused(run(object, features = "pl", assay = "ADT"), "input", "RNA")
   expect_refused(run(object, features = "pl", layer = "scaled"), "input", "layer \"scaled\"")
   expect_refused(run(object, features = "pl", layer = 1), "input", "`layer`")
@@ -213,7 +218,7 @@ test_that("networks are trained on matrices and assays, and neighbours of other 
   object <- iris_seurat()
   network <- function(...) RunNeuralEE(..., perplexity = 10, maxit = 3, hidden = 5, verbose = FALSE)
   by_object <- network(object, features = c("pl", "pw"), layer = "counts")[["neuralee"]]
-  values <- t(as.matrix(SeuratObject::GetAssayData(object, "counts")[c("pl", "pw"), ]))
+  values <- 10 * flowers()[, c("pl", "pw")]
   expect_identical(SeuratObject::Embeddings(network(values)), SeuratObject::Embeddings(by_object))
   by_assay <- network(object[["RNA"]], features = c("pl", "pw"), layer = "counts")
   expect_identical(SeuratObject::Embeddings(by_assay), SeuratObject::Embeddings(by_object))
