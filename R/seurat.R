@@ -14,7 +14,8 @@ seurat_values <- function(x, info, assay.type, dimred, call) {
   if (!is.null(dimred)) {
     if (!inherits(x, "Seurat")) {
       abort_neuralee(
-        "input", sprintf("An assay has no reduction %s.", entry(dimred)), "Give the Seurat object that has it.", call = call
+        "input", sprintf("An assay has no reduction %s.", entry(dimred)), "Give the Seurat object that has it.",
+        call = call
       )
     }
     values <- with_loadings_hint(seurat_reduction(x, dimred, call), source)

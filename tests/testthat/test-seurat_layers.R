@@ -122,7 +122,7 @@ test_that("what SCTransform() makes is embedded and maps new cells", {
   skip_if_not_installed("Seurat")
   skip_if_not_installed("sctransform")
   skip_if_not_installed("withr")
-  object <- suppressWarnings(Seurat::SCTransform(seurat_of(three_types()), verbose = FALSE))
+  object <- suppressMessages(suppressWarnings(Seurat::SCTransform(seurat_of(three_types()), verbose = FALSE)))
   genes <- SeuratObject::VariableFeatures(object = object)
   object <- run_network(object, features = genes, layer = "scale.data")
   reduction <- object[["neuralee"]]
@@ -234,7 +234,7 @@ stand_in_for_bpcells <- function(values) {
 
 test_that("matrices of BPCells are read block by block", {
   skip_without_seurat_5()
-  there <- requireNamespace("BPCells", quietly = TRUE)
+  there <- rlang::is_installed("BPCells")
   if (!there) on.exit(suppressWarnings(methods::removeClass("IterableMatrix", where = globalenv())))
   on_disk <- function(counts) {
     object <- seurat_of(counts)
