@@ -34,9 +34,6 @@ whole_numbers <- function(index) if (!is.null(index)) as.integer(index)
 # `open` is what opens the matrix by HDF5Array, `extent` its numbers of genes and cells.
 stored_matrix <- function(file, stored, extent, open, otherwise, call = caller_env(),
                           readable = hdf5array_reads(file, stored)) {
-  # Where the two packages share one HDF5 library, as Debian's do, HDF5Array turns off the
-  # errors that rhdf5 counts on when it looks whether something is in the file.
-  if (requireNamespace("rhdf5", quietly = TRUE)) rhdf5::h5errorHandling()
   file <- path.expand(file)
   if (!readable) {
     return(DelayedArray::DelayedArray(methods::new(
@@ -44,6 +41,9 @@ stored_matrix <- function(file, stored, extent, open, otherwise, call = caller_e
       by_cells = stored$by_cells, extent = as.integer(extent)
     )))
   }
+  # Where the two packages share one HDF5 library, as Debian's do, HDF5Array turns off the
+  # errors that rhdf5 counts on when it looks whether something is in the file.
+  if (requireNamespace("rhdf5", quietly = TRUE)) rhdf5::h5errorHandling()
   x <- tryCatch(
     open(file, stored$path),
     error = function(e) {

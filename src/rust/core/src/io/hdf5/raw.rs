@@ -560,6 +560,12 @@ pub(crate) fn attribute_kind(attribute: &Attribute) -> Result<(Kind, usize)> {
     Ok((kind_of(&attribute.dtype()?)?, attribute.space()?.size()))
 }
 
+/// Whether an attribute has no value.
+pub(crate) fn attribute_is_void(attribute: &Attribute) -> Result<bool> {
+    let space = attribute.space()?;
+    Ok(space.is_null() || space.size() == 0)
+}
+
 /// The texts of an attribute, or `None` where it holds something else.
 pub(crate) fn attribute_texts(attribute: &Attribute) -> Result<Option<Vec<String>>> {
     const MOST: usize = 100_000;

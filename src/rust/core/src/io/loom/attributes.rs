@@ -2,7 +2,9 @@
 //! before that HDF5 attributes of the root.
 
 use crate::io::h5ad::table::{integers, values_of, void};
-use crate::io::hdf5::raw::{attribute_kind, attribute_logicals, attribute_texts, Kind};
+use crate::io::hdf5::raw::{
+    attribute_is_void, attribute_kind, attribute_logicals, attribute_texts, Kind,
+};
 use crate::io::hdf5::store::{failed, Node};
 use crate::io::Column;
 use crate::Result;
@@ -14,7 +16,8 @@ const MOST_VALUES: usize = 10_000;
 pub(super) fn read(root: &Node, notes: &mut Vec<String>) -> Result<Vec<(String, Column)>> {
     let mut found: Vec<(String, Column)> = Vec::new();
     for name in root.attribute_names()? {
-        if root.attribute(&name).is_some_and(|a| a.size() == 0) {
+        let void_here = root.attribute(&name).as_ref().map(attribute_is_void);
+        if void_here.transpose().map_err(failed(&name))? == Some(true) {
             notes.push(void(&format!("The attribute {name}")));
             continue;
         }
