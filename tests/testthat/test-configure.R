@@ -131,7 +131,7 @@ test_that("an HDF5 that does not work, or that the crate does not know, is left 
   mixed <- run_configure(c(rust, system_cc), "HDF5_DIR=", other)
   expect_match(mixed$output, "HDF5: none")
   expect_false(grepl("--features", mixed$makevars))
-  failing <- replace(rust, "cargo", "case \"$*\" in *neuralee-core*) echo 'Invalid H5_VERSION'; exit 1 ;; esac")
+  failing <- replace(rust, "cargo", "case \"$*\" in *hdf5*) echo 'Invalid H5_VERSION'; exit 1 ;; esac")
   unknown <- run_configure(c(failing, system_cc), "HDF5_DIR=", root)
   expect_equal(unknown$status, 0L)
   expect_match(unknown$output, "Invalid H5_VERSION.*is not used.*apt-get install libhdf5-dev.*HDF5: none")
