@@ -100,9 +100,11 @@ methods::setClass("neuralee_iterable_seed", slots = c(matrix = "ANY"))
 #' @importFrom DelayedArray extract_array
 new_iterable_seed <- function(matrix) methods::new("neuralee_iterable_seed", matrix = matrix)
 
-methods::setMethod("dim", "neuralee_iterable_seed", function(x) dim(x@matrix))
+#' @export
+dim.neuralee_iterable_seed <- function(x) dim(x@matrix)
 
-methods::setMethod("dimnames", "neuralee_iterable_seed", function(x) dimnames(x@matrix))
+#' @export
+dimnames.neuralee_iterable_seed <- function(x) dimnames(x@matrix)
 
 methods::setMethod("extract_array", "neuralee_iterable_seed", function(x, index) {
   whole <- dim(x)
