@@ -95,12 +95,16 @@ join_parts <- function(parts, layer, assay, features, call) {
 }
 
 # What DelayedArray asks of a matrix that it does not know, for those of BPCells.
+methods::setClass("neuralee_iterable_seed", slots = c(matrix = "ANY"))
+
 #' @importFrom DelayedArray extract_array
-new_iterable_seed <- methods::setClass("neuralee_iterable_seed", slots = c(matrix = "ANY"))
+new_iterable_seed <- function(matrix) methods::new("neuralee_iterable_seed", matrix = matrix)
 
-methods::setMethod("dim", "neuralee_iterable_seed", function(x) dim(x@matrix))
+#' @export
+dim.neuralee_iterable_seed <- function(x) dim(x@matrix)
 
-methods::setMethod("dimnames", "neuralee_iterable_seed", function(x) dimnames(x@matrix))
+#' @export
+dimnames.neuralee_iterable_seed <- function(x) dimnames(x@matrix)
 
 methods::setMethod("extract_array", "neuralee_iterable_seed", function(x, index) {
   whole <- dim(x)
