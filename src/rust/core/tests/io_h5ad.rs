@@ -975,11 +975,11 @@ fn lzf_that_is_damaged_is_refused_and_lies_are_ignored() {
         let lying = lzf_matrix(false, |bytes| bytes, Some(claimed));
         assert_eq!(dense(&lying.read().expect("readable")), expected());
     }
-    let few = Fixture::new(|f| {
-        lzf::create::<i32>(f, "X", &[4, 3], &[1 << 14, 1 << 14], false, None);
+    let unwritten = Fixture::new(|f| {
+        lzf::create::<i32>(f, "X", &[4, 3], &[4, 3], false, None);
     });
     assert_refused(
-        few.read(),
+        unwritten.read(),
         "claims [4, 3] values, but the file holds only 0 bytes",
     );
     let twice = Fixture::new(|f| {
