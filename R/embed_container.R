@@ -151,6 +151,16 @@ find_rows <- function(x, subset_row, name = "subset_row", call = caller_env()) {
         there_are(rownames(x), "The rows of `x` carry no names."), call = call
       )
     }
+    twice <- intersect(subset_row, rownames(x)[duplicated(rownames(x))])
+    if (length(twice)) {
+      rlang::warn(
+        c(
+          sprintf("`%s` names rows that are there more than once: %s.", name, list_some(twice)),
+          i = "The first of each is taken. Number the rows to take others."
+        ),
+        class = "neuralee_warning_repeated_features", call = call
+      )
+    }
   } else if (is.logical(subset_row) && length(subset_row) == n && !anyNA(subset_row)) {
     rows <- which(subset_row)
   } else {

@@ -8,7 +8,8 @@
 # COUNTS too, if named. Exit status 3: such a Debian cannot be had here.
 #   NEURALEE_DEBIAN_DIR  where the Debians are kept (2 GB each)
 #   NEURALEE_TARGET_DIR  cargo's build folder; that of a Debian is within it, begun as a copy
-#   NEURALEE_LIBTORCH, NEURALEE_PYTHON, NEURALEE_PYTHON_OLD  for the tests, as in tools/check.sh
+#   NEURALEE_LIBTORCH, NEURALEE_PYTHON, NEURALEE_PYTHON_OLD, NEURALEE_GOLDEN  for the tests, as in
+#   tools/check.sh; what that has made before is taken by itself
 set -u
 cd "$(dirname "$0")/.." || exit 1
 home=${NEURALEE_DEBIAN_DIR:-${TMPDIR:-/tmp}/neuralee-debian}
@@ -33,6 +34,10 @@ counts=${2:-/dev/null}
 folder=$home/$suite
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
+[ -n "${NEURALEE_LIBTORCH:-}" ] || [ ! -d "$target/libtorch" ] || NEURALEE_LIBTORCH=$target/libtorch
+[ -n "${NEURALEE_PYTHON:-}" ] || [ ! -d "$target/python/new" ] || NEURALEE_PYTHON=$target/python/new/bin/python
+[ -n "${NEURALEE_PYTHON_OLD:-}" ] || [ ! -d "$target/python/old" ] || NEURALEE_PYTHON_OLD=$target/python/old/bin/python
+[ -n "${NEURALEE_GOLDEN:-}" ] || [ ! -d ../shared/golden ] || NEURALEE_GOLDEN=$(cd ../shared/golden && pwd)
 
 cannot() {
   echo "a Debian $suite cannot be had here: $1"
@@ -94,8 +99,10 @@ bind "$cargo_home" /root/.cargo
 bind "$rustup_home" /root/.rustup
 mkdir -p "$target" && bind "$target"
 for python in "${NEURALEE_PYTHON:-}" "${NEURALEE_PYTHON_OLD:-}"; do
-  base=$([ -z "$python" ] || "$python" -c 'import sys; print(sys.base_prefix)')
-  case $base in "" | /usr) ;; *) bind "$base" ;; esac
+  [ -n "$python" ] || continue
+  base=$("$python" -c 'import sys; print(sys.base_prefix)')
+  [ "$base" = /usr ] || bind "$base"
+  bind "$(dirname "$(dirname "$python")")"
 done
 [ -z "${NEURALEE_LIBTORCH:-}" ] || bind "$NEURALEE_LIBTORCH"
 [ -z "${NEURALEE_GOLDEN:-}" ] || bind "$NEURALEE_GOLDEN"

@@ -289,3 +289,13 @@ test_that("a model without names from an older version takes features by positio
   expect_equal(found, places_of(model, iris_x[1:3, ]))
   expect_refused(places_of(unnamed, iris_x[1:3, -1]), "input", "has 3 features")
 })
+
+test_that("a name that is chosen and stands for several rows takes the first, and says so", {
+  sce <- iris_sce()
+  rownames(sce)[2] <- rownames(sce)[1]
+  expect_warning(
+    found <- find_rows(SingleCellExperiment::logcounts(sce), rownames(sce)[c(3, 1)]),
+    "more than once: \"Sepal.Length\"", class = "neuralee_warning_repeated_features"
+  )
+  expect_identical(found, c(3L, 1L))
+})
