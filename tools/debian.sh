@@ -83,6 +83,10 @@ if [ ! -e "$folder/etc/debian_version" ] || [ -e "$folder/debootstrap" ]; then
   cp /etc/apt/apt.conf.d/* "$folder/etc/apt/apt.conf.d/" 2>/dev/null
 fi
 cp /etc/resolv.conf "$folder/etc/resolv.conf" 2>/dev/null
+# What this machine trusts, such as the certificate of a firewall.
+[ ! -f /etc/ssl/certs/ca-certificates.crt ] || {
+  mkdir -p "$folder/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/"
+}
 for place in proc dev sys; do mountpoint -q "$folder/$place" || mount --rbind "/$place" "$folder/$place" || cannot "no mount"; done
 if [ "$(cat "$folder/.packages" 2>/dev/null)" != "$packages" ]; then
   # The words of the list are meant to be many.
