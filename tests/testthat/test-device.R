@@ -7,11 +7,15 @@ on_both <- function(fit, ...) {
 
 relative <- function(a, b) max(abs(a - b) / abs(a))
 
-# What is defined by the map alone: E, the norm of its gradient and lambda at the start of a run, and the one step that
-# follows. Later steps magnify rounding, so that no two ways to sum take the same path.
+# What is defined by the map alone: E, the norm of its gradient and lambda at the start of a run,
+# and the one step that follows. Later steps magnify rounding, so that no two ways to sum take the
+# same path.
 at_start <- function(..., device) {
   fit <- ee(..., maxit = 1, device = device, verbose = FALSE)
-  list(at = unlist(fit$trace[1, c("loss", "gradient_norm", "lambda")]), step = fit$embedding, method = fit$params$method)
+  list(
+    at = unlist(fit$trace[1, c("loss", "gradient_norm", "lambda")]),
+    step = fit$embedding, method = fit$params$method
+  )
 }
 
 test_that("E, its gradient and a step are the same on libtorch, over all pairs and on the grid", {
@@ -31,19 +35,23 @@ test_that("E, its gradient and a step are the same on libtorch, over all pairs a
   # What "auto" chooses is the same too.
   expect_identical(at("torch", lambda = 10)$method, at("cpu", lambda = 10)$method)
   # Cells in four dimensions, in blocks instead of all at once.
-  expect_equal(at("torch", d = 4, lambda = 10, pin_memory = FALSE)$at, at("cpu", d = 4, lambda = 10)$at, tolerance = 1e-8)
+  in_blocks <- at("torch", d = 4, lambda = 10, pin_memory = FALSE)
+  expect_equal(in_blocks$at, at("cpu", d = 4, lambda = 10)$at, tolerance = 1e-8)
 })
 
 test_that("a run on libtorch ends where it says, and as low as here", {
   skip_without_backend()
   x <- flowers()
   affinity <- entropic_affinity(x, perplexity = 20)
-  for (form in list(
-    list(lambda = 10, kernel = "gaussian"), list(lambda = c(1, 10), kernel = "gaussian"), list(lambda = 10, kernel = "student"),
-    list(lambda = "auto", kernel = "student")
-  )) {
-    fits <- on_both(function(...) ee(..., affinity = affinity, method = "exact", maxit = 500, verbose = FALSE), lambda = form$lambda, kernel = form$kernel)
-    judged <- ee_loss(fits$there, x, affinity, lambda = form$lambda[length(form$lambda)], kernel = form$kernel)
+  run <- function(...) ee(..., affinity = affinity, method = "exact", maxit = 500, verbose = FALSE)
+  forms <- list(
+    list(lambda = 10, kernel = "gaussian"), list(lambda = c(1, 10), kernel = "gaussian"),
+    list(lambda = 10, kernel = "student"), list(lambda = "auto", kernel = "student")
+  )
+  for (form in forms) {
+    fits <- on_both(run, lambda = form$lambda, kernel = form$kernel)
+    last <- form$lambda[length(form$lambda)]
+    judged <- ee_loss(fits$there, x, affinity, lambda = last, kernel = form$kernel)
     expect_equal(judged, fits$there$loss, tolerance = 1e-8)
     expect_lt(relative(fits$here$loss, fits$there$loss), 0.02)
   }
@@ -57,7 +65,10 @@ test_that("heavy tails are the same on libtorch, over all pairs and on its own g
   first <- function(device, method, d, lambda) {
     # In space a map as wide as in the plane would need a box of many millions of nodes.
     start <- if (d == 3) cbind(map / 10, sin(seq_len(nrow(map)))) else map[, seq_len(d), drop = FALSE]
-    at_start(x, d = d, init = start, affinity = affinity, kernel = "student", lambda = lambda, method = method, device = device)$at
+    at_start(
+      x, d = d, init = start, affinity = affinity, kernel = "student", lambda = lambda,
+      method = method, device = device
+    )$at
   }
   for (lambda in list(10, "auto")) {
     for (d in 1:3) {
@@ -73,8 +84,8 @@ test_that("heavy tails are the same on libtorch, over all pairs and on its own g
   expect_lt(abs(ee_loss(fit, x, affinity, lambda = "auto", kernel = "student") - fit$loss), 5e-3)
 })
 
-# E before and after the first epoch of a training, and the step that its gradient gives: plain descent, so that a
-# weight whose slope is rounding goes nowhere.
+# E before and after the first epoch of a training, and the step that its gradient gives: plain
+# descent, so that a weight whose slope is rounding goes nowhere.
 expect_same_epoch <- function(..., optimizer = sgd(lr = 0.01)) {
   run <- function(device, optimizer) {
     train(flowers(), ..., tol = 0, maxit = 1, optimizer = optimizer, device = device)

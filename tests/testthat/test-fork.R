@@ -19,39 +19,54 @@ forked_verbs <- function(folder) {
   fit <- ee(x, affinity = affinity, maxit = 5, keep = TRUE, verbose = FALSE)
   network <- train(x, maxit = 3, keep = TRUE)
   sce <- typed_sce()
-  without_times <- function(fit) fit[!names(fit) %in% c("timing", "trace")]
   table <- file.path(folder, "counts.csv")
   utils::write.csv(counts_of(sce), table)
   h5ad <- file.path(folder, "cells.h5ad")
   hdf5 <- !is.null(rs_build_info()$hdf5)
   if (hdf5) write_h5ad(sce, h5ad)
+  free <- function(..., maxit = 5) {
+    found <- ee(..., maxit = maxit, verbose = FALSE)
+    found[!names(found) %in% c("timing", "trace")]
+  }
+  new <- x[1:20, ] + 0.01
   verbs <- list(
     entropic_affinity = function() entropic_affinity(x, perplexity = 10),
     gaussian_affinity = function() gaussian_affinity(x, perplexity = 10),
-    approximate_affinity = function() entropic_affinity(x, perplexity = 10, neighbors = "approximate"),
+    approximate = function() entropic_affinity(x, perplexity = 10, neighbors = "approximate"),
     find_neighbors = function() find_neighbors(x, 10),
-    ee = function() without_times(ee(x, perplexity = 10, maxit = 5, verbose = FALSE)),
-    ee_of_affinity = function() without_times(ee(x, affinity = affinity, maxit = 5, verbose = FALSE)),
-    ee_with_heavy_tails = function() without_times(ee(x, affinity = affinity, kernel = "student", maxit = 5, verbose = FALSE)),
-    ee_spectral = function() without_times(ee(x, affinity = affinity, init = "spectral", maxit = 5, verbose = FALSE)),
-    ee_path = function() as.matrix(ee_path(x, c(1, 10), affinity = affinity, maxit = 5, verbose = FALSE)[[2L]]),
+    ee = function() free(x, perplexity = 10),
+    ee_of_affinity = function() free(x, affinity = affinity),
+    ee_with_heavy_tails = function() free(x, affinity = affinity, kernel = "student"),
+    ee_spectral = function() free(x, affinity = affinity, init = "spectral"),
+    ee_path = function() {
+      as.matrix(ee_path(x, c(1, 10), affinity = affinity, maxit = 5, verbose = FALSE)[[2L]])
+    },
     ee_loss = function() ee_loss(fit, x, affinity),
     ee_loss_of_full_weights = function() ee_loss(fit, NULL, list(w_plus = dense, w_minus = dense)),
     ee_gradient = function() ee_gradient(fit, x, affinity),
     neuralee = function() trained(train(x, maxit = 3)),
-    neuralee_of_affinity = function() trained(train(x, affinity = affinity, batch_size = 50, maxit = 3)),
-    predict_ee = function() predict(fit, x[1:20, ] + 0.01),
-    predict_ee_together = function() predict(fit, x[1:20, ] + 0.01, together = TRUE),
-    predict_neuralee = function() predict(network, x[1:20, ], verbose = FALSE),
-    predict_neuralee_together = function() predict(network, x[1:20, ] + 0.01, together = TRUE, verbose = FALSE),
+    neuralee_of_affinity = function() {
+      trained(train(x, affinity = affinity, batch_size = 50, maxit = 3))
+    },
+    predict_ee = function() predict(fit, new),
+    predict_ee_together = function() predict(fit, new, together = TRUE),
+    predict_neuralee = function() predict(network, new, verbose = FALSE),
+    predict_neuralee_together = function() predict(network, new, together = TRUE, verbose = FALSE),
     predict_neuralee_loss = function() predict(network, x, affinity = "entropic", verbose = FALSE),
     fine_tune = function() fine_tune(network, x, maxit = 2, verbose = FALSE)$embedding,
     embedding_quality = function() unclass(embedding_quality(fit, x, labels = iris$Species)),
     cell_reliability = function() cell_reliability(fit, x),
-    calculateEE = function() matrix(calculateEE(t(x), perplexity = 10, maxit = 5, verbose = FALSE), 150),
-    principal_components = function() SingleCellExperiment::reducedDim(principal_components(sce, n = 5, assay.type = "counts"), "PCA"),
-    log_shift = function() counts_in(log_shift(sce)),
-    standard_scale = function() SummarizedExperiment::assay(standard_scale(sce, assay.type = "counts"), 2L),
+    calculateEE = function() {
+      matrix(calculateEE(t(x), perplexity = 10, maxit = 5, verbose = FALSE), 150)
+    },
+    principal_components = function() {
+      scores <- principal_components(log1p(t(counts_of(sce))), n = 5, verbose = FALSE)
+      matrix(scores, nrow(scores))
+    },
+    log_shift = function() counts_in(log_shift(counts_sce())),
+    standard_scale = function() {
+      SummarizedExperiment::assay(standard_scale(sce, assay.type = "counts"), 2L)
+    },
     subsample_genes = function() rownames(subsample_genes(sce, 20, assay.type = "counts")),
     subsample_cells = function() colnames(subsample_cells(sce, 20)),
     read_csv_counts = function() counts_in(read_csv_counts(table, verbose = FALSE))
@@ -77,7 +92,12 @@ test_that("workers that BiocParallel and future fork compute as the parent does"
   skip_on_os("windows")
   x <- iris_x
   affinity <- entropic_affinity(x, perplexity = 10)
-  one <- function(seed) ee(x, affinity = affinity, init = "random", seed = seed, maxit = 5, threads = 1, verbose = FALSE)$embedding
+  one <- function(seed) {
+    fit <- ee(
+      x, affinity = affinity, init = "random", seed = seed, maxit = 5, threads = 1, verbose = FALSE
+    )
+    fit$embedding
+  }
   here <- lapply(1:3, one)
   if (requireNamespace("BiocParallel", quietly = TRUE)) {
     forked <- BiocParallel::MulticoreParam(2, timeout = 60)
@@ -95,15 +115,22 @@ test_that("workers that BiocParallel and future fork compute as the parent does"
 test_that("work that forgets to enter a pool is found here, and does no harm to users", {
   said <- function(forbidden) {
     before <- Sys.getenv("NEURALEE_GLOBAL_POOL", NA)
-    on.exit(if (is.na(before)) Sys.unsetenv("NEURALEE_GLOBAL_POOL") else Sys.setenv(NEURALEE_GLOBAL_POOL = before))
+    put_back <- function() {
+      Sys.unsetenv("NEURALEE_GLOBAL_POOL")
+      if (!is.na(before)) Sys.setenv(NEURALEE_GLOBAL_POOL = before)
+    }
+    on.exit(put_back())
     Sys.setenv(NEURALEE_GLOBAL_POOL = forbidden)
     in_new_session({
-      outside <- function() tryCatch(neuralee:::rust_call(neuralee:::rs_work_outside_a_pool()), error = class)
+      outside <- function() {
+        tryCatch(neuralee:::rust_call(neuralee:::rs_work_outside_a_pool()), error = class)
+      }
       here <- outside()
       child <- if (.Platform$OS.type == "windows") {
         here
       } else {
-        parallel::mccollect(parallel::mcparallel(outside()), wait = FALSE, timeout = 60)[[1L]]
+        job <- parallel::mcparallel(outside())
+        parallel::mccollect(job, wait = FALSE, timeout = 60)[[1L]]
       }
       cat(here[[1L]], child[[1L]])
     })

@@ -136,7 +136,9 @@ test_that("what cannot be served is refused", {
   expect_refused(components(delayed(matrix("a", 3, 3))), "input", "character")
   expect_refused(components(delayed(matrix(0, 3, 5001))), "memory", "subsample_genes")
   expect_refused(components(counts_sce()), "input", "\"counts\"")
-  expect_refused(components(counts_sce(), assay.type = 1, subset_row = "Actb"), "input", "Actb")
+  suppressWarnings(classes = "neuralee_warning_counts", expect_refused(
+    components(counts_sce(), assay.type = 1, subset_row = "Actb"), "input", "Actb"
+  ))
   se <- methods::as(counts_sce(), "SummarizedExperiment")
   expect_refused(components(se), "input", "SingleCellExperiment")
   expect_refused(components(any_seurat()), "input", "as.SingleCellExperiment")
