@@ -111,8 +111,8 @@
 #' @section Warnings:
 #' Before the work starts, `neuralee_warning_orientation` says that `x` seems to lie the wrong way:
 #' the names of its columns are those of cells, or the names of its rows those of genes.
-#' `neuralee_warning_counts` says that it seems to hold counts of genes without logarithms. Names
-#' and a few values tell; a matrix without names gets no warning. Where all is meant,
+#' `neuralee_warning_counts` says that it seems to hold counts of genes without logarithms. The check
+#' reads names and a few values; a matrix without names gets no warning. If this is intended,
 #' `suppressWarnings(classes = "neuralee_warning_counts")` around the call keeps it quiet.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for
 #'   dimensionality reduction", ICML. Vladymyrov and Carreira-Perpinan (2012),

@@ -229,7 +229,12 @@ reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
   if (!is_entry(dimred, names, length(names))) {
     abort_neuralee(
       "input", sprintf("There is no reducedDim %s.", entry(dimred)),
-      there_are(names, "There are none yet: run runEE() first, or runPCA() of scater.", "Set dimred"), call = call
+      if (identical(dimred, "PCA")) {
+        "Make it with principal_components(), or with runPCA() of scater."
+      } else {
+        there_are(names, "There are none yet: run principal_components() first.", "Set dimred")
+      },
+      call = call
     )
   }
   y <- as.matrix(SingleCellExperiment::reducedDim(x, dimred))

@@ -17,7 +17,7 @@
 #' @param maxit Epochs.
 #' @param lambda,perplexity Those of the model where `NULL`.
 #' @param assay.type,dimred As for [predict()][predict.neuralee_fit], for `newdata` and `data`.
-#' @param missing What features get that cells lack, as for [predict()][predict.neuralee_fit].
+#' @param missing The value given to features that cells lack, as for [predict()][predict.neuralee_fit].
 #' @param ... Other arguments of [neuralee()], such as `optimizer`, `batch_size`, `seed`, `callback` or `verbose`; not those that
 #'   the model determines (the network and the preprocessing).
 #' @return A fit as [neuralee()] returns it, of the old cells (if given) and then the new ones.

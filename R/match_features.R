@@ -92,8 +92,8 @@ check_copies <- function(at, known, given, name, whole, call) {
         if (length(counts) > 5L) sprintf(" and %d more", length(counts) - 5L) else ""
       ),
       paste(
-        "Which is which cannot be told. Give each as often as in the training; or leave them out",
-        "and set missing = \"zero\" or \"mean\"; or train with unique names, such as identifiers."
+        "Which is which cannot be told. Give each as often as in the training; or leave out all of",
+        "that name and set missing = \"zero\" or \"mean\"; or train with unique names, such as identifiers."
       ), call = call
     )
   }
@@ -176,7 +176,7 @@ warn_copies <- function(names, name, whole, call) {
         "Features of the %s share a name and are told apart by their order in `%s` alone: %s.",
         whole, name, list_some(names)
       ),
-      i = "All features stand in another order than in the training, and so may these.",
+      i = "Features stand in another order than in the training, and so may these.",
       i = "Give them in the order of the training, or train with unique names, such as identifiers."
     ),
     class = "neuralee_warning_repeated_features", call = call

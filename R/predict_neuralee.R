@@ -14,12 +14,15 @@
 #' the training are taken by position; where only one side has names, a message of class
 #' `neuralee_message_by_position` says so.
 #'
-#' Symbols of genes may repeat. Of the features of one name the first is taken for the first of the
-#' training, the second for the second. In data of one reference that is right: the features that
-#' are used then stand in the order of the training. Where they stand in another order, so may those
-#' of one name, and a warning of class `neuralee_warning_repeated_features` says so. Where a name
-#' stands for more or fewer features than in the training, the cells are refused. Identifiers as
-#' names (`read_10x(gene_names = "id")`) have none of this.
+#' Symbols of genes may repeat. Features that share a name are matched by order: the first to the
+#' first of the training, the second to the second. That is right for data of one reference, whose
+#' genes stand in the order of the training. If the order of the features differs, those of one
+#' name may be swapped too, and a warning of class `neuralee_warning_repeated_features` says so. If
+#' only they are swapped, nothing can tell. Cells are refused if a name stands for more or fewer
+#' features than in the training. Unique identifiers (`read_10x(gene_names = "id")`) avoid all this.
+#'
+#' The kind of the values cannot be matched by name. Counts get a warning of class
+#' `neuralee_warning_counts` if the model was trained on something else.
 #'
 #' @section New cells together:
 #' A network is smooth: it puts a new cell into its group, but keeps few of its immediate neighbours. With
@@ -61,7 +64,7 @@
 #' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
 #'   for what the model was trained on. New cells must have been projected on the same loadings. Dimensions of Seurat
 #'   are matched by their numbers, whatever the key of the reduction.
-#' @param missing What features of the model get that cells lack. `"error"` refuses such cells.
+#' @param missing The value given to features of the model that cells lack. `"error"` refuses such cells.
 #'   `"zero"` gives each of these features the value 0 before the model's preprocessing, such as a
 #'   count of 0. `"mean"` gives them their mean in the training, where the model knows it (not of
 #'   cosine distances without `scale`). A warning of class `neuralee_warning_missing_features` says
@@ -288,6 +291,10 @@ cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata",
   if (dim(x)[[axis]] < 1L) {
     abort_neuralee("input", sprintf("`%s` has no cells.", name), "Give at least one.", call = call)
   }
+  # What kind of values these are no name tells.
+  if (!info$log && !identical(info$source$assay.type, "counts")) {
+    warn_counts(x, "Give values of the kind that the model was trained on.", name, call = call)
+  }
   x <- match_features(x, info, 3L - axis, name, fill, call = call)
   if (!is_delayed(x)) check_finite(x, name, at, call)
   list(x = x, at = at, names = dimnames(x)[[axis]], name = name)
@@ -320,7 +327,10 @@ container_values <- function(x, info, assay.type, dimred, call) {
   if (!is.null(dimred)) {
     return(list(x = with_loadings_hint(reduction_of(x, dimred, call = call), source), at = "rows"))
   }
-  assay.type <- assay.type %||% as_entry(source$assay.type) %||% if (info$log) "counts" else "logcounts"
+  usual <- as_entry(source$assay.type)
+  # Trained on Seurat's "data", which Bioconductor calls so.
+  if (identical(usual, "data") && !"data" %in% SummarizedExperiment::assayNames(x)) usual <- "logcounts"
+  assay.type <- assay.type %||% usual %||% if (info$log) "counts" else "logcounts"
   list(x = assay_of(x, assay.type, call = call), at = "columns")
 }
 

@@ -173,3 +173,12 @@ test_that("a warning does not wait for the end of the call", {
   })
   expect_match(printed, "names of genes.*first iteration")
 })
+
+test_that("counts for a model of other values get a warning, and for one of counts none", {
+  counts <- t(as.matrix(counts_of(counts_sce())))
+  fit <- train(log1p(counts), maxit = 2, perplexity = 5)
+  expect_warning(predict(fit, counts, verbose = FALSE), class = "neuralee_warning_counts")
+  expect_no_warning(predict(fit, log1p(counts), verbose = FALSE))
+  of_counts <- train(counts, maxit = 2, perplexity = 5, preprocess = preprocessing(log = TRUE))
+  expect_no_warning(predict(of_counts, counts, verbose = FALSE))
+})
