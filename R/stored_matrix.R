@@ -11,11 +11,15 @@ methods::setClass(
   )
 )
 
-#' @importFrom methods setMethod
-setMethod("dim", "StoredSeed", function(x) x@extent)
+#' @export
+dim.StoredSeed <- function(x) x@extent
+
+# Known without a look into the file, which may be gone: whatever reads it then says so.
+#' @importFrom BiocGenerics type
+methods::setMethod("type", "StoredSeed", function(x) "double")
 
 #' @importFrom DelayedArray extract_array
-setMethod("extract_array", "StoredSeed", function(x, index) {
+methods::setMethod("extract_array", "StoredSeed", function(x, index) {
   rust_call(
     rs_read_part(
       path_for_rust(x@file), x@path, x@sparse, x@by_cells, x@extent, whole_numbers(index[[1L]]),
@@ -25,7 +29,7 @@ setMethod("extract_array", "StoredSeed", function(x, index) {
 })
 
 #' @importFrom DelayedArray chunkdim
-setMethod("chunkdim", "StoredSeed", function(x) {
+methods::setMethod("chunkdim", "StoredSeed", function(x) {
   pmin(if (x@by_cells) c(x@extent[[1L]], 1L) else c(1L, x@extent[[2L]]), x@extent)
 })
 

@@ -22,7 +22,7 @@ test_that("E, its gradient and a step are the same on libtorch, over all pairs a
   skip_without_backend()
   x <- flowers()
   affinity <- entropic_affinity(x, perplexity = 20)
-  at <- function(device, ...) at_start(x, affinity = affinity, ..., device = device)
+  at <- function(where, ...) at_start(x, affinity = affinity, ..., device = where)
   for (d in 1:3) {
     map <- ee(x, d = d, affinity = affinity, lambda = 10, maxit = 20, verbose = FALSE)$embedding
     for (method in c("exact", "grid")) {
