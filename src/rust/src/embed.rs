@@ -329,15 +329,7 @@ fn rs_ee_loss_gradient_dense(
     let (attractive, repulsive) = (matrix_view(&w_plus)?, matrix_view(&w_minus)?);
     let (energy, gradient) = job::run(threads, &().into(), |_| {
         let mut gradient = vec![0.0; at.len()];
-        let energy = dense::evaluate(
-            attractive,
-            repulsive,
-            kernel,
-            lambda,
-            &at,
-            d,
-            &mut gradient,
-        )?;
+        let energy = dense::evaluate(attractive, repulsive, kernel, lambda, &at, d, &mut gradient)?;
         Ok((energy, gradient))
     })?;
     energy_list(energy, &gradient, d, want_gradient)
