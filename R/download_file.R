@@ -24,6 +24,7 @@
 #' `neuralee_error_download` says that a file could not be had: it names the file, its address and what went
 #' wrong, and has the fields `url`, `file` and, where the server answered, `status`.
 #'
+#' @return Nothing: this page tells of files. Each data set has a function of its own.
 #' @name dataset_files
 #' @family data sets
 NULL

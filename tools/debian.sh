@@ -178,11 +178,9 @@ if [ $status = 0 ]; then
   ! grep -i 'deprecated\|defunct' "$folder.log"
   count "R CMD check names nothing deprecated" $?
   if [ "$suite" = sid ]; then
-    # Without what asks Bioconductor's servers.
     echo "== Debian $suite: BiocCheck"
-    there "cd /root/check && Rscript -e 'found <- BiocCheck::BiocCheck(Sys.glob(\"neuralee_*.tar.gz\"), \`no-check-remotes\` = TRUE, \`no-check-deprecated\` = TRUE,
-      \`no-check-version-num\` = TRUE, \`no-check-bioc-help\` = TRUE, \`no-check-pkg-size\` = TRUE, \`no-check-CRAN\` = TRUE)
-      quit(status = length(found[[\"error\"]]) + length(found[[\"warning\"]]) > 0)'"
+    bioconductor=$(in_debian dpkg-query -W -f '${Provides}' r-bioc-biocgenerics | grep -o 'r-api-bioc-[0-9.]*')
+    there "cd /root/check && Rscript /root/neuralee/tools/bioc_check.R neuralee_*.tar.gz ${bioconductor##*-}"
     count "BiocCheck (0 errors, 0 warnings)" $?
   fi
 fi
