@@ -232,7 +232,7 @@ reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
       if (identical(dimred, "PCA")) {
         "Make it with principal_components(), or with runPCA() of scater."
       } else {
-        there_are(names, "There are none yet: run principal_components() first.", "Set dimred")
+        there_are(names, "There are none yet: run runEE() or principal_components() first.", "Set dimred")
       },
       call = call
     )
