@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 home=${NEURALEE_DEBIAN_DIR:-${TMPDIR:-/tmp}/neuralee-debian}
 target=${NEURALEE_TARGET_DIR:-${TMPDIR:-/tmp}/neuralee-target}
 
+# Nothing stays mounted: whoever deletes the folder must not delete this machine's files with it.
 unmount() {
   grep -o " $1/[^ ]*" /proc/mounts | sort -r | while read -r place; do umount "$place" || return 1; done
 }
@@ -87,7 +88,12 @@ cp /etc/resolv.conf "$folder/etc/resolv.conf" 2>/dev/null
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || {
   mkdir -p "$folder/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/"
 }
-for place in proc dev sys; do mountpoint -q "$folder/$place" || mount --rbind "/$place" "$folder/$place" || cannot "no mount"; done
+trap 'unmount "$folder"' EXIT
+for place in proc dev sys; do
+  # What is unmounted there later stays mounted here.
+  mountpoint -q "$folder/$place" ||
+    { mount --rbind "/$place" "$folder/$place" && mount --make-rslave "$folder/$place"; } || cannot "no mount"
+done
 if [ "$(cat "$folder/.packages" 2>/dev/null)" != "$packages" ]; then
   # The words of the list are meant to be many.
   in_debian apt-get update -qq && in_debian apt-get install -y -qq --no-install-recommends $packages >"$folder.log" 2>&1 || {
