@@ -5,11 +5,16 @@ arguments <- commandArgs(TRUE)
 config <- tempfile(fileext = ".yaml")
 version <- arguments[[2L]]
 r <- as.character(getRversion())
+minor <- function(step) {
+  parts <- as.integer(strsplit(version, ".", fixed = TRUE)[[1L]])
+  sprintf("%d.%d", parts[[1L]], parts[[2L]] + step)
+}
+known <- c(minor(-1L), version, minor(1L))
 writeLines(c(
-  sprintf("%s: \"%s\"", c("release_version", "devel_version"), version),
+  sprintf("release_version: \"%s\"", version), sprintf("devel_version: \"%s\"", minor(1L)),
   sprintf("r_version_associated_with_%s: \"%s\"", c("release", "devel"), r),
-  "r_ver_for_bioc_ver:", sprintf("  \"%s\": \"%s\"", version, sub("[.][0-9]+$", "", r)),
-  "release_dates:", sprintf("  \"%s\": \"1/1/2026\"", version)
+  "r_ver_for_bioc_ver:", sprintf("  \"%s\": \"%s\"", known, sub("[.][0-9]+$", "", r)),
+  "release_dates:", sprintf("  \"%s\": \"10/30/2025\"", minor(-1L))
 ), config)
 Sys.setenv(BIOCONDUCTOR_CONFIG_FILE = paste0("file://", config))
 found <- BiocCheck::BiocCheck(
