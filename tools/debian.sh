@@ -146,10 +146,9 @@ there() {
     $(given NEURALEE_TORCH) NEURALEE_TARGET_DIR="$of_suite" NEURALEE_TORCH_TARGET_DIR="$of_suite/torch" \
     OMP_WAIT_POLICY=passive R_LIBS=/root/library sh -c "cd /root/neuralee && $1"
 }
-has_test() { there "$1" >/dev/null 2>&1; }
 for name in NEURALEE_PYTHON NEURALEE_PYTHON_OLD; do
   eval "python=\${$name:-}"
-  [ -z "$python" ] || has_test "$python -c 'import anndata'" || { echo "$python does not run in Debian $suite"; unset $name; }
+  [ -z "$python" ] || there "$python -c 'import anndata'" >/dev/null 2>&1 || { echo "$python does not run in Debian $suite"; unset $name; }
 done
 
 echo "== Debian $suite: $(in_debian Rscript -e 'v <- function(p) as.character(packageVersion(p)); cat("R", format(getRversion()),
