@@ -11,18 +11,21 @@
 
 use extendr_api::prelude::*;
 
+pub mod affinity;
 pub mod components;
 pub mod convert;
-pub mod embed;
 pub mod global_pool;
 pub mod io;
 pub mod job;
+pub mod map;
 pub mod model;
+pub mod objective;
+pub mod options;
 pub mod preprocess;
 pub mod sample;
+pub mod session;
 pub mod system;
 pub mod torch;
-pub mod train;
 pub mod vectors;
 
 extendr_module! {
@@ -33,8 +36,10 @@ extendr_module! {
     use preprocess;
     use components;
     use sample;
-    use embed;
-    use train;
+    use affinity;
+    use objective;
+    use session;
+    use map;
     use model;
     use torch;
     use vectors;

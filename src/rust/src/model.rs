@@ -8,79 +8,110 @@ use neuralee_core::model::{Model, Origin, Preprocessing, Rotation};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::preprocess::{Cells, Matrix};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
+use serde::Deserialize;
 
 use crate::convert::{or_null, to_r_matrix, Outcome};
 use crate::job;
+use crate::options;
 use crate::preprocess::{cells, Held};
 use crate::torch::Torch;
-use crate::train::{activation_name, Settings};
 
-/// The steps that lead from features to inputs, from a list that R made.
-fn preprocessing_of(settings: &Settings) -> CoreResult<Preprocessing> {
-    let features = settings.count("features")? as usize;
-    let loadings = settings.numbers("rotation")?;
-    let components = settings.count("components")?;
-    // R's matrices stand column by column.
-    let by_rows =
-        || (0..features).flat_map(|i| (0..components as usize).map(move |j| j * features + i));
-    let rotation = if components == 0 {
-        None
-    } else if loadings.len() == features * components as usize {
-        Some(Rotation {
+
+/// The steps that lead from features to inputs, as R has them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Steps {
+    features: usize,
+    log: bool,
+    centre: Option<Vec<f64>>,
+    scale: Option<Vec<f64>>,
+    /// The loadings, features x components, column by column.
+    rotation: Option<Vec<f64>>,
+    components: usize,
+    unit_length: bool,
+}
+
+impl Steps {
+    fn preprocessing(self) -> CoreResult<Preprocessing> {
+        let Steps {
+            features,
             components,
-            loadings: by_rows().map(|at| loadings[at]).collect(),
-        })
-    } else {
-        return Err(CoreError::internal("The rotation has another shape.", ""));
-    };
-    Preprocessing::new(
-        features,
-        settings.flag("log")?,
-        settings.numbers("centre")?,
-        settings.numbers("scale")?,
-        rotation,
-        settings.flag("unit_length")?,
-    )
+            ..
+        } = self;
+        let loadings = self.rotation.unwrap_or_default();
+        let by_rows = || (0..features).flat_map(|i| (0..components).map(move |j| j * features + i));
+        let rotation = if components == 0 {
+            None
+        } else if loadings.len() == features * components {
+            Some(Rotation {
+                components: components as u64,
+                loadings: by_rows().map(|at| loadings[at]).collect(),
+            })
+        } else {
+            return Err(CoreError::internal("The rotation has another shape.", ""));
+        };
+        let (centre, scale) = (self.centre.unwrap_or_default(), self.scale.unwrap_or_default());
+        Preprocessing::new(features, self.log, centre, scale, rotation, self.unit_length)
+    }
 }
 
 /// What R knows of the training.
-fn origin_of(settings: &Settings, loss: f64, epochs: u64) -> CoreResult<Origin> {
-    let names = settings.texts("source_names")?;
-    let values = settings.texts("source_values")?;
-    let selected = settings.numbers("selected")?;
-    let copies = settings.numbers("copies")?;
-    Ok(Origin {
-        features: settings.texts("names")?,
-        copies: settings
-            .numbers("occurrence")?
-            .iter()
-            .zip(&copies)
-            .map(|(&at, &of)| (at as u32, of as u32))
-            .collect(),
-        // R counts from 1.
-        selected: selected.iter().map(|&i| i as u32 - 1).collect(),
-        width: settings.count("width")?,
-        cells: settings.count("cells")?,
-        kernel: settings.text("kernel")?,
-        lambda: settings.number("lambda")?,
-        perplexity: settings.number("perplexity")?,
-        k: settings.count("k")?,
-        affinity: settings.text("affinity")?,
-        loss,
-        epochs,
-        version: settings.text("version")?,
-        source: names.into_iter().zip(values).collect(),
-    })
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Training {
+    names: Option<Vec<String>>,
+    occurrence: Option<Vec<u32>>,
+    copies: Option<Vec<u32>>,
+    /// Counted from 1.
+    selected: Option<Vec<u32>>,
+    width: u64,
+    cells: u64,
+    kernel: String,
+    lambda: f64,
+    perplexity: f64,
+    k: u64,
+    affinity: String,
+    version: String,
+    source_names: Vec<String>,
+    source_values: Vec<String>,
+}
+
+impl Training {
+    fn origin(self, loss: f64, epochs: u64) -> Origin {
+        let copies = self.copies.unwrap_or_default();
+        let selected = self.selected.unwrap_or_default();
+        Origin {
+            features: self.names.unwrap_or_default(),
+            copies: self
+                .occurrence
+                .unwrap_or_default()
+                .into_iter()
+                .zip(copies)
+                .collect(),
+            selected: selected.into_iter().map(|i| i - 1).collect(),
+            width: self.width,
+            cells: self.cells,
+            kernel: self.kernel,
+            lambda: self.lambda,
+            perplexity: self.perplexity,
+            k: self.k,
+            affinity: self.affinity,
+            loss,
+            epochs,
+            version: self.version,
+            source: self.source_names.into_iter().zip(self.source_values).collect(),
+        }
+    }
 }
 
 /// The model with the steps that lead to its inputs and with what it was trained on.
 #[extendr]
-fn rs_model_describe(model: Raw, preprocessing: List, origin: List) -> Outcome<Raw> {
+fn rs_model_describe(model: Raw, preprocessing: Robj, origin: Robj) -> Outcome<Raw> {
     let model = read(&model)?;
     let Origin { loss, epochs, .. } = model.origin;
     let described = Model {
-        preprocessing: preprocessing_of(&Settings(&preprocessing))?,
-        origin: origin_of(&Settings(&origin), loss, epochs)?,
+        preprocessing: options::read::<Steps>(&preprocessing)?.preprocessing()?,
+        origin: options::read::<Training>(&origin)?.origin(loss, epochs),
         ..model
     };
     Ok(Raw::from_bytes(&described.check()?.to_bytes()?))
@@ -128,7 +159,7 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
             .map(|&w| w as i32)
             .collect::<Vec<_>>(),
         d = architecture.outputs as i32,
-        activation = activation_name(architecture.activation),
+        activation = options::to_list(&architecture.activation)?,
         batch_norm = architecture.batch_norm,
         dropout = architecture.dropout,
         residual = architecture.residual,

@@ -24,8 +24,10 @@ use neuralee_torch_abi::{
     ForwardArgs, NetworkArgs, ObjectiveArgs, Place, Repulsion, Rows, Table, View, ViewMut, ABI,
 };
 
+use serde::Deserialize;
+
 use crate::convert::Outcome;
-use crate::train::Settings;
+use crate::options;
 
 /// Bytes of temporary tensors on the processor, whose caches they should not leave by far.
 const SCRATCH_HERE: u64 = 64 << 20;
@@ -262,24 +264,32 @@ impl std::fmt::Debug for Backend {
     }
 }
 
+/// A device as R names it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// The file of the backend.
+    path: String,
+    /// Which GPU; negative for libtorch on the processor.
+    index: i32,
+    /// Whether the cells stay there.
+    pin_memory: bool,
+    /// Bytes that may be taken there.
+    limit: Option<f64>,
+}
+
 impl Torch {
     /// From what R found out; `NULL` is the processor without libtorch.
-    pub(crate) fn of(device: &Robj, threads: i32) -> CoreResult<Option<Arc<dyn Device>>> {
+    pub(crate) fn of(device: &Robj, threads: i32) -> Outcome<Option<Arc<dyn Device>>> {
         if device.is_null() {
             return Ok(None);
         }
-        let list = List::try_from(device)
-            .map_err(|_| CoreError::internal("The device is no list.", ""))?;
-        let settings = Settings(&list);
-        let index = settings.number("index")? as i32;
+        let place: Options = options::read(device)?;
         Ok(Some(Arc::new(Torch {
-            backend: Backend(load(Path::new(&settings.text("path")?))?),
-            place: (index, threads),
-            resident: settings.flag("pin_memory")?,
-            limit: settings
-                .numbers("limit")?
-                .first()
-                .map(|&bytes| bytes as u64),
+            backend: Backend(load(Path::new(&place.path))?),
+            place: (place.index, threads),
+            resident: place.pin_memory,
+            limit: place.limit.map(|bytes| bytes as u64),
             held: AtomicU64::new(0),
         })))
     }

@@ -5,12 +5,12 @@ mod timing;
 
 use ndarray::{s, Array2};
 use ndarray_npy::read_npy;
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
-use neuralee_core::neighbors::{search, Search};
-use neuralee_core::objective::{Balance, Kernel, Method, Objective, Repulsion};
-use neuralee_core::optimize::{
-    LambdaPath, Params, Run, Start, DEFAULT_SHARE, DEFAULT_SHARE_TOLERANCE,
-};
+use neuralee_core::ee::{self, Options};
+use neuralee_core::input::{affinities, Attraction, Input};
+use neuralee_core::neighbors::Search;
+use neuralee_core::objective::{Kernel, Method, Objective, Repulsion};
+use neuralee_core::optimize::RepulsionPath;
+use neuralee_core::session::Session;
 use neuralee_core::threads::with_threads;
 use timing::median;
 
@@ -20,39 +20,35 @@ fn main() {
     let [file, kernel, threads, sizes @ ..] = arguments.as_slice() else {
         panic!("{USAGE}");
     };
-    let (kernel, balance, weight) = match kernel.as_str() {
-        "gaussian" => (Kernel::Gaussian, Balance::Weight, 10.0),
-        "student" => (Kernel::Student, Balance::Share, DEFAULT_SHARE),
+    let (kernel, repulsion) = match kernel.as_str() {
+        "gaussian" => (Kernel::Gaussian, RepulsionPath::Lambda(vec![10.0])),
+        "student" => (Kernel::Student, RepulsionPath::Auto),
         _ => panic!("{USAGE}"),
+    };
+    let options = Options {
+        kernel,
+        repulsion,
+        neighbors: Search::Exact,
+        ..Options::default()
     };
     let whole = |text: &String| text.parse::<usize>().expect(USAGE);
     let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
-    let path = LambdaPath::of(&[weight], balance);
     let time = |n: usize| {
         let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
-        let found = search(points.view(), 90, Search::Exact, 42, &()).expect("neighbours");
-        let rows = AffinityParams::default()
-            .check(n, 90)
-            .and_then(|params| params.rows(&found.graph, &()))
-            .expect("affinities");
-        let weights = symmetrize(&found.graph, &rows);
-        let (first, further) = path.parts().expect("a weight");
-        let new = |lambda| {
-            Objective::new(points.view(), weights.clone(), lambda, 2)
-                .expect("objective")
-                .with(kernel, balance)
+        let found = affinities(points.view(), Attraction::Points, &options, 0, &());
+        let weights = found.expect("affinities").0.weights;
+        let input = Input {
+            attraction: Attraction::Weights(weights.clone()),
+            ..Input::from(points.view())
         };
-        let params = Params {
-            tol: DEFAULT_SHARE_TOLERANCE,
-            ..Params::default()
-        };
-        let mut run = Run::new(new(first), points.view(), Start::Pca, 42, params, &())
-            .and_then(|run| run.follow(further, path.each, &()))
-            .expect("start");
-        run.advance(200, &()).expect("run");
-        let x = run.embedding().to_vec();
+        let mut session = ee::open(input, &options, &()).expect("start");
+        session.advance(200, &()).expect("run");
+        let x: Vec<f64> = session.embedding().expect("a map").into_iter().collect();
+        let (balance, values) = options.repulsion.values(kernel);
+        let mut objective = Objective::new(points.view(), weights, values[0], 2)
+            .expect("objective")
+            .with(kernel, balance);
         let mut gradient = vec![0.0; x.len()];
-        let mut objective = new(weight);
         for coarse in [false, true] {
             if coarse && !objective.plan_coarsely(&()).expect("plan") {
                 break;

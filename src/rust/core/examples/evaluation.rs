@@ -4,11 +4,13 @@
 mod timing;
 
 use ndarray::Array2;
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
-use neuralee_core::neighbors::exact;
+use neuralee_core::ee::{self, Options};
+use neuralee_core::input::{affinities, Attraction, Input};
+use neuralee_core::neighbors::Search;
 use neuralee_core::objective::{Method, Objective, Repulsion};
-use neuralee_core::optimize::{Params, Run, Start};
+use neuralee_core::optimize::RepulsionPath;
 use neuralee_core::random::Stream;
+use neuralee_core::session::Session;
 use neuralee_core::threads::with_threads;
 use timing::median;
 
@@ -27,22 +29,24 @@ fn main() {
         3.0 * centre / (inputs as f64).sqrt() * 4.0 + stream.normal((i * inputs + j) as u64)
     });
     with_threads(threads, || {
-        let graph = exact(y.view(), 90, &()).expect("neighbours");
-        let rows = AffinityParams::default()
-            .check(n, 90)
-            .and_then(|params| params.rows(&graph, &()))
-            .expect("affinities");
-        let weights = symmetrize(&graph, &rows);
-        let entries = weights.entries();
-        let new = || Objective::new(y.view(), weights.clone(), 10.0, 2).expect("objective");
-        let params = Params {
+        let options = Options {
+            repulsion: RepulsionPath::Lambda(vec![10.0]),
+            neighbors: Search::Exact,
             maxit: 60,
-            ..Params::default()
+            ..Options::default()
         };
-        let mut run = Run::new(new(), y.view(), Start::Pca, 42, params, &()).expect("start");
-        run.advance(60, &()).expect("run");
-        let x = run.embedding().to_vec();
-        let mut objective = new();
+        let found = affinities(y.view(), Attraction::Points, &options, 0, &());
+        let weights = found.expect("affinities").0.weights;
+        let entries = weights.entries();
+        let input = Input {
+            attraction: Attraction::Weights(weights.clone()),
+            ..Input::from(y.view())
+        };
+        let mut session = ee::open(input, &options, &()).expect("start");
+        session.advance(60, &()).expect("run");
+        let x: Vec<f64> = session.embedding().expect("a map").into_iter().collect();
+        let mut objective =
+            Objective::new(y.view(), weights.clone(), 10.0, 2).expect("objective");
         let how = objective.plan(&x, Method::Grid).expect("plan");
         let mut gradient = vec![0.0; x.len()];
         let whole = median(21, || {

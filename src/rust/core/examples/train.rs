@@ -5,15 +5,16 @@
 
 use std::time::Instant;
 
-use ndarray::{s, Array2, ArrayD, Axis, Ix2};
+use ndarray::{s, Array2, ArrayD, Ix2};
 use ndarray_npy::read_npy;
-use neuralee_core::affinity::{Affinities, Params as AffinityParams};
-use neuralee_core::neighbors::{search, Search};
-use neuralee_core::network::{Activation, Architecture, Network, Points, Standard};
-use neuralee_core::objective::Objective;
-use neuralee_core::optimize::{self, Start};
+use neuralee_core::neuralee::{self, Options};
+use neuralee_core::optimize::RepulsionPath;
+use neuralee_core::session::Session;
 use neuralee_core::threads::with_threads;
-use neuralee_core::train::{Batches, Params, Problem, Run};
+use neuralee_core::train::Batches;
+
+const USAGE: &str =
+    "usage: train FILE.npy N k lambda epochs batch threads [seed [pretraining [hidden ...]]]";
 
 fn read(file: &str) -> Array2<f64> {
     let wide = |a: ArrayD<f32>| a.mapv(f64::from);
@@ -29,108 +30,59 @@ fn read(file: &str) -> Array2<f64> {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, numbers @ ..] = arguments.as_slice() else {
-        panic!("usage: train FILE.npy N k lambda epochs batch threads [seed [pretraining [hidden ...]]]");
+        panic!("{USAGE}");
     };
     let numbers: Vec<f64> = numbers
         .iter()
-        .map(|v| v.parse().expect("a number"))
+        .map(|v| v.parse().expect(USAGE))
         .collect();
     let [n, k, lambda, epochs, batch, threads, more @ ..] = numbers.as_slice() else {
-        panic!("numbers of N, k, lambda, epochs, batch and threads");
+        panic!("{USAGE}");
     };
-    let seed = more.first().map_or(42, |&v| v as u64);
-    let pretraining = more.get(1).map_or(0, |&v| v as u64);
-    let hidden: Vec<usize> = more.iter().skip(2).map(|&v| v as usize).collect();
     let all = read(file);
     let n = (*n as usize).min(all.nrows());
     let points = all.slice(s![..n, ..]).to_owned();
     drop(all);
+    let mut options = Options {
+        maxit: *epochs as u64,
+        pretrain: more.get(1).map_or(0, |&v| v as u64),
+        tol: 0.0,
+        batches: match *batch {
+            0.0 => Batches::All,
+            size => Batches::Shared { size: size as u64 },
+        },
+        ..Options::default()
+    };
+    options.map.repulsion = RepulsionPath::Lambda(vec![*lambda]);
+    options.map.affinity.k = Some(if *k == 0.0 { n - 1 } else { *k as usize });
+    options.map.seed = more.first().map_or(42, |&v| v as u64);
+    if more.len() > 2 {
+        options.network.hidden = more.iter().skip(2).map(|&v| v as usize).collect();
+    }
     with_threads(*threads as usize, || {
-        let mut last = Instant::now();
-        let mut stage = |name: &str| {
-            eprintln!("{name} {:.2} s", last.elapsed().as_secs_f64());
-            last = Instant::now();
-        };
-        let k = if *k == 0.0 { n - 1 } else { *k as usize };
-        let found = search(points.view(), k, Search::Auto, 42, &()).expect("neighbours");
-        stage("neighbours");
-        let affinities =
-            Affinities::of_graph(found, AffinityParams::default(), &()).expect("weights");
-        stage("affinities");
-        let points = match &affinities.order {
-            Some(order) => {
-                let order: Vec<usize> = order.iter().map(|&id| id as usize).collect();
-                points.select(Axis(0), &order)
-            }
-            None => points,
-        };
-        let mut objective =
-            Objective::new(points.view(), affinities.weights, *lambda, 2).expect("objective");
-        let target = (pretraining > 0).then(|| {
-            let weights = objective.weights().clone();
-            let free = Objective::new(points.view(), weights, *lambda, 2).expect("objective");
-            let params = optimize::Params::default();
-            let mut run = optimize::Run::new(free, points.view(), Start::Pca, seed, params, &())
-                .expect("start");
-            run.advance(u64::MAX, &()).expect("run");
-            eprintln!(
-                "free E {:.6} after {} iterations",
-                run.loss(),
-                run.iteration()
-            );
-            stage("elastic embedding");
-            run.embedding().to_vec()
-        });
-        objective.set_lambda(*lambda).expect("lambda");
-        let standard = Standard::of(points.view()).expect("standard");
-        let architecture = Architecture {
-            inputs: points.ncols(),
-            hidden: if hidden.is_empty() {
-                vec![50, 50]
-            } else {
-                hidden
-            },
-            outputs: 2,
-            activation: Activation::Relu,
-            batch_norm: true,
-            dropout: 0.0,
-            residual: false,
-            program: None,
-        };
-        let network = Network::initial(architecture, 0.1, seed).expect("network");
-        let problem = Problem {
-            points: Points::new(points.view(), &standard),
-            objective,
-            parts: Vec::new(),
-            device: None,
-        };
-        let params = Params {
-            maxit: *epochs as u64,
-            tol: 0.0,
-            batches: match *batch {
-                0.0 => Batches::All,
-                size => Batches::Shared { size: size as u64 },
-            },
-            pretraining,
-            seed,
-            ..Params::default()
-        };
-        let mut run = Run::new(problem, network, &[*lambda], target, params, &()).expect("start");
-        stage("start");
-        let every = (params.maxit / 10).max(1);
-        while run.stopped().is_none() {
-            run.advance(every, &()).expect("run");
-            let row = run.trace().last().expect("a row");
+        let began = Instant::now();
+        let mut session = neuralee::open(points.view(), &options, &()).expect("start");
+        let timing = session.timing();
+        eprintln!(
+            "neighbours {:.2} s, affinities {:.2} s, free map {:.2} s, in all {:.2} s",
+            timing.neighbors,
+            timing.affinity,
+            timing.init,
+            began.elapsed().as_secs_f64()
+        );
+        let every = (options.maxit / 10).max(1);
+        while session.stop().is_none() {
+            session.advance(every, &()).expect("run");
+            let row = session.trace().last().expect("a row");
             eprintln!(
                 "  epoch {} E {:.6} seconds {:.2} {:?}",
                 row.iteration,
                 row.loss,
                 row.seconds,
-                run.repulsion()
+                session.repulsion()
             );
         }
-        stage("training");
-        let (loss, epoch) = run.best().expect("weights");
+        let (loss, epoch) = session.best();
         println!("N {n} lambda {lambda}: E {loss:.6} after {epoch} epochs");
     })
     .expect("threads");

@@ -12,8 +12,10 @@
 pub mod affinity;
 mod aligned;
 pub mod device;
+pub mod ee;
 pub mod error;
 mod exponential;
+pub mod input;
 pub mod io;
 mod logarithm;
 pub mod memory;
@@ -21,12 +23,15 @@ pub mod model;
 pub mod monitor;
 pub mod neighbors;
 pub mod network;
+pub mod neuralee;
 pub mod objective;
 pub mod optimize;
+mod order;
 pub mod preprocess;
 pub mod quality;
 pub mod random;
 mod sealed;
+pub mod session;
 pub mod threads;
 pub mod train;
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::matrix;
 use ndarray::Array2;
-use neuralee_core::affinity::{symmetrize, Params, RowAffinities, Search, Weights};
+use neuralee_core::affinity::{symmetrize, Options, RowAffinities, Solver, Weights};
 use neuralee_core::neighbors::{exact, NeighborGraph};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
@@ -21,16 +21,20 @@ fn affinities(
     points: &Array2<f64>,
     perplexity: f64,
     k: usize,
-    search: Search,
+    solver: Solver,
 ) -> (NeighborGraph, RowAffinities) {
     let graph = exact(points.view(), k, &()).unwrap();
-    let params = Params { perplexity, search };
-    let rows = params.check(graph.n, k).unwrap().rows(&graph, &()).unwrap();
+    let options = Options {
+        perplexity,
+        solver,
+        ..Options::default()
+    };
+    let rows = options.check(graph.n, k).unwrap().rows(&graph, &()).unwrap();
     (graph, rows)
 }
 
 fn entropic(points: &Array2<f64>, perplexity: f64, k: usize) -> (NeighborGraph, RowAffinities) {
-    affinities(points, perplexity, k, Search::Entropic)
+    affinities(points, perplexity, k, Solver::Newton)
 }
 
 /// P as a full matrix.
@@ -118,7 +122,7 @@ fn golden_rows_of_p_and_weights() {
             let weights = dense_weights(&symmetrize(&graph, &rows));
             compare(&weights, format!("{data}_Wp_p{perplexity}.npy"));
             compare(&weights, format!("{data}_Wp_p{perplexity}_rows20.npy"));
-            let (graph, rows) = affinities(&points, perplexity, all, Search::Bisection);
+            let (graph, rows) = affinities(&points, perplexity, all, Solver::Bisection);
             let p = dense(&graph, &rows);
             compare(&p, format!("{data}_x2p_p{perplexity}_P.npy"));
             compare(&p, format!("{data}_x2p_p{perplexity}_P_rows20.npy"));
@@ -137,7 +141,7 @@ fn golden_rows_of_p_and_weights() {
 fn both_searches_find_the_same_root() {
     let points = normal(200, 8, 1);
     let (_, newton) = entropic(&points, 12.0, 60);
-    let (_, bisected) = affinities(&points, 12.0, 60, Search::Bisection);
+    let (_, bisected) = affinities(&points, 12.0, 60, Solver::Bisection);
     for (a, b) in newton.log_beta.iter().zip(&bisected.log_beta) {
         assert!((a - b).abs() < 1e-7);
     }
@@ -311,11 +315,11 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn perplexities_out_of_reach_are_refused() {
     let refused = |perplexity, n, k| {
-        let params = Params {
+        let options = Options {
             perplexity,
-            ..Params::default()
+            ..Options::default()
         };
-        params.check(n, k).unwrap_err()
+        options.check(n, k).unwrap_err()
     };
     for perplexity in [1.0, 0.0, -3.0, f64::NAN] {
         assert_eq!(refused(perplexity, 100, 99).kind(), "perplexity");

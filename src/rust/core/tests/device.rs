@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ndarray::Array2;
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams, Weights};
+use neuralee_core::affinity::{symmetrize, Options as AffinityOptions, Weights};
 use neuralee_core::device::{Device, NetworkThere, ObjectiveThere, Sampled, Summation};
 use neuralee_core::model::{Model, Origin, Preprocessing};
 use neuralee_core::monitor::Monitor;
@@ -16,7 +16,7 @@ use neuralee_core::objective::{Balance, Energy, Inputs, Kernel, Method, Objectiv
 use neuralee_core::optimize::{self, Start};
 use neuralee_core::preprocess::{Cells, Matrix};
 use neuralee_core::random::Stream;
-use neuralee_core::train::{Batches, Params, Problem, Run};
+use neuralee_core::train::{Batches, Options, Problem, Run};
 use neuralee_core::Result;
 
 /// Computes everything pair by pair, in this process.
@@ -232,9 +232,9 @@ fn cells(n: usize) -> Array2<f64> {
 
 fn weights(y: &Array2<f64>) -> Weights {
     let graph = exact(y.view(), 15, &()).unwrap();
-    let params = AffinityParams {
+    let params = AffinityOptions {
         perplexity: 5.0,
-        ..AffinityParams::default()
+        ..AffinityOptions::default()
     };
     let rows = params
         .check(graph.n, graph.k)
@@ -287,11 +287,11 @@ fn train(form: (Kernel, Balance, f64), batches: Batches, dropout: f64, on_device
         parts: Vec::new(),
         device: on_device.then(|| Arc::new(ByDefinition) as Arc<dyn Device>),
     };
-    let params = Params {
+    let params = Options {
         method: Method::Exact,
         maxit: 5,
         batches,
-        ..Params::default()
+        ..Options::default()
     };
     let network = Network::initial(architecture(dropout), 0.1, 1).unwrap();
     let mut run = Run::new(problem, network, &[form.2], None, params, &()).unwrap();
@@ -330,10 +330,10 @@ fn energy_and_gradient_are_the_same_on_a_device() {
 fn free_embedding_on_a_device_ends_where_its_loss_says_and_as_low() {
     let y = cells(40);
     let run = |form, on_device| {
-        let params = optimize::Params {
+        let params = optimize::Options {
             method: Method::Exact,
             maxit: 500,
-            ..optimize::Params::default()
+            ..optimize::Options::default()
         };
         let objective = objective(&y, form, on_device);
         let mut run = optimize::Run::new(objective, y.view(), Start::Pca, 1, params, &()).unwrap();
@@ -434,7 +434,7 @@ fn a_program_runs_on_devices_alone() {
         network.clone(),
         &[1.0],
         None,
-        Params::default(),
+        Options::default(),
         &(),
     );
     assert_eq!(run.err().map(|e| e.kind()), Some("device"));

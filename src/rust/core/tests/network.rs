@@ -5,9 +5,9 @@ mod common;
 
 use common::matrix;
 use ndarray::{Array2, ArrayView2};
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
+use neuralee_core::affinity::{symmetrize, Options as AffinityOptions};
 use neuralee_core::neighbors::exact;
-use neuralee_core::network::optimizer::{Optimizer, Params, Rule};
+use neuralee_core::network::optimizer::{Optimizer, Options, Rule};
 use neuralee_core::network::pass::{map, Batch, Dropout, Pass, Workspace};
 use neuralee_core::network::{Activation, Architecture, Network, Points, Real, Standard};
 use neuralee_core::objective::{Objective, Repulsion};
@@ -49,9 +49,9 @@ fn architecture(inputs: usize, hidden: &[usize]) -> Architecture {
 fn objective(y: &Array2<f64>, lambda: f64) -> Objective {
     let k = y.nrows() - 1;
     let graph = exact(y.view(), k, &()).unwrap();
-    let params = AffinityParams {
+    let params = AffinityOptions {
         perplexity: 10.0,
-        ..AffinityParams::default()
+        ..AffinityOptions::default()
     };
     let rows = params
         .check(y.nrows(), k)
@@ -175,7 +175,7 @@ fn golden_outputs_and_gradients_of_the_original() {
 
         // The original finds the bandwidths of its affinities to 1e-3.
         let graph = exact(y.view(), y.nrows() - 1, &()).unwrap();
-        let rows = AffinityParams::default()
+        let rows = AffinityOptions::default()
             .check(y.nrows(), graph.k)
             .unwrap()
             .rows(&graph, &())
@@ -401,11 +401,11 @@ fn descend(rule: Rule, weight_decay: f64) -> Vec<f64> {
     };
     let mut network = Network::<f64>::initial(architecture, 0.1, 1).unwrap();
     network.values.iter_mut().for_each(|v| *v = 1.0);
-    let params = Params {
+    let params = Options {
         rule,
         rate: 0.1,
         weight_decay,
-        ..Params::default()
+        ..Options::default()
     };
     let mut optimizer = Optimizer::new(params, network.values.len()).unwrap();
     for step in 0..10 {
@@ -483,9 +483,9 @@ fn optimisers_that_make_no_steps_are_refused() {
         sgd(0.0, true),
     ];
     for rule in rules {
-        let params = Params {
+        let params = Options {
             rule,
-            ..Params::default()
+            ..Options::default()
         };
         assert_eq!(params.check().unwrap_err().kind(), "input", "{rule:?}");
     }
@@ -496,10 +496,10 @@ fn optimisers_that_make_no_steps_are_refused() {
         (0.1, -1.0),
         (f64::INFINITY, 0.0),
     ] {
-        let params = Params {
+        let params = Options {
             rate,
             weight_decay,
-            ..Params::default()
+            ..Options::default()
         };
         assert!(params.check().is_err(), "{rate} {weight_decay}");
     }

@@ -4,7 +4,7 @@ mod common;
 
 use common::matrix;
 use ndarray::Array2;
-use neuralee_core::affinity::{symmetrize, Params, Weights};
+use neuralee_core::affinity::{symmetrize, Options, Weights};
 use neuralee_core::neighbors::exact;
 use neuralee_core::objective::{dense, Balance, Energy, Kernel, Method, Objective, Repulsion};
 use neuralee_core::random::Stream;
@@ -19,9 +19,9 @@ fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
 
 fn weights(points: &Array2<f64>, perplexity: f64, k: usize) -> Weights {
     let graph = exact(points.view(), k, &()).unwrap();
-    let params = Params {
+    let params = Options {
         perplexity,
-        ..Params::default()
+        ..Options::default()
     };
     let rows = params.check(graph.n, k).unwrap().rows(&graph, &()).unwrap();
     symmetrize(&graph, &rows)

@@ -4,13 +4,14 @@ mod common;
 
 use common::matrix;
 use ndarray::{Array2, ArrayView2};
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams, Weights};
+use neuralee_core::affinity::{symmetrize, Options as AffinityOptions, Weights};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
 use neuralee_core::objective::{dense, Balance, Kernel, Method, Objective, Repulsion};
 use neuralee_core::optimize::direction::{Memory, Preconditioner};
-use neuralee_core::optimize::{turned, Params, Reason, Run, Start, State};
+use neuralee_core::optimize::{turned, Options, Run, Start, State};
 use neuralee_core::random::Stream;
+use neuralee_core::session::Stop;
 use neuralee_core::threads::with_threads;
 use proptest::prelude::*;
 
@@ -32,9 +33,9 @@ fn cells(n: usize) -> Array2<f64> {
 
 fn weights(points: ArrayView2<f64>, perplexity: f64, k: usize) -> Weights {
     let graph = exact(points, k, &()).unwrap();
-    let params = AffinityParams {
+    let params = AffinityOptions {
         perplexity,
-        ..AffinityParams::default()
+        ..AffinityOptions::default()
     };
     let rows = params.check(graph.n, k).unwrap().rows(&graph, &()).unwrap();
     symmetrize(&graph, &rows)
@@ -44,8 +45,8 @@ fn objective(y: &Array2<f64>, lambda: f64, d: usize) -> Objective {
     Objective::new(y.view(), weights(y.view(), 10.0, 30), lambda, d).unwrap()
 }
 
-fn params(method: Method, maxit: u64) -> Params {
-    Params {
+fn params(method: Method, maxit: u64) -> Options {
+    Options {
         method,
         maxit,
         tol: 0.0,
@@ -152,9 +153,9 @@ fn digits_end_as_low_as_the_original() {
             .collect();
         theirs.sort_by(f64::total_cmp);
         let run = |start, seed| {
-            let params = Params {
+            let params = Options {
                 maxit: 400,
-                ..Params::default()
+                ..Options::default()
             };
             let mut run = Run::new(objective(), y.view(), start, seed, params, &()).unwrap();
             run.advance(400, &()).unwrap();
@@ -219,9 +220,9 @@ fn energy_never_rises_on_a_grid_but_for_its_error() {
 fn grid_and_exact_find_the_same_map() {
     let y = cells(1500);
     let losses = [Method::Grid, Method::Exact].map(|method| {
-        let params = Params {
+        let params = Options {
             method,
-            ..Params::default()
+            ..Options::default()
         };
         let mut run =
             Run::new(objective(&y, 10.0, 2), y.view(), Start::Pca, 3, params, &()).unwrap();
@@ -252,7 +253,7 @@ fn resumed_runs_end_with_the_same_bits() {
         assert_eq!(straight.embedding(), resumed.embedding());
         assert_eq!(straight.loss(), resumed.loss());
         assert_eq!(resumed.iteration(), 40);
-        assert_eq!(resumed.stopped(), Some(Reason::Iterations));
+        assert_eq!(resumed.stopped(), Some(Stop::Iterations));
     }
 }
 
@@ -279,14 +280,14 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn runs_converge_and_stay_so() {
     let y = cells(300);
-    let params = Params {
+    let params = Options {
         maxit: 1000,
         tol: 1e-6,
-        ..Params::default()
+        ..Options::default()
     };
     let mut run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 1, params, &()).unwrap();
     run.advance(1000, &()).unwrap();
-    assert_eq!(run.stopped(), Some(Reason::Converged));
+    assert_eq!(run.stopped(), Some(Stop::Converged));
     let (iteration, loss) = (run.iteration(), run.loss());
     assert!(iteration < 1000);
     run.advance(10, &()).unwrap();
@@ -329,7 +330,7 @@ fn cancelled_runs_keep_what_is_done() {
 fn given_starts_are_checked() {
     let y = cells(60);
     let from = |x: Array2<f64>| {
-        Run::from_embedding(objective(&y, 1.0, 2), x.view(), Params::default(), &()).err()
+        Run::from_embedding(objective(&y, 1.0, 2), x.view(), Options::default(), &()).err()
     };
     assert!(from(normal(60, 2, 1)).is_none());
     assert_eq!(from(normal(60, 3, 1)).unwrap().kind(), "input");
@@ -398,7 +399,7 @@ fn shares_unfold_a_heavy_tailed_map() {
 fn a_short_step_does_not_end_a_share() {
     let y = cells(300);
     let tol = 0.05;
-    let params = Params {
+    let params = Options {
         tol,
         ..params(Method::Exact, 200)
     };
@@ -406,7 +407,7 @@ fn a_short_step_does_not_end_a_share() {
         let heavy = objective(&y, 1.0, 2).with(Kernel::Student, Balance::Share);
         let mut run = Run::new(heavy, y.view(), Start::Random, seed, params, &()).unwrap();
         run.advance(200, &()).unwrap();
-        assert_eq!(run.stopped(), Some(Reason::Converged));
+        assert_eq!(run.stopped(), Some(Stop::Converged));
         let (trace, x) = (run.trace(), run.embedding());
         let last = &trace[trace.len() - 1];
         let length = x.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -527,7 +528,7 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
     }
     assert_eq!(stepwise.embedding(), straight.embedding());
     // More values than iterations: those for which there is no time are passed by.
-    let short = Params { maxit: 2, ..params };
+    let short = Options { maxit: 2, ..params };
     let run = Run::new(objective(&y, 1.0, 2), y.view(), Start::Pca, 7, short, &()).unwrap();
     let mut run = run.follow(&[2.0, 5.0, 10.0, 100.0], None, &()).unwrap();
     run.advance(1000, &()).unwrap();
@@ -547,7 +548,7 @@ fn a_path_of_lambdas_ends_at_the_last_and_resumes_anywhere() {
 #[test]
 fn a_restart_is_a_run_from_the_map_at_another_lambda() {
     let y = cells(200);
-    let settings = Params {
+    let settings = Options {
         tol: 1e-4,
         ..params(Method::Auto, 60)
     };
@@ -604,7 +605,7 @@ fn a_map_that_was_turned_and_reflected_is_turned_back() {
 #[test]
 fn a_minimum_that_is_given_is_recognised_by_its_gradient() {
     let y = cells(100);
-    let params = Params {
+    let params = Options {
         tol: 1e-9,
         ..params(Method::Exact, 500)
     };
@@ -613,13 +614,13 @@ fn a_minimum_that_is_given_is_recognised_by_its_gradient() {
     let x = ndarray::ArrayView2::from_shape((100, 2), run.embedding())
         .unwrap()
         .to_owned();
-    let loose = Params {
+    let loose = Options {
         tol: 1e-4,
         ..params
     };
     let mut again = Run::from_embedding(objective(&y, 1.0, 2), x.view(), loose, &()).unwrap();
     again.advance(10, &()).unwrap();
-    assert_eq!(again.stopped(), Some(Reason::Converged));
+    assert_eq!(again.stopped(), Some(Stop::Converged));
     assert!(again.iteration() <= 1);
 }
 

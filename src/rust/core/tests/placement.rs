@@ -1,10 +1,10 @@
 //! New cells on a finished map.
 
 use ndarray::{s, Array2, ArrayView2};
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
+use neuralee_core::affinity::{symmetrize, Options as AffinityOptions};
 use neuralee_core::neighbors::{exact, search_queries, Search};
 use neuralee_core::objective::{Balance, Kernel, Landscape, Method, Objective, Repulsion};
-use neuralee_core::optimize::{join, place, Params, Run, Start};
+use neuralee_core::optimize::{join, place, Options, Run, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 
@@ -19,10 +19,10 @@ fn clustered(n: usize, dim: usize) -> Array2<f64> {
     })
 }
 
-fn affinities() -> AffinityParams {
-    AffinityParams {
+fn affinities() -> AffinityOptions {
+    AffinityOptions {
         perplexity: 10.0,
-        ..AffinityParams::default()
+        ..AffinityOptions::default()
     }
 }
 
@@ -44,9 +44,9 @@ fn objective_of(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Objective {
 
 fn map_with(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Array2<f64> {
     let objective = objective_of(y, d, kernel);
-    let params = Params {
+    let params = Options {
         method: Method::Auto,
-        ..Params::default()
+        ..Options::default()
     };
     let mut run = Run::new(objective, y, Start::Pca, 1, params, &()).unwrap();
     run.advance(200, &()).unwrap();
@@ -284,7 +284,7 @@ fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
         let x = map_with(y.view(), 2, kernel);
         let starts = placed(y.view(), x.view(), new.view(), kernel);
         let all = ndarray::concatenate![ndarray::Axis(0), y, new];
-        let params = Params {
+        let params = Options {
             tol: 1e-6,
             maxit: 1000,
             method,

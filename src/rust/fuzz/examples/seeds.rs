@@ -3,7 +3,8 @@
 
 use neuralee_core::model::{Model, Origin, Preprocessing};
 use neuralee_core::network::{Network, Standard};
-use neuralee_core::{optimize, train};
+use neuralee_core::session::Session;
+use neuralee_core::{ee, neuralee};
 use neuralee_fuzz::container::{tar, zip};
 use neuralee_fuzz::{problem, sealed};
 use std::path::Path;
@@ -123,8 +124,10 @@ fn main() {
         }
     }
 
+    let cells = problem::cells();
+    let architecture = problem::training().network.architecture(3, 2);
     let model = Model {
-        network: Network::initial(problem::architecture(), 0.3, 1).expect("a network"),
+        network: Network::initial(architecture, 0.3, 1).expect("a network"),
         standard: Standard {
             centre: vec![0.0; 3],
             scale: 1.5,
@@ -137,27 +140,9 @@ fn main() {
             ..Origin::default()
         },
     };
-    let mut ee = optimize::Run::new(
-        problem::objective(),
-        problem::cells().view(),
-        optimize::Start::Random,
-        1,
-        optimize::Params::default(),
-        &(),
-    )
-    .and_then(|run| run.follow(&problem::FURTHER, None, &()))
-    .expect("a run");
-    ee.advance(3, &()).expect("steps");
-    let network = Network::initial(problem::architecture(), 0.3, 1).expect("a network");
-    let mut training = train::Run::new(
-        problem::problem(),
-        network,
-        &[problem::LAMBDA],
-        None,
-        problem::training(),
-        &(),
-    )
-    .expect("a run");
+    let mut map = ee::open(cells.view(), &problem::map(), &()).expect("a run");
+    map.advance(3, &()).expect("steps");
+    let mut training = neuralee::open(cells.view(), &problem::training(), &()).expect("a run");
     training.advance(2, &()).expect("epochs");
     let sealed_files = [
         (
@@ -168,12 +153,12 @@ fn main() {
         (
             "ee_state",
             sealed::EE_STATE,
-            ee.state().to_bytes().expect("bytes"),
+            map.state().expect("bytes"),
         ),
         (
             "neuralee_state",
             sealed::NEURALEE_STATE,
-            training.state_bytes().expect("bytes"),
+            training.state().expect("bytes"),
         ),
     ];
     for (target, kind, bytes) in sealed_files {

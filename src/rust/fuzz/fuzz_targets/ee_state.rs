@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::optimize::{Run, State};
+use neuralee_core::ee;
+use neuralee_core::session::Session;
 use neuralee_fuzz::{outcome, problem, sealed};
 
 /// Coordinates of the maps that go on.
@@ -10,15 +11,13 @@ const WIDEST: f64 = 1e3;
 
 fuzz_target!(|data: &[u8]| {
     let bytes = sealed::of_input(&sealed::EE_STATE, data);
-    let Some(state) = outcome(State::from_bytes(&bytes)) else {
-        return;
-    };
-    let resumed = Run::resume(problem::objective(), &problem::FURTHER, state);
-    if let Some(mut run) = outcome(resumed) {
+    let resumed = ee::resume(problem::cells().view(), &problem::map(), &bytes, &());
+    if let Some(mut session) = outcome(resumed) {
+        let x = session.embedding().expect("a map");
+        assert_eq!(x.dim(), (12, 2));
         // The grid of a wide map has up to four million tiles, which is slow here but no fault.
-        if run.embedding().iter().all(|x| x.abs() < WIDEST) {
-            let _ = run.advance(2, &());
+        if x.iter().all(|x| x.abs() < WIDEST) {
+            let _ = session.advance(2, &());
         }
-        assert_eq!(run.embedding().len(), 24);
     }
 });

@@ -1,64 +1,41 @@
-//! A few cells, to which saved states belong.
+//! A few cells, and the runs to which saved states belong.
 
 use ndarray::Array2;
-use neuralee_core::affinity::{symmetrize, Params as AffinityParams, Weights};
-use neuralee_core::neighbors::exact;
-use neuralee_core::network::{Activation, Architecture, Points, Standard};
-use neuralee_core::objective::Objective;
+use neuralee_core::affinity;
+use neuralee_core::network;
+use neuralee_core::optimize::{RepulsionPath, Start};
 use neuralee_core::random::Stream;
-use neuralee_core::train::Problem;
-
-pub const LAMBDA: f64 = 10.0;
-/// Values of lambda that a path goes on to.
-pub const FURTHER: [f64; 1] = [20.0];
+use neuralee_core::{ee, neuralee};
 
 pub fn cells() -> Array2<f64> {
     let stream = Stream::new(1, 0);
     Array2::from_shape_fn((12, 3), |(i, j)| stream.normal((3 * i + j) as u64))
 }
 
-fn weights(y: &Array2<f64>) -> Weights {
-    let graph = exact(y.view(), 5, &()).expect("neighbours");
-    let params = AffinityParams {
-        perplexity: 3.0,
-        ..AffinityParams::default()
-    };
-    let valid = params.check(graph.n, graph.k).expect("parameters");
-    symmetrize(&graph, &valid.rows(&graph, &()).expect("affinities"))
-}
-
-pub fn objective() -> Objective {
-    let y = cells();
-    Objective::new(y.view(), weights(&y), LAMBDA, 2).expect("an objective")
-}
-
-pub fn problem() -> Problem {
-    let y = cells();
-    Problem {
-        objective: objective(),
-        points: Points::new(y.view(), &Standard::of(y.view()).expect("a scale")),
-        parts: Vec::new(),
-        device: None,
+/// A map that goes through two weights of the repulsion.
+pub fn map() -> ee::Options {
+    ee::Options {
+        repulsion: RepulsionPath::Lambda(vec![10.0, 20.0]),
+        init: Start::Random,
+        affinity: affinity::Options {
+            perplexity: 3.0,
+            k: Some(5),
+            ..affinity::Options::default()
+        },
+        ..ee::Options::default()
     }
 }
 
-pub fn architecture() -> Architecture {
-    Architecture {
-        inputs: 3,
-        hidden: vec![4],
-        outputs: 2,
-        activation: Activation::Relu,
-        batch_norm: true,
-        dropout: 0.0,
-        residual: false,
-        program: None,
-    }
-}
-
-pub fn training() -> neuralee_core::train::Params {
-    neuralee_core::train::Params {
+pub fn training() -> neuralee::Options {
+    neuralee::Options {
+        map: map(),
+        network: network::Options {
+            hidden: vec![4],
+            ..network::Options::default()
+        },
         maxit: 6,
+        pretrain: 0,
         tol: 0.0,
-        ..Default::default()
+        ..neuralee::Options::default()
     }
 }

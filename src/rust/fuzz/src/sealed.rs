@@ -12,17 +12,17 @@ pub struct Kind {
 pub const MODEL: Kind = Kind {
     magic: b"NEURALEM",
     oldest: 1,
-    newest: 2,
+    newest: 3,
 };
 pub const EE_STATE: Kind = Kind {
     magic: b"NEURALEE",
-    oldest: 3,
-    newest: 3,
+    oldest: 4,
+    newest: 4,
 };
 pub const NEURALEE_STATE: Kind = Kind {
     magic: b"NEURALET",
-    oldest: 2,
-    newest: 2,
+    oldest: 3,
+    newest: 3,
 };
 
 /// Bytes before the content.

@@ -1,17 +1,18 @@
 //! Attractive weights: from each point's neighbours to row-stochastic P at a given
 //! perplexity, and from P to the symmetric W+.
 
-mod search;
+mod bandwidth;
 mod symmetrize;
 mod weights;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
 use crate::neighbors::{NeighborGraph, OrderedGraph};
 use crate::{Error, Result};
 
-pub use search::Search;
+pub use bandwidth::Solver;
 pub use symmetrize::symmetrize;
 pub(crate) use symmetrize::SINGLE_FROM;
 pub use weights::{Sample, Weights};
@@ -20,30 +21,40 @@ pub use weights::{Sample, Weights};
 const ROWS_PER_TASK: usize = 256;
 
 /// What determines the affinities.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Params {
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
     /// Effective number of neighbours: exp of each row's entropy in nats.
     pub perplexity: f64,
+    /// Neighbours of a cell; `None` for three times the perplexity.
+    pub k: Option<usize>,
     /// How the row's bandwidth is found.
-    pub search: Search,
+    pub solver: Solver,
 }
 
-impl Default for Params {
+impl Default for Options {
     fn default() -> Self {
-        Params {
+        Options {
             perplexity: 30.0,
-            search: Search::Entropic,
+            k: None,
+            solver: Solver::Newton,
         }
     }
 }
 
-/// [`Params`] that fit a number of cells and neighbours.
+/// [`Options`] that fit a number of cells and neighbours.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValidParams(Params);
+pub struct ValidOptions(Options);
 
-impl Params {
+impl Options {
+    /// Neighbours of each of `n` cells.
+    pub fn neighbors_of(&self, n: usize) -> usize {
+        let usual = (3.0 * self.perplexity).ceil() as usize;
+        self.k.unwrap_or(usual).min(n.saturating_sub(1))
+    }
+
     /// Checks the perplexity against `n` cells with `k` neighbours each.
-    pub fn check(self, n: usize, k: usize) -> Result<ValidParams> {
+    pub fn check(self, n: usize, k: usize) -> Result<ValidOptions> {
         let perplexity = self.perplexity;
         let advice = || {
             let most = (n.saturating_sub(1)) as f64 / 3.0;
@@ -79,7 +90,7 @@ impl Params {
                 remedy,
             ));
         }
-        Ok(ValidParams(self))
+        Ok(ValidOptions(self))
     }
 }
 
@@ -96,7 +107,7 @@ pub struct RowAffinities {
     pub perplexity: Vec<f64>,
 }
 
-impl ValidParams {
+impl ValidOptions {
     /// P of every row: p_nm ~ exp(-beta_n d^2_nm) with entropy log(perplexity).
     ///
     /// Entropic affinities: Hinton and Roweis 2003; Vladymyrov and Carreira-Perpinan
@@ -118,7 +129,7 @@ impl ValidParams {
                     rows.zip(log_beta.iter_mut().zip(perplexity))
                 {
                     (*log_beta, *reached) =
-                        search::solve_row(distances, self.0.perplexity, self.0.search, p);
+                        bandwidth::solve_row(distances, self.0.perplexity, self.0.solver, p);
                 }
                 monitor.advance(log_beta.len());
                 Ok(())
@@ -148,9 +159,9 @@ pub struct Affinities {
 
 impl Affinities {
     /// Affinities of the cells of a graph, which is used up on the way.
-    pub fn of_graph(graph: OrderedGraph, params: Params, monitor: &dyn Monitor) -> Result<Self> {
+    pub fn of_graph(graph: OrderedGraph, options: Options, monitor: &dyn Monitor) -> Result<Self> {
         let OrderedGraph { mut graph, order } = graph;
-        let rows = params.check(graph.n, graph.k)?.rows(&graph, monitor)?;
+        let rows = options.check(graph.n, graph.k)?.rows(&graph, monitor)?;
         graph.squared_distances = Vec::new();
         monitor.check()?;
         Ok(Affinities {

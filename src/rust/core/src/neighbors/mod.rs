@@ -7,6 +7,7 @@ mod partition;
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
 use crate::{Error, Result};
@@ -34,7 +35,8 @@ pub struct NeighborGraph {
 }
 
 /// How neighbours are searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Search {
     /// Exactly up to 20,000 points, approximately beyond.
     #[default]

@@ -6,6 +6,7 @@ use super::real::Real;
 
 /// The nonlinearity of the hidden layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// max(y, 0)
     Relu,

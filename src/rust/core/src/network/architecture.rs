@@ -17,8 +17,67 @@ const DEEPEST: usize = 100;
 /// Most parameters: 2 GB in single precision, with the optimiser's moments 6.
 const MOST_PARAMETERS: usize = 1 << 29;
 
-/// Hidden layers in the published architecture (Xiong et al. 2020).
-pub const DEFAULT_HIDDEN: [usize; 2] = [50, 50];
+/// What determines a network of fully connected layers and its initial weights; the default is
+/// the published one (Xiong et al. 2020).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Units of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// What a hidden unit makes of its input.
+    pub activation: Activation,
+    /// Are hidden layers batch-normalised?
+    pub batch_norm: bool,
+    /// Share of the hidden units that is left out in each step of training.
+    pub dropout: f64,
+    /// Are inputs of hidden layers added to their outputs where the widths agree?
+    pub residual: bool,
+    /// Standard deviation of the initial weights.
+    pub initial_sd: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            hidden: vec![50, 50],
+            activation: Activation::Relu,
+            batch_norm: true,
+            dropout: 0.0,
+            residual: false,
+            initial_sd: 0.1,
+        }
+    }
+}
+
+impl Options {
+    /// Refuses a network that cannot be trained, whatever the cells.
+    pub fn check(&self) -> Result<()> {
+        if !(self.initial_sd > 0.0 && self.initial_sd.is_finite()) {
+            return Err(Error::input(
+                format!(
+                    "The standard deviation of the initial weights is {}.",
+                    self.initial_sd
+                ),
+                "Give a number greater than 0; 0.1 is the default.",
+            ));
+        }
+        self.architecture(1, 2).check()
+    }
+
+    /// The network from `inputs` features to `outputs` dimensions.
+    pub fn architecture(&self, inputs: usize, outputs: usize) -> Architecture {
+        Architecture {
+            inputs,
+            hidden: self.hidden.clone(),
+            outputs,
+            activation: self.activation,
+            batch_norm: self.batch_norm,
+            dropout: self.dropout,
+            residual: self.residual,
+            program: None,
+        }
+    }
+}
 
 /// A network of fully connected layers.
 ///

@@ -16,16 +16,13 @@ mod schedule;
 use serde::{Deserialize, Serialize};
 
 pub use activation::Activation;
-pub use architecture::{Architecture, LayerLayout, Layout, Program, DEFAULT_HIDDEN};
+pub use architecture::{Architecture, LayerLayout, Layout, Options, Program};
 pub use points::{Points, Standard};
 pub use real::Real;
 pub use schedule::{Decay, Schedule};
 
 use crate::random::Stream;
 use crate::{Error, Result};
-
-/// Standard deviation of the initial weights, the original's.
-pub const DEFAULT_DEVIATION: f64 = 0.1;
 
 /// Stream of the initial weights.
 const WEIGHT_STREAM: u64 = 0x0eed;
@@ -72,7 +69,7 @@ pub struct Network<T> {
 impl<T: Real> Network<T> {
     /// Weights drawn from N(0, `deviation`^2); biases and beta 0, gamma 1, as the original.
     pub fn initial(architecture: Architecture, deviation: f64, seed: u64) -> Result<Self> {
-        Network::<T>::check_initial(&architecture, deviation)?;
+        architecture.check()?;
         let layout = layout_of(&architecture)?;
         let stream = Stream::new(seed, WEIGHT_STREAM);
         let mut values = vec![T::ZERO; layout.length];
@@ -88,18 +85,6 @@ impl<T: Real> Network<T> {
             layout,
             values,
         })
-    }
-
-    /// Refuses what [`Network::initial`] could not make.
-    pub fn check_initial(architecture: &Architecture, deviation: f64) -> Result<()> {
-        architecture.check()?;
-        if !(deviation > 0.0 && deviation.is_finite()) {
-            return Err(Error::input(
-                format!("The standard deviation of the initial weights is {deviation}."),
-                "Give a number greater than 0; 0.1 is the default.",
-            ));
-        }
-        Ok(())
     }
 
     /// A network with given parameters and moments, whose numbers must be those that the

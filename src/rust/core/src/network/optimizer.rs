@@ -7,6 +7,7 @@ use crate::{Error, Result};
 
 /// How a gradient becomes a step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Kingma and Ba (2015), "Adam: a method for stochastic optimization", algorithm 1. Its
     /// weight decay is added to the gradient, or with `decoupled` taken from the weights
@@ -32,7 +33,8 @@ pub enum Rule {
 
 /// What determines the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Params {
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
     /// How a gradient becomes a step.
     pub rule: Rule,
     /// Learning rate.
@@ -43,9 +45,9 @@ pub struct Params {
     pub schedule: Schedule,
 }
 
-impl Default for Params {
+impl Default for Options {
     fn default() -> Self {
-        Params {
+        Options {
             rule: Rule::Adam {
                 beta1: 0.9,
                 beta2: 0.999,
@@ -59,7 +61,7 @@ impl Default for Params {
     }
 }
 
-impl Params {
+impl Options {
     /// Refuses what makes no steps.
     pub fn check(self) -> Result<Self> {
         let refuse = |name: &str, value: f64, wanted: &str| {
@@ -116,7 +118,7 @@ impl Params {
 /// An optimiser with what it remembers of the gradients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Optimizer<T> {
-    params: Params,
+    options: Options,
     steps: u64,
     /// Mean of the gradients (Adam), or the last step (SGD).
     first: Vec<T>,
@@ -126,14 +128,14 @@ pub struct Optimizer<T> {
 
 impl<T: Real> Optimizer<T> {
     /// For `parameters` numbers.
-    pub fn new(params: Params, parameters: usize) -> Result<Self> {
-        let params = params.check()?;
-        let second = match params.rule {
+    pub fn new(options: Options, parameters: usize) -> Result<Self> {
+        let options = options.check()?;
+        let second = match options.rule {
             Rule::Adam { .. } => parameters,
             Rule::Sgd { .. } => 0,
         };
         Ok(Optimizer {
-            params,
+            options,
             steps: 0,
             first: vec![T::ZERO; parameters],
             second: vec![T::ZERO; second],
@@ -141,8 +143,8 @@ impl<T: Real> Optimizer<T> {
     }
 
     /// What determines the steps.
-    pub fn params(&self) -> &Params {
-        &self.params
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Steps done.
@@ -153,7 +155,7 @@ impl<T: Real> Optimizer<T> {
     /// Whether it is one for `parameters` numbers.
     pub fn fits(&self, parameters: usize) -> bool {
         self.first.len() == parameters
-            && match self.params.rule {
+            && match self.options.rule {
                 Rule::Adam { .. } => self.second.len() == parameters,
                 Rule::Sgd { .. } => true,
             }
@@ -161,8 +163,8 @@ impl<T: Real> Optimizer<T> {
 
     /// Takes a step, the learning rate times `factor` long.
     pub fn step(&mut self, network: &mut Network<T>, gradient: &[T], factor: f64) {
-        let rate = self.params.rate * factor;
-        let decay = self.params.weight_decay;
+        let rate = self.options.rate * factor;
+        let decay = self.options.weight_decay;
         self.steps += 1;
         let layers = network.layout().layers.clone();
         for layer in layers {
@@ -174,11 +176,11 @@ impl<T: Real> Optimizer<T> {
                 let values = &mut network.values[range.clone()];
                 let gradient = &gradient[range.clone()];
                 let first = &mut self.first[range.clone()];
-                match self.params.rule {
+                match self.options.rule {
                     Rule::Adam { .. } => {
                         let second = &mut self.second[range];
                         adam(
-                            &self.params,
+                            &self.options,
                             self.steps,
                             rate,
                             decay,
@@ -200,7 +202,7 @@ impl<T: Real> Optimizer<T> {
 /// m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,
 /// w <- w - rate / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + epsilon)
 fn adam<T: Real>(
-    params: &Params,
+    options: &Options,
     t: u64,
     rate: f64,
     decay: f64,
@@ -214,7 +216,7 @@ fn adam<T: Real>(
         beta2,
         epsilon,
         decoupled,
-    } = params.rule
+    } = options.rule
     else {
         return;
     };

@@ -9,6 +9,7 @@ use crate::{Error, Result};
 /// The course of the learning rate after the warm-up, with p from 0 to 1 over the epochs
 /// that follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decay {
     /// 1
     Constant,
@@ -29,6 +30,7 @@ pub enum Decay {
 
 /// Factor of the learning rate, as a function of the epochs done and of all of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// After the warm-up.
     pub decay: Decay,

@@ -61,6 +61,7 @@ pub enum Repulsion {
 
 /// What the caller asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Whichever costs less.
     Auto,

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::{centre, Params, Run};
+use super::{centre, Options, Run};
 use crate::monitor::Monitor;
 use crate::objective::Objective;
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ pub fn join(
     objective: Objective,
     map: ArrayView2<'_, f64>,
     starts: ArrayView2<'_, f64>,
-    params: Params,
+    options: Options,
     monitor: &dyn Monitor,
 ) -> Result<Vec<f64>> {
     let (held, d) = map.dim();
@@ -46,12 +46,12 @@ pub fn join(
     }
     // Centred points keep their digits.
     let mean = centre(&mut x, d);
-    let params = Params {
-        tol: params.tol * starts.nrows() as f64 / n as f64,
-        ..params
+    let options = Options {
+        tol: options.tol * starts.nrows() as f64 / n as f64,
+        ..options
     };
-    let mut run = Run::from_points(objective.holding(held), x, params, monitor)?;
-    run.advance(params.maxit, monitor)?;
+    let mut run = Run::from_points(objective.holding(held), x, options, monitor)?;
+    run.advance(options.maxit, monitor)?;
     monitor.check()?;
     let places = run.embedding()[held * d..].chunks_exact(d);
     Ok(places

@@ -20,13 +20,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
 use crate::objective::{is_planned, Balance, Energy, Kernel, Method, Objective, Repulsion};
+use crate::session::{Stop, TraceRow};
 use crate::{Error, Result};
 
 pub use joining::{join, JOINING_TOLERANCE};
-pub use path::LambdaPath;
+pub use path::{RepulsionPath, DEFAULT_LAMBDA, DEFAULT_SHARE};
 pub use placement::place;
 pub use start::Start;
-pub use state::{State, TraceRow};
+pub use state::State;
 pub use turn::turned;
 
 use direction::{Memory, Preconditioner};
@@ -58,7 +59,7 @@ const UNFOLDING: f64 = 0.1;
 
 /// What determines a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Params {
+pub struct Options {
     /// How the repulsion is summed.
     pub method: Method,
     /// Most iterations of the run, over all its continuations.
@@ -69,9 +70,9 @@ pub struct Params {
     pub tol: f64,
 }
 
-impl Default for Params {
+impl Default for Options {
     fn default() -> Self {
-        Params {
+        Options {
             method: Method::Auto,
             maxit: 200,
             tol: 1e-5,
@@ -79,18 +80,10 @@ impl Default for Params {
     }
 }
 
-/// lambda where the caller names none.
-pub const DEFAULT_LAMBDA: f64 = 1.0;
-/// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
-pub const DEFAULT_SHARE: f64 = 1.0;
 /// tol where rho is given or found: it is then of the logarithm itself, not a fraction of E.
 pub const DEFAULT_SHARE_TOLERANCE: f64 = 4e-3;
-/// Dimensions of the embedding where the caller names none.
-pub const DEFAULT_DIMENSIONS: usize = 2;
-/// Seed where the caller names none.
-pub const DEFAULT_SEED: u64 = 42;
 
-impl Params {
+impl Options {
     /// Refuses what no run can use.
     pub fn check(self) -> Result<Self> {
         if !(self.tol >= 0.0) {
@@ -103,28 +96,6 @@ impl Params {
             return Err(Error::input("`maxit` is 0.", "Give at least 1 iteration."));
         }
         Ok(self)
-    }
-}
-
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reason {
-    /// E or X no longer changes by more than `tol`.
-    Converged,
-    /// `maxit` iterations are done.
-    Iterations,
-    /// No step along the search direction lowers E: rounding is reached.
-    Precision,
-}
-
-impl Reason {
-    /// In words, for people.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Reason::Converged => "converged",
-            Reason::Iterations => "reached maxit",
-            Reason::Precision => "reached the precision of the arithmetic",
-        }
     }
 }
 
@@ -142,34 +113,34 @@ impl Run {
         y: ArrayView2<f64>,
         kind: Start,
         seed: u64,
-        params: Params,
+        options: Options,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let x = start::start(kind, y, objective.weights(), objective.d(), seed, monitor)?;
-        Run::from_points(objective, x, params, monitor)
+        Run::from_points(objective, x, options, monitor)
     }
 
     /// A run from the caller's X, N x d.
     pub fn from_embedding(
         objective: Objective,
         x: ArrayView2<f64>,
-        params: Params,
+        options: Options,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let x = start::given(x, objective.n(), objective.d())?;
-        Run::from_points(objective, x, params, monitor)
+        Run::from_points(objective, x, options, monitor)
     }
 
     fn from_points(
         mut objective: Objective,
         x: Vec<f64>,
-        params: Params,
+        options: Options,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
-        let params = params.check()?;
+        let options = options.check()?;
         let preconditioner = precondition(&objective)?;
         let fingerprint = objective.fingerprint();
-        let state = first_state(&mut objective, fingerprint, params, x, monitor)?;
+        let state = first_state(&mut objective, fingerprint, options, x, monitor)?;
         Ok(Run {
             objective,
             preconditioner,
@@ -204,10 +175,10 @@ impl Run {
         objective.set_lambda(own)?;
         if objective.plan_coarsely(monitor)? {
             let x = std::mem::take(&mut state.x);
-            *state = first_state(objective, state.fingerprint, state.params, x, monitor)?;
+            *state = first_state(objective, state.fingerprint, state.options, x, monitor)?;
         }
         state.lambdas.extend_from_slice(further);
-        let (maxit, stages) = (u128::from(state.params.maxit), state.lambdas.len() as u128);
+        let (maxit, stages) = (u128::from(state.options.maxit), state.lambdas.len() as u128);
         let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));
         let end = |stage: u128, pair: &[f64]| match each {
             None => maxit * stage / stages,
@@ -230,8 +201,8 @@ impl Run {
         let before = objective.lambda();
         objective.set_lambda(lambda)?;
         objective.plan_finely();
-        let (fingerprint, params) = (state.fingerprint, state.params);
-        match first_state(objective, fingerprint, params, state.x.clone(), monitor) {
+        let (fingerprint, options) = (state.fingerprint, state.options);
+        match first_state(objective, fingerprint, options, state.x.clone(), monitor) {
             Ok(first) => {
                 *state = first;
                 Ok(())
@@ -258,7 +229,7 @@ impl Run {
             || state.gradient.len() != numbers
             || !state.memory.fits(numbers)
             || !is_planned(state.how, objective.kernel())
-            || state.params.check().is_err()
+            || state.options.check().is_err()
         {
             return Err(Error::input(
                 "The saved state belongs to other data, affinities, `kernel`, `lambda` or `d`.",
@@ -280,7 +251,7 @@ impl Run {
     /// Runs until `iterations` more are done, the run ends, or the monitor cancels it.
     /// Whatever the reason, the run is whole afterwards and can go on.
     pub fn advance(&mut self, iterations: u64, monitor: &dyn Monitor) -> Result<()> {
-        let remaining = self.state.params.maxit.saturating_sub(self.state.iteration);
+        let remaining = self.state.options.maxit.saturating_sub(self.state.iteration);
         let iterations = iterations.min(remaining);
         monitor.stage("embedding", iterations as usize);
         for _ in 0..iterations {
@@ -303,8 +274,8 @@ impl Run {
             }
             monitor.advance(1);
         }
-        if self.stopped().is_none() && self.state.iteration >= self.state.params.maxit {
-            self.state.stopped = Some(Reason::Iterations);
+        if self.stopped().is_none() && self.state.iteration >= self.state.options.maxit {
+            self.state.stopped = Some(Stop::Iterations);
         }
         Ok(())
     }
@@ -331,7 +302,7 @@ impl Run {
         let x = start::reopened(&state.x);
         let mut gradient = vec![0.0; x.len()];
         let evaluated = objective
-            .replan(&x, state.params.method, state.how)
+            .replan(&x, state.options.method, state.how)
             .and_then(|how| Ok((how, objective.evaluate(&x, how, &mut gradient, monitor)?)));
         let (how, energy) = match evaluated {
             Ok(found) => found,
@@ -362,7 +333,7 @@ impl Run {
         } = self;
         let d = objective.d();
 
-        let how = objective.replan(&state.x, state.params.method, state.how)?;
+        let how = objective.replan(&state.x, state.options.method, state.how)?;
         if how != state.how {
             // Another approximation of E: what was learned of the old one does not fit.
             let mut gradient = vec![0.0; state.x.len()];
@@ -412,7 +383,7 @@ impl Run {
             None
         };
         let Some(accepted) = accepted else {
-            state.stopped = Some(Reason::Precision);
+            state.stopped = Some(Stop::Precision);
             return Ok(());
         };
         let step = difference(&accepted.x, &state.x);
@@ -430,12 +401,14 @@ impl Run {
             lambda: accepted.energy.lambda,
             loss: state.loss,
             gradient_norm: norm(&state.gradient),
+            learning_rate: None,
+            batch_loss: None,
             seconds: last + started.elapsed().as_secs_f64(),
         });
         let tol = if state.stage + 1 < state.lambdas.len() {
-            state.params.tol.max(PATH_TOLERANCE)
+            state.options.tol.max(PATH_TOLERANCE)
         } else {
-            state.params.tol
+            state.options.tol
         };
         // A start close to a saddle has a small gradient too, but moves fast.
         // A logarithm has no size of its own: tol is then of its change, and of its slope.
@@ -451,7 +424,7 @@ impl Run {
         // tol of a logarithm is too large a number to tell a short step from the end.
         let rests = objective.balance() == Balance::Weight && moved <= tol;
         if rests || settled {
-            state.stopped = Some(Reason::Converged);
+            state.stopped = Some(Stop::Converged);
         }
         Ok(())
     }
@@ -459,6 +432,11 @@ impl Run {
     /// X by rows, N x d; its mean is at the origin, unless cells are held.
     pub fn embedding(&self) -> &[f64] {
         &self.state.x
+    }
+
+    /// Dimensions of X.
+    pub fn d(&self) -> usize {
+        self.objective.d()
     }
 
     /// E(X).
@@ -477,14 +455,14 @@ impl Run {
     }
 
     /// What determines the run; a resumed one keeps what it was started with.
-    pub fn params(&self) -> Params {
-        self.state.params
+    pub fn options(&self) -> Options {
+        self.state.options
     }
 
     /// Why the run ended, if it has: one that has converged at a lambda other than the last goes on.
-    pub fn stopped(&self) -> Option<Reason> {
+    pub fn stopped(&self) -> Option<Stop> {
         let last = self.state.stage + 1 == self.state.lambdas.len();
-        let ends = |&reason: &Reason| last || reason == Reason::Iterations;
+        let ends = |&reason: &Stop| last || reason == Stop::Iterations;
         self.state.stopped.filter(ends)
     }
 
@@ -509,11 +487,11 @@ impl Run {
 fn first_state(
     objective: &mut Objective,
     fingerprint: u64,
-    params: Params,
+    options: Options,
     x: Vec<f64>,
     monitor: &dyn Monitor,
 ) -> Result<State> {
-    let how = objective.plan(&x, params.method)?;
+    let how = objective.plan(&x, options.method)?;
     let mut gradient = vec![0.0; x.len()];
     let started = Instant::now();
     let energy = objective.evaluate(&x, how, &mut gradient, monitor)?;
@@ -530,10 +508,12 @@ fn first_state(
         lambda: energy.lambda,
         loss,
         gradient_norm: norm(&gradient),
+        learning_rate: None,
+        batch_loss: None,
         seconds: started.elapsed().as_secs_f64(),
     };
     Ok(State {
-        params,
+        options,
         fingerprint,
         lambdas: vec![objective.lambda()],
         ends: Vec::new(),

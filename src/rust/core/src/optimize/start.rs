@@ -13,6 +13,7 @@ use crate::{Error, Result};
 
 /// Kinds of start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Start {
     /// The leading principal components of the inputs.
     Pca,

@@ -5,40 +5,24 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::direction::Memory;
-use super::{Params, Reason};
+use super::Options;
 use crate::objective::Repulsion;
 use crate::sealed::Kind;
+use crate::session::{Stop, TraceRow};
 use crate::Result;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEE",
-    version: 3,
-    oldest: 3,
+    version: 4,
+    oldest: 4,
     name: "saved state",
     remedy: "Start again without `resume`, or use an intact checkpoint.",
 };
 
-/// One line of the history of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct TraceRow {
-    /// Iterations done; 0 is the start.
-    pub iteration: u64,
-    /// Which of the values of lambda or rho the run has come to.
-    pub stage: u64,
-    /// The weight of the repulsion, given or reached.
-    pub lambda: f64,
-    /// E(X).
-    pub loss: f64,
-    /// Frobenius norm of its gradient.
-    pub gradient_norm: f64,
-    /// Seconds spent in the run so far.
-    pub seconds: f64,
-}
-
 /// All that a run knows: continuing from it gives the same bits as never having stopped.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
-    pub(super) params: Params,
+    pub(super) options: Options,
     /// Identifies inputs and weights.
     pub(super) fingerprint: u64,
     /// The values of lambda that the run takes in turn.
@@ -54,7 +38,7 @@ pub struct State {
     pub(super) how: Repulsion,
     pub(super) memory: Memory,
     pub(super) trace: Vec<TraceRow>,
-    pub(super) stopped: Option<Reason>,
+    pub(super) stopped: Option<Stop>,
 }
 
 impl State {

@@ -2,11 +2,10 @@
 
 use ndarray::{ArrayView2, Axis};
 
-use crate::affinity::{self, Affinities};
-use crate::device::Device;
+use crate::affinity::{self, Affinities, Weights};
 use crate::monitor::Monitor;
 use crate::neighbors::{self, Search};
-use crate::objective::{Balance, Kernel, Objective};
+use crate::objective::Objective;
 use crate::random::Stream;
 use crate::{Error, Result};
 
@@ -20,24 +19,6 @@ pub struct Part {
     pub ids: Vec<u32>,
     /// E of these cells.
     pub objective: Objective,
-}
-
-impl Part {
-    /// The same part for another member of the family and meaning of `lambda`.
-    pub fn with(self, kernel: Kernel, balance: Balance) -> Self {
-        Part {
-            objective: self.objective.with(kernel, balance),
-            ..self
-        }
-    }
-
-    /// The same part, whose E is evaluated on a device.
-    pub fn on(self, device: &dyn Device, monitor: &dyn Monitor) -> Result<Self> {
-        Ok(Part {
-            objective: self.objective.on(device, monitor)?,
-            ..self
-        })
-    }
 }
 
 /// How many batches of about `size` cells, two at least, there are among `n`.
@@ -78,16 +59,15 @@ pub(super) fn places(batches: &[Vec<u32>]) -> Vec<(u32, u32)> {
 }
 
 /// Divides the cells in the rows of `y` into random parts of about `size`, once for all
-/// epochs, each with affinities of its own at the same perplexity. `k`: neighbours of a
-/// cell within its part; `None` for three times the perplexity.
+/// epochs, each with affinities of its own at the same perplexity. `e` makes E from the cells of a
+/// part and their W+.
 pub fn independent(
     y: ArrayView2<'_, f64>,
     size: u64,
-    params: affinity::Params,
-    k: Option<usize>,
+    options: affinity::Options,
     search: Search,
-    (lambda, d): (f64, usize),
     seed: u64,
+    e: &dyn Fn(ArrayView2<'_, f64>, Weights) -> Result<Objective>,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Part>> {
     let parts = shuffled(y.nrows(), size, seed, 0);
@@ -96,32 +76,31 @@ pub fn independent(
         .into_iter()
         .map(|ids| {
             monitor.check()?;
-            let most = ids.len().saturating_sub(1);
-            let usual = (3.0 * params.perplexity).ceil() as usize;
-            let k = k.unwrap_or(usual).min(most);
-            if ids.len() < 3 || params.perplexity >= k as f64 {
+            let k = options.neighbors_of(ids.len());
+            if ids.len() < 3 || options.perplexity >= k as f64 {
                 return Err(Error::perplexity(
                     format!(
                         "`perplexity` is {}, but batches have {} cells and {k} neighbours each.",
-                        params.perplexity,
+                        options.perplexity,
                         ids.len()
                     ),
                     "Give a larger batch_size, or a lower perplexity.",
                 ));
             }
-            let rows: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
-            let cells = y.select(Axis(0), &rows);
-            let graph = neighbors::search(cells.view(), k, search, seed, &())?;
-            let affinities = Affinities::of_graph(graph, params, &())?;
+            let rows_of = |ids: &[u32]| {
+                let rows: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
+                y.select(Axis(0), &rows)
+            };
+            let graph = neighbors::search(rows_of(&ids).view(), k, search, seed, &())?;
+            let affinities = Affinities::of_graph(graph, options, &())?;
             let part = match &affinities.order {
-                Some(order) => order.iter().map(|&place| ids[place as usize]).collect(),
+                Some(order) => order.iter().map(|&row| ids[row as usize]).collect(),
                 None => ids,
             };
-            let rows: Vec<usize> = part.iter().map(|&id| id as usize).collect();
-            let cells = y.select(Axis(0), &rows);
+            let objective = e(rows_of(&part).view(), affinities.weights)?;
             monitor.advance(1);
             Ok(Part {
-                objective: Objective::new(cells.view(), affinities.weights, lambda, d)?,
+                objective,
                 ids: part,
             })
         })

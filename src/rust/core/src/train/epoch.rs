@@ -19,22 +19,21 @@ fn pretraining_batch(n: usize) -> u64 {
 
 impl Run {
     /// Trains for one epoch from the weights of the moment, by which all cells have been
-    /// evaluated. Returns the mean E of the parts before their steps, not a number where
-    /// there are none.
-    pub(super) fn train(&mut self, monitor: &dyn Monitor) -> Result<f64> {
+    /// evaluated. Returns the mean E of the parts before their steps, if there are any.
+    pub(super) fn train(&mut self, monitor: &dyn Monitor) -> Result<Option<f64>> {
         let Some(current) = self.current.take() else {
             return Err(Error::internal(
                 "An epoch began before the last was whole.",
                 "",
             ));
         };
-        let params = self.state.params;
-        if self.state.iteration < params.pretraining {
+        let options = self.state.options;
+        if self.state.iteration < options.pretraining {
             self.learn_map(monitor)?;
-            return Ok(f64::NAN);
+            return Ok(None);
         }
         self.state.target = None;
-        match params.batches {
+        match options.batches {
             Batches::All | Batches::Accumulated => {
                 let shape = self.network.architecture();
                 if shape.dropout > 0.0 || shape.program.is_some() {
@@ -44,16 +43,16 @@ impl Run {
                 }
             }
             Batches::Shared { size } => self.steps_from_samples(size, &current, monitor)?,
-            Batches::Independent => return self.steps_from_parts(monitor),
+            Batches::Independent { .. } => return self.steps_from_parts(monitor).map(Some),
         }
-        Ok(f64::NAN)
+        Ok(None)
     }
 
     /// Factor of the learning rate after a part of the epoch.
     fn factor(&self, part: f64) -> f64 {
-        let params = &self.state.params;
+        let options = &self.state.options;
         let done = self.state.iteration as f64 + part;
-        params.optimizer.schedule.factor(done, params.maxit)
+        options.optimizer.schedule.factor(done, options.maxit)
     }
 
     fn dropout(&self) -> Option<Dropout> {
@@ -61,7 +60,7 @@ impl Run {
         let share = shape.dropout;
         (share > 0.0 || shape.program.is_some()).then(|| Dropout {
             share,
-            seed: self.state.params.seed,
+            seed: self.state.options.seed,
             step: self.optimizer.steps(),
         })
     }
@@ -85,9 +84,9 @@ impl Run {
         let step = Step {
             ids: None,
             dropout: self.dropout(),
-            keep: self.state.params.batches == Batches::All,
+            keep: self.state.options.batches == Batches::All,
         };
-        let method = self.state.params.method;
+        let method = self.state.options.method;
         self.step(step, factor, monitor, |objective, mut x| {
             centre(&mut x, objective.d());
             let mut dx = vec![0.0; x.len()];
@@ -114,9 +113,9 @@ impl Run {
         current: &Evaluated,
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let params = self.state.params;
+        let options = self.state.options;
         let n = self.objective.n();
-        let batches = shuffled(n, size, params.seed, self.state.iteration);
+        let batches = shuffled(n, size, options.seed, self.state.iteration);
         let places = places(&batches);
         for (b, ids) in batches.iter().enumerate() {
             monitor.check()?;
@@ -139,7 +138,7 @@ impl Run {
                         &sample,
                         &before,
                         &x,
-                        params.method,
+                        options.method,
                         &mut dx,
                         monitor,
                     )?;
@@ -156,7 +155,7 @@ impl Run {
 
     /// A step from each part, by its own E.
     fn steps_from_parts(&mut self, monitor: &dyn Monitor) -> Result<f64> {
-        let method = self.state.params.method;
+        let method = self.state.options.method;
         let mut parts = std::mem::take(&mut self.parts);
         let count = parts.len() as f64;
         let mut step = |(b, part): (usize, &mut super::Part)| {
@@ -185,10 +184,10 @@ impl Run {
         let Some(target) = self.state.target.take() else {
             return Err(Error::internal("There is no map to learn.", ""));
         };
-        let params = self.state.params;
+        let options = self.state.options;
         let d = self.objective.d();
         let n = self.objective.n();
-        let batches = shuffled(n, pretraining_batch(n), params.seed, self.state.iteration);
+        let batches = shuffled(n, pretraining_batch(n), options.seed, self.state.iteration);
         let count = batches.len() as f64;
         let mut step = |(b, ids): (usize, &Vec<u32>)| {
             monitor.check()?;

@@ -29,17 +29,18 @@ use crate::network::pass::tasks;
 use crate::network::{Architecture, Moments, Network, Points};
 use crate::objective::{is_planned, Method, Objective, Repulsion};
 use crate::optimize::{centre, norm};
+use crate::session::{Stop, TraceRow};
 use crate::{Error, Result};
 
 pub use batches::{independent, Part};
-pub use state::{State, TraceRow};
+pub use state::State;
 
 use engine::Engine;
 use state::{Best, KIND};
 
 /// What determines a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Params {
+pub struct Options {
     /// How the repulsion is summed.
     pub method: Method,
     /// Epochs of the run, over all its continuations.
@@ -50,7 +51,7 @@ pub struct Params {
     /// Epochs over which the decrease of E is judged.
     pub patience: u64,
     /// How gradients become steps.
-    pub optimizer: optimizer::Params,
+    pub optimizer: optimizer::Options,
     /// Which cells a step is made from.
     pub batches: Batches,
     /// Seed of the order of the cells and of the units that are dropped.
@@ -59,19 +60,16 @@ pub struct Params {
     pub pretraining: u64,
 }
 
-/// Epochs where the caller names no number.
-pub const DEFAULT_EPOCHS: u64 = 500;
-
-impl Default for Params {
+impl Default for Options {
     fn default() -> Self {
-        Params {
+        Options {
             method: Method::Auto,
-            maxit: DEFAULT_EPOCHS,
+            maxit: 500,
             tol: 1e-4,
             patience: 50,
-            optimizer: optimizer::Params::default(),
+            optimizer: optimizer::Options::default(),
             batches: Batches::All,
-            seed: crate::optimize::DEFAULT_SEED,
+            seed: 42,
             pretraining: 0,
         }
     }
@@ -79,6 +77,7 @@ impl Default for Params {
 
 /// Which cells a step is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Batches {
     /// All cells; one step an epoch.
     All,
@@ -93,7 +92,10 @@ pub enum Batches {
         size: u64,
     },
     /// The cells of each [`Part`], whose affinities are its own: the original's scheme.
-    Independent,
+    Independent {
+        /// Cells of a part, about.
+        size: u64,
+    },
 }
 
 impl Batches {
@@ -109,9 +111,14 @@ impl Batches {
         };
         architecture.inputs + hidden
     }
+
+    /// Whether each batch is a problem of its own.
+    pub fn are_independent(self) -> bool {
+        matches!(self, Batches::Independent { .. })
+    }
 }
 
-impl Params {
+impl Options {
     /// Refuses what no run can use.
     pub fn check(self) -> Result<Self> {
         self.optimizer.check()?;
@@ -127,7 +134,9 @@ impl Params {
                 "Give at least 1 epoch.",
             ));
         }
-        if let Batches::Shared { size: size @ 0..2 } = self.batches {
+        if let Batches::Shared { size: size @ 0..2 } | Batches::Independent { size: size @ 0..2 } =
+            self.batches
+        {
             return Err(Error::input(
                 format!("A batch would have {size} cells, which have no pair to repel each other."),
                 "Give a batch_size of at least 2, or NULL.",
@@ -155,28 +164,6 @@ pub fn fixed_bytes(architecture: &Architecture, cells: usize) -> u64 {
     };
     let largest = layout.layers.iter().map(|layer| layer.weight.len()).max();
     4 * (12 * layout.length as u64 + (tasks(cells) + 2) as u64 * largest.unwrap_or(0) as u64)
-}
-
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reason {
-    /// E no longer falls by more than `tol`.
-    Converged,
-    /// `maxit` epochs are done.
-    Epochs,
-    /// E is no longer finite.
-    Diverged,
-}
-
-impl Reason {
-    /// In words, for people.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Reason::Converged => "converged",
-            Reason::Epochs => "reached maxit",
-            Reason::Diverged => "diverged: a lower learning rate may help",
-        }
-    }
 }
 
 /// What a network is trained on.
@@ -237,10 +224,10 @@ impl Run {
         network: Network<f32>,
         lambdas: &[f64],
         target: Option<Vec<f64>>,
-        params: Params,
+        options: Options,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
-        let params = params.check()?;
+        let options = options.check()?;
         let d = problem.objective.d();
         let target = target.map(|mut x| {
             centre(&mut x, d);
@@ -248,16 +235,16 @@ impl Run {
         });
         if target.as_ref().map_or(0, Vec::len)
             != target.as_ref().map_or(0, |_| problem.objective.n() * d)
-            || target.is_some() != (params.pretraining > 0)
+            || target.is_some() != (options.pretraining > 0)
         {
             return Err(Error::internal(
                 "The map to learn does not fit the cells.",
                 "",
             ));
         }
-        let optimizer = Optimizer::new(params.optimizer, network.values.len())?;
+        let optimizer = Optimizer::new(options.optimizer, network.values.len())?;
         let state = State {
-            params,
+            options,
             fingerprint: problem.fingerprint(),
             lambdas: lambdas.to_vec(),
             iteration: 0,
@@ -276,7 +263,7 @@ impl Run {
         if !run.state.trace.is_empty() {
             return Err(Error::internal("A new run has a history.", ""));
         }
-        run.record(f64::NAN, started);
+        run.record(None, started);
         if run.state.stopped.is_some() {
             return Err(Error::input(
                 "The loss of the initial network is not finite.",
@@ -286,18 +273,18 @@ impl Run {
         Ok(run)
     }
 
-    /// Takes up a run where `state` left it. The problem, `lambdas`, `params` and the shape of
+    /// Takes up a run where `state` left it. The problem, `lambdas`, `options` and the shape of
     /// the network must be those that it was written for.
     pub fn resume(
         problem: Problem,
         lambdas: &[f64],
-        params: Params,
+        options: Options,
         architecture: &Architecture,
         mut state: State,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let remedy = "Call with the same arguments as the run that wrote it.";
-        if let Some(name) = state.first_difference(&params, architecture) {
+        if let Some(name) = state.first_difference(&options, architecture) {
             return Err(Error::input(
                 format!("The saved state was written with another `{name}`."),
                 format!("{remedy} To go on from the weights of a finished fit, give it as `net`."),
@@ -316,8 +303,8 @@ impl Run {
             || !state
                 .how
                 .is_none_or(|how| is_planned(how, problem.objective.kernel()))
-            || state.iteration > state.params.maxit
-            || (state.params.batches == Batches::Independent) == problem.parts.is_empty()
+            || state.iteration > state.options.maxit
+            || (state.options.batches.are_independent()) == problem.parts.is_empty()
         {
             return Err(foreign());
         }
@@ -341,7 +328,7 @@ impl Run {
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let architecture = network.architecture();
-        let independent = state.params.batches == Batches::Independent;
+        let independent = state.options.batches.are_independent();
         if architecture.inputs != problem.points.inputs()
             || architecture.outputs != problem.objective.d()
             || problem.points.n() != problem.objective.n()
@@ -381,7 +368,7 @@ impl Run {
     /// Runs until `epochs` more are done, the run ends, or the monitor cancels it.
     /// Whatever the reason, the run is whole afterwards and can go on.
     pub fn advance(&mut self, epochs: u64, monitor: &dyn Monitor) -> Result<()> {
-        let remaining = self.state.params.maxit.saturating_sub(self.state.iteration);
+        let remaining = self.state.options.maxit.saturating_sub(self.state.iteration);
         let epochs = epochs.min(remaining);
         monitor.stage("training", epochs as usize);
         for _ in 0..epochs {
@@ -394,8 +381,8 @@ impl Run {
             }
             monitor.advance(1);
         }
-        if self.state.stopped.is_none() && self.state.iteration >= self.state.params.maxit {
-            self.state.stopped = Some(Reason::Epochs);
+        if self.state.stopped.is_none() && self.state.iteration >= self.state.options.maxit {
+            self.state.stopped = Some(Stop::Iterations);
         }
         Ok(())
     }
@@ -435,7 +422,7 @@ impl Run {
     /// The weight of the repulsion after the epochs done: an equal share for each.
     fn lambda_index(&self) -> usize {
         let count = self.state.lambdas.len() as u64;
-        let index = self.state.iteration * count / self.state.params.maxit;
+        let index = self.state.iteration * count / self.state.options.maxit;
         index.min(count - 1) as usize
     }
 
@@ -463,7 +450,7 @@ impl Run {
         let mut gradient = vec![0.0; x.len()];
         let mut loss = f64::NAN;
         if finite {
-            let method = state.params.method;
+            let method = state.options.method;
             let how = match state.how {
                 Some(how) => objective.replan(&x, method, how)?,
                 None => objective.plan(&x, method)?,
@@ -483,7 +470,7 @@ impl Run {
 
     /// Writes a line of the history, keeps the weights if they are the best so far, and
     /// judges whether the run has ended.
-    fn record(&mut self, batch_loss: f64, started: Instant) {
+    fn record(&mut self, batch_loss: Option<f64>, started: Instant) {
         let stage = self.lambda_index();
         let last_stage = stage + 1 == self.state.lambdas.len();
         let lambda = self.objective.reached();
@@ -495,24 +482,24 @@ impl Run {
             ..
         } = self;
         let Some(current) = current else { return };
-        let params = &state.params;
+        let options = &state.options;
         let seconds = state.trace.last().map_or(0.0, |row| row.seconds);
-        let factor = params
+        let factor = options
             .optimizer
             .schedule
-            .factor(state.iteration as f64, params.maxit);
+            .factor(state.iteration as f64, options.maxit);
         state.trace.push(TraceRow {
             iteration: state.iteration,
             stage: stage as u64,
             lambda,
             loss: current.loss,
             gradient_norm: norm(&current.gradient),
-            learning_rate: optimizer.params().rate * factor,
+            learning_rate: Some(optimizer.options().rate * factor),
             batch_loss,
             seconds: seconds + started.elapsed().as_secs_f64(),
         });
         if !current.loss.is_finite() {
-            state.stopped = Some(Reason::Diverged);
+            state.stopped = Some(Stop::Diverged);
             return;
         }
         let least = state.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
@@ -525,10 +512,10 @@ impl Run {
                 iteration: state.iteration,
             });
         }
-        if state.iteration >= params.maxit {
-            state.stopped = Some(Reason::Epochs);
+        if state.iteration >= options.maxit {
+            state.stopped = Some(Stop::Iterations);
         } else if last_stage && state.levelled() {
-            state.stopped = Some(Reason::Converged);
+            state.stopped = Some(Stop::Converged);
         }
     }
 
@@ -585,12 +572,12 @@ impl Run {
     }
 
     /// What determines the run; a resumed one keeps what it was started with.
-    pub fn params(&self) -> &Params {
-        &self.state.params
+    pub fn options(&self) -> &Options {
+        &self.state.options
     }
 
     /// Why the run ended, if it has.
-    pub fn stopped(&self) -> Option<Reason> {
+    pub fn stopped(&self) -> Option<Stop> {
         self.state.stopped
     }
 

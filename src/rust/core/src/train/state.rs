@@ -2,42 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batches, Params, Reason};
+use super::{Batches, Options};
 use crate::network::optimizer::Optimizer;
 use crate::network::{Architecture, Moments};
 use crate::objective::Repulsion;
 use crate::sealed::Kind;
+use crate::session::{Stop, TraceRow};
 use crate::Result;
 
 pub(super) const KIND: Kind = Kind {
     magic: b"NEURALET",
-    version: 2,
-    oldest: 2,
+    version: 3,
+    oldest: 3,
     name: "saved state of training",
     remedy: "Start again without `resume`, or use an intact checkpoint.",
 };
-
-/// One line of the history of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct TraceRow {
-    /// Epochs done; 0 is the start.
-    pub iteration: u64,
-    /// Which of the values of lambda or rho the epoch had.
-    pub stage: u64,
-    /// The weight of the repulsion in this E.
-    pub lambda: f64,
-    /// E over all cells, by the weights after these epochs.
-    pub loss: f64,
-    /// Frobenius norm of its gradient with respect to X.
-    pub gradient_norm: f64,
-    /// Of the next step.
-    pub learning_rate: f64,
-    /// Mean of what the parts of [`Batches::Independent`] had for their E before their
-    /// steps in this epoch; elsewhere not a number.
-    pub batch_loss: f64,
-    /// Seconds spent in the run so far.
-    pub seconds: f64,
-}
 
 /// The weights of least E.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +32,7 @@ pub(super) struct Best {
 /// All that a run knows: continuing from it gives the same bits as never having stopped.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
-    pub(super) params: Params,
+    pub(super) options: Options,
     /// Identifies inputs and weights W+.
     pub(super) fingerprint: u64,
     /// The values of lambda that the run takes in turn.
@@ -68,7 +47,7 @@ pub struct State {
     pub(super) target: Option<Vec<f64>>,
     pub(super) best: Option<Best>,
     pub(super) trace: Vec<TraceRow>,
-    pub(super) stopped: Option<Reason>,
+    pub(super) stopped: Option<Stop>,
 }
 
 impl State {
@@ -85,7 +64,7 @@ impl State {
     /// Whether the pass that shows where the cells are is also the one whose gradient the
     /// next step follows.
     pub(super) fn steps_from_all(&self, architecture: &Architecture) -> bool {
-        self.params.batches == Batches::All
+        self.options.batches == Batches::All
             && architecture.dropout == 0.0
             && architecture.program.is_none()
     }
@@ -93,10 +72,10 @@ impl State {
     /// The name of the first setting that is not the run's.
     pub(super) fn first_difference(
         &self,
-        params: &Params,
+        options: &Options,
         architecture: &Architecture,
     ) -> Option<&'static str> {
-        let (own, given) = (&self.params, params);
+        let (own, given) = (&self.options, options);
         let (shape, wanted) = (&self.architecture, architecture);
         let same = [
             (shape.inputs == wanted.inputs, "x"),
@@ -128,7 +107,7 @@ impl State {
             return false;
         };
         let same_stage = |row: &TraceRow| row.stage == last.stage;
-        let learned = |row: &TraceRow| row.iteration >= self.params.pretraining;
+        let learned = |row: &TraceRow| row.iteration >= self.options.pretraining;
         let least = |rows: &mut dyn Iterator<Item = &TraceRow>| {
             rows.fold(f64::INFINITY, |least, row| row.loss.min(least))
         };
@@ -137,9 +116,9 @@ impl State {
             .iter()
             .rev()
             .take_while(|&row| same_stage(row) && learned(row));
-        let patience = self.params.patience as usize;
+        let patience = self.options.patience as usize;
         let recent = least(&mut stage.by_ref().take(patience));
         let before = least(&mut stage);
-        before.is_finite() && before - recent <= self.params.tol * recent.abs().min(before.abs())
+        before.is_finite() && before - recent <= self.options.tol * recent.abs().min(before.abs())
     }
 }

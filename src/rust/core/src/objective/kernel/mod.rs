@@ -18,6 +18,7 @@ pub use student::Student;
 
 /// Which member of the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kernel {
     /// a = r^2, k = exp(-r^2) (Carreira-Perpinan 2010).
     #[default]

@@ -1,12 +1,15 @@
 //! The bandwidth of one row: the beta at which its affinities reach the perplexity.
 
+use serde::{Deserialize, Serialize};
+
 use crate::exponential::exp_negative_in_place;
 
 /// How beta is found. Both solve the same equation to the same root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Search {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Solver {
     /// Newton's method on log beta within a shrinking bracket.
-    Entropic,
+    Newton,
     /// Doubling, halving and bisecting beta, as t-SNE does (van der Maaten and Hinton
     /// 2008, function x2p).
     Bisection,
@@ -35,7 +38,7 @@ struct Entropy {
 /// `distances`: squared, ascending. H(beta) = beta E[d^2] + log Z falls from log k to
 /// log m, where m is the number of neighbours tied with the nearest. It depends on the
 /// differences d^2 - d^2_1 alone: subtracting the nearest keeps exp() from underflowing.
-pub fn solve_row(distances: &[f64], perplexity: f64, search: Search, p: &mut [f64]) -> (f64, f64) {
+pub fn solve_row(distances: &[f64], perplexity: f64, solver: Solver, p: &mut [f64]) -> (f64, f64) {
     let k = distances.len();
     let nearest = distances[0];
     let ties = distances.iter().take_while(|&&d| d == nearest).count();
@@ -53,9 +56,9 @@ pub fn solve_row(distances: &[f64], perplexity: f64, search: Search, p: &mut [f6
     let widest = distances[k - 1] - nearest;
     let differences: Vec<f64> = distances.iter().map(|d| (d - nearest) / widest).collect();
     let target = perplexity.ln();
-    let log_beta = match search {
-        Search::Entropic => newton(&differences, target, p),
-        Search::Bisection => bisection(&differences, target, p),
+    let log_beta = match solver {
+        Solver::Newton => newton(&differences, target, p),
+        Solver::Bisection => bisection(&differences, target, p),
     };
     let entropy = evaluate(&differences, log_beta, p);
     (log_beta - widest.ln(), entropy.value.exp())

@@ -1,0 +1,103 @@
+//! New cells on a finished map.
+
+use ndarray::{concatenate, Array2, ArrayView2, Axis};
+
+use crate::affinity::{self, Affinities};
+use crate::memory;
+use crate::monitor::Monitor;
+use crate::neighbors::{self, Search};
+use crate::objective::{Balance, Kernel, Landscape, Method, Objective};
+use crate::optimize::{self, join, place, JOINING_TOLERANCE};
+use crate::order::Order;
+use crate::{Error, Result};
+
+/// A finished map, on which new cells find their places.
+#[derive(Debug, Clone, Copy)]
+pub struct Map<'a> {
+    /// N x D, the cells of the map as they were given.
+    pub points: ArrayView2<'a, f64>,
+    /// N x d, their places.
+    pub embedding: ArrayView2<'a, f64>,
+    /// How cells attract and repel.
+    pub kernel: Kernel,
+    /// The weight of the repulsion, given or reached.
+    pub lambda: f64,
+    /// How neighbours become attractive weights.
+    pub affinity: affinity::Options,
+    /// How neighbours are searched.
+    pub neighbors: Search,
+    /// Seed of the approximate search.
+    pub seed: u64,
+}
+
+impl Map<'_> {
+    /// Places of new cells, n x D, each alone: n x d. See [`optimize::place`].
+    pub fn place(&self, new: ArrayView2<'_, f64>, monitor: &dyn Monitor) -> Result<Array2<f64>> {
+        let n = self.points.nrows();
+        let k = self.affinity.neighbors_of(n);
+        let valid = self.affinity.check(n, k)?;
+        let graph =
+            neighbors::search_queries(self.points, new, k, self.neighbors, self.seed, monitor)?;
+        let rows = valid.rows(&graph, monitor)?;
+        let landscape =
+            Landscape::new(self.points, self.embedding, self.kernel, Method::Auto)?;
+        let x = place(&landscape, new, &graph, &rows, self.lambda, monitor)?;
+        Ok(Order::default().undo(&x, self.embedding.ncols()))
+    }
+
+    /// The same where new cells feel each other too, from the places `starts`, n x d. See
+    /// [`optimize::join`].
+    pub fn place_together(
+        &self,
+        new: ArrayView2<'_, f64>,
+        starts: ArrayView2<'_, f64>,
+        monitor: &dyn Monitor,
+    ) -> Result<Array2<f64>> {
+        let d = self.embedding.ncols();
+        let all = concatenate(Axis(0), &[self.points, new])
+            .map_err(|e| Error::internal(e.to_string(), ""))?;
+        let k = self.affinity.neighbors_of(all.nrows());
+        self.affinity.check(all.nrows(), k)?;
+        let graph = neighbors::search(all.view(), k, self.neighbors, self.seed, monitor)?;
+        let affinities = Affinities::of_graph(graph, self.affinity, monitor)?.as_they_came();
+        let objective = Objective::new(all.view(), affinities.weights, self.lambda, d)?
+            .with(self.kernel, Balance::Weight);
+        drop(all);
+        let options = optimize::Options {
+            tol: JOINING_TOLERANCE,
+            ..optimize::Options::default()
+        };
+        let x = join(objective, self.embedding, starts, options, monitor)?;
+        Ok(Order::default().undo(&x, d))
+    }
+}
+
+/// Refuses to place cells together, `cells` old and new ones with `inputs` features, where that
+/// takes more bytes than `limit`, or than are free.
+pub fn check_together(
+    cells: usize,
+    inputs: usize,
+    d: usize,
+    options: affinity::Options,
+    limit: Option<u64>,
+) -> Result<()> {
+    let Some(limit) = limit.or_else(memory::available) else {
+        return Ok(());
+    };
+    let job = memory::Job {
+        n: cells,
+        inputs,
+        k: options.neighbors_of(cells),
+        d,
+        search: Some(Search::Auto),
+        network: 0,
+    };
+    // The inputs of all cells stand beside those of the old and the new ones.
+    let copy = 8 * (job.n * job.inputs) as u64;
+    job.check(limit.saturating_sub(copy)).map_err(|error| {
+        Error::memory(
+            error.report().message.clone(),
+            "Place fewer cells at a time, or each by itself: together = FALSE.",
+        )
+    })
+}

@@ -1,0 +1,83 @@
+//! What determines a map, and what suits it where the caller says nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::affinity;
+use crate::neighbors::Search;
+use crate::objective::{Balance, Kernel, Method};
+use crate::optimize::{self, RepulsionPath, Start, DEFAULT_SHARE_TOLERANCE};
+use crate::{Error, Result};
+
+/// What determines a map.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Dimensions of the map, 1 to 50.
+    pub d: usize,
+    /// How cells attract and repel.
+    pub kernel: Kernel,
+    /// The weights of the repulsion that the run takes in turn.
+    pub repulsion: RepulsionPath,
+    /// How neighbours become attractive weights.
+    pub affinity: affinity::Options,
+    /// How neighbours are searched.
+    pub neighbors: Search,
+    /// How the repulsion is summed.
+    pub method: Method,
+    /// Where the map starts, where none is given.
+    pub init: Start,
+    /// Most iterations.
+    pub maxit: u64,
+    /// See [`optimize::Options::tol`]; `None` for what suits the repulsion.
+    pub tol: Option<f64>,
+    /// Seed of a random start and of the approximate search.
+    pub seed: u64,
+    /// Bytes that the run may take; `None` for what is free.
+    pub memory: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let run = optimize::Options::default();
+        Options {
+            d: 2,
+            kernel: Kernel::default(),
+            repulsion: RepulsionPath::Auto,
+            affinity: affinity::Options::default(),
+            neighbors: Search::Auto,
+            method: run.method,
+            init: Start::Pca,
+            maxit: run.maxit,
+            tol: None,
+            seed: 42,
+            memory: None,
+        }
+    }
+}
+
+impl Options {
+    /// Refuses what no run can use, whatever the points.
+    pub fn check(&self) -> Result<()> {
+        if !(1..=50).contains(&self.d) {
+            return Err(Error::dimension(
+                format!("The embedding would have {} dimensions.", self.d),
+                "Give 1 to 50 dimensions; 2 is usual.",
+            ));
+        }
+        self.repulsion.check()?;
+        self.run().check().map(|_| ())
+    }
+
+    /// What the optimiser takes of them.
+    pub(crate) fn run(&self) -> optimize::Options {
+        let usual = match self.repulsion.values(self.kernel).0 {
+            Balance::Weight => optimize::Options::default().tol,
+            Balance::Share => DEFAULT_SHARE_TOLERANCE,
+        };
+        optimize::Options {
+            method: self.method,
+            maxit: self.maxit,
+            tol: self.tol.unwrap_or(usual),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The order in which a run has its cells: near ones near each other, where that is faster.
+
+use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
+
+/// Number of the cell, as it came, in each row of the run; `None` where rows are as they came.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Order(pub Option<Vec<u32>>);
+
+impl Order {
+    /// Rows as the run has them.
+    pub fn apply<'a>(&self, rows: ArrayView2<'a, f64>) -> CowArray<'a, f64, Ix2> {
+        let Some(order) = &self.0 else {
+            return rows.into();
+        };
+        let ids: Vec<usize> = order.iter().map(|&id| id as usize).collect();
+        rows.select(Axis(0), &ids).into()
+    }
+
+    /// Rows of the run, `d` numbers each, as they came.
+    pub fn undo(&self, rows: &[f64], d: usize) -> Array2<f64> {
+        let n = rows.len() / d;
+        let mut came = Array2::zeros((n, d));
+        for (i, row) in rows.chunks_exact(d).enumerate() {
+            let id = self.0.as_ref().map_or(i, |order| order[i] as usize);
+            came.row_mut(id).assign(&ndarray::ArrayView1::from(row));
+        }
+        came
+    }
+}

@@ -1,0 +1,107 @@
+//! E and its gradient at a given map.
+
+use extendr_api::prelude::*;
+use neuralee_core::objective::{dense, Energy, Kernel, Method, Objective};
+use neuralee_core::optimize::RepulsionPath;
+use neuralee_core::Error as CoreError;
+use serde::Deserialize;
+
+use crate::affinity::weights_of;
+use crate::convert::{matrix_view, to_r_matrix, Outcome};
+use crate::job;
+use crate::options;
+
+/// Which E.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    kernel: Kernel,
+    repulsion: RepulsionPath,
+    #[serde(default = "exact")]
+    method: Method,
+}
+
+fn exact() -> Method {
+    Method::Exact
+}
+
+fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcome<List> {
+    if !energy.total().is_finite() || (want && gradient.iter().any(|v| !v.is_finite())) {
+        return Err(CoreError::input(
+            "The loss of this embedding overflows, or its gradient does.",
+            "Scale the embedding or `lambda` down.",
+        )
+        .into());
+    }
+    let gradient = ndarray::ArrayView2::from_shape((gradient.len() / d, d), gradient)
+        .map_err(|e| CoreError::internal(e.to_string(), ""))?;
+    Ok(list!(
+        loss = energy.total(),
+        attraction = energy.attraction,
+        repulsion = energy.repulsion,
+        gradient = want.then(|| to_r_matrix(gradient))
+    ))
+}
+
+/// E and its gradient at an embedding, W- from the cells in the rows of `x`; `weights` are the
+/// slots of W+, `options` are `list(kernel, repulsion, method)`.
+#[extendr]
+fn rs_ee_loss_gradient(
+    x: RMatrix<f64>,
+    embedding: RMatrix<f64>,
+    weights: Robj,
+    options: Robj,
+    want_gradient: bool,
+    threads: i32,
+    progress: Robj,
+) -> Outcome<List> {
+    let Options {
+        kernel,
+        repulsion,
+        method,
+    } = options::read(&options)?;
+    let d = embedding.ncols();
+    let (inputs, at) = (matrix_view(&x)?, matrix_view(&embedding)?);
+    let weights = weights_of(&weights, threads)?;
+    let (energy, gradient) = job::run(threads, &progress, |monitor| {
+        let (balance, values) = repulsion.values(kernel);
+        let lambda = values.first().copied().unwrap_or(f64::NAN);
+        let mut objective =
+            Objective::new(inputs, weights, lambda, d)?.with(kernel, balance);
+        let at: Vec<f64> = at.iter().copied().collect();
+        let how = objective.plan(&at, method)?;
+        let mut gradient = vec![0.0; at.len()];
+        let energy = objective.evaluate(&at, how, &mut gradient, monitor)?;
+        Ok((energy, gradient))
+    })?;
+    energy_list(energy, &gradient, d, want_gradient)
+}
+
+/// E and its gradient at an embedding for full matrices W+ and W-.
+#[extendr]
+fn rs_ee_loss_gradient_dense(
+    embedding: RMatrix<f64>,
+    w_plus: RMatrix<f64>,
+    w_minus: RMatrix<f64>,
+    kernel: Robj,
+    lambda: f64,
+    want_gradient: bool,
+    threads: i32,
+) -> Outcome<List> {
+    let d = embedding.ncols();
+    let at: Vec<f64> = matrix_view(&embedding)?.iter().copied().collect();
+    let kernel: Kernel = options::read(&kernel)?;
+    let (attractive, repulsive) = (matrix_view(&w_plus)?, matrix_view(&w_minus)?);
+    let (energy, gradient) = job::run(threads, &().into(), |_| {
+        let mut gradient = vec![0.0; at.len()];
+        let energy = dense::evaluate(attractive, repulsive, kernel, lambda, &at, d, &mut gradient)?;
+        Ok((energy, gradient))
+    })?;
+    energy_list(energy, &gradient, d, want_gradient)
+}
+
+extendr_module! {
+    mod objective;
+    fn rs_ee_loss_gradient;
+    fn rs_ee_loss_gradient_dense;
+}
