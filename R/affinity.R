@@ -1,41 +1,59 @@
 # What the two affinities share: the neuralee_affinity object, its checks, and the
 # rules for k, perplexity and neighbours that the caller found.
 
-compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, threads) {
+compute_affinity <- function(x, affinity, perplexity, k, neighbors, metric, seed, threads) {
   x <- in_metric(x, metric)
-  attraction <- attract(
-    x, search, perplexity, k, neighbors,
-    d = 1L, seed = seed, threads = threads, progress = NULL
-  )
-  result <- rust_call(rs_attraction_slots(attraction$attraction, threads))
+  attraction <- attraction_of(x, affinity, perplexity, k, neighbors)
+  options <- c(list(d = 1L, seed = seed, memory = memory_limit()), attraction$options)
+  result <- rust_call(rs_affinity(x, attraction$given$neighbors, options, threads))
   names <- rownames(x)
   structure(
     list(
       weights = weights_matrix(result, nrow(x), names),
       log_beta = stats::setNames(result$log_beta, names),
       perplexity = stats::setNames(result$perplexity, names),
-      params = list(
-        affinity = search_name(search), perplexity = perplexity, k = attraction$k, n = nrow(x), metric = metric
-      )
+      params = c(attraction$params, list(n = nrow(x), metric = metric))
     ),
     class = "neuralee_affinity"
   )
 }
 
-# The affinities as the core holds them, with the seconds of the two stages.
-attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progress, network = 0) {
+# Where the attractive weights of a run come from: what the core is `given`, its `options`, and the
+# `params` that a fit tells of them.
+attraction_of <- function(x, affinity, perplexity, k, neighbors) {
   n <- nrow(x)
-  given <- check_neighbors(neighbors, n)
-  k <- check_k(k, perplexity, n, given$lists)
-  lists <- given$lists
-  if (!is.null(lists) && k < ncol(lists$index)) {
-    lists <- nearest_of(lists, k)
+  if (inherits(affinity, "neuralee_affinity")) {
+    weights <- check_affinity(affinity, n)
+    params <- affinity$params[c("affinity", "perplexity", "k")]
+    return(list(
+      given = list(weights = list(p = weights@p, i = weights@i, x = weights@x)),
+      options = neighbor_options(params$affinity, params$perplexity, k, neighbors), params = params
+    ))
   }
-  rust_call(
-    rs_attraction(
-      x, lists$index, lists$distance, as.double(perplexity), k, as.integer(d), search, given$search, seed,
-      as.double(network), memory_limit(), as.integer(threads), progress
-    )
+  affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"))
+  found <- check_neighbors(neighbors, n)
+  of_lists <- check_k(k, perplexity, n, found$lists)
+  lists <- found$lists
+  if (!is.null(lists) && of_lists < ncol(lists$index)) {
+    lists <- nearest_of(lists, of_lists)
+  }
+  list(
+    given = list(neighbors = lists), options = neighbor_options(affinity, perplexity, k, found$search),
+    params = list(affinity = affinity, perplexity = perplexity, k = of_lists)
+  )
+}
+
+# An affinity that is given has the metric in which it was computed.
+metric_of <- function(affinity, metric) {
+  if (inherits(affinity, "neuralee_affinity")) affinity$params$metric %||% "euclidean" else metric
+}
+
+# `k` is NULL for three times the perplexity, of all cells and of those of a batch.
+neighbor_options <- function(affinity, perplexity, k, neighbors) {
+  solver <- c(entropic = "newton", gaussian = "bisection")[[affinity]]
+  list(
+    affinity = list(perplexity = perplexity, k = k, solver = solver),
+    neighbors = if (is.character(neighbors)) neighbors else "auto"
   )
 }
 
@@ -45,12 +63,8 @@ memory_limit <- function() {
   if (is.null(limit)) {
     return(NULL)
   }
-  1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0)
+  floor(1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0))
 }
-
-search_name <- function(search) c(entropic = "entropic", bisection = "gaussian")[[search]]
-
-search_of <- function(affinity) c(entropic = "entropic", gaussian = "bisection")[[affinity]]
 
 weights_matrix <- function(slots, n, names) {
   methods::new(

@@ -30,9 +30,9 @@ check_replaceable <- function(file, name) {
 
 is_regular_file <- function(path) rs_is_file(path.expand(path))
 
-# The saved state that `resume` stands for, or NULL. `check` refuses it at once where it is
-# damaged, before the affinities are computed.
-read_resume <- function(resume, checkpoint, check, read) {
+# The saved state that `resume` stands for, or NULL. It is refused at once where it is damaged,
+# before the affinities are computed.
+read_resume <- function(resume, checkpoint, method) {
   if (isFALSE(resume)) {
     return(NULL)
   }
@@ -45,9 +45,9 @@ read_resume <- function(resume, checkpoint, check, read) {
     }
     resume <- if (file.exists(checkpoint)) checkpoint
   }
-  state <- resume_bytes(resume, read)
+  state <- resume_bytes(resume, method)
   if (!is.null(state)) {
-    rust_call(check(state))
+    rust_call(rs_session_check_state(method, state))
   }
   state
 }
@@ -62,7 +62,7 @@ warn_resumed <- function(state, maxit, kept, remedy) {
   }
 }
 
-resume_bytes <- function(resume, read) {
+resume_bytes <- function(resume, method) {
   if (is.null(resume) || is.raw(resume)) {
     return(resume)
   }
@@ -86,12 +86,5 @@ resume_bytes <- function(resume, read) {
   if (!file.exists(resume) || dir.exists(resume)) {
     abort_neuralee("file_format", sprintf("There is no file \"%s\".", resume))
   }
-  rust_call(read(path.expand(resume)))
-}
-
-trace_frame <- function(rows) {
-  data.frame(
-    iteration = as.integer(rows$iteration), lambda = rows$lambda, loss = rows$loss, gradient_norm = rows$gradient_norm,
-    seconds = rows$seconds
-  )
+  rust_call(rs_session_read_state(method, path.expand(resume)))
 }

@@ -142,14 +142,14 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
   repulsion <- check_repulsion(kernel, lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   maxit <- check_count(maxit, "maxit", min = 1)
-  tol <- check_tolerance(tol, repulsion)
+  if (!is.null(tol)) tol <- check_number(tol, "tol", min = 0)
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
   check_grid_dimension(method, d)
   callback <- check_callback(callback, "iteration, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
-  state <- read_resume(resume, checkpoint, rs_ee_check_state, rs_ee_read_state)
+  state <- read_resume(resume, checkpoint, "ee")
   threads <- resolve_threads(threads)
   place <- resolve_device(device, pin_memory, verbose)
 
@@ -163,99 +163,44 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
     if (verbose) {
       cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
     }
-    if (inherits(affinity, "neuralee_affinity")) {
-      metric <- affinity$params$metric %||% "euclidean"
-    }
+    metric <- metric_of(affinity, metric)
     x <- in_metric(x, metric)
-    attraction <- ee_attraction(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose)
-    after_affinity <- seconds_now()
-
-    session <- rust_call(rs_ee_open(
-      x, attraction$attraction, repulsion$kernel, repulsion$lambda, repulsion$share, d, method, start$name,
-      start$matrix, as.double(maxit), tol, seed, threads, place,
-      progress_reporter(verbose, "Start"), state
-    ))
-    run <- run_session(ee_session(session), every, checkpoint, callback, verbose)
+    attraction <- attraction_of(x, affinity, perplexity, k, neighbors)
+    options <- ee_options(d, repulsion, attraction, method, start, maxit, tol, seed)
+    opened <- seconds_now()
+    given <- c(attraction$given, list(init = start$matrix))
+    session <- open_session("ee", x, given, options, threads, place, verbose, state)
+    run <- run_session(session, every, checkpoint, callback)
     warn_resumed(
-      state, if (!missing(maxit)) maxit, rust_call(rs_ee_summary(session))$maxit,
+      state, if (!missing(maxit)) maxit, session_summary(session)$maxit,
       "init = a finished map goes on from it."
     )
-    end <- seconds_now()
-    new_ee_fit(
-      session, run, repulsion, attraction$params,
-      list(metric = metric, init = start$name, size = size, seed = seed, threads = threads, device = device), x,
-      timing = c(attraction$timing, optimize = end - after_affinity, total = end - begin), subset = subset, keep = keep
+    settings <- list(
+      metric = metric, init = start$name, size = size, seed = seed, threads = threads, device = device
     )
+    timing <- session_timing(session, begin, opened)
+    new_ee_fit(session, run, x, repulsion, attraction, settings, timing, subset, keep)
   })
 }
 
-# What a session has come to. `attraction` and `settings` are what the parameters tell of them; `x` are the cells.
-new_ee_fit <- function(session, run, repulsion, attraction, settings, x, timing, subset = NULL, keep = FALSE) {
-  summary <- rust_call(rs_ee_summary(session))
-  trace <- trace_frame(rust_call(rs_ee_trace(session)))
-  embedding <- name_embedding(rust_call(rs_ee_embedding(session)), rownames(x))
-  structure(
+# The options of a free map in the words of the core.
+ee_options <- function(d, repulsion, attraction, method, start, maxit, tol, seed) {
+  c(
     list(
-      embedding = embedding,
-      loss = summary$loss,
-      trace = trace,
-      timing = timing,
-      params = c(
-        list(d = ncol(embedding)), repulsion_settings(repulsion, trace), attraction,
-        list(
-          metric = settings$metric, method = summary$method, init = settings$init, size = settings$size,
-          maxit = as.integer(summary$maxit), tol = summary$tol, seed = settings$seed, threads = settings$threads,
-          device = settings$device, n = nrow(x), features = ncol(x), iterations = as.integer(summary$iteration)
-        ),
-        run[c("converged", "reason")]
-      ),
-      subset = subset,
-      data = if (keep) x,
-      state = run$state
+      d = d, method = method, init = if (is.null(start$matrix)) start$name else "pca",
+      maxit = maxit, tol = tol, seed = seed, memory = memory_limit()
     ),
-    class = "ee_fit"
+    repulsion_options(repulsion), attraction$options
   )
 }
 
-seconds_now <- function() proc.time()[["elapsed"]]
-
-name_embedding <- function(x, cells = NULL, prefix = "EE") {
-  dimnames(x) <- list(cells, paste0(prefix, seq_len(ncol(x))))
-  x
-}
-
-# The affinities that a run takes, with the seconds they took and their settings. `network`:
-# how many numbers of a cell its training keeps.
-ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose, network = 0) {
-  if (inherits(affinity, "neuralee_affinity")) {
-    weights <- check_affinity(affinity, nrow(x))
-    attraction <- rust_call(rs_attraction_given(weights@p, weights@i, weights@x, threads))
-    return(list(
-      attraction = attraction, timing = c(neighbors = 0, affinity = 0),
-      params = affinity$params[c("affinity", "perplexity", "k")]
-    ))
-  }
-  affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"))
-  search <- search_of(affinity)
-  found <- attract(
-    x, search, perplexity, k, neighbors, d, seed, threads, progress_reporter(verbose, "Affinities"), network
-  )
-  list(
-    attraction = found$attraction, timing = c(neighbors = found$neighbors, affinity = found$affinity),
-    params = list(affinity = affinity, perplexity = perplexity, k = found$k)
-  )
-}
-
-# What run_session() steps through.
-ee_session <- function(pointer) {
-  list(
-    label = "Elastic embedding", noun = "embedding", unit = "iteration", default_every = 25,
-    run = function(count, progress) rs_ee_run(pointer, count, progress),
-    loss = function(result) result$trace$loss[length(result$trace$loss)],
-    save = function(path) rs_ee_save(pointer, path),
-    iteration = function() rs_ee_summary(pointer)$iteration,
-    embedding = function() rs_ee_embedding(pointer),
-    name = name_embedding,
-    state = function() rs_ee_state(pointer)
+# What a session has come to; `x` are the cells.
+new_ee_fit <- function(session, run, x, repulsion, attraction, settings, timing, subset = NULL,
+                       keep = FALSE) {
+  summary <- session_summary(session)
+  result <- list(embedding = session_embedding(session, rownames(x)), loss = summary$loss)
+  new_fit(
+    "ee_fit", result, summary, session_trace(session), run, x, repulsion, attraction, settings,
+    own = NULL, timing, subset, keep
   )
 }

@@ -26,20 +26,28 @@ check_dimension <- function(d, name = "d") {
   as.integer(d)
 }
 
-# How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with `share` of its logarithm.
+# How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with
+# `share` of its logarithm.
 check_repulsion <- function(kernel, lambda) {
   kernel <- match_choice(kernel, "kernel", c("gaussian", "student"))
-  defaults <- rs_ee_defaults()
-  if (is.null(lambda)) lambda <- if (kernel == "student") "auto" else defaults$lambda
-  if (identical(lambda, "auto")) lambda <- repulsion_share(defaults$share)
-  if (is.character(lambda)) {
+  path <- if (is.null(lambda)) {
+    "auto"
+  } else if (identical(lambda, "auto")) {
+    "found"
+  } else if (is.character(lambda)) {
     refuse_argument(lambda, "lambda", 'numbers of at least 0, "auto" or a repulsion_share()')
+  } else if (inherits(lambda, "neuralee_share")) {
+    list(share = check_share(unclass(lambda), "lambda"))
+  } else {
+    list(lambda = check_lambda(lambda))
   }
-  share <- inherits(lambda, "neuralee_share")
-  list(
-    kernel = kernel, share = share,
-    lambda = if (share) check_share(unclass(lambda), "lambda") else check_lambda(lambda)
-  )
+  c(list(kernel = kernel), rust_call(rs_repulsion(kernel, path)))
+}
+
+# The same in the words of the core.
+repulsion_options <- function(repulsion) {
+  weights <- stats::setNames(list(repulsion$lambda), if (repulsion$share) "share" else "lambda")
+  list(kernel = repulsion$kernel, repulsion = weights)
 }
 
 # What a fit tells of its repulsion: `lambda`, given or reached, and whatever else is not the usual.
@@ -50,11 +58,6 @@ repulsion_settings <- function(repulsion, trace) {
     kernel = repulsion$kernel, lambda = if (repulsion$share) trace$lambda[[nrow(trace)]] else last,
     share = if (repulsion$share) last, lambda_path = path
   )
-}
-
-# When a run has converged: without a number, what suits the repulsion.
-check_tolerance <- function(tol, repulsion) {
-  check_number(tol %||% rs_ee_defaults()[[if (repulsion$share) "share_tol" else "tol"]], "tol", min = 0)
 }
 
 # Shares of the repulsion; also those in an object of the class that was changed by hand.

@@ -92,11 +92,11 @@ evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads,
     )
   }
   weights <- check_affinity(affinity, n)
-  rust_call(
-    remedy_by_exact(rs_ee_loss_gradient(
-      x, embedding, weights@p, weights@i, weights@x, repulsion$kernel, repulsion$lambda, repulsion$share, method, want_gradient, threads, NULL
-    ))
-  )
+  slots <- list(p = weights@p, i = weights@i, x = weights@x)
+  options <- c(repulsion_options(repulsion), list(method = method))
+  rust_call(remedy_by_exact(
+    rs_ee_loss_gradient(x, embedding, slots, options, want_gradient, threads, NULL)
+  ))
 }
 
 # The core speaks of ee()'s method = "auto", which is not among the choices here.

@@ -58,7 +58,7 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), ke
   repulsion <- check_path(kernel, lambda)
   metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
   maxit <- check_count(maxit, "maxit", min = 1)
-  tol <- check_tolerance(tol, repulsion)
+  if (!is.null(tol)) tol <- check_number(tol, "tol", min = 0)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
   check_grid_dimension(method, d)
@@ -71,50 +71,52 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), ke
     warn_counts(x, "Take log_shift(x) first, or principal components of it.")
     start <- check_init(init, nrow(x), NULL, d)
     x <- densify(x)
-    if (inherits(affinity, "neuralee_affinity")) metric <- affinity$params$metric %||% "euclidean"
+    metric <- metric_of(affinity, metric)
     x <- in_metric(x, metric)
-    attraction <- ee_attraction(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose)
+    attraction <- attraction_of(x, affinity, perplexity, k, neighbors)
     values <- repulsion$lambda
     names <- paste(if (repulsion$share) "share" else "lambda", format_each(values))
-    session <- rust_call(rs_ee_open(
-      x, attraction$attraction, repulsion$kernel, values[[1L]], repulsion$share, d, method, start$name,
-      start$matrix, as.double(maxit), tol, seed, threads, place, progress_reporter(verbose, "Start"), NULL
-    ))
-    settings <- list(metric = metric, init = start$name, size = 1, seed = seed, threads = threads, device = "cpu")
-    timing <- attraction$timing
+    settings <- list(
+      metric = metric, init = start$name, size = 1, seed = seed, threads = threads, device = "cpu"
+    )
     fits <- list()
     for (name in names) {
       if (verbose) cli::cli_inform("Map {length(fits) + 1L} of {length(names)}: {name}")
       repulsion$lambda <- values[[length(fits) + 1L]]
-      before <- seconds_now()
-      run <- run_at(session, if (length(fits)) repulsion$lambda, name, verbose)
-      end <- seconds_now()
-      fit <- new_ee_fit(
-        session, run, repulsion, attraction$params, settings, x,
-        timing = c(timing, optimize = end - before, total = end - begin), keep = keep
-      )
+      opened <- seconds_now()
+      if (!length(fits)) {
+        options <- ee_options(d, repulsion, attraction, method, start, maxit, tol, seed)
+        given <- c(attraction$given, list(init = start$matrix))
+        session <- open_session("ee", x, given, options, threads, place, verbose)
+      }
+      run <- run_at(session, if (length(fits)) repulsion$lambda, name)
+      timing <- session_timing(session, begin, opened, if (!length(fits)) c("neighbors", "affinity"))
+      fit <- new_ee_fit(session, run, x, repulsion, attraction, settings, timing, keep = keep)
       if (length(fits)) {
-        turned <- rust_call(rs_turned(fit$embedding, fits[[length(fits)]]$embedding))
+        fit$timing <- c(neighbors = 0, affinity = 0, timing)
+        turned <- rust_call(rs_map_turned(fit$embedding, fits[[length(fits)]]$embedding))
         fit$embedding <- name_embedding(turned, rownames(x))
       }
       fits[[name]] <- fit
       settings$init <- "matrix"
-      timing[] <- 0
-      begin <- end
+      begin <- seconds_now()
     }
     structure(fits, class = "ee_path")
   })
 }
 
 # Runs the session to its end, after a restart at `lambda` where one is given.
-run_at <- function(session, lambda, name, verbose) {
+run_at <- function(session, lambda, name) {
   stopped <- function(condition) {
     abort_neuralee("interrupted", sprintf("The path of maps was interrupted at %s.", name))
   }
   tryCatch(
     {
-      if (!is.null(lambda)) rust_call(rs_ee_restart(session, lambda, progress_reporter(verbose, "Start")))
-      run_session(ee_session(session), 0, NULL, NULL, verbose)
+      if (!is.null(lambda)) {
+        progress <- progress_reporter(session$verbose, "Start")
+        rust_call(rs_session_restart(session$pointer, lambda, progress))
+      }
+      run_session(session)
     },
     interrupt = stopped, neuralee_error_interrupted = stopped
   )

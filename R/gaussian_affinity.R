@@ -26,5 +26,5 @@ gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
   seed <- check_seed(seed)
   x <- dense_cells(x)
   warn_orientation(x, "rows")
-  compute_affinity(x, "bisection", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
+  compute_affinity(x, "gaussian", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
 }

@@ -135,25 +135,21 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   preprocess <- check_preprocessing(preprocess)
-  program <- if (is.character(net)) read_program(net, device)
   if (missing(init) && (!is.null(net) || identical(batches, "independent"))) init <- "none"
-  net <- if (!is.null(net) && is.null(program)) model_of(net, "net")
-  if (isTRUE(accumulate) && (!is.null(program) || isTRUE(if (!is.null(net)) model_info(net)$program))) {
-    abort_neuralee(
-      "input", "`accumulate` cannot serve a TorchScript program, which takes a batch as a whole.", "Give batch_size instead."
-    )
-  }
-  settings <- training_settings(
-    d = d, method = method, hidden = hidden, activation = activation, batch_norm = batch_norm, dropout = dropout,
-    residual = residual, initial_sd = initial_sd, optimizer = optimizer, maxit = maxit, pretrain = pretrain, tol = tol,
-    patience = patience, batches = batches, batch_size = batch_size, accumulate = accumulate, seed = seed,
-    learns_map = !identical(init, "none"), program = program
+  given <- check_network_given(net, device, accumulate)
+  training <- training_options(
+    d = d, method = method, hidden = hidden, activation = activation, batch_norm = batch_norm,
+    dropout = dropout, residual = residual, initial_sd = initial_sd, optimizer = optimizer,
+    maxit = maxit, pretrain = pretrain, tol = tol, patience = patience, batches = batches,
+    batch_size = batch_size, accumulate = accumulate, seed = seed,
+    learns_map = !identical(init, "none")
   )
-  rust_call(rs_neuralee_check(settings, 1L, 0, net$bytes, memory_limit()))
+  rust_call(rs_session_check("neuralee", training))
+  d <- training$map$d
   callback <- check_callback(callback, "epoch, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
   snapshot <- check_snapshot(save_embedding)
-  state <- read_resume(resume, checkpoint, rs_neuralee_check_state, rs_neuralee_read_state)
+  state <- read_resume(resume, checkpoint, "neuralee")
   threads <- resolve_threads(threads)
   place <- resolve_device(device, pin_memory, verbose)
 
@@ -162,109 +158,94 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
     warn_orientation(x, "rows")
     if (!preprocess$log) warn_counts(x, "Set preprocess = preprocessing(log = TRUE).")
     subset <- choose_subset(nrow(x), size, seed)
-    start <- check_init(if (inherits(init, "ee_fit")) as.matrix(init) else init, nrow(x), subset, settings$d,
-      choices = c("ee", "none")
+    init <- if (inherits(init, "ee_fit")) as.matrix(init) else init
+    start <- check_init(init, nrow(x), subset, d, choices = c("ee", "none"))
+    n <- if (is.null(subset)) nrow(x) else length(subset)
+    cells_of_batch <- batch_cells(batch_size, n)
+    training$batches <- batches_option(batches_name(training$batches), cells_of_batch, n)
+    inputs <- network_inputs(
+      subset_cells(x, subset, neighbors, affinity), subset, preprocess, seed, threads, verbose
     )
-    settings$batch_size <- batch_cells(batch_size, if (is.null(subset)) nrow(x) else length(subset), settings$batches)
-    cells <- subset_cells(x, subset, neighbors, affinity)
-    steps <- no_steps(ncol(x), colnames(x))
-    if (identical(preprocess, preprocessing())) {
-      x <- densify(cells, rows = subset)
-    } else {
-      if (is_delayed(cells) && !is.null(subset)) cells <- cells[subset, , drop = FALSE]
-      learned <- learn_preprocessing(cells, preprocess, seed, threads, verbose)
-      x <- densify(learned$x)
-      steps <- learned$steps
-    }
-    if (inherits(affinity, "neuralee_affinity")) metric <- affinity$params$metric %||% "euclidean"
-    x <- in_metric(x, metric)
+    metric <- metric_of(affinity, metric)
+    x <- in_metric(inputs$x, metric)
+    steps <- inputs$steps
     steps$unit_length <- metric == "cosine"
-    check_net(net, x, settings$d)
-    if (settings$batch_size == nrow(x) && settings$batches == "shared") settings$batches <- "all"
-    kept <- rust_call(rs_neuralee_check(settings, ncol(x), nrow(x), net$bytes, memory_limit()))
+    check_net(given$net, x, d)
     if (verbose) {
       cli::cli_inform("Training on {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
     }
-    attraction <- ee_attraction(
-      x, affinity, perplexity, k, neighbors, settings$d, seed, threads, verbose, kept
+    attraction <- attraction_of(x, affinity, perplexity, k, neighbors)
+    training$map <- c(
+      training$map, list(memory = memory_limit()), repulsion_options(repulsion), attraction$options
     )
-    after_affinity <- seconds_now()
-    settings <- c(settings, part_settings(attraction$params, k, neighbors))
-
-    opened <- rust_call(rs_neuralee_open(
-      x, attraction$attraction, repulsion$kernel, repulsion$lambda, repulsion$share, settings, if (settings$pretrain > 0L) start$name else "none",
-      if (settings$pretrain > 0L) start$matrix, net$bytes, state, threads, place,
-      progress_reporter(verbose, "Start")
-    ))
-    session <- opened$session
-    run <- run_session(neuralee_session(session), every, checkpoint, callback, verbose, snapshot)
-    summary <- rust_call(rs_neuralee_summary(session))
-    trace <- neuralee_trace(rust_call(rs_neuralee_trace(session)), settings$batches)
-    finished <- rust_call(rs_neuralee_finish(session, progress_reporter(verbose, "Finish")))
-    end <- seconds_now()
-    warn_diverged(run$reason, summary$iteration, finished$epoch, optimizer$method)
-
-    of_repulsion <- repulsion_settings(repulsion, trace)
-    origin <- list(
-      cells = nrow(x), kernel = of_repulsion$kernel, lambda = of_repulsion$lambda, perplexity = attraction$params$perplexity, k = attraction$params$k,
-      affinity = attraction$params$affinity
+    opened <- seconds_now()
+    of_core <- c(
+      attraction$given,
+      list(init = start$matrix, model = given$net$bytes, program = given$program)
     )
-    model <- describe_model(new_model(finished$model), steps, origin)
-    structure(
-      list(
-        embedding = name_embedding(finished$embedding, rownames(x), "NeuralEE"),
-        loss = finished$loss,
-        trace = trace,
-        timing = c(
-          attraction$timing, init = opened$seconds, optimize = end - after_affinity - opened$seconds,
-          total = end - begin
-        ),
-        params = c(
-          list(d = settings$d), of_repulsion,
-          attraction$params,
-          list(metric = metric, method = summary$method, init = start$name, pretrain = as.integer(summary$pretrain)),
-          network_settings(model),
-          list(
-            initial_sd = initial_sd, optimizer = optimizer, batches = settings$batches,
-            batch_size = as.integer(settings$batch_size), size = size, maxit = as.integer(summary$maxit),
-            tol = summary$tol, patience = settings$patience, seed = seed, threads = threads, device = device,
-            n = nrow(x), features = ncol(x), iterations = as.integer(summary$iteration),
-            best_iteration = as.integer(finished$epoch)
-          ),
-          run[c("converged", "reason")]
-        ),
-        subset = subset,
-        model = model,
-        data = if (keep) x,
-        state = run$state
-      ),
-      class = c("neuralee_fit", "ee_fit")
+    session <- open_session("neuralee", x, of_core, training, threads, place, verbose, state)
+    run <- run_session(session, every, checkpoint, callback, snapshot)
+    settings <- list(
+      metric = metric, init = start$name, size = size, seed = seed, threads = threads, device = device
+    )
+    new_neuralee_fit(
+      session, run, x, repulsion, attraction, settings, training, optimizer, steps,
+      cells_of_batch, begin, opened, subset, keep
     )
   })
 }
 
-# What run_session() steps through.
-neuralee_session <- function(pointer) {
-  list(
-    label = "NeuralEE", noun = "training", unit = "epoch", default_every = 50,
-    run = function(count, progress) rs_neuralee_run(pointer, count, progress),
-    loss = function(result) result$loss,
-    save = function(path) rs_neuralee_save(pointer, path),
-    iteration = function() rs_neuralee_summary(pointer)$iteration,
-    embedding = function() rs_neuralee_embedding(pointer),
-    name = function(x) name_embedding(x, prefix = "NeuralEE"),
-    state = function() rs_neuralee_state(pointer)
+# The cells as they enter the network, and the steps that lead there.
+network_inputs <- function(cells, subset, preprocess, seed, threads, verbose) {
+  if (identical(preprocess, preprocessing())) {
+    steps <- no_steps(ncol(cells), colnames(cells))
+    return(list(x = densify(cells, rows = subset), steps = steps))
+  }
+  if (is_delayed(cells) && !is.null(subset)) cells <- cells[subset, , drop = FALSE]
+  learned <- learn_preprocessing(cells, preprocess, seed, threads, verbose)
+  list(x = densify(learned$x), steps = learned$steps)
+}
+
+# What training has come to; `x` are the inputs of the network.
+new_neuralee_fit <- function(session, run, x, repulsion, attraction, settings, training, optimizer,
+                             steps, cells_of_batch, begin, opened, subset, keep) {
+  summary <- session_summary(session)
+  trace <- session_trace(session)
+  finished <- rust_call(
+    rs_session_finish(session$pointer, progress_reporter(session$verbose, "Finish"))
   )
+  timing <- session_timing(session, begin, opened, c("neighbors", "affinity", "init"))
+  warn_diverged(run, summary$iteration, finished$epoch, optimizer$method)
+  of_repulsion <- repulsion_settings(repulsion, trace)
+  origin <- c(
+    list(cells = nrow(x)), of_repulsion[c("kernel", "lambda")],
+    attraction$params[c("perplexity", "k", "affinity")]
+  )
+  model <- describe_model(new_model(finished$model), steps, origin)
+  own <- c(
+    list(pretrain = as.integer(summary$pretrain)),
+    model_info(model)[c("hidden", "activation", "batch_norm", "dropout", "residual")],
+    list(
+      initial_sd = training$network$initial_sd, optimizer = optimizer,
+      batches = batches_name(training$batches),
+      batch_size = as.integer(cells_of_batch), patience = training$patience,
+      best_iteration = as.integer(finished$epoch)
+    )
+  )
+  result <- list(
+    embedding = name_embedding(finished$embedding, rownames(x), session$prefix),
+    loss = finished$loss
+  )
+  fit <- new_fit(
+    c("neuralee_fit", "ee_fit"), result, summary, trace, run, x, repulsion, attraction, settings,
+    own, timing, subset, keep
+  )
+  fit$model <- model
+  fit
 }
 
-neuralee_trace <- function(rows, batches) {
-  rows$iteration <- as.integer(rows$iteration)
-  if (batches != "independent") rows$batch_loss <- NULL
-  as.data.frame(rows)
-}
-
-warn_diverged <- function(reason, epochs, best, method) {
-  if (startsWith(reason, "diverged")) {
+warn_diverged <- function(run, epochs, best, method) {
+  if (run$diverged) {
     warn_neuralee(
       "diverged",
       c(
@@ -273,8 +254,4 @@ warn_diverged <- function(reason, epochs, best, method) {
       )
     )
   }
-}
-
-network_settings <- function(model) {
-  model_info(model)[c("hidden", "activation", "batch_norm", "dropout", "residual")]
 }

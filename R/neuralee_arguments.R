@@ -1,8 +1,8 @@
 # Checks of the arguments that only neuralee() has, and the list in which they reach the core.
 
-training_settings <- function(d, method, hidden, activation, batch_norm, dropout, residual, initial_sd, optimizer,
-                              maxit, pretrain, tol, patience, batches, batch_size, accumulate, seed, learns_map,
-                              program) {
+training_options <- function(d, method, hidden, activation, batch_norm, dropout, residual, initial_sd,
+                             optimizer, maxit, pretrain, tol, patience, batches, batch_size,
+                             accumulate, seed, learns_map) {
   d <- check_dimension(d)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
   check_grid_dimension(method, d)
@@ -23,13 +23,33 @@ training_settings <- function(d, method, hidden, activation, batch_norm, dropout
   } else {
     check_count(pretrain, "pretrain", min = 0)
   }
+  of_map <- rust_call(rs_session_defaults("neuralee"))$map[c("maxit", "tol")]
   list(
-    d = d, method = method, hidden = as.double(hidden), activation = activation, batch_norm = batch_norm,
-    dropout = dropout, residual = residual, initial_sd = initial_sd, optimizer = optimizer_settings(optimizer),
+    map = c(of_map, list(d = d, method = method, seed = seed)),
+    network = list(
+      hidden = as.integer(hidden), activation = activation, batch_norm = batch_norm,
+      dropout = dropout, residual = residual, initial_sd = initial_sd
+    ),
+    optimizer = optimizer_options(optimizer),
+    # How many cells there are is not known yet.
+    batches = batches_option(check_batches(batches, batch_size, accumulate), 2, Inf),
     maxit = maxit, pretrain = pretrain, tol = check_number(tol, "tol", min = 0),
-    patience = check_count(patience, "patience", min = 1),
-    batches = check_batches(batches, batch_size, accumulate), batch_size = 2, seed = seed, program = program
+    patience = check_count(patience, "patience", min = 1)
   )
+}
+
+# What `net` gives: a model (`net`), or the bytes of a program.
+check_network_given <- function(net, device, accumulate) {
+  program <- if (is.character(net)) read_program(net, device)
+  net <- if (!is.null(net) && is.null(program)) model_of(net, "net")
+  is_program <- !is.null(program) || (!is.null(net) && isTRUE(model_info(net)$program))
+  if (isTRUE(accumulate) && is_program) {
+    abort_neuralee(
+      "input", "`accumulate` cannot serve a TorchScript program, which takes a batch as a whole.",
+      "Give batch_size instead."
+    )
+  }
+  list(net = net, program = program)
 }
 
 # The bytes of a TorchScript file. It is not run here.
@@ -51,9 +71,23 @@ read_program <- function(path, device) {
   readBin(path, "raw", n = file.size(path))
 }
 
-optimizer_settings <- function(optimizer) {
-  optimizer$schedule <- unclass(optimizer$schedule)
-  unclass(optimizer)
+# An optimizer in the words of the core.
+optimizer_options <- function(optimizer) {
+  rule <- switch(optimizer$method,
+    sgd = list(sgd = optimizer[c("momentum", "nesterov")]),
+    list(adam = list(
+      beta1 = optimizer$beta1, beta2 = optimizer$beta2, epsilon = optimizer$eps,
+      decoupled = optimizer$method == "adamw"
+    ))
+  )
+  schedule <- optimizer$schedule
+  list(
+    rule = rule, rate = optimizer$lr, weight_decay = optimizer$weight_decay,
+    schedule = list(
+      decay = if (schedule$decay == "step") list(step = schedule[c("every", "factor")]) else schedule$decay,
+      warmup = schedule$warmup, last = schedule$last
+    )
+  )
 }
 
 check_grid_dimension <- function(method, d) {
@@ -73,7 +107,7 @@ check_hidden <- function(hidden) {
   }
 }
 
-# Which cells a step is made from, in the words of the core.
+# Which cells a step is made from, by name.
 check_batches <- function(batches, batch_size, accumulate) {
   batches <- match_choice(batches, "batches", c("shared", "independent"))
   check_flag(accumulate, "accumulate")
@@ -100,8 +134,19 @@ check_batches <- function(batches, batch_size, accumulate) {
   if (accumulate) "accumulated" else if (is.null(batch_size)) "all" else "shared"
 }
 
+# The same in the words of the core, with the cells of a batch among `n`.
+batches_option <- function(batches, cells, n) {
+  if (batches == "shared" && cells == n) batches <- "all"
+  if (!batches %in% c("shared", "independent")) {
+    return(batches)
+  }
+  stats::setNames(list(list(size = cells)), batches)
+}
+
+batches_name <- function(option) if (is.list(option)) names(option) else option
+
 # Cells of a batch among `n`.
-batch_cells <- function(batch_size, n, batches) {
+batch_cells <- function(batch_size, n) {
   if (is.null(batch_size)) {
     return(n)
   }
@@ -124,15 +169,6 @@ batch_cells <- function(batch_size, n, batches) {
     )
   }
   as.double(count)
-}
-
-# How the neighbours within independent batches are found.
-part_settings <- function(params, k, neighbors) {
-  list(
-    perplexity = as.double(params$perplexity),
-    search = search_of(params$affinity),
-    k = if (!is.null(k)) as.double(k), neighbors = if (is.character(neighbors)) neighbors else "auto"
-  )
 }
 
 check_net <- function(net, x, d) {

@@ -8,18 +8,15 @@ describe_model <- function(model, steps, origin, source = NULL) {
   # Numbers of entries are told from names that are made of digits.
   source <- lapply(source, function(value) if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(value))
   origin <- c(
-    lapply(origin[c("cells", "lambda", "perplexity", "k")], as.double), origin[c("affinity", "kernel")],
+    origin[c("cells", "lambda", "perplexity", "k", "affinity", "kernel")],
     list(
-      names = steps$names, occurrence = if (!is.null(steps$occurrence)) as.double(steps$occurrence),
-      copies = if (!is.null(steps$copies)) as.double(steps$copies),
-      selected = if (!is.null(steps$selected)) as.double(steps$selected),
-      width = as.double(steps$width), version = as.character(utils::packageVersion("neuralee")),
-      source_names = names(source), source_values = vapply(source, identity, "", USE.NAMES = FALSE)
+      names = if (!is.null(steps$names)) as.list(steps$names), occurrence = steps$occurrence,
+      copies = steps$copies, selected = steps$selected, width = steps$width,
+      version = as.character(utils::packageVersion("neuralee")),
+      source_names = as.list(names(source)), source_values = unname(source)
     )
   )
   steps <- steps[c("features", "log", "centre", "scale", "rotation", "components", "unit_length")]
-  steps$features <- as.double(steps$features)
-  steps$components <- as.double(steps$components)
   if (!is.null(steps$rotation)) steps$rotation <- as.vector(steps$rotation)
   new_model(rust_call(rs_model_describe(model$bytes, steps, origin)))
 }

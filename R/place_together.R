@@ -1,31 +1,26 @@
-# New cells on a map, each by itself or by each other: what fits of ee() and networks share.
+# New cells on a map: what fits of ee() and networks share.
 
-# Refuses what cannot be placed together before anything is computed. `settings` are those of the map; returns
-# them with k and what else the search needs. `old` and `new` are numbers of cells.
-joining_settings <- function(settings, old, new, inputs, d) {
-  cells <- old + new
-  perplexity <- settings$perplexity
-  k <- min(settings$k, cells - 1)
-  if (perplexity >= k) {
-    abort_neuralee(
-      "perplexity",
-      sprintf("The map has perplexity %s, but there are only %.0f cells to be neighbours.", format(perplexity), cells - 1),
-      "Give more cells as `data`."
-    )
-  }
-  rust_call(rs_ee_join_check(cells, inputs, as.integer(k), d, "auto", memory_limit()))
+# How a map was made, in the words of the core; `settings` are those of a fit or a model.
+map_options <- function(settings, kernel) {
   list(
-    perplexity = perplexity, k = as.integer(k), search = search_of(settings$affinity),
-    kernel = settings$kernel %||% "gaussian", lambda = settings$lambda, seed = settings$seed %||% rs_ee_defaults()$seed
+    kernel = kernel, lambda = settings$lambda, seed = settings$seed,
+    affinity = neighbor_options(settings$affinity, settings$perplexity, settings$k, NULL)$affinity
   )
 }
 
-# `old` and `new`: inputs of the cells in rows; `map`: places of the old ones, `starts`: of the new ones.
-place_together <- function(old, map, new, starts, settings, threads, progress) {
-  rust_call(
-    rs_ee_join(
-      old, map, new, starts, settings$perplexity, settings$k, settings$search, "auto", settings$kernel,
-      settings$lambda, settings$seed, threads, progress
+# Refuses what cannot be placed together before anything is computed. `cells` old and new ones have
+# `inputs` features and places in `d` dimensions.
+check_room_together <- function(options, cells, inputs, d) {
+  perplexity <- options$affinity$perplexity
+  if (perplexity >= min(options$affinity$k, cells - 1)) {
+    abort_neuralee(
+      "perplexity",
+      sprintf(
+        "The map has perplexity %s, but there are only %.0f cells to be neighbours.",
+        format(perplexity), cells - 1
+      ),
+      "Give more cells as `data`."
     )
-  )
+  }
+  rust_call(rs_map_check_together(cells, inputs, d, options$affinity, memory_limit()))
 }

@@ -92,14 +92,16 @@ predict.ee_fit <- function(object, newdata, data = NULL, ...,
   data <- if (kept) data else in_metric(data, metric)
   newdata <- in_metric(newdata, metric)
   map <- unname(object$embedding)
-  joining <- if (together) joining_settings(params, nrow(data), nrow(newdata), ncol(data), ncol(map))
+  options <- map_options(params, params$kernel %||% "gaussian")
+  if (together) check_room_together(options, nrow(data) + nrow(newdata), ncol(data), ncol(map))
   progress <- progress_reporter(verbose, "Placing")
   places <- classed_interrupts({
-    alone <- rust_call(rs_ee_place(
-      data, map, newdata, params$perplexity, params$k, search_of(params$affinity), "auto", params$kernel %||% "gaussian",
-      params$lambda, params$seed, threads, progress
-    ))
-    if (together) place_together(data, map, newdata, alone, joining, threads, progress) else alone
+    alone <- rust_call(rs_map_place(data, map, newdata, NULL, options, threads, progress))
+    if (together) {
+      rust_call(rs_map_place(data, map, newdata, alone, options, threads, progress))
+    } else {
+      alone
+    }
   })
   name_embedding(places, rownames(newdata))
 }

@@ -161,9 +161,9 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
   }
   if (together) {
     count <- function(cells) dim(cells$x)[[if (cells$at == "rows") 1L else 2L]]
-    joining <- joining_settings(
-      info, if (is.null(old)) nrow(object$data) else count(old), count(cells), info$inputs, info$d
-    )
+    options <- map_options(info, info$kernel)
+    count_old <- if (is.null(old)) nrow(object$data) else count(old)
+    check_room_together(options, count_old + count(cells), info$inputs, info$d)
   }
   progress <- progress_reporter(verbose, "NeuralEE")
   classed_interrupts(
@@ -185,7 +185,9 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
       if (together) {
         old_inputs <- if (is.null(old)) object$data else model_inputs(model, info, old, threads)
         old_places <- if (is.null(old)) unname(object$embedding) else network_map(old)
-        places <- place_together(old_inputs, old_places, inputs, places, joining, threads, progress)
+        places <- rust_call(
+          rs_map_place(old_inputs, old_places, inputs, places, options, threads, progress)
+        )
       }
       if (is.null(output)) places <- name_embedding(places, cells$names, "NeuralEE")
       if (!is.null(affinity)) {
@@ -260,14 +262,15 @@ by_blocks <- function(cells, columns, stage, progress, compute) {
 loss_of_map <- function(places, inputs, affinity, info, threads) {
   if (!inherits(affinity, "neuralee_affinity")) {
     affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"))
-    search <- search_of(affinity)
-    affinity <- compute_affinity(inputs, search, info$perplexity, NULL, NULL, "euclidean", 42, threads)
+    affinity <- compute_affinity(
+      inputs, affinity, info$perplexity, NULL, NULL, "euclidean", 42, threads
+    )
   }
   weights <- check_affinity(affinity, nrow(places))
+  slots <- list(p = weights@p, i = weights@i, x = weights@x)
+  options <- list(kernel = info$kernel, repulsion = list(lambda = info$lambda), method = "auto")
   rust_call(
-    rs_ee_loss_gradient(
-      inputs, unname(places), weights@p, weights@i, weights@x, info$kernel, info$lambda, FALSE, "auto", FALSE, threads, NULL
-    )
+    rs_ee_loss_gradient(inputs, unname(places), slots, options, FALSE, threads, NULL)
   )$loss
 }
 

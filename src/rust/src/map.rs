@@ -2,7 +2,7 @@
 
 use extendr_api::prelude::*;
 use neuralee_core::affinity;
-use neuralee_core::ee::{check_together, Map};
+use neuralee_core::ee::{check_together, Map, Options as EeOptions};
 use neuralee_core::neighbors::Search;
 use neuralee_core::objective::Kernel;
 use neuralee_core::optimize::turned;
@@ -19,7 +19,7 @@ struct Options {
     kernel: Kernel,
     lambda: f64,
     affinity: affinity::Options,
-    seed: u64,
+    seed: Option<u64>,
 }
 
 impl Options {
@@ -31,7 +31,7 @@ impl Options {
             lambda: self.lambda,
             affinity: self.affinity,
             neighbors: Search::Auto,
-            seed: self.seed,
+            seed: self.seed.unwrap_or_else(|| EeOptions::default().seed),
         })
     }
 }

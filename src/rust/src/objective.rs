@@ -1,7 +1,7 @@
 //! E and its gradient at a given map.
 
 use extendr_api::prelude::*;
-use neuralee_core::objective::{dense, Energy, Kernel, Method, Objective};
+use neuralee_core::objective::{dense, Balance, Energy, Kernel, Method, Objective};
 use neuralee_core::optimize::RepulsionPath;
 use neuralee_core::Error as CoreError;
 use serde::Deserialize;
@@ -41,6 +41,14 @@ fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcom
         repulsion = energy.repulsion,
         gradient = want.then(|| to_r_matrix(gradient))
     ))
+}
+
+/// What the weights of the repulsion are that R asks for: `list(share, lambda)`.
+#[extendr]
+fn rs_repulsion(kernel: Robj, repulsion: Robj) -> Outcome<List> {
+    let repulsion: RepulsionPath = options::read(&repulsion)?;
+    let (balance, values) = repulsion.values(options::read(&kernel)?);
+    Ok(list!(share = balance == Balance::Share, lambda = values))
 }
 
 /// E and its gradient at an embedding, W- from the cells in the rows of `x`; `weights` are the
@@ -102,6 +110,7 @@ fn rs_ee_loss_gradient_dense(
 
 extendr_module! {
     mod objective;
+    fn rs_repulsion;
     fn rs_ee_loss_gradient;
     fn rs_ee_loss_gradient_dense;
 }

@@ -24,7 +24,7 @@ use crate::session::{Stop, TraceRow};
 use crate::{Error, Result};
 
 pub use joining::{join, JOINING_TOLERANCE};
-pub use path::{RepulsionPath, DEFAULT_LAMBDA, DEFAULT_SHARE};
+pub use path::RepulsionPath;
 pub use placement::place;
 pub use start::Start;
 pub use state::State;

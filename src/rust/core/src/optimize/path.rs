@@ -14,9 +14,9 @@ const UNFOLDING: [f64; 4] = [0.3, 0.6, 0.8, 1.0];
 const ITERATIONS: u64 = 10;
 
 /// lambda where the caller names none.
-pub const DEFAULT_LAMBDA: f64 = 1.0;
+const DEFAULT_LAMBDA: f64 = 1.0;
 /// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
-pub const DEFAULT_SHARE: f64 = 1.0;
+const DEFAULT_SHARE: f64 = 1.0;
 
 /// The weights of the repulsion as they are asked for, each from the map of the one before.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum RepulsionPath {
     /// What suits the kernel.
     #[default]
     Auto,
+    /// The lambda that the map finds for itself: rho is 1.
+    Found,
     /// Values of lambda, 0 or more.
     Lambda(Vec<f64>),
     /// Values of rho, the weight of the logarithm of the repulsion, above 0.
@@ -37,6 +39,7 @@ impl RepulsionPath {
         match (self, kernel) {
             (RepulsionPath::Auto, Kernel::Gaussian) => (Balance::Weight, vec![DEFAULT_LAMBDA]),
             (RepulsionPath::Auto, Kernel::Student) => (Balance::Share, vec![DEFAULT_SHARE]),
+            (RepulsionPath::Found, _) => (Balance::Share, vec![DEFAULT_SHARE]),
             (RepulsionPath::Lambda(values), _) => (Balance::Weight, values.clone()),
             (RepulsionPath::Share(values), _) => (Balance::Share, values.clone()),
         }
@@ -45,7 +48,7 @@ impl RepulsionPath {
     /// Refuses what no run can use.
     pub fn check(&self) -> Result<()> {
         let (values, name, wanted): (&[f64], _, _) = match self {
-            RepulsionPath::Auto => return Ok(()),
+            RepulsionPath::Auto | RepulsionPath::Found => return Ok(()),
             RepulsionPath::Lambda(values) => (values, "lambda", "at least 0"),
             RepulsionPath::Share(values) => (values, "share", "above 0"),
         };
