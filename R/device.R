@@ -1,7 +1,8 @@
 # Where a run computes: what `device` names, and what the core has to know of it.
 
 # NULL for the processor without libtorch, else a list: `path` of the backend, `index` of the CUDA device (-1
-# for libtorch on the processor), `pin_memory`, `limit` (bytes that may be used there, or NULL) and `label`.
+# for libtorch on the processor), `pin_memory`, `limit` (bytes that may be used there, or NULL);
+# its attribute `label` is for people.
 resolve_device <- function(device, pin_memory, verbose = FALSE) {
   check_flag(pin_memory, "pin_memory")
   ok <- is.character(device) && length(device) == 1L && grepl("^(auto|cpu|torch|cuda(:[0-9]{1,3})?)$", device)
@@ -62,7 +63,7 @@ best_device <- function(pin_memory, verbose) {
     known <- NULL
   }
   best <- if (!is.null(known) && known$devices > 0L) device_list(path, 0L, pin_memory, known)
-  if (verbose) cli::cli_inform("Computing on {if (is.null(best)) 'the processor' else best$label}")
+  if (verbose) cli::cli_inform("Computing on {if (is.null(best)) 'the processor' else attr(best, 'label')}")
   best
 }
 
@@ -72,9 +73,14 @@ device_list <- function(path, index, pin_memory, known) {
   limit <- if (!is.null(gb)) {
     1024^3 * check_number(gb, "options(neuralee.max_device_memory_gb)", above = 0)
   } else if (!is.na(total)) 0.9 * total
-  list(
-    path = path, index = index, pin_memory = pin_memory, limit = limit,
-    label = if (index < 0L) "libtorch on the processor" else sprintf("CUDA device %d (%s)", index, known$name[[index + 1L]])
+  label <- if (index < 0L) {
+    "libtorch on the processor"
+  } else {
+    sprintf("CUDA device %d (%s)", index, known$name[[index + 1L]])
+  }
+  structure(
+    list(path = path, index = index, pin_memory = pin_memory, limit = limit),
+    label = label
   )
 }
 
