@@ -14,7 +14,7 @@ mod aligned;
 pub mod device;
 pub mod error;
 mod exponential;
-pub mod io;
+pub mod files;
 mod logarithm;
 pub mod memory;
 pub mod model;
@@ -27,6 +27,7 @@ pub mod preprocess;
 pub mod quality;
 pub mod random;
 mod sealed;
+pub mod sparse;
 pub mod threads;
 pub mod train;
 
