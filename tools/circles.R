@@ -5,7 +5,7 @@
 # that it re-exports, are no need by themselves. Tests within a file need what they like.
 crates <- commandArgs(TRUE)
 if (!length(crates)) {
-  crates <- file.path("src/rust", c(".", "core", "io", "torch", "torch/abi", "fuzz"))
+  crates <- c("src/rust", file.path("src/rust", c("core", "io", "torch", "torch/abi", "fuzz")))
 }
 
 identifier <- "[A-Za-z_][A-Za-z0-9_]*"
@@ -159,7 +159,7 @@ resolve <- function(crate, path, from, tries = 8) {
 # What each file of the crate needs of others: a table of from, to and name.
 needs <- function(crate) {
   found <- list()
-  for (module in as.list(crate)) {
+  for (module in mget(ls(crate), crate)) {
     note <- function(to) {
       if (!is.null(to) && to$module$file != module$file && nzchar(to$name)) {
         found[[length(found) + 1]] <<- c(module$file, to$module$file, to$name)

@@ -1,9 +1,14 @@
 //! Elastic embedding (EE) and NeuralEE for single-cell data.
 //!
-//! Data flow through the modules in this order: [`io`] reads counts, [`preprocess`]
-//! turns them into points, [`neighbors`] finds each point's nearest points,
-//! [`affinity`] gives the attractive weights W+, [`objective`] evaluates E(X) and its
-//! gradient, [`optimize`] moves X, and [`quality`] judges the map.
+//! Data flow through the modules in this order. [`preprocess`] turns counts, dense or
+//! [`sparse`], into points. [`neighbors`] finds each point's nearest points. [`affinity`] gives
+//! the attractive weights W+. [`objective`] evaluates E(X) and its gradient, here or on a
+//! [`device`]. [`optimize`] moves X; [`train`] moves the parameters of a [`network`] that gives
+//! X, and [`model`] keeps what maps new cells by it. [`quality`] judges the map.
+//!
+//! All of them use [`error`], [`monitor`] (progress and interruption), [`memory`] (what a job
+//! needs and what there is), [`random`] (numbers by seed, stream and position), [`threads`]
+//! and [`files`] (whole or not there). Files of other programs are read by `neuralee-io`.
 //!
 //! Conventions: cells are rows; point sets are row-major `f64`; every parallel
 //! reduction runs over chunks of a fixed size, so that results do not depend on the

@@ -1,6 +1,7 @@
 //! Attractive weights: from each point's neighbours to row-stochastic P at a given
 //! perplexity, and from P to the symmetric W+.
 
+mod rows;
 mod search;
 mod symmetrize;
 mod weights;
@@ -11,6 +12,7 @@ use crate::monitor::Monitor;
 use crate::neighbors::{NeighborGraph, OrderedGraph};
 use crate::{Error, Result};
 
+pub use rows::RowAffinities;
 pub use search::Search;
 pub use symmetrize::symmetrize;
 pub(crate) use symmetrize::SINGLE_FROM;
@@ -81,19 +83,6 @@ impl Params {
         }
         Ok(ValidParams(self))
     }
-}
-
-/// Affinities of n points with k neighbours each, before they are made symmetric.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RowAffinities {
-    /// n x k by rows, in the order of the neighbour graph; each row sums to 1.
-    pub p: Vec<f64>,
-    /// Logarithm of each row's precision beta in p ~ exp(-beta d^2); `+inf` where more
-    /// nearest neighbours are tied than the perplexity asks for, `-inf` where all
-    /// neighbours are equally far.
-    pub log_beta: Vec<f64>,
-    /// Perplexity reached by each row.
-    pub perplexity: Vec<f64>,
 }
 
 impl ValidParams {

@@ -2,9 +2,9 @@
 //! and dictionaries and lists of these.
 //!
 //! A pickle is a program for a small machine that imports and calls what it names. Here
-//! nothing is imported and nothing called: [`machine`] runs the opcodes that only move values
-//! and notes what would be called, if it is on the list of [`names`]; [`numpy`] and [`pandas`]
-//! read those notes as arrays and tables, within the limits that [`reader`] keeps.
+//! nothing is imported and nothing called: `machine` runs the opcodes that only move values
+//! and notes what would be called, if it is on the list of `names`; `numpy` and `pandas`
+//! read those notes as arrays and tables, within the limits that `reader` keeps.
 
 mod machine;
 mod names;
