@@ -1,9 +1,9 @@
-"""Makes the pickles in src/rust/core/tests/pickles and tests/testthat/fixtures.
+"""Makes the pickles in src/rust/io/tests/pickles and tests/testthat/fixtures.
 
     pip install pandas==1.5.3 numpy==1.26.4
-    python data-raw/make_pickles.py src/rust/core/tests/pickles tests/testthat/fixtures
+    python data-raw/make_pickles.py src/rust/io/tests/pickles tests/testthat/fixtures
     pip install pandas==2.2.3 numpy==1.26.4    # and once more with pandas==3.1.1 numpy==2.4.6
-    python data-raw/make_pickles.py src/rust/core/tests/pickles
+    python data-raw/make_pickles.py src/rust/io/tests/pickles
 
 Each run writes one table by the pandas it finds, in several protocols. pandas 1.5.3 also
 imitates pandas 0.23, which runs on no Python of today: the names and the layout of its block
@@ -162,19 +162,19 @@ def arrays():
     }
 
 
-core = Path(sys.argv[1])
-core.mkdir(exist_ok=True)
+pickles = Path(sys.argv[1])
+pickles.mkdir(exist_ok=True)
 version = "".join(pd.__version__.split(".")[:2])
 for protocol in (0, 2, 4, 5) if version == "15" else (5,):
-    with_extensions().to_pickle(core / f"pandas{version}_{protocol}.pickle", protocol=protocol)
-with open(core / f"arrays{version}.pickle", "wb") as file:
+    with_extensions().to_pickle(pickles / f"pandas{version}_{protocol}.pickle", protocol=protocol)
+with open(pickles / f"arrays{version}.pickle", "wb") as file:
     pickle.dump(arrays(), file, 2 if version == "15" else 5)
 if version == "15":
     for protocol in (2, 4):
-        write_old(table(), core / f"pandas023_{protocol}.pickle", protocol)
+        write_old(table(), pickles / f"pandas023_{protocol}.pickle", protocol)
     text = table()
     text["type"], text["stage"] = text["type"].astype(object), text["stage"].astype(object)
-    text.to_csv(core / "table.csv", na_rep="NA", float_format="%.17g")
+    text.to_csv(pickles / "table.csv", na_rep="NA", float_format="%.17g")
     fixtures = Path(sys.argv[2])
     with_extensions().to_pickle(fixtures / "table.pickle", protocol=4)
     write_old(pbmc_metadata(), fixtures / "pbmc_metadata.pickle", 3)

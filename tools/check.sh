@@ -27,6 +27,8 @@ if [ -z "${NEURALEE_GOLDEN:-}" ] && [ -d ../shared/golden ]; then
   export NEURALEE_GOLDEN
 fi
 cargo_in="--manifest-path src/rust/Cargo.toml"
+# The crates with tests, always named together: other features would compile them again.
+tested="--release -p neuralee-core -p neuralee-io --features hdf5"
 
 # count NAME STATUS: one more check.
 count() {
@@ -89,6 +91,8 @@ no_name_twice() {
 }
 step "R functions have one name each" no_name_twice
 
+step "no circles between Rust files" Rscript tools/circles.R
+
 step "rustfmt" cargo fmt $cargo_in --all --check
 step "clippy" cargo clippy -q $cargo_in --release --workspace --all-targets --features hdf5 -- -D warnings
 step "clippy without HDF5" cargo clippy -q $cargo_in --release --workspace --all-targets -- -D warnings
@@ -131,11 +135,11 @@ if [ -z "${NEURALEE_PYTHON:-}" ]; then
 fi
 
 if cargo nextest --version >/dev/null 2>&1; then
-  rust_tests "Rust tests" cargo nextest run $cargo_in --release -p neuralee-core --features hdf5
+  rust_tests "Rust tests" cargo nextest run $cargo_in $tested
 else
-  rust_tests "Rust tests" cargo test $cargo_in --release -p neuralee-core --features hdf5 --lib --tests
+  rust_tests "Rust tests" cargo test $cargo_in $tested --lib --tests
 fi
-rust_tests "Rust examples in the documentation" cargo test -q $cargo_in --release -p neuralee-core --features hdf5 --doc
+rust_tests "Rust examples in the documentation" cargo test -q $cargo_in $tested --doc
 
 echo "== R CMD INSTALL"
 R CMD INSTALL --library="$library" . >"$work/install.log" 2>&1

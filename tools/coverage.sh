@@ -27,4 +27,4 @@ NOT_CRAN=true Rscript -e '
 ' "$work/package" || exit 1
 
 CARGO_TARGET_DIR="${NEURALEE_TARGET_DIR:?set by the Makefile}/coverage" cargo llvm-cov nextest \
-  --manifest-path src/rust/Cargo.toml --release --locked -p neuralee-core --features hdf5
+  --manifest-path src/rust/Cargo.toml --release --locked -p neuralee-core -p neuralee-io --features hdf5

@@ -2,9 +2,9 @@
 
 use extendr_api::prelude::*;
 use ndarray::Array2;
-use neuralee_core::io::pickle::{self, Content, Frame, RowNames};
-use neuralee_core::io::tenx::{self, TenX};
-use neuralee_core::io::{csv, h5ad, loom, xlsx, Column, Counts, Stored, Table, Values};
+use neuralee_io::pickle::{self, Content, Frame, RowNames};
+use neuralee_io::tenx::{self, TenX};
+use neuralee_io::{csv, h5ad, loom, xlsx, Column, Counts, Stored, Table, Values};
 use std::path::Path;
 
 use crate::convert::{count, matrix_view, or_null, to_r_matrix, Outcome, SparseSlots};

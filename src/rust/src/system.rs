@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use extendr_api::prelude::*;
-use neuralee_core::io::h5ad::library_version;
 use neuralee_core::monitor::Monitor;
+use neuralee_io::h5ad::library_version;
 
 use crate::convert::{or_null, Outcome};
 use crate::job;

@@ -1,9 +1,30 @@
 //! Elastic embedding (EE) and NeuralEE for single-cell data.
 //!
-//! Data flow through the modules in this order: [`io`] reads counts, [`preprocess`]
-//! turns them into points, [`neighbors`] finds each point's nearest points,
-//! [`affinity`] gives the attractive weights W+, [`objective`] evaluates E(X) and its
-//! gradient, [`optimize`] moves X, and [`quality`] judges the map.
+//! Two doors lead in: [`ee`] embeds cells freely, [`neuralee`] trains a network that embeds
+//! others too. Both take points and `Options`, and give a [`session::Session`] to step through:
+//!
+//! ```
+//! use neuralee_core::{ee, session::Session};
+//! # fn main() -> neuralee_core::Result<()> {
+//! let points = ndarray::Array2::from_shape_fn((99, 3), |(i, j)| ((7 * i + j * j) % 13) as f64);
+//! let mut session = ee::open(points.view(), &ee::Options::default(), &())?;
+//! session.advance(u64::MAX, &())?;
+//! let map = session.embedding()?; // 99 x 2
+//! # assert_eq!(map.dim(), (99, 2));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Behind the doors ([`input`] leads to both) data flow through the modules in this order.
+//! [`preprocess`] turns counts, dense or
+//! [`sparse`], into points. [`neighbors`] finds each point's nearest points. [`affinity`] gives
+//! the attractive weights W+. [`objective`] evaluates E(X) and its gradient, here or on a
+//! [`device`]. [`optimize`] moves X; [`train`] moves the parameters of a [`network`] that gives
+//! X, and [`model`] keeps what maps new cells by it. [`quality`] judges the map.
+//!
+//! All of them use [`error`], [`monitor`] (progress and interruption), [`memory`] (what a job
+//! needs and what there is), [`random`] (numbers by seed, stream and position), [`threads`]
+//! and [`files`] (whole or not there). Files of other programs are read by `neuralee-io`.
 //!
 //! Conventions: cells are rows; point sets are row-major `f64`; every parallel
 //! reduction runs over chunks of a fixed size, so that results do not depend on the
@@ -15,8 +36,8 @@ pub mod device;
 pub mod ee;
 pub mod error;
 mod exponential;
+pub mod files;
 pub mod input;
-pub mod io;
 mod logarithm;
 pub mod memory;
 pub mod model;
@@ -32,6 +53,7 @@ pub mod quality;
 pub mod random;
 mod sealed;
 pub mod session;
+pub mod sparse;
 pub mod threads;
 pub mod train;
 

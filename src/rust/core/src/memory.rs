@@ -123,30 +123,8 @@ pub fn check_network(bytes: u64, limit: Option<u64>) -> Result<()> {
     }
 }
 
-/// A vector of zeros, in large pages where the system has them for who asks: each page is then
-/// had once for 512 small ones, and asking the system is most of what filling new memory takes.
-#[cfg(feature = "hdf5")]
-pub(crate) fn zeroed<T: Copy + Default>(n: usize) -> Vec<T> {
-    let zeros = vec![T::default(); n];
-    #[cfg(target_os = "linux")]
-    {
-        const PAGE: usize = 4096;
-        let (start, length) = (zeros.as_ptr() as usize, size_of_val(&zeros[..]));
-        let from = start.next_multiple_of(PAGE);
-        let to = (start + length) / PAGE * PAGE;
-        if to > from {
-            // SAFETY: the pages lie within the vector, and advice does not change them. Where
-            // it is not taken, pages are small.
-            unsafe {
-                libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_HUGEPAGE);
-            }
-        }
-    }
-    zeros
-}
-
 /// Bytes in words.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let gib = bytes as f64 / f64::from(1 << 30);
     if gib >= 1.0 {
         format!("{gib:.1} GiB")

@@ -115,7 +115,7 @@ fn main() {
         let bytes = with(&[11], &zip(&files, deflate));
         save("xlsx", &format!("whole-{deflate}"), &bytes);
     }
-    let pickles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/pickles");
+    let pickles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../io/tests/pickles");
     for entry in std::fs::read_dir(pickles).expect("the fixtures") {
         let path = entry.expect("a fixture").path();
         if path.extension().is_some_and(|e| e == "pickle") {

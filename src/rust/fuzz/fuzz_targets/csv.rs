@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::csv::{read, Layout};
+use neuralee_io::csv::{read, Layout};
 use neuralee_fuzz::{check_counts, check_names, container, file, outcome};
 
 fuzz_target!(|data: &[u8]| {

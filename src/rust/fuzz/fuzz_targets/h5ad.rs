@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::h5ad::{outline, read, Options};
+use neuralee_io::h5ad::{outline, read, Options};
 use neuralee_fuzz::{check_counts, check_table, hdf5::Draw, outcome};
 
 fuzz_target!(|data: &[u8]| {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::{h5ad, loom, tenx};
+use neuralee_io::{h5ad, loom, tenx};
 use neuralee_fuzz::{file, outcome};
 
 fuzz_target!(|data: &[u8]| {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::csv::read_labels;
+use neuralee_io::csv::read_labels;
 use neuralee_fuzz::{container, file, outcome};
 
 fuzz_target!(|data: &[u8]| {

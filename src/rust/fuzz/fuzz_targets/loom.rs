@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::loom::{outline, read, Options};
+use neuralee_io::loom::{outline, read, Options};
 use neuralee_fuzz::{check_column, check_counts, check_names, hdf5::Draw, outcome};
 
 fuzz_target!(|data: &[u8]| {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::pickle::{read_bytes, Content, Frame, RowNames};
+use neuralee_io::pickle::{read_bytes, Content, Frame, RowNames};
 use neuralee_fuzz::{check_column, outcome};
 
 fn check(content: &Content) {

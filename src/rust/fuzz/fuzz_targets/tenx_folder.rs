@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::tenx::read;
+use neuralee_io::tenx::read;
 use neuralee_fuzz::{check_tenx, container, outcome, scratch};
 
 fuzz_target!(|data: &[u8]| {

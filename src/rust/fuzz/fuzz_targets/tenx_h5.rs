@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::tenx::{outline_h5, read_h5};
+use neuralee_io::tenx::{outline_h5, read_h5};
 use neuralee_fuzz::{check_tenx, hdf5::Draw, outcome};
 
 fuzz_target!(|data: &[u8]| {

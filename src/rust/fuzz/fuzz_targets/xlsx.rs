@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_core::io::xlsx::{read, Layout};
+use neuralee_io::xlsx::{read, Layout};
 use neuralee_fuzz::{check_counts, check_names, container, file, outcome};
 
 const PARTS: [&str; 4] = [

@@ -5,7 +5,7 @@ use flate2::write::GzEncoder;
 use flate2::Compression;
 use std::io::Write;
 
-#[path = "../../core/tests/common/zip.rs"]
+#[path = "../../io/tests/common/zip.rs"]
 mod zip;
 
 pub use zip::zip;

@@ -9,7 +9,7 @@ use ndarray::{ArrayD, IxDyn};
 use std::path::PathBuf;
 
 #[allow(dead_code)] // datasets have one chunk here
-#[path = "../../core/tests/common/lzf.rs"]
+#[path = "../../io/tests/common/lzf.rs"]
 mod lzf;
 
 /// A record as files of anndata 0.6 have them.

@@ -2,6 +2,7 @@
 //! perplexity, and from P to the symmetric W+.
 
 mod bandwidth;
+mod rows;
 mod symmetrize;
 mod weights;
 
@@ -13,6 +14,7 @@ use crate::neighbors::{NeighborGraph, OrderedGraph};
 use crate::{Error, Result};
 
 pub use bandwidth::Solver;
+pub use rows::RowAffinities;
 pub use symmetrize::symmetrize;
 pub(crate) use symmetrize::SINGLE_FROM;
 pub use weights::{Sample, Weights};
@@ -92,19 +94,6 @@ impl Options {
         }
         Ok(ValidOptions(self))
     }
-}
-
-/// Affinities of n points with k neighbours each, before they are made symmetric.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RowAffinities {
-    /// n x k by rows, in the order of the neighbour graph; each row sums to 1.
-    pub p: Vec<f64>,
-    /// Logarithm of each row's precision beta in p ~ exp(-beta d^2); `+inf` where more
-    /// nearest neighbours are tied than the perplexity asks for, `-inf` where all
-    /// neighbours are equally far.
-    pub log_beta: Vec<f64>,
-    /// Perplexity reached by each row.
-    pub perplexity: Vec<f64>,
 }
 
 impl ValidOptions {

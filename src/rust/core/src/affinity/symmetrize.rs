@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use rayon::prelude::*;
 
+use super::rows::RowAffinities;
 use super::weights::{pack, Entries, Weights};
-use super::RowAffinities;
 use crate::neighbors::NeighborGraph;
 
 /// Cells from which on weights are kept in single precision: rounding them moves E by

@@ -7,8 +7,8 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+use super::graph::{check_points, check_queries, check_size, NeighborGraph};
 use super::partition::{assign, Partition};
-use super::{check_queries, check_size, NeighborGraph};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -36,7 +36,7 @@ pub struct Index {
 impl Index {
     /// Divides the rows of `points` (n x D) into cells; `seed` chooses the first ones.
     pub fn new(points: ArrayView2<'_, f64>, seed: u64, monitor: &dyn Monitor) -> Result<Self> {
-        super::check_points(points)?;
+        check_points(points)?;
         let partition = Partition::new(points, seed, monitor)?;
         Ok(Index { partition })
     }

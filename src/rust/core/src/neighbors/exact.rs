@@ -7,7 +7,9 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::{check_points, check_queries, check_size, squared_distance, NeighborGraph};
+use super::graph::{
+    check_points, check_queries, check_size, squared_distance, NeighborGraph, SMALLEST,
+};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -138,7 +140,7 @@ impl<'a> Search<'a> {
             ));
         }
         let largest = centred.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        if largest > 0.0 && largest < super::SMALLEST {
+        if largest > 0.0 && largest < SMALLEST {
             return Err(Error::input(
                 format!(
                     "The points lie within {largest:e} of their mean: squared distances vanish."

@@ -1,6 +1,6 @@
 //! Neighbour lists that the caller computed.
 
-use super::{check_size, NeighborGraph};
+use super::graph::{check_size, NeighborGraph};
 use crate::{Error, Result};
 
 /// A graph from the caller's own lists: `ids` (from 0) and Euclidean `distances`, both

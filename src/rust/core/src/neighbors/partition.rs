@@ -6,6 +6,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+use super::graph::SMALLEST;
 use crate::monitor::Monitor;
 use crate::random::Stream;
 use crate::{Error, Result};
@@ -84,7 +85,7 @@ impl Frame {
                 "Divide the points by a common scale first.",
             ));
         }
-        if largest > 0.0 && largest < super::SMALLEST {
+        if largest > 0.0 && largest < SMALLEST {
             return Err(Error::input(
                 format!(
                     "The points lie within {largest:e} of their mean: squared distances vanish."

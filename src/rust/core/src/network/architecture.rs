@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
-use super::Moments;
+use super::moments::Moments;
 use crate::{Error, Result};
 
 /// Most units of one layer.

@@ -11,7 +11,7 @@
 use faer::{Mat, MatRef, Side};
 use ndarray::{s, Array1, Array2, ArrayView1, ArrayView2};
 
-use super::operator::product;
+use super::product::product;
 use crate::monitor::Monitor;
 use crate::random::Stream;
 use crate::{Error, Result};

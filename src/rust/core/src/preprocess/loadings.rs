@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::matrix::{Cells, Matrix};
 use super::operator::Operator;
-use super::pca::{divide_or_clear, fix_signs, RANK};
+use super::pca::{divide_or_clear, fix_signs, total_variance, RANK};
 use super::variance::Moments;
 use crate::{Error, Result};
 
@@ -110,13 +110,4 @@ impl Loadings {
             });
         Ok(scores)
     }
-}
-
-/// Sum of the variances (divisor n - 1) of the genes divided by `scale`.
-pub(super) fn total_variance(moments: &Moments, n: usize, scale: &[f64]) -> f64 {
-    let unbiased = n as f64 / (n as f64 - 1.0);
-    let genes = moments.variance.iter().zip(scale);
-    genes
-        .map(|(variance, s)| variance * unbiased / (s * s))
-        .sum()
 }

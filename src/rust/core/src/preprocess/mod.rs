@@ -9,6 +9,7 @@ mod matrix;
 mod operator;
 mod outer;
 mod pca;
+mod product;
 mod scale;
 mod variance;
 

@@ -7,7 +7,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::matrix::{Cells, SparseView};
-use crate::io::gather::group;
+use crate::sparse::group;
 
 /// Rows of the Gram matrix that one task computes from dense cells.
 const GRAM_ROWS: usize = 128;

@@ -3,7 +3,6 @@
 use ndarray::{Array2, ArrayView1};
 
 use super::krylov::leading_vectors;
-use super::loadings::total_variance;
 use super::matrix::{Cells, Matrix};
 use super::operator::Operator;
 use super::scale::is_constant;
@@ -116,6 +115,15 @@ pub(super) fn divisors(moments: &Moments, n: usize, scale: bool) -> Vec<f64> {
             }
         })
         .collect()
+}
+
+/// Sum of the variances (divisor n - 1) of the genes divided by `scale`.
+pub(super) fn total_variance(moments: &Moments, n: usize, scale: &[f64]) -> f64 {
+    let unbiased = n as f64 / (n as f64 - 1.0);
+    let genes = moments.variance.iter().zip(scale);
+    genes
+        .map(|(variance, s)| variance * unbiased / (s * s))
+        .sum()
 }
 
 fn lengths(vectors: &Array2<f64>) -> Vec<f64> {
