@@ -67,7 +67,6 @@ BrainLargeDataset <- function(nb_genes_kept = 720, max_cells = NULL, ..., path =
                               variance_cells = 100000, remove_zeros = TRUE, on_disk = FALSE,
                               gene_names = c("symbol", "id"), threads = NULL, verbose = interactive()) {
   check_no_dots(...)
-  call <- environment()
   nb_genes_kept <- check_count(nb_genes_kept, "nb_genes_kept", min = 1)
   if (!is.null(max_cells)) max_cells <- check_count(max_cells, "max_cells", min = 2)
   variance_cells <- check_count(variance_cells, "variance_cells", min = 2)
@@ -80,12 +79,10 @@ BrainLargeDataset <- function(nb_genes_kept = 720, max_cells = NULL, ..., path =
   require_hdf5array(purpose = "BrainLargeDataset()", otherwise = "")
   file <- dataset_file(path, brain_large_file, tenx_url("1.3.0", "1M_neurons", brain_large_file), verbose)
 
-  cells <- with_call(
-    read_10x_h5(file, gene_names = gene_names, assay = "counts", on_disk = TRUE, verbose = verbose), call
-  )
+  cells <- read_10x_h5(file, gene_names = gene_names, assay = "counts", on_disk = TRUE, verbose = verbose)
   cells$batch <- library_of(cells$Barcode)
   counts <- SummarizedExperiment::assay(cells, withDimnames = FALSE)
-  genes <- brain_large_genes(counts, nb_genes_kept, variance_cells, threads, call)
+  genes <- brain_large_genes(counts, nb_genes_kept, variance_cells, threads)
   chosen <- seq_len(ncol(cells))
   if (!is.null(max_cells) && max_cells < ncol(cells)) {
     chosen <- rust_call(rs_sample(as.double(ncol(cells)), as.double(max_cells), seed))
@@ -94,10 +91,10 @@ BrainLargeDataset <- function(nb_genes_kept = 720, max_cells = NULL, ..., path =
   if (!on_disk) {
     progress <- progress_reporter(verbose, "BrainLargeDataset")
     SummarizedExperiment::assay(cells, withDimnames = FALSE) <- classed_interrupts(
-      read_sparse(counts, genes, chosen, progress, call), call
+      read_sparse(counts, genes, chosen, progress)
     )
   }
-  if (remove_zeros) with_call(remove_zero_cells(cells), call) else cells
+  if (remove_zeros) remove_zero_cells(cells) else cells
 }
 
 # The library of a cell is the number that Cell Ranger puts behind its barcode.
@@ -107,14 +104,14 @@ library_of <- function(barcodes) {
   factor(number, sort(unique(number)))
 }
 
-brain_large_genes <- function(counts, n, variance_cells, threads, call) {
+brain_large_genes <- function(counts, n, variance_cells, threads) {
   first <- seq_len(min(variance_cells, ncol(counts)))
-  variable_genes(log1p(counts[, first, drop = FALSE]), n, "columns", threads, call) %||% seq_len(nrow(counts))
+  variable_genes(log1p(counts[, first, drop = FALSE]), n, "columns", threads) %||% seq_len(nrow(counts))
 }
 
 # Some genes and cells of a sparse matrix on disk, in memory. A block is as many cells as have all their genes in one,
 # since these are what is read for it.
-read_sparse <- function(counts, genes, cells, progress, call) {
+read_sparse <- function(counts, genes, cells, progress) {
   chosen <- counts[genes, cells, drop = FALSE]
   width <- ncol(cell_blocks(counts[, cells, drop = FALSE], "columns")[[1L]])
   grid <- DelayedArray::RegularArrayGrid(dim(chosen), c(length(genes), width))
@@ -123,9 +120,9 @@ read_sparse <- function(counts, genes, cells, progress, call) {
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
     parts[[i]] <- read_block_of(chosen, viewport)
-    check_finite(parts[[i]], "counts", "columns", call, block_offset(viewport))
+    check_finite(parts[[i]], "counts", "columns", block_offset(viewport))
     entries <- entries + length(parts[[i]]@x)
-    check_entries(entries, "counts", call)
+    check_entries(entries, "counts")
     if (!is.null(progress) && !progress("reading cells", i, length(grid))) rlang::interrupt()
   }
   do.call(cbind, parts)

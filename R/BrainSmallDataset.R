@@ -53,10 +53,9 @@ BrainSmallDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"), 
   check_no_dots(...)
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  call <- environment()
-  place <- tenx_place("neuron_9k", path, verbose, call)
-  about <- brain_metadata(path, verbose, call)
-  cells <- with_call(read_10x(place, gene_names = gene_names, assay = "counts", verbose = verbose), call)
+  place <- tenx_place("neuron_9k", path, verbose)
+  about <- brain_metadata(path, verbose)
+  cells <- read_10x(place, gene_names = gene_names, assay = "counts", verbose = verbose)
   at <- match(cells$Barcode, about$barcode)
   if (all(is.na(at))) {
     abort_neuralee(
@@ -84,32 +83,32 @@ BrainSmallDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"), 
   for (name in names(about$quality)) {
     SummarizedExperiment::colData(cells)[[name]] <- about$quality[[name]][match(cells$Barcode, about$quality_barcode)]
   }
-  with_call(remove_zero_cells(cells), call)
+  remove_zero_cells(cells)
 }
 
-brain_metadata <- function(path, verbose, call) {
-  read <- read_metadata(path, "brain_small_metadata", paste0(scvi_data, "brain_small_metadata.pickle"), verbose, call)
+brain_metadata <- function(path, verbose) {
+  read <- read_metadata(path, "brain_small_metadata", paste0(scvi_data, "brain_small_metadata.pickle"), verbose)
   content <- read$content
   named <- c("cluster", "clusters", "label", "labels")
   if (is.data.frame(content)) {
     clusters <- content
     quality <- content
   } else {
-    if (!is.list(content)) refuse_metadata(read$file, "holds no dictionary and no table", call)
+    if (!is.list(content)) refuse_metadata(read$file, "holds no dictionary and no table")
     clusters <- content[["clusters"]]
     quality <- content[["raw_qc"]]
   }
-  if (!is.data.frame(clusters)) refuse_metadata(read$file, "has no table \"clusters\"", call)
+  if (!is.data.frame(clusters)) refuse_metadata(read$file, "has no table \"clusters\"")
   barcodes <- barcodes_of(clusters)
-  check_barcodes(barcodes, read$file, call)
+  check_barcodes(barcodes, read$file)
   numbers <- column_among(clusters, named)
   # A series without a name has one column, and so has a table of nothing else.
   if (is.null(numbers) && ncol(clusters) == 1L) numbers <- clusters[[1L]]
-  if (is.null(numbers)) refuse_metadata(read$file, "has no column cluster", call)
-  check_for_cells(numbers, "clusters", length(barcodes), read$file, call)
+  if (is.null(numbers)) refuse_metadata(read$file, "has no column cluster")
+  check_for_cells(numbers, "clusters", length(barcodes), read$file)
   if (anyDuplicated(barcodes)) {
     twice <- list_some(unique(barcodes[duplicated(barcodes)]))
-    refuse_metadata(read$file, sprintf("names barcodes several times: %s", twice), call)
+    refuse_metadata(read$file, sprintf("names barcodes several times: %s", twice))
   }
   about <- list(
     barcode = barcodes, cluster = if (is.factor(numbers)) numbers else factor(numbers), quality = list()
@@ -117,7 +116,7 @@ brain_metadata <- function(path, verbose, call) {
   if (is.data.frame(quality)) {
     about$quality <- number_columns(quality, c(named, own_columns))
     about$quality_barcode <- barcodes_of(quality)
-    check_barcodes(about$quality_barcode, read$file, call)
+    check_barcodes(about$quality_barcode, read$file)
   }
   about
 }

@@ -85,19 +85,19 @@ Dataset10X <- function(filename = NULL, type = c("filtered", "raw"), ..., path =
   type <- match_choice(type, "type", c("filtered", "raw"))
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  read_tenx_dataset(filename, type, path, gene_names, verbose, environment())
+  read_tenx_dataset(filename, type, path, gene_names, verbose)
 }
 
-read_tenx_dataset <- function(filename, type, path, gene_names, verbose, call) {
+read_tenx_dataset <- function(filename, type, path, gene_names, verbose) {
   place <- if (is.null(path)) {
-    download_tenx(filename, type, verbose, call)
+    download_tenx(filename, type, verbose)
   } else {
-    find_tenx(filename, type, path, call)
+    find_tenx(filename, type, path)
   }
-  with_call(remove_zero_cells(read_10x(place, gene_names = gene_names, assay = "counts", verbose = verbose)), call)
+  remove_zero_cells(read_10x(place, gene_names = gene_names, assay = "counts", verbose = verbose))
 }
 
-download_tenx <- function(filename, type, verbose, call) {
+download_tenx <- function(filename, type, verbose) {
   known <- is.character(filename) && length(filename) == 1L && filename %in% tenx_names
   if (!known) {
     near <- if (is.character(filename) && length(filename) == 1L && !is.na(filename)) nearest_name(filename, tenx_names)
@@ -106,33 +106,31 @@ download_tenx <- function(filename, type, verbose, call) {
       c(
         if (!is.null(near)) sprintf("Did you mean %s?", describe(near)),
         there_are(tenx_names), "For any other give the folder or the archive as `path`."
-      ),
-      call = call
+      )
     )
   }
-  tenx_file(filename, type, NULL, verbose, call)
+  tenx_file(filename, type, NULL, verbose)
 }
 
 # The archive of a known data set in the folder `path`, or for NULL downloaded.
-tenx_file <- function(filename, type, path, verbose, call) {
+tenx_file <- function(filename, type, path, verbose) {
   version <- names(tenx_versions)[vapply(tenx_versions, function(names) filename %in% names, NA)]
   file <- tenx_archive(filename, type, version)
-  dataset_file(path, file, tenx_url(version, filename, file), verbose, alone = FALSE, call = call)
+  dataset_file(path, file, tenx_url(version, filename, file), verbose, alone = FALSE)
 }
 
 # The archive or folder that read_10x() shall read.
-find_tenx <- function(filename, type, path, call) {
-  check_string(path, "path", "the path of an archive or a folder, or NULL", call)
+find_tenx <- function(filename, type, path) {
+  check_string(path, "path", "the path of an archive or a folder, or NULL")
   path <- path.expand(path)
   if (is.null(filename)) {
     return(if (dir.exists(path)) matrix_folder(path, type) else path)
   }
-  check_string(filename, "filename", "the name of a data set, or NULL", call)
+  check_string(filename, "filename", "the name of a data set, or NULL")
   if (!file.exists(path)) {
     abort_neuralee(
       "file_format", sprintf("There is no file or folder %s.", describe(path)),
-      "Give `path` the archive, the folder with the matrix, or a folder that holds one of them.",
-      call = call
+      "Give `path` the archive, the folder with the matrix, or a folder that holds one of them."
     )
   }
   if (!dir.exists(path)) {

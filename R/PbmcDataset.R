@@ -75,29 +75,28 @@ PbmcDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"), verbos
   check_no_dots(...)
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  call <- environment()
-  places <- vapply(pbmc_sets, tenx_place, "", path, verbose, call)
-  genes <- read_gene_info(path, verbose, call)
-  about <- pbmc_metadata(path, verbose, call)
+  places <- vapply(pbmc_sets, tenx_place, "", path, verbose)
+  genes <- read_gene_info(path, verbose)
+  about <- pbmc_metadata(path, verbose)
   sets <- lapply(places, function(place) {
-    with_call(read_10x(place, gene_names = "id", assay = "counts", verbose = verbose), call)
+    read_10x(place, gene_names = "id", assay = "counts", verbose = verbose)
   })
-  kept_genes <- pbmc_genes(sets, genes, call)
-  cells <- pbmc_cells(sets, about, kept_genes$ENSG, call)
+  kept_genes <- pbmc_genes(sets, genes)
+  cells <- pbmc_cells(sets, about, kept_genes$ENSG)
   more <- kept_genes[setdiff(names(kept_genes), c("", "ENSG", "ID", "Symbol"))]
   for (name in names(more)) SummarizedExperiment::rowData(cells)[[name]] <- more[[name]]
   if (gene_names == "symbol") rownames(cells) <- SummarizedExperiment::rowData(cells)$Symbol
-  with_call(remove_zero_cells(cells), call)
+  remove_zero_cells(cells)
 }
 
-read_gene_info <- function(path, verbose, call) {
+read_gene_info <- function(path, verbose) {
   file <- dataset_file(
     path, "gene_info_pbmc.csv", paste0(scvi_data, "gene_info.csv"), verbose,
-    alone = FALSE, call = call
+    alone = FALSE
   )
   wanted <- "Give the file of scVI: comma-separated, with the identifiers of genes in a column ENSG."
-  genes <- read_small_table(file, "table of genes", wanted, call)
-  refuse <- function(problem) abort_neuralee("file_format", paste(describe(file), problem), wanted, call = call)
+  genes <- read_small_table(file, "table of genes", wanted)
+  refuse <- function(problem) abort_neuralee("file_format", paste(describe(file), problem), wanted)
   if (!"ENSG" %in% names(genes)) refuse(sprintf("has no column ENSG. %s", there_are(names(genes))))
   if (!nrow(genes)) refuse("names no genes.")
   named <- if (is.character(genes$ENSG)) !is.na(genes$ENSG) else rep(FALSE, nrow(genes))
@@ -109,7 +108,7 @@ read_gene_info <- function(path, verbose, call) {
 }
 
 # The genes of the table that the matrices have.
-pbmc_genes <- function(sets, genes, call) {
+pbmc_genes <- function(sets, genes) {
   ids <- lapply(sets, rownames)
   there <- genes$ENSG %in% ids[[1L]] & genes$ENSG %in% ids[[2L]]
   if (!any(there)) {
@@ -118,8 +117,7 @@ pbmc_genes <- function(sets, genes, call) {
       sprintf(
         "Give matrices of human genes; gene_info_pbmc.csv has %s and pbmc8k %s.",
         list_some(genes$ENSG, 2L), list_some(ids[[1L]], 2L)
-      ),
-      call = call
+      )
     )
   }
   if (!all(there)) {
@@ -133,28 +131,28 @@ pbmc_genes <- function(sets, genes, call) {
 
 # What the annotation says of each of its cells: `barcode`, `batch` (NA where it is not known), `type`, and the quality
 # as columns and as a matrix.
-pbmc_metadata <- function(path, verbose, call) {
-  read <- read_metadata(path, "pbmc_metadata", paste0(scvi_data, "pbmc_metadata.pickle"), verbose, call)
+pbmc_metadata <- function(path, verbose) {
+  read <- read_metadata(path, "pbmc_metadata", paste0(scvi_data, "pbmc_metadata.pickle"), verbose)
   about <- if (is.data.frame(read$content)) {
-    pbmc_table(read$content, read$file, call)
+    pbmc_table(read$content, read$file)
   } else {
-    pbmc_dictionary(read$content, read$file, call)
+    pbmc_dictionary(read$content, read$file)
   }
   n <- length(about$barcode)
-  check_for_cells(about$type, "cell types", n, read$file, call)
-  check_for_cells(about$batch, "batches", n, read$file, call)
-  for (column in about$quality) check_for_cells(column, "quality", n, read$file, call)
-  if (!is.null(about$components)) check_for_cells(about$components, "qc_pc", n, read$file, call)
+  check_for_cells(about$type, "cell types", n, read$file)
+  check_for_cells(about$batch, "batches", n, read$file)
+  for (column in about$quality) check_for_cells(column, "quality", n, read$file)
+  if (!is.null(about$components)) check_for_cells(about$components, "qc_pc", n, read$file)
   c(about, file = read$file)
 }
 
-pbmc_table <- function(table, file, call) {
+pbmc_table <- function(table, file) {
   barcodes <- barcodes_of(table)
-  check_barcodes(barcodes, file, call)
+  check_barcodes(barcodes, file)
   labels <- c("cell_type", "label", "labels")
   types <- column_among(table, labels)
-  if (is.null(types)) refuse_metadata(file, "has no column cell_type", call)
-  batch <- pbmc_batch(table, length(barcodes), file, call)
+  if (is.null(types)) refuse_metadata(file, "has no column cell_type")
+  batch <- pbmc_batch(table, length(barcodes), file)
   if (!is.factor(types)) types <- factor(types, unique(types[!is.na(types)]))
   list(
     barcode = barcodes, type = types, batch = batch,
@@ -162,22 +160,22 @@ pbmc_table <- function(table, file, call) {
   )
 }
 
-pbmc_dictionary <- function(content, file, call) {
+pbmc_dictionary <- function(content, file) {
   needed <- c("barcodes", "clusters", "list_clusters")
   lost <- setdiff(needed, names(content))
   if (!is.list(content) || length(lost)) {
-    refuse_metadata(file, sprintf("has no entry %s", list_some(lost)), call)
+    refuse_metadata(file, sprintf("has no entry %s", list_some(lost)))
   }
   barcodes <- content[["barcodes"]]
   barcodes <- if (is.data.frame(barcodes)) barcodes_of(barcodes) else as.character(barcodes)
-  check_barcodes(barcodes, file, call)
+  check_barcodes(barcodes, file)
   names <- as.character(unlist(content[["list_clusters"]]))
   clusters <- content[["clusters"]]
   if (is.data.frame(clusters)) clusters <- clusters[[1L]]
   # Python counts from 0.
   if (!is.numeric(clusters) || anyNA(clusters) || !all(clusters %in% (seq_along(names) - 1))) {
     wanted <- sprintf("has clusters that are not 0 to %d, the numbers of its cell types", length(names) - 1L)
-    refuse_metadata(file, wanted, call)
+    refuse_metadata(file, wanted)
   }
   quality <- list()
   if (is.data.frame(content[["raw_qc"]])) quality <- number_columns(content[["raw_qc"]], own_columns)
@@ -188,16 +186,16 @@ pbmc_dictionary <- function(content, file, call) {
   }
   list(
     barcode = barcodes, type = factor(names[clusters + 1], unique(names)),
-    batch = pbmc_batch(if (is.data.frame(content[["design"]])) content[["design"]], length(barcodes), file, call),
+    batch = pbmc_batch(if (is.data.frame(content[["design"]])) content[["design"]], length(barcodes), file),
     quality = quality, components = if (is.matrix(content[["qc_pc"]])) content[["qc_pc"]]
   )
 }
 
 # The batch of each cell by name, or NA where the table does not say it.
-pbmc_batch <- function(table, n, file, call) {
+pbmc_batch <- function(table, n, file) {
   second <- if (!is.null(table)) column_among(table, "batchpbmc4k")
   if (!is.null(second) && !all(second %in% c(0, 1))) {
-    refuse_metadata(file, "has other values than 0 and 1 in batchpbmc4k", call)
+    refuse_metadata(file, "has other values than 0 and 1 in batchpbmc4k")
   }
   batch <- if (!is.null(second)) pbmc_sets[match(second, c(0, 1))] else if (!is.null(table)) column_among(table, "batch")
   if (is.null(batch)) {
@@ -206,13 +204,13 @@ pbmc_batch <- function(table, n, file, call) {
   batch <- as.character(batch)
   if (!all(batch %in% pbmc_sets)) {
     others <- list_some(setdiff(batch, pbmc_sets))
-    refuse_metadata(file, sprintf("has the batch %s, but there are pbmc8k and pbmc4k", others), call)
+    refuse_metadata(file, sprintf("has the batch %s, but there are pbmc8k and pbmc4k", others))
   }
   batch
 }
 
 # The cells of both sets that the annotation knows, in its order.
-pbmc_cells <- function(sets, about, genes, call) {
+pbmc_cells <- function(sets, about, genes) {
   again <- endsWith(about$barcode, "-11")
   if (any(again)) {
     inform_left_out(sprintf("%d cells with barcodes that end in -11 were left out.", sum(again)))
@@ -237,8 +235,7 @@ pbmc_cells <- function(sets, about, genes, call) {
       sprintf(
         "Give the annotation that belongs to pbmc8k and pbmc4k; it has %s and pbmc8k %s.",
         list_some(about$barcode, 2L), list_some(colnames(sets[[1L]]), 2L)
-      ),
-      call = call
+      )
     )
   }
   pick <- function(set, which) SummarizedExperiment::assay(sets[[set]])[genes, which, drop = FALSE]
@@ -246,7 +243,7 @@ pbmc_cells <- function(sets, about, genes, call) {
   repeated <- duplicated(cbind(about$barcode[kept], batch))
   if (any(repeated)) {
     twice <- list_some(unique(about$barcode[kept][repeated]))
-    refuse_metadata(about$file, sprintf("names barcodes several times for one batch: %s", twice), call)
+    refuse_metadata(about$file, sprintf("names barcodes several times for one batch: %s", twice))
   }
   counts <- cbind(pick(1L, at[kept][batch == 1L]), pick(2L, at[kept][batch == 2L]))
   # The columns come batch by batch, the annotation need not.

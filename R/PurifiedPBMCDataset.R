@@ -49,9 +49,8 @@ PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL, gene
   check_no_dots(...)
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  call <- environment()
   types <- filter_cell_types %||% purified_types
-  types <- check_names(types, "filter_cell_types", "names of populations, or NULL", call)
+  types <- check_names(types, "filter_cell_types", "names of populations, or NULL")
   lost <- setdiff(types, purified_types)
   if (length(lost)) {
     abort_neuralee(
@@ -59,13 +58,13 @@ PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL, gene
       sprintf("There are: %s.", list_some(purified_types, 10L))
     )
   }
-  places <- vapply(types, tenx_place, "", path, verbose, call)
+  places <- vapply(types, tenx_place, "", path, verbose)
   sets <- Map(function(place, type) {
-    set <- with_call(remove_zero_cells(read_10x(place, assay = "counts", verbose = verbose)), call)
+    set <- remove_zero_cells(read_10x(place, assay = "counts", verbose = verbose))
     set$cell_type <- factor(rep(type, ncol(set)))
     set
   }, places, types)
-  cells <- with_call(do.call(concat_datasets, c(sets, by = "ID", labels = "cell_type")), call)
+  cells <- do.call(concat_datasets, c(sets, by = "ID", labels = "cell_type"))
   cells$batch <- NULL
   cells <- cells[Matrix::rowSums(SummarizedExperiment::assay(cells)) > 0, ]
   genes <- SummarizedExperiment::rowData(cells)

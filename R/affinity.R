@@ -1,13 +1,13 @@
 # What the two affinities share: the neuralee_affinity object, its checks, and the
 # rules for k, perplexity and neighbours that the caller found.
 
-compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, threads, call = caller_env()) {
-  x <- in_metric(x, metric, call = call)
+compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, threads) {
+  x <- in_metric(x, metric)
   attraction <- attract(
     x, search, perplexity, k, neighbors,
-    d = 1L, seed = seed, threads = threads, progress = NULL, call = call
+    d = 1L, seed = seed, threads = threads, progress = NULL
   )
-  result <- rust_call(rs_attraction_slots(attraction$attraction, threads), call = call)
+  result <- rust_call(rs_attraction_slots(attraction$attraction, threads))
   names <- rownames(x)
   structure(
     list(
@@ -23,11 +23,10 @@ compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, 
 }
 
 # The affinities as the core holds them, with the seconds of the two stages.
-attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progress, network = 0,
-                    call = caller_env()) {
+attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progress, network = 0) {
   n <- nrow(x)
-  given <- check_neighbors(neighbors, n, call = call)
-  k <- check_k(k, perplexity, n, given$lists, call = call)
+  given <- check_neighbors(neighbors, n)
+  k <- check_k(k, perplexity, n, given$lists)
   lists <- given$lists
   if (!is.null(lists) && k < ncol(lists$index)) {
     lists <- nearest_of(lists, k)
@@ -35,19 +34,18 @@ attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progr
   rust_call(
     rs_attraction(
       x, lists$index, lists$distance, as.double(perplexity), k, as.integer(d), search, given$search, seed,
-      as.double(network), memory_limit(call), as.integer(threads), progress
-    ),
-    call = call
+      as.double(network), memory_limit(), as.integer(threads), progress
+    )
   )
 }
 
 # Bytes that an embedding may take: what the user allows, or NULL for what is free.
-memory_limit <- function(call = caller_env()) {
+memory_limit <- function() {
   limit <- getOption("neuralee.max_memory_gb")
   if (is.null(limit)) {
     return(NULL)
   }
-  1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0, call = call)
+  1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0)
 }
 
 search_name <- function(search) c(entropic = "entropic", bisection = "gaussian")[[search]]
@@ -64,12 +62,12 @@ weights_matrix <- function(slots, n, names) {
 
 # k and perplexity belong together: the entropy of k weights is at most log k, so a
 # perplexity of k or more cannot be reached.
-check_k <- function(k, perplexity, n, neighbors = NULL, call = caller_env()) {
-  refuse <- function(message, remedy) abort_neuralee("perplexity", message, remedy, call = call)
+check_k <- function(k, perplexity, n, neighbors = NULL) {
+  refuse <- function(message, remedy) abort_neuralee("perplexity", message, remedy)
   if (n < 3L) {
     abort_neuralee(
       "input", sprintf("`x` has %d cells; affinities need at least 3.", n),
-      "Give more cells.", call = call
+      "Give more cells."
     )
   }
   proposal <- if (n >= 6L) (n - 1) / 3 else n / 2
@@ -110,18 +108,17 @@ check_k <- function(k, perplexity, n, neighbors = NULL, call = caller_env()) {
   as.integer(k)
 }
 
-check_affinity <- function(affinity, n, call = caller_env()) {
+check_affinity <- function(affinity, n) {
   refuse <- function(message) {
     abort_neuralee(
-      "input", message, "Make it with entropic_affinity() or gaussian_affinity() from the same cells.",
-      call = call
+      "input", message, "Make it with entropic_affinity() or gaussian_affinity() from the same cells."
     )
   }
   if (!inherits(affinity, "neuralee_affinity") || !inherits(affinity$weights, "Matrix")) {
     refuse(sprintf("`affinity` is %s.", describe(affinity)))
   }
   weights <- affinity$weights
-  if (methods::is(weights, "sparseMatrix")) check_sparse(weights, "affinity$weights", call)
+  if (methods::is(weights, "sparseMatrix")) check_sparse(weights, "affinity$weights")
   if (!identical(dim(weights), c(n, n))) {
     refuse(sprintf(
       "`affinity` is for %d cells, but there are %d here.", nrow(weights), n

@@ -2,21 +2,20 @@
 
 # Names of the genes of a container as text, from its rows or from the column `by` of its rowData; NULL
 # where the rows have none. `name` is what the container is called in a message.
-gene_names_of <- function(x, by, name, call) {
+gene_names_of <- function(x, by, name) {
   if (is.null(by)) {
     return(rownames(x))
   }
-  by <- check_name(by, "by", call = call)
-  annotation_of(SummarizedExperiment::rowData(x), by, "by", sprintf("the rowData of `%s`", name), call)
+  by <- check_name(by, "by")
+  annotation_of(SummarizedExperiment::rowData(x), by, "by", sprintf("the rowData of `%s`", name))
 }
 
 # A column of rowData or colData as text or a factor, as it is. `argument` asked for it.
-annotation_of <- function(table, column, argument, where, call) {
+annotation_of <- function(table, column, argument, where) {
   if (!column %in% colnames(table)) {
     abort_neuralee(
       "input", sprintf("`%s` is %s, but there is no such column in %s.", argument, describe(column), where),
-      there_are(colnames(table), "It has no columns."),
-      call = call
+      there_are(colnames(table), "It has no columns.")
     )
   }
   values <- table[[column]]
@@ -24,27 +23,25 @@ annotation_of <- function(table, column, argument, where, call) {
   if (!is.atomic(values) || length(dim(values)) > 1L) {
     abort_neuralee(
       "input", sprintf("The column %s of %s is %s.", describe(column), where, describe(values)),
-      "Name a column with one name or number for each.",
-      call = call
+      "Name a column with one name or number for each."
     )
   }
   text <- if (is.factor(values)) levels(values) else as.character(values)
-  check_text(text, paste(describe(column), "of", where), call)
+  check_text(text, paste(describe(column), "of", where))
   if (is.factor(values)) values else as.vector(values)
 }
 
 # Text or a factor without NA, empty or repeated names, as text.
-check_names <- function(x, name, wanted, call) {
+check_names <- function(x, name, wanted) {
   if (is.factor(x)) x <- as.character(x)
   if (!is.character(x) || !length(x) || anyNA(x) || !all(nzchar(x, "bytes"))) {
-    refuse_argument(x, name, paste0(wanted, ", at least one and none of them missing or empty"), call)
+    refuse_argument(x, name, paste0(wanted, ", at least one and none of them missing or empty"))
   }
-  check_text(x, sprintf("`%s`", name), call)
+  check_text(x, sprintf("`%s`", name))
   if (anyDuplicated(x)) {
     abort_neuralee(
       "input", sprintf("`%s` names several times: %s.", name, list_some(unique(x[duplicated(x)]))),
-      "Give each name once.",
-      call = call
+      "Give each name once."
     )
   }
   x
@@ -53,13 +50,12 @@ check_names <- function(x, name, wanted, call) {
 # Other text can neither be compared nor shown in a message.
 is_text <- function(x) validEnc(x) & Encoding(x) != "bytes"
 
-check_text <- function(x, where, call) {
+check_text <- function(x, where) {
   known <- is_text(x)
   if (!all(known)) {
     abort_neuralee(
       "input", sprintf("Name %d in %s is no valid text.", which(!known)[[1L]], where),
-      "Give names in UTF-8, or declare their encoding.",
-      call = call
+      "Give names in UTF-8, or declare their encoding."
     )
   }
 }

@@ -27,13 +27,13 @@ block_range <- function(viewport, axis) {
 
 # The whole matrix (cells in rows) as doubles, its values finite. `rows` are the numbers
 # that its rows have for the user, where it is a part of what was given.
-read_whole <- function(x, name, rows = NULL, call = caller_env()) {
+read_whole <- function(x, name, rows = NULL) {
   values <- matrix(0, nrow(x), ncol(x), dimnames = dimnames(x))
   grid <- DelayedArray::defaultAutoGrid(x)
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
     block <- read_block_of(x, viewport, sparse = FALSE)
-    check_finite(block, name, "rows", call, block_offset(viewport), rows)
+    check_finite(block, name, "rows", block_offset(viewport), rows)
     values[block_range(viewport, 1L), block_range(viewport, 2L)] <- block
   }
   values

@@ -68,26 +68,26 @@ build_torch_backend <- function(libtorch = NULL, python = NULL, verbose = TRUE) 
 }
 
 # Puts a backend in its place once it is known to load, in a process of its own.
-install_backend <- function(built, file, found, verbose, call = caller_env()) {
+install_backend <- function(built, file, found, verbose) {
   known <- ask_backend(built)
   if (is.character(known)) {
-    abort_neuralee("device", c("The backend was built, but cannot be loaded:", known), call = call)
+    abort_neuralee("device", c("The backend was built, but cannot be loaded:", known))
   }
   dir.create(dirname(file), recursive = TRUE, showWarnings = FALSE)
   partial <- paste0(file, ".partial")
   if (!file.copy(built, partial, overwrite = TRUE) || !file.rename(partial, file)) {
     unlink(partial)
-    abort_neuralee("device", sprintf("The backend could not be written to %s.", file), "Check the folder.", call = call)
+    abort_neuralee("device", sprintf("The backend could not be written to %s.", file), "Check the folder.")
   }
   writeLines(c(found$path, found$version), paste0(file, ".libtorch"))
   if (verbose) cli::cli_inform(c("v" = "The backend is ready: {file}"))
   if (!known$cuda && has_cuda_library(found$path)) {
-    rlang::warn(
+    warn_neuralee(
+      "device",
       c(
         "This libtorch has CUDA, but not all libraries that it needs were found: the backend computes on the processor only.",
         i = sprintf("See what is \"not found\" in: ldd %s", file.path(found$path, "lib", "libtorch_cuda.so"))
-      ),
-      class = "neuralee_warning_device", call = call
+      )
     )
   }
   if (!is.null(rs_torch_loaded()$libtorch)) cli::cli_inform(c("i" = "Restart R to use it: a libtorch is loaded already."))

@@ -85,7 +85,7 @@ calculateEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts",
 # What embed_matrix() and its neighbours have to know of ee().
 ee_house <- function() {
   list(
-    name = "ee", call = quote(calculateEE()), fit = ee, formals = formals(ee), matrix_method = calculateEE.default,
+    name = "ee", fit = ee, formals = formals(ee), matrix_method = calculateEE.default,
     keep = "a reduced dimension holds the map alone. Use ee() where new cells are to be placed.",
     attributes = function(fit, steps, source) list(params = new_ee_params(c(fit$params, list(source = source))))
   )

@@ -63,7 +63,7 @@ calculateNeuralEE.SingleCellExperiment <- function(x, ..., exprs_values = "logco
 # What embed_matrix() and its neighbours have to know of neuralee().
 neuralee_house <- function() {
   list(
-    name = "neuralee", call = quote(calculateNeuralEE()), fit = neuralee, formals = formals(neuralee),
+    name = "neuralee", fit = neuralee, formals = formals(neuralee),
     matrix_method = calculateNeuralEE.default,
     keep = "a reduced dimension holds the map and its model.",
     attributes = function(fit, steps, source) {

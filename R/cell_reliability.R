@@ -69,16 +69,14 @@ cell_reliability.default <- function(embedding, x, k = 30, ..., references = 500
                                      verbose = FALSE) {
   check_given()
   check_no_dots(...)
-  call <- environment()
-  pair <- embedding_and_data(embedding, x, call)
-  k <- check_count(k, "k", min = 1, max = nrow(pair$x) - 2L, call = call)
-  references <- check_count(references, "references", min = 3, call = call)
-  seed <- check_seed(seed, call = call)
-  threads <- resolve_threads(threads, call = call)
-  progress <- progress_reporter(check_flag(verbose, "verbose", call = call), "reliability")
+  pair <- embedding_and_data(embedding, x)
+  k <- check_count(k, "k", min = 1, max = nrow(pair$x) - 2L)
+  references <- check_count(references, "references", min = 3)
+  seed <- check_seed(seed)
+  threads <- resolve_threads(threads)
+  progress <- progress_reporter(check_flag(verbose, "verbose"), "reliability")
   found <- rust_call(
-    rs_cell_reliability(pair$embedding, pair$x, k, references, seed, threads, progress),
-    call = call
+    rs_cell_reliability(pair$embedding, pair$x, k, references, seed, threads, progress)
   )
   cells <- rownames(pair$embedding) %||% rownames(pair$x)
   data.frame(
@@ -104,14 +102,13 @@ cell_reliability.SingleCellExperiment <- function(embedding, x = NULL, ..., dimr
 #' @rdname cell_reliability
 #' @export
 cell_reliability.Seurat <- function(embedding, x = "pca", ..., dims = NULL, dimred = NULL) {
-  call <- environment()
-  map <- seurat_reduction(embedding, map_to_draw(embedding, dimred, call = call), call)
+  map <- seurat_reduction(embedding, map_to_draw(embedding, dimred))
   if (is.character(x) && length(x) == 1L) {
-    coordinates <- SeuratObject::Embeddings(object = dim_reduc_of(embedding, x, "x", call))
-    x <- if (is.null(dims)) coordinates else coordinates[, chosen_dims(coordinates, dims, x, call), drop = FALSE]
+    coordinates <- SeuratObject::Embeddings(object = dim_reduc_of(embedding, x, "x"))
+    x <- if (is.null(dims)) coordinates else coordinates[, chosen_dims(coordinates, dims, x), drop = FALSE]
   } else if (!is.null(dims)) {
     abort_neuralee(
-      "input", "`dims` chooses dimensions of a reduction, but `x` does not name one.", "Leave it out.", call = call
+      "input", "`dims` chooses dimensions of a reduction, but `x` does not name one.", "Leave it out."
     )
   }
   cell_reliability(map, x, ...)

@@ -60,7 +60,7 @@ merge_cell_types <- function(x, types, new, labels = "label") {
   check_given()
   current <- labels_of(x, labels)
   types <- find_types(types, "types", current)
-  new <- check_names(check_name(new, "new"), "new", "one name", environment())
+  new <- check_names(check_name(new, "new"), "new", "one name")
   others <- setdiff(levels(current$values), types)
   if (new %in% others) {
     abort_neuralee(
@@ -98,13 +98,12 @@ merge_cell_types <- function(x, types, new, labels = "label") {
 #' @export
 map_cell_types <- function(x, map, labels = "label") {
   check_given()
-  call <- environment()
   current <- labels_of(x, labels)
   if (!is.list(map) || is.object(map)) {
-    refuse_argument(map, "map", "a list such as list(new1 = c(\"a\", \"b\"), new2 = \"c\")", call)
+    refuse_argument(map, "map", "a list such as list(new1 = c(\"a\", \"b\"), new2 = \"c\")")
   }
-  check_names(names(map) %||% rep("", length(map)), "names(map)", "a name for each group", call)
-  groups <- Map(function(types, new) find_types(types, sprintf("map$%s", new), current, call), map, names(map))
+  check_names(names(map) %||% rep("", length(map)), "names(map)", "a name for each group")
+  groups <- Map(function(types, new) find_types(types, sprintf("map$%s", new), current), map, names(map))
   types <- unlist(groups, use.names = FALSE)
   if (anyDuplicated(types)) {
     abort_neuralee(
@@ -117,10 +116,10 @@ map_cell_types <- function(x, map, labels = "label") {
 
 # The labels of the cells: a factor in `values`, and in `numbered` what a number means: the number of a
 # level, the value itself, or nothing.
-labels_of <- function(x, labels, call = caller_env()) {
-  check_container(x, call)
-  labels <- check_name(labels, "labels", call = call)
-  values <- annotation_of(SummarizedExperiment::colData(x), labels, "labels", "the colData of `x`", call)
+labels_of <- function(x, labels) {
+  check_container(x)
+  labels <- check_name(labels, "labels")
+  values <- annotation_of(SummarizedExperiment::colData(x), labels, "labels", "the colData of `x`")
   numbered <- if (is.factor(values)) "level" else if (is.numeric(values)) "value" else "nothing"
   values <- as_labels(values)
   digits <- grepl("^ *[-+]?[0-9.]+([eE][-+]?[0-9]+)? *$", levels(values))
@@ -128,10 +127,10 @@ labels_of <- function(x, labels, call = caller_env()) {
   list(values = values, numbered = numbered, column = labels)
 }
 
-check_container <- function(x, call) {
-  refuse_seurat(x, call)
+check_container <- function(x) {
+  refuse_seurat(x)
   if (!methods::is(x, "SummarizedExperiment")) {
-    refuse_argument(x, "x", "a SingleCellExperiment, whose colData holds the labels", call)
+    refuse_argument(x, "x", "a SingleCellExperiment, whose colData holds the labels")
   }
 }
 
@@ -145,7 +144,7 @@ as_labels <- function(values) {
 }
 
 # The names of the types that an argument asks for.
-find_types <- function(types, name, current, call = caller_env()) {
+find_types <- function(types, name, current) {
   known <- levels(current$values)
   if (is.numeric(types) && !is.object(types)) {
     whole <- length(types) && all(is.finite(types))
@@ -163,16 +162,16 @@ find_types <- function(types, name, current, call = caller_env()) {
         nothing = "names: the labels are no factor, so that their values have no numbers",
         value = "the numbers that the labels are"
       )
-      refuse_argument(types, name, remedy, call)
+      refuse_argument(types, name, remedy)
     }
   }
-  types <- check_names(types, name, "names of cell types", call)
+  types <- check_names(types, name, "names of cell types")
   lost <- setdiff(types, known)
   if (length(lost)) {
     abort_neuralee(
       "input",
       sprintf("`%s` names types that are not in the column %s: %s.", name, describe(current$column), list_some(lost)),
-      there_are(known), call = call
+      there_are(known)
     )
   }
   types
@@ -186,13 +185,12 @@ rename_levels <- function(values, groups, others = character()) {
 }
 
 # The cells that have a label, with these labels.
-keep_types <- function(x, column, labels, types, call = caller_env()) {
+keep_types <- function(x, column, labels, types) {
   kept <- which(!is.na(labels))
   if (!length(kept)) {
     abort_neuralee(
       "input", sprintf("No cell is of the types %s.", list_some(types)),
-      "Look with table(colData(x)[[labels]]) which types have cells.",
-      call = call
+      "Look with table(colData(x)[[labels]]) which types have cells."
     )
   }
   x <- x[, kept]

@@ -4,8 +4,7 @@
 
 # Warns where the names of cells stand where `x` should have its genes, or the other way round.
 # `cells` says where the cells should be; `remedy` is for people.
-warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose it: t(%s).", name),
-                             call = caller_env()) {
+warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose it: t(%s).", name)) {
   if (length(dim(x)) != 2L) {
     return(invisible())
   }
@@ -20,6 +19,7 @@ warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose i
   }
   if (!is.null(swapped)) {
     warn_now(
+      "orientation",
       c(
         sprintf(
           "The %s of `%s` have the names of %s (%s), but %s.", swapped$where, name, swapped$what,
@@ -27,8 +27,7 @@ warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose i
           if (cells == "rows") "cells belong in the rows" else "cells belong in the columns"
         ),
         i = remedy
-      ),
-      "neuralee_warning_orientation", call
+      )
     )
   }
 }
@@ -36,7 +35,7 @@ warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose i
 # Warns where `x` holds counts as they were counted, whose few largest genes decide every distance.
 # `counts`: whether `x` is called so; else its names have to be those of genes or cells, since
 # digits and pixels are whole numbers too.
-warn_counts <- function(x, remedy, name = "x", counts = FALSE, call = caller_env()) {
+warn_counts <- function(x, remedy, name = "x", counts = FALSE) {
   if (length(dim(x)) != 2L || is.data.frame(x)) {
     return(invisible())
   }
@@ -45,6 +44,7 @@ warn_counts <- function(x, remedy, name = "x", counts = FALSE, call = caller_env
   values <- if (named) some_values(x)
   if (named && are_counts(values)) {
     warn_now(
+      "counts",
       c(
         sprintf(
           "`%s` holds counts (whole numbers, up to %s and more), not their logarithms.", name,
@@ -52,19 +52,18 @@ warn_counts <- function(x, remedy, name = "x", counts = FALSE, call = caller_env
         ),
         i = "Distances of counts are those of the few largest: deep cells, abundant genes.",
         i = remedy
-      ),
-      "neuralee_warning_counts", call
+      )
     )
   }
 }
 
 # At once, not when a long call is over, as R does with options(warn = 0).
-warn_now <- function(message, class, call) {
+warn_now <- function(kind, message) {
   if (getOption("warn") == 0) {
     before <- options(warn = 1)
     on.exit(options(before))
   }
-  rlang::warn(message, class = class, call = call)
+  warn_neuralee(kind, message)
 }
 
 # For a call with cells that were looked at before.

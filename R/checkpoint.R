@@ -1,30 +1,28 @@
 # Checkpoints are the core's own bytes (with magic, version, length and checksum), never
 # R's serialisation, so that reading one from elsewhere runs nothing.
 
-check_checkpoint <- function(checkpoint, call = caller_env()) {
+check_checkpoint <- function(checkpoint) {
   if (is.null(checkpoint)) {
     return(NULL)
   }
-  check_string(checkpoint, "checkpoint", "the path of one file, or NULL", call = call)
-  check_replaceable(checkpoint, "checkpoint", call)
+  check_string(checkpoint, "checkpoint", "the path of one file, or NULL")
+  check_replaceable(checkpoint, "checkpoint")
 }
 
 # The path of a file that may be written: its folder is there, and it takes the place of no device or folder.
-check_replaceable <- function(file, name, call) {
+check_replaceable <- function(file, name) {
   file <- path.expand(file)
   folder <- dirname(file)
   if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
     abort_neuralee(
       "input", sprintf("`%s`: the folder \"%s\" does not exist or is not writable.", name, folder),
-      "Create it first.",
-      call = call
+      "Create it first."
     )
   }
   if (file.exists(file) && (dir.exists(file) || !is_regular_file(file))) {
     abort_neuralee(
       "input", sprintf("`%s`: \"%s\" exists and is no regular file.", name, file),
-      "Give the path of a new file, or of one that may be replaced.",
-      call = call
+      "Give the path of a new file, or of one that may be replaced."
     )
   }
   file
@@ -34,7 +32,7 @@ is_regular_file <- function(path) rs_is_file(path.expand(path))
 
 # The saved state that `resume` stands for, or NULL. `check` refuses it at once where it is
 # damaged, before the affinities are computed.
-read_resume <- function(resume, checkpoint, check, read, call = caller_env()) {
+read_resume <- function(resume, checkpoint, check, read) {
   if (isFALSE(resume)) {
     return(NULL)
   }
@@ -42,29 +40,29 @@ read_resume <- function(resume, checkpoint, check, read, call = caller_env()) {
     if (is.null(checkpoint)) {
       abort_neuralee(
         "input", "`resume` is TRUE, but there is no `checkpoint` to go on from.",
-        "Give checkpoint = \"a file\" too.", call = call
+        "Give checkpoint = \"a file\" too."
       )
     }
     resume <- if (file.exists(checkpoint)) checkpoint
   }
-  state <- resume_bytes(resume, read, call = call)
+  state <- resume_bytes(resume, read)
   if (!is.null(state)) {
-    rust_call(check(state), call = call)
+    rust_call(check(state))
   }
   state
 }
 
 # A resumed run keeps its own number of iterations.
-warn_resumed <- function(state, maxit, kept, remedy, call = caller_env()) {
+warn_resumed <- function(state, maxit, kept, remedy) {
   if (!is.null(state) && !is.null(maxit) && maxit != kept) {
-    rlang::warn(
-      c(sprintf("The resumed run keeps its own `maxit`, %.0f.", kept), i = remedy),
-      class = "neuralee_warning_resumed", call = call
+    warn_neuralee(
+      "resumed",
+      c(sprintf("The resumed run keeps its own `maxit`, %.0f.", kept), i = remedy)
     )
   }
 }
 
-resume_bytes <- function(resume, read, call = caller_env()) {
+resume_bytes <- function(resume, read) {
   if (is.null(resume) || is.raw(resume)) {
     return(resume)
   }
@@ -77,20 +75,18 @@ resume_bytes <- function(resume, read, call = caller_env()) {
           "To go on from its weights, give net = fit instead."
         } else {
           "To go on from it, start anew with init = as.matrix(fit)."
-        },
-        call = call
+        }
       )
     }
     return(resume$state)
   }
   check_string(
-    resume, "resume", "TRUE, a checkpoint file, a fit that a callback stopped, or the raw bytes of its state",
-    call = call
+    resume, "resume", "TRUE, a checkpoint file, a fit that a callback stopped, or the raw bytes of its state"
   )
   if (!file.exists(resume) || dir.exists(resume)) {
-    abort_neuralee("file_format", sprintf("There is no file \"%s\".", resume), call = call)
+    abort_neuralee("file_format", sprintf("There is no file \"%s\".", resume))
   }
-  rust_call(read(path.expand(resume)), call = call)
+  rust_call(read(path.expand(resume)))
 }
 
 trace_frame <- function(rows) {

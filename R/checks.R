@@ -11,10 +11,9 @@ describe <- function(x) {
   }
 }
 
-refuse_argument <- function(x, name, wanted, call, kind = "input") {
+refuse_argument <- function(x, name, wanted, kind = "input") {
   abort_neuralee(
-    kind, sprintf("`%s` is %s.", name, describe(x)), sprintf("Give %s.", wanted),
-    call = call
+    kind, sprintf("`%s` is %s.", name, describe(x)), sprintf("Give %s.", wanted)
   )
 }
 
@@ -31,12 +30,13 @@ in_range <- function(min, max) {
 }
 
 # Refuses the call of a function that leaves out an argument without a default, or one of `names`.
-check_given <- function(names = NULL, call = caller_env()) {
+check_given <- function(names = NULL) {
+  frame <- parent.frame()
   formals <- formals(sys.function(sys.parent()))
   without <- vapply(formals, function(default) identical(default, quote(expr = )), NA)
   for (name in names %||% setdiff(names(formals)[without], "...")) {
-    if (eval(call("missing", as.name(name)), call)) {
-      abort_neuralee("input", sprintf("`%s` is missing.", name), "Give it: it has no default.", call = call)
+    if (eval(call("missing", as.name(name)), frame)) {
+      abort_neuralee("input", sprintf("`%s` is missing.", name), "Give it: it has no default.")
     }
   }
 }
@@ -44,32 +44,32 @@ check_given <- function(names = NULL, call = caller_env()) {
 is_number <- function(x) is.numeric(x) && !is.object(x) && length(x) == 1L && is.finite(x)
 
 # One whole number, returned as an integer.
-check_count <- function(x, name, min = 0, max = .Machine$integer.max, call = caller_env()) {
+check_count <- function(x, name, min = 0, max = .Machine$integer.max) {
   if (!is_number(x) || x != floor(x) || x < min || x > max) {
-    refuse_argument(x, name, paste0("one whole number", in_range(min, max)), call)
+    refuse_argument(x, name, paste0("one whole number", in_range(min, max)))
   }
   as.integer(x)
 }
 
 # One finite number, returned as a double; `above` is a bound that it must exceed.
-check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf, call = caller_env()) {
+check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf) {
   if (!is_number(x) || x < min || x > max || x <= above) {
     bound <- if (is.finite(above)) sprintf(" greater than %s", format(above)) else ""
-    refuse_argument(x, name, paste0("one number", bound, in_range(min, max)), call)
+    refuse_argument(x, name, paste0("one number", bound, in_range(min, max)))
   }
   as.numeric(x)
 }
 
-check_flag <- function(x, name, call = caller_env()) {
+check_flag <- function(x, name) {
   if (!is.logical(x) || length(x) != 1L || is.na(x)) {
-    refuse_argument(x, name, "TRUE or FALSE", call)
+    refuse_argument(x, name, "TRUE or FALSE")
   }
   as.logical(x)
 }
 
-check_name <- function(x, name, call = caller_env()) {
+check_name <- function(x, name) {
   if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
-    refuse_argument(x, name, "one name", call)
+    refuse_argument(x, name, "one name")
   }
   x
 }
@@ -77,15 +77,15 @@ check_name <- function(x, name, call = caller_env()) {
 # A double matrix or a dgCMatrix of finite numbers, with its dimnames: what Rust takes.
 # `cells` says whether cells are the rows (matrix level) or the columns (containers). A
 # DelayedMatrix stays one, and its values are looked at when they are read.
-check_cells <- function(x, name = "x", cells = c("rows", "columns"), call = caller_env()) {
+check_cells <- function(x, name = "x", cells = c("rows", "columns")) {
   cells <- match.arg(cells)
-  x <- as_number_matrix(x, name, call)
-  check_extent(x, name, cells, call)
-  if (!is_delayed(x)) check_finite(x, name, cells, call)
+  x <- as_number_matrix(x, name)
+  check_extent(x, name, cells)
+  if (!is_delayed(x)) check_finite(x, name, cells)
   x
 }
 
-check_extent <- function(x, name, cells, call) {
+check_extent <- function(x, name, cells) {
   n_cells <- if (cells == "rows") nrow(x) else ncol(x)
   n_genes <- if (cells == "rows") ncol(x) else nrow(x)
   if (n_cells < 2L || n_genes < 1L) {
@@ -96,19 +96,17 @@ check_extent <- function(x, name, cells, call) {
         "At least 2 cells are needed; is the matrix transposed?"
       } else {
         "At least 2 cells and 1 gene are needed."
-      },
-      call = call
+      }
     )
   }
 }
 
-as_number_matrix <- function(x, name, call) {
-  refuse_seurat(x, call)
+as_number_matrix <- function(x, name) {
+  refuse_seurat(x)
   if (methods::is(x, "SummarizedExperiment")) {
     abort_neuralee(
       "input", sprintf("`%s` is a %s, but a matrix with cells in rows is needed.", name, class(x)[[1L]]),
-      "For a SingleCellExperiment use runEE() or runNeuralEE(), or take t(assay(x)).",
-      call = call
+      "For a SingleCellExperiment use runEE() or runNeuralEE(), or take t(assay(x))."
     )
   }
   if (is.data.frame(x)) {
@@ -120,18 +118,17 @@ as_number_matrix <- function(x, name, call) {
           "`%s` is a data frame with columns that hold no numbers: %s.", name,
           list_some(text)
         ),
-        "Drop or convert these columns.",
-        call = call
+        "Drop or convert these columns."
       )
     }
     x <- as.matrix(x)
   }
   if (is_delayed(x)) {
-    check_delayed_type(x, name, call)
+    check_delayed_type(x, name)
     return(x)
   }
   if (inherits(x, "sparseMatrix")) {
-    check_sparse(x, name, call)
+    check_sparse(x, name)
     return(as_sparse_columns(x))
   }
   if (inherits(x, "denseMatrix")) {
@@ -141,8 +138,7 @@ as_number_matrix <- function(x, name, call) {
     what <- if (is.matrix(x)) sprintf("a %s matrix", typeof(x)) else describe(x)
     abort_neuralee(
       "input", sprintf("`%s` is %s.", name, what),
-      "Give a numeric matrix, a sparse matrix (dgCMatrix), a DelayedMatrix or a data frame of numbers.",
-      call = call
+      "Give a numeric matrix, a sparse matrix (dgCMatrix), a DelayedMatrix or a data frame of numbers."
     )
   }
   if (!is.double(x)) {
@@ -151,20 +147,19 @@ as_number_matrix <- function(x, name, call) {
   x
 }
 
-check_delayed_type <- function(x, name, call) {
+check_delayed_type <- function(x, name) {
   type <- DelayedArray::type(x)
   if (!type %in% c("double", "integer", "logical")) {
     abort_neuralee(
       "input", sprintf("`%s` is a %s with values of type %s.", name, class(x)[[1L]], type),
-      "Give numbers.",
-      call = call
+      "Give numbers."
     )
   }
 }
 
 # A matrix whose slots were changed by hand may point outside its memory. Matrix's own check
 # trusts the pointers, so that these come first.
-check_sparse <- function(x, name, call) {
+check_sparse <- function(x, name) {
   shape <- dim(x)
   pointed <- if (methods::is(x, "RsparseMatrix")) rev(shape) else shape
   stored <- tryCatch(length(if (methods::.hasSlot(x, "j")) x@j else x@i), error = function(e) 0L)
@@ -179,8 +174,7 @@ check_sparse <- function(x, name, call) {
   if (!sound || !isTRUE(methods::validObject(x, test = TRUE))) {
     abort_neuralee(
       "input", sprintf("`%s` is a damaged %s: its slots do not fit each other.", name, class(x)[[1L]]),
-      "Make the matrix anew.",
-      call = call
+      "Make the matrix anew."
     )
   }
 }
@@ -196,7 +190,7 @@ as_sparse_columns <- function(x) {
 
 # `offset` is where `x` starts, less 1, within a larger matrix that is read in blocks;
 # `rows`, where given, are the numbers of that matrix's rows.
-check_finite <- function(x, name, cells, call, offset = c(0, 0), rows = NULL) {
+check_finite <- function(x, name, cells, offset = c(0, 0), rows = NULL) {
   values <- stored_values(x)
   at <- rs_first_not_finite(values)
   if (at == 0) {
@@ -206,8 +200,7 @@ check_finite <- function(x, name, cells, call, offset = c(0, 0), rows = NULL) {
   abort_neuralee(
     "not_finite",
     sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), place$text),
-    "All values must be finite: remove or impute these cells or genes first.",
-    call = call, row = place$row, column = place$column
+    "All values must be finite: remove or impute these cells or genes first.", row = place$row, column = place$column
   )
 }
 
@@ -258,15 +251,14 @@ there_are <- function(names, none = "There are none.", remedy = NULL) {
   sprintf("%s: %s.", opening, list_some(names))
 }
 
-refuse_seurat <- function(x, call = caller_env()) {
+refuse_seurat <- function(x) {
   if (inherits(x, "Seurat")) {
     abort_neuralee(
       "input", "This function does not take Seurat objects.",
       paste(
         "To embed one use RunEE() or RunNeuralEE(); for the rest turn it into a SingleCellExperiment:",
         "Seurat::as.SingleCellExperiment(object)."
-      ),
-      call = call
+      )
     )
   }
 }
@@ -278,39 +270,37 @@ nearest_name <- function(name, choices) {
 }
 
 # For a method that takes nothing through `...`.
-check_no_dots <- function(..., call = caller_env()) {
+check_no_dots <- function(...) {
   if (...length()) {
     known <- setdiff(names(formals(sys.function(-1L))), "...")
-    check_dot_names(names(list(...)) %||% rep("", ...length()), known, call = call)
+    check_dot_names(names(list(...)) %||% rep("", ...length()), known)
   }
 }
 
 # Refuses argument names in `...` that no function takes.
-check_dot_names <- function(names, known, call = caller_env()) {
+check_dot_names <- function(names, known) {
   if (!length(names)) {
     return(invisible())
   }
   if (any(!nzchar(names))) {
     abort_neuralee(
-      "input", "An argument without a name has no place here.", "Name all arguments after the first.",
-      call = call
+      "input", "An argument without a name has no place here.", "Name all arguments after the first."
     )
   }
   for (name in setdiff(names, known)) {
     near <- if (name == "d" && "ncomponents" %in% known) "ncomponents" else nearest_name(name, known)
     abort_neuralee(
       "input", sprintf("There is no argument `%s`.", name),
-      if (is.null(near)) sprintf("There are: %s.", toString(known)) else sprintf("Did you mean `%s`?", near),
-      call = call
+      if (is.null(near)) sprintf("There are: %s.", toString(known)) else sprintf("Did you mean `%s`?", near)
     )
   }
 }
 
-require_package <- function(name, purpose, call = caller_env()) {
+require_package <- function(name, purpose) {
   if (!rlang::is_installed(name)) {
     abort_neuralee(
       "input", sprintf("The package %s is needed to %s, but is not installed.", name, purpose),
-      sprintf("install.packages(\"%s\")", name), call = call
+      sprintf("install.packages(\"%s\")", name)
     )
   }
 }

@@ -62,9 +62,8 @@
 #' @export
 concat_datasets <- function(..., by = NULL, batch = "batch", labels = "label", shared_labels = TRUE,
                             shared_batches = FALSE) {
-  call <- environment()
   asked <- !missing(labels) && !is.null(labels)
-  sets <- check_datasets(list(...), names(formals()), call)
+  sets <- check_datasets(list(...), names(formals()))
   batch <- check_name(batch, "batch")
   if (!is.null(labels)) labels <- check_name(labels, "labels")
   if (identical(batch, labels)) {
@@ -80,28 +79,28 @@ concat_datasets <- function(..., by = NULL, batch = "batch", labels = "label", s
     )
   }
 
-  genes <- shared_genes(sets, by, call)
-  check_sparse_assays(sets, call)
+  genes <- shared_genes(sets, by)
+  check_sparse_assays(sets)
   sets <- Map(function(set, rows) set[rows, ], sets, genes)
   cells <- bind_cell_columns(sets, c(batch, labels))
-  cells$columns[[batch]] <- bind_factors(sets, batch, shared_batches, TRUE, call)
+  cells$columns[[batch]] <- bind_factors(sets, batch, shared_batches, TRUE)
   if (any(labelled)) {
-    cells$columns[[labels]] <- bind_factors(sets, labels, shared_labels, FALSE, call)
+    cells$columns[[labels]] <- bind_factors(sets, labels, shared_labels, FALSE)
   }
-  assays <- bind_assays(sets, call)
+  assays <- bind_assays(sets)
   result <- SingleCellExperiment::SingleCellExperiment(assays, rowData = agreed_rows(sets), colData = cells$columns)
-  dimnames(result) <- list(rownames(sets[[1L]]), cell_names(sets, call))
+  dimnames(result) <- list(rownames(sets[[1L]]), cell_names(sets))
   tell_left_out(sets, cells$left_out)
   result
 }
 
 # The data sets, called by their names or numbers.
-check_datasets <- function(sets, arguments, call) {
+check_datasets <- function(sets, arguments) {
   given <- names(sets) %||% rep("", length(sets))
   for (i in seq_along(sets)) {
     set <- sets[[i]]
     name <- if (nzchar(given[[i]])) given[[i]] else sprintf("..%d", i)
-    refuse_seurat(set, call)
+    refuse_seurat(set)
     if (!methods::is(set, "SummarizedExperiment")) {
       near <- if (nzchar(given[[i]])) nearest_name(given[[i]], setdiff(arguments, "..."))
       wanted <- if (is.list(set)) {
@@ -111,15 +110,15 @@ check_datasets <- function(sets, arguments, call) {
       } else {
         sprintf("a SingleCellExperiment; or is `%s` meant?", near)
       }
-      refuse_argument(set, name, wanted, call)
+      refuse_argument(set, name, wanted)
     }
   }
   if (!length(sets)) {
-    abort_neuralee("input", "There is no data set.", "Give one or more SingleCellExperiment objects.", call = call)
+    abort_neuralee("input", "There is no data set.", "Give one or more SingleCellExperiment objects.")
   }
   unnamed <- !nzchar(given)
   given[unnamed] <- seq_along(sets)[unnamed]
-  names(sets) <- check_names(given, "names(...)", "a name for each data set", call)
+  names(sets) <- check_names(given, "names(...)", "a name for each data set")
   sets
 }
 
@@ -128,17 +127,16 @@ columns_of <- function(set) colnames(SummarizedExperiment::colData(set))
 has_column <- function(set, column) !is.null(column) && column %in% columns_of(set)
 
 # For each data set, where the genes are that all have: in the order of the first.
-shared_genes <- function(sets, by, call) {
+shared_genes <- function(sets, by) {
   keys <- Map(function(set, name) {
-    names <- gene_names_of(set, by, name, call)
+    names <- gene_names_of(set, by, name)
     if (is.null(names)) {
       abort_neuralee(
         "input", sprintf("The rows of `%s` carry no names.", name),
-        "Name the genes, or give a column of rowData as `by`.",
-        call = call
+        "Name the genes, or give a column of rowData as `by`."
       )
     }
-    check_text(as.character(names), sprintf("the rows of `%s`", name), call)
+    check_text(as.character(names), sprintf("the rows of `%s`", name))
     as.character(names)
   }, sets, names(sets))
   shared <- Reduce(intersect, keys)
@@ -149,37 +147,35 @@ shared_genes <- function(sets, by, call) {
       sprintf(
         "Are the genes named in the same way? The first are %s.",
         paste(vapply(keys, function(k) if (length(k)) describe(k[[1L]]) else "none", ""), collapse = ", ")
-      ),
-      call = call
+      )
     )
   }
   for (name in names(keys)) {
-    refuse_repeated(intersect(shared, keys[[name]][duplicated(keys[[name]])]), sprintf("`%s`", name), call)
+    refuse_repeated(intersect(shared, keys[[name]][duplicated(keys[[name]])]), sprintf("`%s`", name))
   }
   lapply(keys, function(k) match(shared, k))
 }
 
 # Taking rows of a damaged matrix could end R.
-check_sparse_assays <- function(sets, call) {
+check_sparse_assays <- function(sets) {
   for (name in names(sets)) {
     for (assay in as.list(SummarizedExperiment::assays(sets[[name]], withDimnames = FALSE))) {
-      if (inherits(assay, "sparseMatrix")) check_sparse(assay, name, call)
+      if (inherits(assay, "sparseMatrix")) check_sparse(assay, name)
     }
   }
 }
 
-bind_assays <- function(sets, call) {
+bind_assays <- function(sets) {
   names <- Reduce(intersect, lapply(sets, SummarizedExperiment::assayNames))
   names <- names[nzchar(names)]
   if (!length(names)) {
     abort_neuralee(
-      "input", "No assay is in all data sets.", "Give an assay of each the same name with assayNames().",
-      call = call
+      "input", "No assay is in all data sets.", "Give an assay of each the same name with assayNames()."
     )
   }
   stats::setNames(lapply(names, function(name) {
     parts <- lapply(sets, function(set) SummarizedExperiment::assay(set, name, withDimnames = FALSE))
-    bind_matrices(parts, name, call)
+    bind_matrices(parts, name)
   }), names)
 }
 
@@ -189,21 +185,21 @@ without_names <- function(x) {
 }
 
 # Matrices side by side; none is made dense.
-bind_matrices <- function(parts, name, call) {
+bind_matrices <- function(parts, name) {
   parts <- lapply(unname(parts), without_names)
   if (any(vapply(parts, is_delayed, NA))) {
     return(do.call(BiocGenerics::cbind, lapply(parts, DelayedArray::DelayedArray)))
   }
   sparse <- vapply(parts, inherits, NA, "sparseMatrix")
   if (any(sparse)) {
-    parts <- lapply(parts, function(part) as_sparse_columns(as_number_matrix(part, name, call)))
-    check_entries(vapply(parts, function(part) as.double(length(part@x)), 0), name, call)
+    parts <- lapply(parts, function(part) as_sparse_columns(as_number_matrix(part, name)))
+    check_entries(vapply(parts, function(part) as.double(length(part@x)), 0), name)
   }
   do.call(cbind, parts)
 }
 
 # Matrix counts the values of a sparse matrix in 32 bits.
-check_entries <- function(entries, name, call) {
+check_entries <- function(entries, name) {
   if (sum(entries) > .Machine$integer.max) {
     abort_neuralee(
       "memory",
@@ -211,27 +207,25 @@ check_entries <- function(entries, name, call) {
         "The assay %s would have %s values that are not 0; a sparse matrix holds %s.", describe(name),
         format(sum(entries), big.mark = ","), format(.Machine$integer.max, big.mark = ",")
       ),
-      "Choose genes or cells first, or leave the values on disk (`on_disk` of the function that reads them).",
-      call = call
+      "Choose genes or cells first, or leave the values on disk (`on_disk` of the function that reads them)."
     )
   }
 }
 
 # One factor over all cells. Levels of the same name are the same where they are `shared`; a data set without
 # the column is a level of its own (`fill`) or has NA.
-bind_factors <- function(sets, column, shared, fill, call) {
+bind_factors <- function(sets, column, shared, fill) {
   parts <- Map(function(set, name) {
     if (has_column(set, column)) {
       where <- sprintf("the colData of `%s`", name)
-      values <- as_labels(annotation_of(SummarizedExperiment::colData(set), column, column, where, call))
+      values <- as_labels(annotation_of(SummarizedExperiment::colData(set), column, column, where))
       if (!shared) levels(values) <- sprintf("%s:%s", name, levels(values))
       return(values)
     }
     if (fill && shared) {
       abort_neuralee(
         "input", sprintf("`shared_batches` is TRUE, but `%s` has no column %s in its colData.", name, describe(column)),
-        "Add the column, or keep the batches apart.",
-        call = call
+        "Add the column, or keep the batches apart."
       )
     }
     factor(rep(if (fill) name else NA_character_, ncol(set)), if (fill) name else character())
@@ -303,13 +297,13 @@ as_text <- function(values) {
 }
 
 # Names of all cells, those that repeat with their data set behind; NULL where no cell has one.
-cell_names <- function(sets, call) {
+cell_names <- function(sets) {
   if (all(vapply(sets, function(set) is.null(colnames(set)), NA))) {
     return(NULL)
   }
   names <- unlist(Map(function(set, name) {
     names <- colnames(set) %||% sprintf("%s-%d", name, seq_len(ncol(set)))
-    check_text(names, sprintf("the columns of `%s`", name), call)
+    check_text(names, sprintf("the columns of `%s`", name))
     names
   }, sets, names(sets)), use.names = FALSE)
   repeated <- names %in% names[duplicated(names)]

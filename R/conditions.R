@@ -5,34 +5,57 @@ error_kinds <- c(
 
 # The one place where the package raises errors. `kind` is one of error_kinds; `remedy`
 # says what to do; further named values become fields of the condition.
-abort_neuralee <- function(kind, message, remedy = NULL, call = caller_env(), ...) {
+abort_neuralee <- function(kind, message, remedy = NULL, ...) {
   stopifnot(kind %in% error_kinds)
   remedy <- remedy[nzchar(remedy)]
   rlang::abort(
     c(message, if (length(remedy)) rlang::set_names(remedy, "i")),
     class = c(paste0("neuralee_error_", kind), "neuralee_error"),
-    call = call,
+    call = user_frame(),
     ...
   )
 }
 
-# Errors of `expr` as errors of the function that the user called.
-with_call <- function(expr, call) {
-  withCallingHandlers(expr, neuralee_error = function(condition) {
-    condition$call <- if (is.environment(call)) rlang::frame_call(call) else call
-    rlang::cnd_signal(condition)
-  })
+warn_neuralee <- function(kind, message) {
+  rlang::warn(message, class = paste0("neuralee_warning_", kind), call = user_frame())
+}
+
+# An error of a worker as one of the function that the user called.
+raise_again <- function(condition) {
+  if (inherits(condition, "neuralee_error")) {
+    frame <- user_frame()
+    condition$call <- if (!is.null(frame)) rlang::frame_call(frame)
+  }
+  stop(condition)
+}
+
+# The frame that a condition names: that of the outermost function of this package from which its
+# place was reached without leaving the package. A function that was made within another stands for
+# that one. Base R and rlang may lie between: lapply(), tryCatch().
+user_frame <- function() {
+  frames <- sys.frames()
+  parents <- sys.parents()
+  at <- sys.nframe()
+  found <- NULL
+  while (at > 0L) {
+    made_in <- environment(sys.function(at)) %||% baseenv()
+    if (identical(made_in, topenv())) {
+      found <- frames[[at]]
+    } else if (!environmentName(topenv(made_in)) %in% c("neuralee", "base", "methods", "rlang")) {
+      break
+    }
+    # An environment that eval() takes up again has a second frame above.
+    maker <- Position(function(frame) identical(frame, made_in), frames[seq_len(at - 1L)])
+    at <- if (is.na(maker)) parents[[at]] else maker
+  }
+  found
 }
 
 # Rust calls answer Ctrl-C with a classed condition; here the R code around them does too.
-classed_interrupts <- function(expr, call = caller_env()) {
-  force(call)
-  tryCatch(
-    expr,
-    interrupt = function(condition) {
-      abort_neuralee("interrupted", "The computation was interrupted.", call = call)
-    }
-  )
+classed_interrupts <- function(expr) {
+  tryCatch(expr, interrupt = function(condition) {
+    abort_neuralee("interrupted", "The computation was interrupted.")
+  })
 }
 
 # What a reader or writer had no place for.

@@ -44,17 +44,17 @@
 CiteSeqDataset <- function(name = c("cbmc", "pbmc", "cd8"), path = NULL, verbose = interactive()) {
   name <- match_choice(name, "name", c("cbmc", "pbmc", "cd8"))
   check_flag(verbose, "verbose")
-  read_cite_seq(name, path, verbose, environment())
+  read_cite_seq(name, path, verbose)
 }
 
 #' @rdname CiteSeqDataset
 #' @export
 CbmcDataset <- function(path = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
-  read_cite_seq("cbmc", path, verbose, environment())
+  read_cite_seq("cbmc", path, verbose)
 }
 
-read_cite_seq <- function(name, path, verbose, call) {
+read_cite_seq <- function(name, path, verbose) {
   at_geo <- c(cbmc = "CBMC_8K_13AB_10X", pbmc = "PBMC_vs_flow_10X", cd8 = "CD8_merged")[[name]]
   files <- vapply(c(rna = "RNA_umi", adt = "ADT_umi", adt_centered = "ADT_clr-transformed"), function(part) {
     ours <- c(RNA_umi = "rna", ADT_umi = "adt", "ADT_clr-transformed" = "adt_centered")[[part]]
@@ -62,31 +62,30 @@ read_cite_seq <- function(name, path, verbose, call) {
     names <- c(file, sprintf("%s_%s.csv.gz", name, ours))
     names <- c(names, sub("[.]gz$", "", names))
     url <- paste0("https://ftp.ncbi.nlm.nih.gov/geo/series/GSE100nnn/GSE100866/suppl/", file)
-    known_file(path, names, url, verbose, alone = FALSE, call = call)
+    known_file(path, names, url, verbose, alone = FALSE)
   }, "")
   read <- function(file, assay) {
-    as_published(read_csv_counts(file, sep = ",", assay = assay, verbose = verbose), call)
+    as_published(read_csv_counts(file, sep = ",", assay = assay, verbose = verbose))
   }
   rna <- read(files[["rna"]], "counts")
   adt <- read(files[["adt"]], "counts")
   clr <- read(files[["adt_centered"]], "clr")
 
-  refuse_negative(rna, files[["rna"]], call)
-  refuse_negative(adt, files[["adt"]], call)
+  refuse_negative(rna, files[["rna"]])
+  refuse_negative(adt, files[["adt"]])
   for (part in list(list(rna, "rna"), list(adt, "adt"), list(clr, "adt_centered"))) {
-    refuse_twice(colnames(part[[1L]]), files[[part[[2L]]]], "cell", call)
-    if (part[[2L]] != "rna") refuse_twice(rownames(part[[1L]]), files[[part[[2L]]]], "protein", call)
+    refuse_twice(colnames(part[[1L]]), files[[part[[2L]]]], "cell")
+    if (part[[2L]] != "rna") refuse_twice(rownames(part[[1L]]), files[[part[[2L]]]], "protein")
   }
   shared <- colnames(rna) %in% intersect(colnames(adt), colnames(clr))
-  rna <- keep_cells(rna, shared, "they are not in the files of the proteins", files[["rna"]], call)
+  rna <- keep_cells(rna, shared, "they are not in the files of the proteins", files[["rna"]])
   proteins <- intersect(rownames(adt), rownames(clr))
   left_out <- setdiff(union(rownames(adt), rownames(clr)), proteins)
   if (!length(proteins)) {
     abort_neuralee(
       "file_format",
       sprintf("%s and %s have no protein in common.", describe(files[["adt"]]), describe(files[["adt_centered"]])),
-      there_are(rownames(adt), "There are none in the first.", "Give the files as they were published"),
-      call = call
+      there_are(rownames(adt), "There are none in the first.", "Give the files as they were published")
     )
   }
   if (length(left_out)) {
@@ -105,5 +104,5 @@ read_cite_seq <- function(name, path, verbose, call) {
   }
   SummarizedExperiment::rowData(rna)$symbol <- toupper(sub("^.*_", "", rownames(rna)))
   SingleCellExperiment::altExp(rna, "ADT") <- adt
-  drop_empty_cells(rna, files[["rna"]], call)
+  drop_empty_cells(rna, files[["rna"]])
 }

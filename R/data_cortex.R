@@ -58,9 +58,8 @@
 CortexDataset <- function(path = NULL, genes_to_keep = NULL, genes_fish = NULL, additional_genes = NULL,
                           verbose = interactive()) {
   check_flag(verbose, "verbose")
-  call <- environment()
   for (name in c("genes_to_keep", "genes_fish")) {
-    if (!is.null(get(name))) assign(name, check_names(get(name), name, "names of genes", call))
+    if (!is.null(get(name))) assign(name, check_names(get(name), name, "names of genes"))
   }
   if (!is.null(additional_genes)) additional_genes <- check_count(additional_genes, "additional_genes")
   file <- known_file(
@@ -72,18 +71,18 @@ CortexDataset <- function(path = NULL, genes_to_keep = NULL, genes_fish = NULL, 
   kept <- find_in_any_case(genes_to_keep, rownames(x), "genes_to_keep")
   if (length(first)) {
     umi <- Matrix::colSums(SummarizedExperiment::assay(x, "counts")[first, , drop = FALSE])
-    x <- keep_cells(x, umi > 10, "they have 10 UMIs or fewer on `genes_fish`", file, call)
+    x <- keep_cells(x, umi > 10, "they have 10 UMIs or fewer on `genes_fish`", file)
   }
   if (is.null(additional_genes)) {
     variable <- seq_len(nrow(x))
   } else if (additional_genes > 0L) {
-    variable <- most_variable(x, additional_genes, call)
+    variable <- most_variable(x, additional_genes)
   } else {
     variable <- integer()
   }
   chosen <- union(first, sort(union(kept, variable)))
   if (!length(chosen)) {
-    refuse_argument(additional_genes, "additional_genes", "a number of at least 1, or name genes to keep", call)
+    refuse_argument(additional_genes, "additional_genes", "a number of at least 1, or name genes to keep")
   }
   x[chosen, ]
 }
@@ -92,9 +91,9 @@ cortex_annotations <- c(
   "tissue", "group #", "total mRNA mol", "well", "sex", "age", "diameter", "cell_id", "level1class", "level2class"
 )
 
-read_cortex <- function(file, verbose, call = caller_env()) {
+read_cortex <- function(file, verbose) {
   data <- read_text_table(
-    file, TRUE, "\t", FALSE, verbose, "CortexDataset", above = 11L, text_columns = 1L, call = call
+    file, TRUE, "\t", FALSE, verbose, "CortexDataset", above = 11L, text_columns = 1L
   )
   n <- length(data$cells)
   columns <- list()
@@ -105,14 +104,14 @@ read_cortex <- function(file, verbose, call = caller_env()) {
     found <- if (length(line) >= 2L) line[[2L]] else ""
     if (found != name) {
       refuse_cortex(
-        file, i, sprintf("the second field is %s", describe(found)), sprintf("the annotation %s", describe(name)), call
+        file, i, sprintf("the second field is %s", describe(found)), sprintf("the annotation %s", describe(name))
       )
     }
     values <- line[-c(1L, 2L)]
     if (length(values) > n) {
       refuse_cortex(
         file, i, sprintf("the annotation %s has %d values", describe(name), length(values)),
-        sprintf("at most one for each of the %d cells that the lines of the genes have", n), call
+        sprintf("at most one for each of the %d cells that the lines of the genes have", n)
       )
     }
     # Those of the first cells.
@@ -124,7 +123,7 @@ read_cortex <- function(file, verbose, call = caller_env()) {
     columns[[name]] <- if (name %in% c("cell_id", "tissue")) values else utils::type.convert(values, as.is = TRUE)
   }
   if (any(nzchar(data$above[[11L]]))) {
-    refuse_cortex(file, 11L, "there is text", "an empty line", call)
+    refuse_cortex(file, 11L, "there is text", "an empty line")
   }
   for (name in c("level1class", "level2class")) {
     types <- as.character(columns[[name]])
@@ -156,16 +155,15 @@ read_cortex <- function(file, verbose, call = caller_env()) {
   )
 }
 
-refuse_cortex <- function(file, line, found, expected, call) {
+refuse_cortex <- function(file, line, found, expected) {
   abort_neuralee(
     "file_format", sprintf("%s, line %d: %s, where %s is expected.", describe(file), line, found, expected),
-    "Give the file expression_mRNA_17-Aug-2014.txt as it was published.",
-    call = call
+    "Give the file expression_mRNA_17-Aug-2014.txt as it was published."
   )
 }
 
 # Places of `genes` among `names`, as they are spelt or else in any case; several of one name are refused.
-find_in_any_case <- function(genes, names, argument, call = caller_env()) {
+find_in_any_case <- function(genes, names, argument) {
   place <- function(gene) {
     found <- which(names == gene)
     if (!length(found)) found <- which(toupper(names) == toupper(gene))
@@ -173,8 +171,7 @@ find_in_any_case <- function(genes, names, argument, call = caller_env()) {
       abort_neuralee(
         "input",
         sprintf("`%s` names %s, which are several genes: %s.", argument, describe(gene), list_some(names[found])),
-        "Spell it as the one that is meant; genes of the same name cannot be chosen.",
-        call = call
+        "Spell it as the one that is meant; genes of the same name cannot be chosen."
       )
     }
     if (length(found)) found else NA_integer_
@@ -183,7 +180,7 @@ find_in_any_case <- function(genes, names, argument, call = caller_env()) {
   if (anyNA(places)) {
     abort_neuralee(
       "input", sprintf("`%s` names genes that are not in the file: %s.", argument, list_some(genes[is.na(places)])),
-      there_are(names), call = call
+      there_are(names)
     )
   }
   unique(places)

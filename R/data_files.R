@@ -19,10 +19,9 @@
 #' AnnDataset(system.file("extdata", "cortex.h5ad", package = "neuralee"), new_n_genes = 50)
 AnnDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
-  call <- environment()
   file <- any_file(path, url, verbose)
-  x <- with_call(read_h5ad(file, verbose = verbose), call)
-  choose_genes(drop_empty_cells(x, file, call), new_n_genes, subset_genes, file, call)
+  x <- read_h5ad(file, verbose = verbose)
+  choose_genes(drop_empty_cells(x, file), new_n_genes, subset_genes, file)
 }
 
 #' A data set in a text table
@@ -55,15 +54,12 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
   for (name in c("labels_file", "batch_ids_file")) {
     if (!is.null(get(name))) check_string(get(name), name, "the path of one file, or NULL")
   }
-  call <- environment()
   file <- any_file(path, url, verbose)
-  x <- with_call(
-    read_csv_counts(
-      file, genes_in_rows = gene_by_cell, sep = sep, labels_file = labels_file, batches_file = batch_ids_file,
-      verbose = verbose
-    ), call
+  x <- read_csv_counts(
+    file, genes_in_rows = gene_by_cell, sep = sep, labels_file = labels_file,
+    batches_file = batch_ids_file, verbose = verbose
   )
-  choose_genes(drop_empty_cells(x, file, call), new_n_genes, subset_genes, file, call)
+  choose_genes(drop_empty_cells(x, file), new_n_genes, subset_genes, file)
 }
 
 #' Spatial transcriptomics of a breast tumour and of the olfactory bulb
@@ -97,26 +93,26 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #' SingleCellExperiment::reducedDim(BreastCancerDataset(file), "spatial")
 #' unlink(file)
 BreastCancerDataset <- function(path = NULL, new_n_genes = NULL, verbose = interactive()) {
-  read_spots(path, "Layer2_BC_count_matrix-1.tsv", new_n_genes, verbose, environment())
+  read_spots(path, "Layer2_BC_count_matrix-1.tsv", new_n_genes, verbose)
 }
 
 #' @rdname BreastCancerDataset
 #' @export
 MouseOBDataset <- function(path = NULL, new_n_genes = NULL, verbose = interactive()) {
-  read_spots(path, "Rep11_MOB_count_matrix-1.tsv", new_n_genes, verbose, environment())
+  read_spots(path, "Rep11_MOB_count_matrix-1.tsv", new_n_genes, verbose)
 }
 
-read_spots <- function(path, name, new_n_genes, verbose, call) {
-  check_flag(verbose, "verbose", call)
+read_spots <- function(path, name, new_n_genes, verbose) {
+  check_flag(verbose, "verbose")
   url <- paste0("http://www.spatialtranscriptomicsresearch.org/wp-content/uploads/2016/07/", name)
-  file <- dataset_file(path, name, url, verbose, call = call)
+  file <- dataset_file(path, name, url, verbose)
   x <- as_published(
-    read_csv_counts(file, genes_in_rows = FALSE, sep = "\t", assay = "counts", verbose = verbose), call
+    read_csv_counts(file, genes_in_rows = FALSE, sep = "\t", assay = "counts", verbose = verbose)
   )
   if (!ncol(x)) {
     abort_neuralee(
       "file_format", sprintf("%s has a line of gene names and no spots.", describe(file)),
-      "Give the file as it was published.", call = call
+      "Give the file as it was published."
     )
   }
   number <- "([0-9]+[.]?[0-9]*)"
@@ -128,12 +124,11 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
     abort_neuralee(
       "file_format",
       sprintf("%s: spot %d is called %s.", describe(file), wrong[[1L]], describe(colnames(x)[[wrong[[1L]]]])),
-      "Names of spots are their places, such as \"17.907x4.967\".",
-      call = call
+      "Names of spots are their places, such as \"17.907x4.967\"."
     )
   }
-  refuse_twice(colnames(x)[!unplaced], file, "spot", call)
-  refuse_negative(x, file, call)
+  refuse_twice(colnames(x)[!unplaced], file, "spot")
+  refuse_negative(x, file)
   if (any(unplaced)) {
     inform_left_out(sprintf(
       "%d of %d spots are called by a number, such as %s: their places are not known%s.",
@@ -145,5 +140,5 @@ read_spots <- function(path, name, new_n_genes, verbose, call) {
     place[unplaced] <- list(rep(NA_character_, 3L))
     x <- place_cells(x, vapply(place, `[[`, "", 2L), vapply(place, `[[`, "", 3L))
   }
-  choose_genes(drop_empty_cells(x, file, call), new_n_genes, NULL, file, call)
+  choose_genes(drop_empty_cells(x, file), new_n_genes, NULL, file)
 }

@@ -52,7 +52,6 @@
 #' unlink(folder, recursive = TRUE)
 HematoDataset <- function(path = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
-  call <- environment()
   counts_file <- known_file(
     path,
     c(
@@ -68,9 +67,9 @@ HematoDataset <- function(path = NULL, verbose = interactive()) {
   extras <- hemato_extras(path, verbose)
   on.exit(unlink(extras$temporary, recursive = TRUE))
 
-  spring <- read_spring(extras$spring, call)
-  genes <- read_gene_list(extras$genes, call)
-  x <- read_hemato_counts(counts_file, verbose, call)
+  spring <- read_spring(extras$spring)
+  genes <- read_gene_list(extras$genes)
+  x <- read_hemato_counts(counts_file, verbose)
   good <- which(x$library_id != "basal_bm1")
   if (!length(good)) {
     abort_neuralee(
@@ -83,7 +82,7 @@ HematoDataset <- function(path = NULL, verbose = interactive()) {
     )
   }
   x <- x[, good]
-  x <- join_spring(x, spring, counts_file, extras$spring, call)
+  x <- join_spring(x, spring, counts_file, extras$spring)
   lost <- setdiff(genes, rownames(x))
   repeated <- intersect(genes, rownames(x)[duplicated(rownames(x))])
   if (length(lost) || length(repeated)) {
@@ -94,26 +93,26 @@ HematoDataset <- function(path = NULL, verbose = interactive()) {
       "Give the files as they were published."
     )
   }
-  drop_empty_cells(x[match(genes, rownames(x)), ], counts_file, call)
+  drop_empty_cells(x[match(genes, rownames(x)), ], counts_file)
 }
 
 # The two small files, from the folder or else from data.zip; `temporary` is a folder to delete.
-hemato_extras <- function(path, verbose, call = caller_env()) {
+hemato_extras <- function(path, verbose) {
   names <- c(genes = "bBM.filtered_gene_list.paper.txt", spring = "bBM.spring_and_pba.csv")
   if (!is.null(path)) {
     here <- file.path(path.expand(path), names)
     if (all(file.exists(here))) {
-      return(lapply(names, function(name) dataset_file(path, name, "", verbose, alone = FALSE, call = call)))
+      return(lapply(names, function(name) dataset_file(path, name, "", verbose, alone = FALSE)))
     }
   }
   archive <- dataset_file(
     path, "data.zip", "https://github.com/romain-lopez/scVI-reproducibility/raw/master/additional/data.zip", verbose,
-    alone = FALSE, call = call
+    alone = FALSE
   )
   folder <- tempfile("hemato")
   dir.create(folder)
   tryCatch(
-    c(lapply(names, function(name) unzip_one(archive, name, folder, call)), temporary = folder),
+    c(lapply(names, function(name) unzip_one(archive, name, folder)), temporary = folder),
     error = function(e) {
       unlink(folder, recursive = TRUE)
       stop(e)
@@ -122,12 +121,11 @@ hemato_extras <- function(path, verbose, call = caller_env()) {
 }
 
 # The only member of that name, in whatever folder of the archive it is, unpacked into `folder`.
-unzip_one <- function(archive, name, folder, call) {
+unzip_one <- function(archive, name, folder) {
   refuse <- function(problem) {
     abort_neuralee(
       "file_format", sprintf("%s %s.", describe(archive), problem),
-      sprintf("It should hold %s once; the file may also lie unpacked beside it.", name),
-      call = call
+      sprintf("It should hold %s once; the file may also lie unpacked beside it.", name)
     )
   }
   members <- tryCatch(
@@ -148,10 +146,10 @@ unzip_one <- function(archive, name, folder, call) {
   out
 }
 
-read_spring <- function(file, call) {
-  table <- read_small_table(file, "table", "Give the file as it was published.", call, colClasses = "character")
-  refuse_twice(names(table), file, "column", call)
-  require_columns(table, c("cell_id", "x_spring", "y_spring", "Pr_Er", "Pr_Gr"), file, "column", call)
+read_spring <- function(file) {
+  table <- read_small_table(file, "table", "Give the file as it was published.", colClasses = "character")
+  refuse_twice(names(table), file, "column")
+  require_columns(table, c("cell_id", "x_spring", "y_spring", "Pr_Er", "Pr_Gr"), file, "column")
   for (name in grep("^Pr_|_spring$|^Potential$", names(table), value = TRUE)) {
     numbers <- suppressWarnings(as.numeric(table[[name]]))
     range <- if (startsWith(name, "Pr_")) c(0, 1) else c(-Inf, Inf)
@@ -160,8 +158,7 @@ read_spring <- function(file, call) {
       abort_neuralee(
         "file_format",
         sprintf("%s, cell %d: %s is %s.", describe(file), wrong[[1L]], name, describe(table[[name]][[wrong[[1L]]]])),
-        if (startsWith(name, "Pr_")) "A probability is expected." else "A number is expected.",
-        call = call
+        if (startsWith(name, "Pr_")) "A probability is expected." else "A number is expected."
       )
     }
     table[[name]] <- numbers
@@ -169,17 +166,16 @@ read_spring <- function(file, call) {
   table
 }
 
-read_gene_list <- function(file, call) {
-  lines <- read_lines(file, call)
-  check_text_of(lines, file, call)
+read_gene_list <- function(file) {
+  lines <- read_lines(file)
+  check_text_of(lines, file)
   genes <- trimws(lines)
   genes <- genes[nzchar(genes)]
   if (!length(genes) || anyDuplicated(genes)) {
     twice <- list_some(genes[duplicated(genes)])
     problem <- if (length(genes)) paste("names genes twice:", twice) else "names no gene"
     abort_neuralee(
-      "file_format", sprintf("%s %s.", describe(file), problem), "One gene a line is expected.",
-      call = call
+      "file_format", sprintf("%s %s.", describe(file), problem), "One gene a line is expected."
     )
   }
   genes
@@ -187,9 +183,9 @@ read_gene_list <- function(file, call) {
 
 # The counts with the columns before the genes as colData. These are the known ones, and what else stands before
 # or between them; the others are told from counts by holding text.
-read_hemato_counts <- function(file, verbose, call) {
+read_hemato_counts <- function(file, verbose) {
   # Whatever is wrong with the text, the reader of the whole table finds, and says better.
-  lines <- tryCatch(read_lines(file, call, 2L), neuralee_error = function(e) character())
+  lines <- tryCatch(read_lines(file, 2L), neuralee_error = function(e) character())
   fields <- lapply(lines, function(line) {
     suppressWarnings(
       scan(text = line, what = "", sep = ",", quiet = TRUE, na.strings = character(), encoding = "UTF-8")
@@ -202,19 +198,18 @@ read_hemato_counts <- function(file, verbose, call) {
   }
   before <- max(0L, known, text)
   lost <- setdiff(c("cell_id", "library_id"), first[known])
-  check_text_of(lines, file, call)
+  check_text_of(lines, file)
   if (length(lines) && length(lost)) {
     abort_neuralee(
       "file_format", sprintf("%s has no column %s among its first.", describe(file), list_some(lost)),
       paste(
         "The columns cell_id, barcode, library_id, seq_run_id and pass_filter are expected, and then genes.",
         there_are(first)
-      ),
-      call = call
+      )
     )
   }
   data <- read_text_table(
-    file, FALSE, ",", TRUE, verbose, "HematoDataset", text_columns = max(0L, before - 1L), call = call
+    file, FALSE, ",", TRUE, verbose, "HematoDataset", text_columns = max(0L, before - 1L)
   )
   columns <- stats::setNames(c(list(data$cells), data$text_columns), first[seq_len(before)])
   if (!is.null(columns$pass_filter)) columns$pass_filter <- utils::type.convert(columns$pass_filter, as.is = TRUE)
@@ -225,7 +220,7 @@ read_hemato_counts <- function(file, verbose, call) {
   )
 }
 
-join_spring <- function(x, spring, counts_file, spring_file, call) {
+join_spring <- function(x, spring, counts_file, spring_file) {
   cells <- SummarizedExperiment::colData(x)
   common <- intersect(colnames(cells), names(spring))
   key <- function(table) do.call(paste, c(lapply(common, function(name) as.character(table[[name]])), sep = "\r"))
@@ -236,8 +231,7 @@ join_spring <- function(x, spring, counts_file, spring_file, call) {
       abort_neuralee(
         "file_format",
         sprintf("%s has the cell %s twice.", describe(c(counts_file, spring_file)[[i]]), describe(twice)),
-        "Each cell is expected once.",
-        call = call
+        "Each cell is expected once."
       )
     }
   }
@@ -246,8 +240,7 @@ join_spring <- function(x, spring, counts_file, spring_file, call) {
     abort_neuralee(
       "file_format",
       sprintf("No cell is in both %s and %s by %s.", describe(counts_file), describe(spring_file), list_some(common)),
-      "Give the files as they were published.",
-      call = call
+      "Give the files as they were published."
     )
   }
   x <- x[, which(!is.na(place))]
@@ -255,18 +248,17 @@ join_spring <- function(x, spring, counts_file, spring_file, call) {
   for (name in setdiff(names(spring), c(common, "x_spring", "y_spring"))) {
     SummarizedExperiment::colData(x)[[name]] <- spring[[name]]
   }
-  x$potential <- logit(spring$Pr_Gr, "Pr_Gr", spring_file, call) - logit(spring$Pr_Er, "Pr_Er", spring_file, call)
+  x$potential <- logit(spring$Pr_Gr, "Pr_Gr", spring_file) - logit(spring$Pr_Er, "Pr_Er", spring_file)
   place_cells(x, spring$x_spring, spring$y_spring, "SPRING", c("x_spring", "y_spring"))
 }
 
 # With the nearest probability between for 0 and 1.
-logit <- function(p, name, file, call) {
+logit <- function(p, name, file) {
   inside <- p[p > 0 & p < 1]
   if (!length(inside)) {
     abort_neuralee(
       "file_format", sprintf("%s: all values of %s are 0 or 1.", describe(file), name),
-      "Probabilities are expected.",
-      call = call
+      "Probabilities are expected."
     )
   }
   stats::qlogis(pmin(pmax(p, min(inside)), max(inside)))

@@ -28,14 +28,13 @@
 #' unlink(file)
 LoomDataset <- function(path = NULL, url = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
-  call <- environment()
   file <- any_file(path, url, verbose)
-  drop_empty_cells(read_loom_cells(file, verbose), file, call)
+  drop_empty_cells(read_loom_cells(file, verbose), file)
 }
 
 # BatchID and ClusterID under the names that they have here.
-read_loom_cells <- function(file, verbose, call = caller_env()) {
-  x <- with_call(read_loom(file, verbose = verbose), call)
+read_loom_cells <- function(file, verbose) {
+  x <- read_loom(file, verbose = verbose)
   cells <- SummarizedExperiment::colData(x)
   for (new in c("batch", "label")) {
     old <- c(batch = "BatchID", label = "ClusterID")[[new]]
@@ -81,11 +80,10 @@ read_loom_cells <- function(file, verbose, call = caller_env()) {
 #' unlink(file)
 RetinaDataset <- function(path = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
-  call <- environment()
   file <- dataset_file(path, "retina.loom", "https://github.com/YosefLab/scVI-data/raw/master/retina.loom", verbose)
   x <- read_loom_cells(file, verbose)
   if (!"label" %in% colnames(SummarizedExperiment::colData(x))) {
-    require_columns(SummarizedExperiment::colData(x), "ClusterID", file, "column attribute", call)
+    require_columns(SummarizedExperiment::colData(x), "ClusterID", file, "column attribute")
   }
   numbers <- suppressWarnings(as.numeric(as.character(x$label)))
   place <- match(numbers, seq_along(retina_types) - 1)
@@ -97,7 +95,7 @@ RetinaDataset <- function(path = NULL, verbose = interactive()) {
     )
   }
   x$cell_type <- factor(retina_types[place], retina_types)
-  drop_empty_cells(x, file, call)
+  drop_empty_cells(x, file)
 }
 
 retina_types <- c(
@@ -152,15 +150,14 @@ retina_types <- c(
 #' unlink(file)
 SmfishDataset <- function(path = NULL, cell_type_level = c("major", "minor"), verbose = interactive()) {
   check_flag(verbose, "verbose")
-  call <- environment()
   cell_type_level <- match_choice(cell_type_level, "cell_type_level", c("major", "minor"))
   file <- known_file(
     path, c("osmFISH_SScortex_mouse_all_cells.loom", "osmFISH_SScortex_mouse_all_cell.loom"),
     "http://linnarssonlab.org/osmFISH/osmFISH_SScortex_mouse_all_cells.loom", verbose
   )
-  x <- with_call(read_loom(file, verbose = verbose), call)
+  x <- read_loom(file, verbose = verbose)
   cells <- SummarizedExperiment::colData(x)
-  require_columns(cells, c("ClusterID", "ClusterName", "X", "Y"), file, "column attribute", call)
+  require_columns(cells, c("ClusterID", "ClusterName", "X", "Y"), file, "column attribute")
   x <- place_cells(x, cells$X, cells$Y)
   SummarizedExperiment::colData(x) <- cells[!colnames(cells) %in% c("X", "Y", "ClusterID")]
   x$label <- factor(cells$ClusterID)
@@ -173,9 +170,9 @@ SmfishDataset <- function(path = NULL, cell_type_level = c("major", "minor"), ve
     left <- is.na(x$cell_type)
     numbers <- table(sprintf("%s (%s)", names, cells$ClusterID)[left])
     reason <- sprintf("their clusters are in none of the groups (%s)", paste(numbers, names(numbers), collapse = ", "))
-    x <- keep_cells(x, !left, reason, file, call)
+    x <- keep_cells(x, !left, reason, file)
   }
-  drop_empty_cells(x, file, call)
+  drop_empty_cells(x, file)
 }
 
 # Numbers of clusters of the osmFISH data.

@@ -1,12 +1,12 @@
 # What is known of the cells of a data set beside their counts, from a pickle or from a csv of one table.
 
 # The content of `stem`.pickle, or of `stem`.csv where the folder has only that, with the file it came from.
-read_metadata <- function(path, stem, url, verbose, call) {
-  file <- known_file(path, paste0(stem, c(".pickle", ".csv")), url, verbose, alone = FALSE, call = call)
+read_metadata <- function(path, stem, url, verbose) {
+  file <- known_file(path, paste0(stem, c(".pickle", ".csv")), url, verbose, alone = FALSE)
   content <- if (endsWith(file, ".csv")) {
-    read_metadata_csv(file, call)
+    read_metadata_csv(file)
   } else {
-    with_call(read_pickle(file, verbose = verbose), call)
+    read_pickle(file, verbose = verbose)
   }
   list(file = file, content = content)
 }
@@ -15,18 +15,17 @@ read_metadata <- function(path, stem, url, verbose, call) {
 no_barcodes <- c("cell_type", "label", "labels", "batch", "batchpbmc4k", "cluster", "clusters")
 
 # A table whose first column has a name for each row, unless another is called `barcode`.
-read_metadata_csv <- function(file, call) {
+read_metadata_csv <- function(file) {
   table <- read_small_table(
-    file, "table of comma-separated text", "Write it again, with one line of names and one for each cell.", call
+    file, "table of comma-separated text", "Write it again, with one line of names and one for each cell."
   )
   if (ncol(table) < 2L || !nrow(table)) {
-    refuse_metadata(file, sprintf("has %d rows and %d columns", nrow(table), ncol(table)), call)
+    refuse_metadata(file, sprintf("has %d rows and %d columns", nrow(table), ncol(table)))
   }
   named <- which(tolower(names(table)) %in% c("barcode", "barcodes"))
   if (!length(named) && (is.numeric(table[[1L]]) || tolower(names(table)[[1L]]) %in% no_barcodes)) {
     refuse_metadata(
-      file, sprintf("has no column barcode, and its first, %s, has no names of cells", describe(names(table)[[1L]])),
-      call
+      file, sprintf("has no column barcode, and its first, %s, has no names of cells", describe(names(table)[[1L]]))
     )
   }
   named <- if (length(named)) named[[1L]] else 1L
@@ -61,34 +60,33 @@ number_columns <- function(table, except = character()) {
   table[nzchar(names(table))]
 }
 
-check_barcodes <- function(barcodes, file, call) {
+check_barcodes <- function(barcodes, file) {
   if (!is.character(barcodes) || !length(barcodes) || anyNA(barcodes) || !all(nzchar(barcodes))) {
-    refuse_metadata(file, "names no barcodes, or not for all cells", call)
+    refuse_metadata(file, "names no barcodes, or not for all cells")
   }
 }
 
 # One value for each cell.
-check_for_cells <- function(values, what, n, file, call) {
+check_for_cells <- function(values, what, n, file) {
   found <- if (length(dim(values)) == 2L) nrow(values) else length(values)
   if (found != n) {
-    refuse_metadata(file, sprintf("has %d barcodes and %s for %d cells", n, what, found), call)
+    refuse_metadata(file, sprintf("has %d barcodes and %s for %d cells", n, what, found))
   }
 }
 
-refuse_metadata <- function(file, problem, call) {
+refuse_metadata <- function(file, problem) {
   abort_neuralee(
     "file_format", sprintf("%s %s.", describe(file), problem),
-    "The help of this data set says what the file must hold; download or write it again.",
-    call = call
+    "The help of this data set says what the file must hold; download or write it again."
   )
 }
 
 # Where the archive or the folder of one of 10x Genomics' sets is that belongs to a data set of several files.
-tenx_place <- function(name, path, verbose, call) {
+tenx_place <- function(name, path, verbose) {
   if (is.null(path)) {
-    return(download_tenx(name, "filtered", verbose, call))
+    return(download_tenx(name, "filtered", verbose))
   }
-  check_string(path, "path", "the path of a folder with the files of the data set, or NULL", call)
+  check_string(path, "path", "the path of a folder with the files of the data set, or NULL")
   for (folder in file.path(path.expand(path), c("", "10X"), name)) {
     if (dir.exists(folder)) {
       inside <- matrix_folder(folder, "filtered")
@@ -96,5 +94,5 @@ tenx_place <- function(name, path, verbose, call) {
       return(if (inside == folder && file.exists(archive)) archive else inside)
     }
   }
-  tenx_file(name, "filtered", path, verbose, call)
+  tenx_file(name, "filtered", path, verbose)
 }

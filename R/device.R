@@ -2,12 +2,12 @@
 
 # NULL for the processor without libtorch, else a list: `path` of the backend, `index` of the CUDA device (-1
 # for libtorch on the processor), `pin_memory`, `limit` (bytes that may be used there, or NULL) and `label`.
-resolve_device <- function(device, pin_memory, verbose = FALSE, call = caller_env()) {
-  check_flag(pin_memory, "pin_memory", call = call)
+resolve_device <- function(device, pin_memory, verbose = FALSE) {
+  check_flag(pin_memory, "pin_memory")
   ok <- is.character(device) && length(device) == 1L && grepl("^(auto|cpu|torch|cuda(:[0-9]{1,3})?)$", device)
   if (!ok) {
     refuse_argument(
-      device, "device", "\"cpu\", \"torch\", \"cuda\", \"cuda:1\" (a number from 0 on) or \"auto\"", call, kind = "device"
+      device, "device", "\"cpu\", \"torch\", \"cuda\", \"cuda:1\" (a number from 0 on) or \"auto\"", kind = "device"
     )
   }
   if (device == "cpu") {
@@ -20,12 +20,12 @@ resolve_device <- function(device, pin_memory, verbose = FALSE, call = caller_en
   if (is.null(path)) {
     abort_neuralee(
       "device", sprintf("`device = \"%s\"` needs the libtorch backend, which is not built.", device),
-      "Build it with build_torch_backend(); neuralee_sitrep() says what there is.", call = call
+      "Build it with build_torch_backend(); neuralee_sitrep() says what there is."
     )
   }
-  known <- describe_backend(path, call = call)
+  known <- describe_backend(path)
   if (device == "torch") {
-    return(device_list(path, -1L, pin_memory, known, call))
+    return(device_list(path, -1L, pin_memory, known))
   }
   index <- if (device == "cuda") 0L else as.integer(sub("cuda:", "", device, fixed = TRUE))
   if (index >= known$devices) {
@@ -44,11 +44,10 @@ resolve_device <- function(device, pin_memory, verbose = FALSE, call = caller_en
         "Check that nvidia-smi lists one and that its driver is recent enough, or use device = \"cpu\"."
       } else {
         "Give build_torch_backend() a libtorch with CUDA, or use device = \"cpu\"."
-      },
-      call = call
+      }
     )
   }
-  device_list(path, index, pin_memory, known, call)
+  device_list(path, index, pin_memory, known)
 }
 
 # The first CUDA device if there is one, else the processor without libtorch.
@@ -56,9 +55,9 @@ best_device <- function(pin_memory, verbose) {
   path <- torch_backend_file()
   known <- if (!is.null(path)) tryCatch(describe_backend(path), neuralee_error_device = identity)
   if (inherits(known, "error")) {
-    rlang::warn(
-      c("The libtorch backend cannot be used; computing on the processor.", i = conditionMessage(known)),
-      class = "neuralee_warning_device"
+    warn_neuralee(
+      "device",
+      c("The libtorch backend cannot be used; computing on the processor.", i = conditionMessage(known))
     )
     known <- NULL
   }
@@ -67,11 +66,11 @@ best_device <- function(pin_memory, verbose) {
   best
 }
 
-device_list <- function(path, index, pin_memory, known, call = caller_env()) {
+device_list <- function(path, index, pin_memory, known) {
   gb <- getOption("neuralee.max_device_memory_gb")
   total <- if (index >= 0L) known$total[[index + 1L]] else NA_real_
   limit <- if (!is.null(gb)) {
-    1024^3 * check_number(gb, "options(neuralee.max_device_memory_gb)", above = 0, call = call)
+    1024^3 * check_number(gb, "options(neuralee.max_device_memory_gb)", above = 0)
   } else if (!is.na(total)) 0.9 * total
   list(
     path = path, index = index, pin_memory = pin_memory, limit = limit,
@@ -84,7 +83,7 @@ device_list <- function(path, index, pin_memory, known, call = caller_env()) {
 torch_backend_file <- function() {
   named <- getOption("neuralee.torch_backend", Sys.getenv("NEURALEE_TORCH_BACKEND"))
   if (!is.character(named) || length(named) != 1L || is.na(named)) {
-    refuse_argument(named, "options(neuralee.torch_backend)", "the path of one file", caller_env())
+    refuse_argument(named, "options(neuralee.torch_backend)", "the path of one file")
   }
   if (nzchar(named)) {
     return(path.expand(named))
@@ -102,8 +101,8 @@ backend_name <- "libneuralee_torch.so"
 user_backend_file <- function() file.path(tools::R_user_dir("neuralee", "data"), "torch", backend_name)
 
 # What the backend says of libtorch and the devices; loads libtorch into this session.
-describe_backend <- function(path, call = caller_env()) {
-  lines <- strsplit(rust_call(rs_torch_describe(path), call = call), "\n", fixed = TRUE)[[1]]
+describe_backend <- function(path) {
+  lines <- strsplit(rust_call(rs_torch_describe(path)), "\n", fixed = TRUE)[[1]]
   values <- stats::setNames(sub("^[^=]*=", "", lines), sub("=.*", "", lines))
   devices <- as.integer(values[["devices"]])
   of_devices <- function(what) unname(values[paste0(what, ".", seq_len(devices) - 1L)])

@@ -31,8 +31,8 @@ NULL
 
 # Downloads `url` once, keeps it in the package's cache and returns its path there. BiocFileCache knows what is in the
 # cache; it would download itself, but starts again after each break and cannot tell half a file from a whole one.
-download_file <- function(url, name, verbose, call = caller_env(), bytes = NULL, md5 = NULL, sha256 = NULL) {
-  wanted <- list(url = url, name = name, bytes = bytes, md5 = md5, sha256 = sha256, verbose = verbose, call = call)
+download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 = NULL) {
+  wanted <- list(url = url, name = name, bytes = bytes, md5 = md5, sha256 = sha256, verbose = verbose)
   check_transport(wanted)
   cache <- tools::R_user_dir("neuralee", "cache")
   folder <- file.path(cache, "partial", cli::hash_md5(url))
@@ -53,7 +53,7 @@ download_file <- function(url, name, verbose, call = caller_env(), bytes = NULL,
     return(kept)
   }
   make_folder(folder, wanted)
-  classed_interrupts(receive_file(part, wanted), call)
+  classed_interrupts(receive_file(part, wanted))
   tryCatch(check_received(part, wanted), neuralee_error = function(condition) {
     unlink(part)
     rlang::cnd_signal(condition)
@@ -64,8 +64,7 @@ download_file <- function(url, name, verbose, call = caller_env(), bytes = NULL,
 abort_download <- function(wanted, message, remedy = NULL, ...) {
   abort_neuralee(
     "download", sprintf("%s could not be downloaded from <%s>: %s", wanted$name, wanted$url, message),
-    c(remedy, "Or download it by other means, and give its place as `path`."),
-    call = wanted$call, url = wanted$url, file = wanted$name, ...
+    c(remedy, "Or download it by other means, and give its place as `path`."), url = wanted$url, file = wanted$name, ...
   )
 }
 

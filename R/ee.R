@@ -146,7 +146,7 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
   every <- check_count(every, "every", min = 0)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
-  check_grid_dimension(method, d, environment())
+  check_grid_dimension(method, d)
   callback <- check_callback(callback, "iteration, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
   state <- read_resume(resume, checkpoint, rs_ee_check_state, rs_ee_read_state)
@@ -190,11 +190,10 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
 }
 
 # What a session has come to. `attraction` and `settings` are what the parameters tell of them; `x` are the cells.
-new_ee_fit <- function(session, run, repulsion, attraction, settings, x, timing, subset = NULL, keep = FALSE,
-                       call = caller_env()) {
-  summary <- rust_call(rs_ee_summary(session), call = call)
-  trace <- trace_frame(rust_call(rs_ee_trace(session), call = call))
-  embedding <- name_embedding(rust_call(rs_ee_embedding(session), call = call), rownames(x))
+new_ee_fit <- function(session, run, repulsion, attraction, settings, x, timing, subset = NULL, keep = FALSE) {
+  summary <- rust_call(rs_ee_summary(session))
+  trace <- trace_frame(rust_call(rs_ee_trace(session)))
+  embedding <- name_embedding(rust_call(rs_ee_embedding(session)), rownames(x))
   structure(
     list(
       embedding = embedding,
@@ -227,21 +226,19 @@ name_embedding <- function(x, cells = NULL, prefix = "EE") {
 
 # The affinities that a run takes, with the seconds they took and their settings. `network`:
 # how many numbers of a cell its training keeps.
-ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose, network = 0,
-                          call = caller_env()) {
+ee_attraction <- function(x, affinity, perplexity, k, neighbors, d, seed, threads, verbose, network = 0) {
   if (inherits(affinity, "neuralee_affinity")) {
-    weights <- check_affinity(affinity, nrow(x), call = call)
-    attraction <- rust_call(rs_attraction_given(weights@p, weights@i, weights@x, threads), call = call)
+    weights <- check_affinity(affinity, nrow(x))
+    attraction <- rust_call(rs_attraction_given(weights@p, weights@i, weights@x, threads))
     return(list(
       attraction = attraction, timing = c(neighbors = 0, affinity = 0),
       params = affinity$params[c("affinity", "perplexity", "k")]
     ))
   }
-  affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
+  affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"))
   search <- search_of(affinity)
   found <- attract(
-    x, search, perplexity, k, neighbors, d, seed, threads, progress_reporter(verbose, "Affinities"), network,
-    call = call
+    x, search, perplexity, k, neighbors, d, seed, threads, progress_reporter(verbose, "Affinities"), network
   )
   list(
     attraction = found$attraction, timing = c(neighbors = found$neighbors, affinity = found$affinity),

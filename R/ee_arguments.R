@@ -1,6 +1,6 @@
 # Checks of the arguments that ee() and the functions around it share.
 
-match_choice <- function(x, name, choices, call = caller_env()) {
+match_choice <- function(x, name, choices) {
   if (identical(x, choices)) {
     return(choices[1L])
   }
@@ -8,39 +8,37 @@ match_choice <- function(x, name, choices, call = caller_env()) {
     abort_neuralee(
       "input",
       sprintf("`%s` is %s.", name, describe(x)),
-      sprintf("Give one of %s.", list_some(choices)),
-      call = call
+      sprintf("Give one of %s.", list_some(choices))
     )
   }
   x
 }
 
-check_dimension <- function(d, name = "d", call = caller_env()) {
+check_dimension <- function(d, name = "d") {
   ok <- is.numeric(d) && length(d) == 1L && is.finite(d) && d == trunc(d) && d >= 1 && d <= 50
   if (!ok) {
     abort_neuralee(
       "dimension",
       sprintf("`%s` is %s.", name, describe(d)),
-      "Give one whole number from 1 to 50: 2 for a map on paper, 3 for one in space.",
-      call = call
+      "Give one whole number from 1 to 50: 2 for a map on paper, 3 for one in space."
     )
   }
   as.integer(d)
 }
 
 # How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with `share` of its logarithm.
-check_repulsion <- function(kernel, lambda, call = caller_env()) {
-  kernel <- match_choice(kernel, "kernel", c("gaussian", "student"), call = call)
+check_repulsion <- function(kernel, lambda) {
+  kernel <- match_choice(kernel, "kernel", c("gaussian", "student"))
   defaults <- rs_ee_defaults()
   if (is.null(lambda)) lambda <- if (kernel == "student") "auto" else defaults$lambda
   if (identical(lambda, "auto")) lambda <- repulsion_share(defaults$share)
   if (is.character(lambda)) {
-    refuse_argument(lambda, "lambda", 'numbers of at least 0, "auto" or a repulsion_share()', call)
+    refuse_argument(lambda, "lambda", 'numbers of at least 0, "auto" or a repulsion_share()')
   }
   share <- inherits(lambda, "neuralee_share")
   list(
     kernel = kernel, share = share,
-    lambda = if (share) check_share(unclass(lambda), "lambda", call) else check_lambda(lambda, call)
+    lambda = if (share) check_share(unclass(lambda), "lambda") else check_lambda(lambda)
   )
 }
 
@@ -55,28 +53,28 @@ repulsion_settings <- function(repulsion, trace) {
 }
 
 # When a run has converged: without a number, what suits the repulsion.
-check_tolerance <- function(tol, repulsion, call = caller_env()) {
-  check_number(tol %||% rs_ee_defaults()[[if (repulsion$share) "share_tol" else "tol"]], "tol", min = 0, call = call)
+check_tolerance <- function(tol, repulsion) {
+  check_number(tol %||% rs_ee_defaults()[[if (repulsion$share) "share_tol" else "tol"]], "tol", min = 0)
 }
 
 # Shares of the repulsion; also those in an object of the class that was changed by hand.
-check_share <- function(share, name, call = caller_env()) {
+check_share <- function(share, name) {
   if (!is.numeric(share) || is.object(share) || !length(share) || !is.null(dim(share))) {
-    refuse_argument(share, name, "one number above 0, or several to take in turn", call)
+    refuse_argument(share, name, "one number above 0, or several to take in turn")
   }
   for (i in seq_along(share)) {
-    check_number(share[[i]], if (length(share) > 1L) sprintf("%s[%d]", name, i) else name, above = 0, call = call)
+    check_number(share[[i]], if (length(share) > 1L) sprintf("%s[%d]", name, i) else name, above = 0)
   }
   as.double(share)
 }
 
 # One weight of the repulsion, or those that a run takes in turn.
-check_lambda <- function(lambda, call = caller_env()) {
+check_lambda <- function(lambda) {
   if (!is.numeric(lambda) || is.object(lambda) || !length(lambda) || !is.null(dim(lambda))) {
-    refuse_argument(lambda, "lambda", "one number of at least 0, or several to take in turn", call)
+    refuse_argument(lambda, "lambda", "one number of at least 0, or several to take in turn")
   }
   for (i in seq_along(lambda)) {
-    check_number(lambda[[i]], if (length(lambda) > 1L) sprintf("lambda[%d]", i) else "lambda", min = 0, call = call)
+    check_number(lambda[[i]], if (length(lambda) > 1L) sprintf("lambda[%d]", i) else "lambda", min = 0)
   }
   as.double(lambda)
 }
@@ -85,12 +83,12 @@ check_lambda <- function(lambda, call = caller_env()) {
 # matrix has to be made dense and a DelayedMatrix read. The limit keeps a whole
 # transcriptome of a million cells from taking the machine down before a gene selection
 # was made.
-dense_cells <- function(x, name = "x", call = caller_env()) {
-  densify(check_cells(x, name, call = call), name, call = call)
+dense_cells <- function(x, name = "x") {
+  densify(check_cells(x, name), name)
 }
 
 # Of a DelayedMatrix only the chosen `rows` are read.
-densify <- function(x, name = "x", rows = NULL, call = caller_env()) {
+densify <- function(x, name = "x", rows = NULL) {
   if (is_delayed(x) && !is.null(rows)) {
     x <- x[rows, , drop = FALSE]
   }
@@ -98,7 +96,7 @@ densify <- function(x, name = "x", rows = NULL, call = caller_env()) {
     return(x)
   }
   gigabytes <- prod(as.numeric(dim(x))) * 8 / 1024^3
-  limit <- check_number(getOption("neuralee.max_dense_gb", 8), "options(neuralee.max_dense_gb)", above = 0, call = call)
+  limit <- check_number(getOption("neuralee.max_dense_gb", 8), "options(neuralee.max_dense_gb)", above = 0)
   if (gigabytes > limit) {
     abort_neuralee(
       "memory",
@@ -110,81 +108,76 @@ densify <- function(x, name = "x", rows = NULL, call = caller_env()) {
       paste(
         "Select variable genes with subsample_genes() or give principal components (principal_components()),",
         "or raise options(neuralee.max_dense_gb = )."
-      ),
-      call = call
+      )
     )
   }
-  if (is_delayed(x)) read_whole(x, name, rows, call = call) else as.matrix(x)
+  if (is_delayed(x)) read_whole(x, name, rows) else as.matrix(x)
 }
 
 # How many of `n` cells are asked for: a number in (0, 1] is a fraction of them, a whole number from 2 on a count.
-subset_count <- function(n, size, call = caller_env()) {
+subset_count <- function(n, size) {
   if (!is_number(size) || size <= 0 || (size > 1 && (size != trunc(size) || size > n))) {
     abort_neuralee(
       "input",
       sprintf("`size` is %s.", describe(size)),
-      sprintf("Give a fraction in (0, 1] or a whole number of cells from 2 to %d.", n),
-      call = call
+      sprintf("Give a fraction in (0, 1] or a whole number of cells from 2 to %d.", n)
     )
   }
   # As doubles, 0.29 * 100 is a little less than 29.
   if (size <= 1) floor(signif(size * n, 12)) else as.double(size)
 }
 
-choose_subset <- function(n, size, seed, call = caller_env()) {
-  count <- subset_count(n, size, call = call)
+choose_subset <- function(n, size, seed) {
+  count <- subset_count(n, size)
   if (count == n) {
     return(NULL)
   }
   if (count < 3) {
     abort_neuralee(
       "input", sprintf("`size` leaves %d of the %d cells; at least 3 are needed.", as.integer(count), n),
-      "Raise `size`.", call = call
+      "Raise `size`."
     )
   }
-  rust_call(rs_sample(as.double(n), count, seed), call = call)
+  rust_call(rs_sample(as.double(n), count, seed))
 }
 
 # Only the chosen cells, where there are any; a DelayedMatrix is left to be read in part.
-subset_cells <- function(x, subset, neighbors, affinity, call = caller_env()) {
+subset_cells <- function(x, subset, neighbors, affinity) {
   if (is.null(subset)) {
     return(x)
   }
   if ((!is.null(neighbors) && !is.character(neighbors)) || inherits(affinity, "neuralee_affinity")) {
     abort_neuralee(
       "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
-      "Take the subset of `x` first and compute them on it.", call = call
+      "Take the subset of `x` first and compute them on it."
     )
   }
   if (is_delayed(x)) x else x[subset, , drop = FALSE]
 }
 
 # The name of a start, or a matrix that is given, with its rows for the chosen cells.
-check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "random"), call = caller_env()) {
+check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "random")) {
   if (is.character(init)) {
-    return(list(name = match_choice(init, "init", choices, call = call), matrix = NULL))
+    return(list(name = match_choice(init, "init", choices), matrix = NULL))
   }
   if (!is.matrix(init) || !is.numeric(init)) {
     abort_neuralee(
       "input", sprintf("`init` is %s.", describe(init)),
-      sprintf("Give %s or a numeric matrix with a row per cell.", paste(dQuote(choices, FALSE), collapse = ", ")),
-      call = call
+      sprintf("Give %s or a numeric matrix with a row per cell.", paste(dQuote(choices, FALSE), collapse = ", "))
     )
   }
   wanted <- c(n, length(subset))
   if (!nrow(init) %in% wanted || ncol(init) != d) {
     abort_neuralee(
       "input",
-      sprintf("`init` is %d x %d, but %d cells and d = %d need %d x %d.", nrow(init), ncol(init), n, d, n, d),
-      call = call
+      sprintf("`init` is %d x %d, but %d cells and d = %d need %d x %d.", nrow(init), ncol(init), n, d, n, d)
     )
   }
   bad <- which(!is.finite(init))
   if (length(bad)) {
     abort_neuralee(
       "not_finite",
-      sprintf("`init` has a value that is not finite in row %d, column %d.", row(init)[bad[1L]], col(init)[bad[1L]]),
-      call = call
+      sprintf("`init` has a value that is not finite in row %d, column %d.", row(init)[bad[1L]], col(init)[bad[1L]])
     )
   }
   if (!is.null(subset) && nrow(init) == n) {
@@ -194,7 +187,7 @@ check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "rando
   list(name = "matrix", matrix = unname(init))
 }
 
-check_callback <- function(callback, arguments, call = caller_env()) {
+check_callback <- function(callback, arguments) {
   if (!is.null(callback) && !takes_three(callback)) {
     abort_neuralee(
       "input",
@@ -203,7 +196,7 @@ check_callback <- function(callback, arguments, call = caller_env()) {
       } else {
         sprintf("`callback` is %s.", describe(callback))
       },
-      sprintf("Give NULL or a function of %s.", arguments), call = call
+      sprintf("Give NULL or a function of %s.", arguments)
     )
   }
   callback

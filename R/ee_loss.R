@@ -54,52 +54,48 @@ ee_gradient <- function(embedding, x, affinity, lambda = 1, method = c("exact", 
   gradient
 }
 
-evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads, want_gradient,
-                        call = caller_env()) {
-  repulsion <- check_repulsion(kernel, lambda, call = call)
-  if (length(repulsion$lambda) > 1L) refuse_argument(lambda, "lambda", "one number or share", call)
-  method <- match_choice(method, "method", c("exact", "grid"), call = call)
-  threads <- resolve_threads(threads, call = call)
+evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads, want_gradient) {
+  repulsion <- check_repulsion(kernel, lambda)
+  if (length(repulsion$lambda) > 1L) refuse_argument(lambda, "lambda", "one number or share")
+  method <- match_choice(method, "method", c("exact", "grid"))
+  threads <- resolve_threads(threads)
   if (inherits(embedding, "ee_fit")) {
     embedding <- as.matrix(embedding)
   }
-  embedding <- unname(dense_cells(embedding, "embedding", call = call))
-  check_dimension(ncol(embedding), "ncol(embedding)", call = call)
+  embedding <- unname(dense_cells(embedding, "embedding"))
+  check_dimension(ncol(embedding), "ncol(embedding)")
   if (method == "grid" && ncol(embedding) > 3L) {
     abort_neuralee(
       "dimension",
       sprintf("`method = \"grid\"` serves 1, 2 or 3 dimensions, not %d.", ncol(embedding)),
-      "Use method = \"exact\".", call = call
+      "Use method = \"exact\"."
     )
   }
   n <- nrow(embedding)
   if (is_explicit_weights(affinity)) {
     if (repulsion$share) {
-      refuse_argument(lambda, "lambda", "a number of at least 0 where both weights are given", call)
+      refuse_argument(lambda, "lambda", "a number of at least 0 where both weights are given")
     }
     return(rust_call(
       rs_ee_loss_gradient_dense(
         embedding,
-        check_dense_weights(affinity$w_plus, "w_plus", n, call = call),
-        check_dense_weights(affinity$w_minus, "w_minus", n, call = call),
+        check_dense_weights(affinity$w_plus, "w_plus", n),
+        check_dense_weights(affinity$w_minus, "w_minus", n),
         repulsion$kernel, repulsion$lambda, want_gradient, threads
-      ),
-      call = call
+      )
     ))
   }
-  x <- dense_cells(x, call = call)
+  x <- dense_cells(x)
   if (nrow(x) != n) {
     abort_neuralee(
-      "input", sprintf("`embedding` has %d rows, but `x` has %d; both need a row per cell.", n, nrow(x)),
-      call = call
+      "input", sprintf("`embedding` has %d rows, but `x` has %d; both need a row per cell.", n, nrow(x))
     )
   }
-  weights <- check_affinity(affinity, n, call = call)
+  weights <- check_affinity(affinity, n)
   rust_call(
     remedy_by_exact(rs_ee_loss_gradient(
       x, embedding, weights@p, weights@i, weights@x, repulsion$kernel, repulsion$lambda, repulsion$share, method, want_gradient, threads, NULL
-    )),
-    call = call
+    ))
   )
 }
 
@@ -117,19 +113,18 @@ is_explicit_weights <- function(affinity) {
     all(c("w_plus", "w_minus") %in% names(affinity))
 }
 
-check_dense_weights <- function(weights, name, n, call = caller_env()) {
+check_dense_weights <- function(weights, name, n) {
   where <- sprintf("affinity$%s", name)
   if (inherits(weights, "Matrix")) {
     weights <- as.matrix(weights)
   }
   if (!is.matrix(weights) || !is.numeric(weights) || !identical(dim(weights), c(n, n))) {
     abort_neuralee(
-      "input", sprintf("`%s` must be a numeric %d x %d matrix, as `embedding` has %d rows.", where, n, n, n),
-      call = call
+      "input", sprintf("`%s` must be a numeric %d x %d matrix, as `embedding` has %d rows.", where, n, n, n)
     )
   }
   if (!all(is.finite(weights))) {
-    abort_neuralee("not_finite", sprintf("`%s` has values that are not finite.", where), call = call)
+    abort_neuralee("not_finite", sprintf("`%s` has values that are not finite.", where))
   }
   storage.mode(weights) <- "double"
   unname(weights)

@@ -61,7 +61,7 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), ke
   tol <- check_tolerance(tol, repulsion)
   seed <- check_seed(seed)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
-  check_grid_dimension(method, d, environment())
+  check_grid_dimension(method, d)
   threads <- resolve_threads(threads)
   place <- resolve_device("cpu", TRUE, FALSE)
 
@@ -107,23 +107,23 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), ke
 }
 
 # Runs the session to its end, after a restart at `lambda` where one is given.
-run_at <- function(session, lambda, name, verbose, call = caller_env()) {
+run_at <- function(session, lambda, name, verbose) {
   stopped <- function(condition) {
-    abort_neuralee("interrupted", sprintf("The path of maps was interrupted at %s.", name), call = call)
+    abort_neuralee("interrupted", sprintf("The path of maps was interrupted at %s.", name))
   }
   tryCatch(
     {
-      if (!is.null(lambda)) rust_call(rs_ee_restart(session, lambda, progress_reporter(verbose, "Start")), call = call)
-      run_session(ee_session(session), 0, NULL, NULL, verbose, call = call)
+      if (!is.null(lambda)) rust_call(rs_ee_restart(session, lambda, progress_reporter(verbose, "Start")))
+      run_session(ee_session(session), 0, NULL, NULL, verbose)
     },
     interrupt = stopped, neuralee_error_interrupted = stopped
   )
 }
 
-check_path_dots <- function(given, known, call = caller_env()) {
+check_path_dots <- function(given, known) {
   names <- names(given) %||% rep("", length(given))
   of_ee <- intersect(names, names(formals(ee)))
-  check_dot_names(setdiff(names, of_ee), setdiff(known, "..."), call = call)
+  check_dot_names(setdiff(names, of_ee), setdiff(known, "..."))
   if (length(of_ee)) {
     remedy <- switch(of_ee[[1L]],
       size = "Take the rows of `x` first.",
@@ -131,17 +131,17 @@ check_path_dots <- function(given, known, call = caller_env()) {
       pin_memory = "Paths are computed on the processor.",
       "Leave it out."
     )
-    abort_neuralee("input", sprintf("`%s` of ee() has no place in a path of maps.", of_ee[[1L]]), remedy, call = call)
+    abort_neuralee("input", sprintf("`%s` of ee() has no place in a path of maps.", of_ee[[1L]]), remedy)
   }
 }
 
-check_path <- function(kernel, lambda, call = caller_env()) {
-  kernel <- match_choice(kernel, "kernel", c("student", "gaussian"), call = call)
+check_path <- function(kernel, lambda) {
+  kernel <- match_choice(kernel, "kernel", c("student", "gaussian"))
   wanted <- "two numbers above 0 or more, ascending, or a repulsion_share() of them"
-  if (is.null(lambda) || is.character(lambda)) refuse_argument(lambda, "lambda", wanted, call)
-  repulsion <- check_repulsion(kernel, lambda, call = call)
+  if (is.null(lambda) || is.character(lambda)) refuse_argument(lambda, "lambda", wanted)
+  repulsion <- check_repulsion(kernel, lambda)
   values <- repulsion$lambda
-  refuse <- function(message) abort_neuralee("input", message, sprintf("Give %s.", wanted), call = call)
+  refuse <- function(message) abort_neuralee("input", message, sprintf("Give %s.", wanted))
   if (length(values) < 2L) refuse("`lambda` has one value, which makes no path: for one map use ee().")
   if (values[[1L]] <= 0) refuse("`lambda[1]` is 0, without which no cell is repelled.")
   falls <- which(diff(values) <= 0)
@@ -203,17 +203,17 @@ print.ee_path <- function(x, ...) {
 #' plot(path, colour_by = iris$Species, ncol = 4)
 #' @export
 plot.ee_path <- function(x, colour_by = NULL, ncol = NULL, axes = FALSE, ...) {
-  with_call(plot_embedding(x, colour_by = colour_by, ncol = ncol, axes = axes, ...), environment())
+  plot_embedding(x, colour_by = colour_by, ncol = ncol, axes = axes, ...)
 }
 
 # The cells of all maps, each in a frame from -1 to 1.
-cells_of_path <- function(path, dimred, dims, colour_by, facet_by, assay.type, size, seed, call) {
+cells_of_path <- function(path, dimred, dims, colour_by, facet_by, assay.type, size, seed) {
   if (!is.null(facet_by)) {
     abort_neuralee(
-      "input", "`facet_by` has no place here: the maps of the path have the panels.", "Leave it out.", call = call
+      "input", "`facet_by` has no place here: the maps of the path have the panels.", "Leave it out."
     )
   }
-  maps <- lapply(path, cells_to_draw, dimred, dims, colour_by, NULL, assay.type, size, seed, call)
+  maps <- lapply(path, cells_to_draw, dimred, dims, colour_by, NULL, assay.type, size, seed)
   cells <- maps[[1L]]
   count <- length(cells$x)
   filled <- lapply(maps, function(map) {

@@ -3,19 +3,17 @@
 # of arguments are checked here, so that arguments that have a name come after the dots: none is matched in part.
 
 embed_matrix <- function(house, x, ..., transposed = FALSE) {
-  call <- house$call
-  refuse_seurat(x, call)
-  check_flag(transposed, "transposed", call = call)
+  refuse_seurat(x)
+  check_flag(transposed, "transposed")
   given <- list(...)
-  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(house), call = call)
+  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(house))
   perplexity <- given$perplexity %||% 30
   if (!transposed && length(dim(x)) == 2L && is_number(perplexity) && perplexity >= ncol(x) - 1 &&
     !inherits(given$affinity, "neuralee_affinity")) {
     abort_neuralee(
       "perplexity",
       sprintf("`x` has %d columns: too few cells for a perplexity of %s.", ncol(x), format(perplexity)),
-      "If `x` has its cells in rows, set transposed = TRUE; else lower `perplexity`.",
-      call = call
+      "If `x` has its cells in rows, set transposed = TRUE; else lower `perplexity`."
     )
   }
   embed_values(house, x, NULL, transposed = transposed, ...)
@@ -28,23 +26,22 @@ known_arguments <- function(house) {
 
 embed_assay <- function(house, x, ..., assay.type) {
   check_container_dots(house, list(...), "assay.type")
-  embed_values(house, assay_of(x, assay.type, call = house$call), list(assay.type = assay.type), ...)
+  embed_values(house, assay_of(x, assay.type), list(assay.type = assay.type), ...)
 }
 
 embed_experiment <- function(house, x, ..., assay.type, dimred, n_dimred, altexp) {
-  call <- house$call
   check_container_dots(house, list(...), c("assay.type", "dimred", "n_dimred", "altexp"))
-  x <- experiment_of(x, altexp, call = call)
+  x <- experiment_of(x, altexp)
   if (is.null(dimred)) {
-    values <- assay_of(x, assay.type, call = call)
+    values <- assay_of(x, assay.type)
     return(embed_values(house, values, list(assay.type = assay.type, altexp = altexp), ...))
   }
-  whole <- reduction_of(x, dimred, call = call)
-  columns <- chosen_dimensions(whole, dimred, n_dimred, call = call)
+  whole <- reduction_of(x, dimred)
+  columns <- chosen_dimensions(whole, dimred, n_dimred)
   source <- list(dimred = dimred, n_dimred = n_dimred, altexp = altexp)
   steps <- loadings_of(SingleCellExperiment::reducedDim(x, dimred), colnames(whole)[columns])
   if (is.null(steps)) {
-    steps <- no_steps(ncol(whole), colnames(whole), call)
+    steps <- no_steps(ncol(whole), colnames(whole))
     if (!identical(columns, seq_len(ncol(whole)))) steps <- select_steps(steps, columns)
   }
   embed_values(house, whole[, columns, drop = FALSE], source, transposed = TRUE, steps = steps, ...)
@@ -52,39 +49,36 @@ embed_experiment <- function(house, x, ..., assay.type, dimred, n_dimred, altexp
 
 check_container_dots <- function(house, given, own) {
   known <- setdiff(c(own, known_arguments(house)), "transposed")
-  check_dot_names(names(given) %||% rep("", length(given)), known, call = house$call)
+  check_dot_names(names(given) %||% rep("", length(given)), known)
 }
 
 # `source` says where in a container `x` comes from; it is kept with the settings. `steps` lead
 # to the columns of `x`, where it holds dimensions of a reduction.
 embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
                          transposed = FALSE, steps = NULL, threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
-  call <- house$call
-  d <- check_dimension(ncomponents, "ncomponents", call = call)
-  check_flag(scale, "scale", call = call)
+  d <- check_dimension(ncomponents, "ncomponents")
+  check_flag(scale, "scale")
   if (!is.null(BNPARAM)) {
     abort_neuralee(
       "input", "`BNPARAM` is not supported: neighbours are searched by neuralee itself.",
-      "Leave it NULL, or give neighbors = BiocNeighbors::findKNN(...) from your search.",
-      call = call
+      "Leave it NULL, or give neighbors = BiocNeighbors::findKNN(...) from your search."
     )
   }
   if ("size" %in% names(list(...))) {
     abort_neuralee(
-      "input", "`size` would embed only some of the cells.", "Subset the object first.", call = call
+      "input", "`size` would embed only some of the cells.", "Subset the object first."
     )
   }
   if ("preprocess" %in% names(list(...))) {
     abort_neuralee(
       "input", "`preprocess` is for neuralee(), which takes a matrix.",
-      "Choose and scale the genes with ntop, subset_row and scale, or give dimred = \"PCA\" after principal_components().",
-      call = call
+      "Choose and scale the genes with ntop, subset_row and scale, or give dimred = \"PCA\" after principal_components()."
     )
   }
   if ("keep" %in% names(list(...))) {
-    abort_neuralee("input", sprintf("`keep` is for fits of %s(): %s", house$name, house$keep), call = call)
+    abort_neuralee("input", sprintf("`keep` is for fits of %s(): %s", house$name, house$keep))
   }
-  threads <- resolve_threads(threads, BPPARAM = BPPARAM, call = call)
+  threads <- resolve_threads(threads, BPPARAM = BPPARAM)
   warn_orientation(
     x, if (transposed) "rows" else "columns",
     remedy = if (!is.null(source)) {
@@ -93,21 +87,21 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
       "Transpose it: t(x)."
     } else {
       "If `x` has its cells in rows, set transposed = TRUE."
-    }, call = call
+    }
   )
   warn_counts(
     x, "Take their logarithms: log_shift() or logNormCounts(); in Seurat NormalizeData().",
-    counts = identical(source$assay.type, "counts"), call = call
+    counts = identical(source$assay.type, "counts")
   )
   if (transposed) {
-    steps <- steps %||% no_steps(ncol(x), colnames(x), call)
+    steps <- steps %||% no_steps(ncol(x), colnames(x))
   } else {
-    chosen <- select_features(x, ntop, subset_row, scale, threads, call = call)
+    chosen <- select_features(x, ntop, subset_row, scale, threads)
     x <- chosen$x
     steps <- chosen$steps
     source <- if (!is.null(source)) c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
   }
-  fit <- with_call(without_warnings_of_input(house$fit(x, d = d, threads = threads, ...)), call)
+  fit <- without_warnings_of_input(house$fit(x, d = d, threads = threads, ...))
   do.call(SingleCellExperiment::reduced.dim.matrix, c(
     list(fit$embedding, loss = fit$loss, trace = new_ee_trace(fit$trace), timing = fit$timing),
     house$attributes(fit, steps, source)
@@ -116,49 +110,49 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
 
 # The chosen and scaled features as a dense matrix, cells in rows, and the steps that lead to them. Only the chosen
 # rows of a file-backed matrix are read into memory as a whole.
-select_features <- function(x, ntop, subset_row, scale, threads, call = caller_env()) {
-  x <- as_number_matrix(x, "x", call)
-  steps <- no_steps(nrow(x), rownames(x), call)
-  rows <- chosen_features(x, ntop, subset_row, threads, call = call)
+select_features <- function(x, ntop, subset_row, scale, threads) {
+  x <- as_number_matrix(x, "x")
+  steps <- no_steps(nrow(x), rownames(x))
+  rows <- chosen_features(x, ntop, subset_row, threads)
   if (!is.null(rows)) {
     x <- x[rows, , drop = FALSE]
     steps <- select_steps(steps, rows)
   }
   if (scale) {
-    steps$scale <- gene_moments(x, "columns", threads, call)$scale
+    steps$scale <- gene_moments(x, "columns", threads)$scale
     x <- x / steps$scale
   }
-  list(x = dense_cells(Matrix::t(x), call = call), steps = steps)
+  list(x = dense_cells(Matrix::t(x)), steps = steps)
 }
 
 # Numbers of the rows that `subset_row` names, or of those of largest variance; NULL for all.
-chosen_features <- function(x, ntop, subset_row, threads, call = caller_env()) {
+chosen_features <- function(x, ntop, subset_row, threads) {
   if (!is.null(subset_row)) {
-    return(find_rows(x, subset_row, call = call))
+    return(find_rows(x, subset_row))
   }
-  ntop <- check_count(ntop, "ntop", min = 1, call = call)
+  ntop <- check_count(ntop, "ntop", min = 1)
   # A file need not be read to keep all.
-  if (is_delayed(x) && ntop >= nrow(x)) NULL else variable_genes(x, ntop, "columns", threads, call)
+  if (is_delayed(x) && ntop >= nrow(x)) NULL else variable_genes(x, ntop, "columns", threads)
 }
 
-find_rows <- function(x, subset_row, name = "subset_row", call = caller_env()) {
+find_rows <- function(x, subset_row, name = "subset_row") {
   n <- nrow(x)
   if (is.character(subset_row)) {
     rows <- match(subset_row, rownames(x))
     if (anyNA(rows)) {
       abort_neuralee(
         "input", sprintf("`%s` names rows that are not there: %s.", name, list_some(subset_row[is.na(rows)])),
-        there_are(rownames(x), "The rows of `x` carry no names."), call = call
+        there_are(rownames(x), "The rows of `x` carry no names.")
       )
     }
     twice <- intersect(subset_row, rownames(x)[duplicated(rownames(x))])
     if (length(twice)) {
-      rlang::warn(
+      warn_neuralee(
+        "repeated_features",
         c(
           sprintf("`%s` names rows that are there more than once: %s.", name, list_some(twice)),
           i = "The first of each is taken. Number the rows to take others."
-        ),
-        class = "neuralee_warning_repeated_features", call = call
+        )
       )
     }
   } else if (is.logical(subset_row) && length(subset_row) == n && !anyNA(subset_row)) {
@@ -168,8 +162,7 @@ find_rows <- function(x, subset_row, name = "subset_row", call = caller_env()) {
   }
   if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n | rows != trunc(rows))) {
     abort_neuralee(
-      "input", sprintf("`%s` must name rows, number them from 1 to %d or be logical of that length.", name, n),
-      call = call
+      "input", sprintf("`%s` must name rows, number them from 1 to %d or be logical of that length.", name, n)
     )
   }
   rows
@@ -193,8 +186,8 @@ loadings_of <- function(reduction, chosen) {
 }
 
 # Stores what a calculate function returns in a SingleCellExperiment.
-run_embedding <- function(x, name, calculate, verb, call = caller_env()) {
-  refuse_seurat(x, call)
+run_embedding <- function(x, name, calculate, verb) {
+  refuse_seurat(x)
   if (!methods::is(x, "SingleCellExperiment")) {
     abort_neuralee(
       "input", sprintf("`x` must be a SingleCellExperiment, not a %s.", class(x)[1L]),
@@ -202,29 +195,28 @@ run_embedding <- function(x, name, calculate, verb, call = caller_env()) {
         "Turn it into one with as(x, \"SingleCellExperiment\")."
       } else {
         sprintf("For a matrix use calculate%s() or %s().", verb, tolower(verb))
-      },
-      call = call
+      }
     )
   }
   if (!is.character(name) || length(name) != 1L || is.na(name) || !nzchar(name)) {
-    abort_neuralee("input", "`name` must be one name for the new reduction.", call = call)
+    abort_neuralee("input", "`name` must be one name for the new reduction.")
   }
   SingleCellExperiment::reducedDim(x, name) <- calculate(x)
   x
 }
 
-assay_of <- function(x, assay.type, call = caller_env()) {
+assay_of <- function(x, assay.type) {
   names <- SummarizedExperiment::assayNames(x)
   if (!is_entry(assay.type, names, length(SummarizedExperiment::assays(x, withDimnames = FALSE)))) {
     abort_neuralee(
       "input", sprintf("There is no assay %s.", entry(assay.type)),
-      there_are(names, "There are no named assays: name them with assayNames().", "Set assay.type"), call = call
+      there_are(names, "There are no named assays: name them with assayNames().", "Set assay.type")
     )
   }
   SummarizedExperiment::assay(x, assay.type)
 }
 
-reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
+reduction_of <- function(x, dimred, n_dimred = NULL) {
   names <- if (methods::is(x, "SingleCellExperiment")) SingleCellExperiment::reducedDimNames(x)
   if (!is_entry(dimred, names, length(names))) {
     abort_neuralee(
@@ -233,30 +225,28 @@ reduction_of <- function(x, dimred, n_dimred = NULL, call = caller_env()) {
         "Make it with principal_components(), or with runPCA() of scater."
       } else {
         there_are(names, "There are none yet: run runEE() or principal_components() first.", "Set dimred")
-      },
-      call = call
+      }
     )
   }
   y <- as.matrix(SingleCellExperiment::reducedDim(x, dimred))
-  y[, chosen_dimensions(y, dimred, n_dimred, call = call), drop = FALSE]
+  y[, chosen_dimensions(y, dimred, n_dimred), drop = FALSE]
 }
 
 # Which columns of a reduction `n_dimred` asks for: the first so many, those numbered, or all.
-chosen_dimensions <- function(y, dimred, n_dimred, call = caller_env()) {
+chosen_dimensions <- function(y, dimred, n_dimred) {
   if (is.null(n_dimred)) {
     return(seq_len(ncol(y)))
   }
-  chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1, call = call)) else n_dimred
+  chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1)) else n_dimred
   if (!is.numeric(chosen) || anyNA(chosen) || any(!chosen %in% seq_len(ncol(y)))) {
     abort_neuralee(
-      "input", sprintf("`n_dimred` must ask for some of the %d dimensions of %s.", ncol(y), entry(dimred)),
-      call = call
+      "input", sprintf("`n_dimred` must ask for some of the %d dimensions of %s.", ncol(y), entry(dimred))
     )
   }
   as.integer(chosen)
 }
 
-experiment_of <- function(x, altexp, call = caller_env()) {
+experiment_of <- function(x, altexp) {
   if (is.null(altexp)) {
     return(x)
   }
@@ -264,7 +254,7 @@ experiment_of <- function(x, altexp, call = caller_env()) {
   if (!is_entry(altexp, names, length(names))) {
     abort_neuralee(
       "input", sprintf("There is no alternative experiment %s.", entry(altexp)),
-      there_are(names, "There are none.", "Set altexp"), call = call
+      there_are(names, "There are none.", "Set altexp")
     )
   }
   SingleCellExperiment::altExp(x, altexp)

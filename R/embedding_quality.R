@@ -87,29 +87,26 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
                                       verbose = FALSE) {
   check_given()
   check_no_dots(...)
-  call <- environment()
-  pair <- embedding_and_data(embedding, x, call)
+  pair <- embedding_and_data(embedding, x)
   embedding <- pair$embedding
   x <- pair$x
   n <- nrow(x)
-  k <- check_count(k, "k", min = 1, max = (n - 1) %/% 2, call = call)
-  cells <- check_count(cells, "cells", min = 1, call = call)
-  pairs <- check_count(pairs, "pairs", min = 2, call = call)
-  seed <- check_seed(seed, call = call)
-  threads <- resolve_threads(threads, call = call)
-  progress <- progress_reporter(check_flag(verbose, "verbose", call = call), "quality")
-  codes <- if (!is.null(labels)) label_codes(labels, n, k, call)
+  k <- check_count(k, "k", min = 1, max = (n - 1) %/% 2)
+  cells <- check_count(cells, "cells", min = 1)
+  pairs <- check_count(pairs, "pairs", min = 2)
+  seed <- check_seed(seed)
+  threads <- resolve_threads(threads)
+  progress <- progress_reporter(check_flag(verbose, "verbose"), "quality")
+  codes <- if (!is.null(labels)) label_codes(labels, n, k)
 
   found <- rust_call(
-    rs_embedding_quality(embedding, x, k, cells, pairs, seed, threads, progress),
-    call = call
+    rs_embedding_quality(embedding, x, k, cells, pairs, seed, threads, progress)
   )
   accuracy <- NA_real_
   if (!is.null(codes)) {
     labelled <- !is.na(codes)
     accuracy <- rust_call(
-      rs_label_accuracy(embedding[labelled, , drop = FALSE], codes[labelled], k, threads, progress),
-      call = call
+      rs_label_accuracy(embedding[labelled, , drop = FALSE], codes[labelled], k, threads, progress)
     )
   }
   quality <- data.frame(
@@ -161,45 +158,44 @@ embedding_quality.SingleCellExperiment <- function(embedding, x = NULL, labels =
 }
 
 # Cells in rows: `x` itself or what it names, NULL standing for what the map was computed from.
-data_of_map <- function(sce, x, dimred, call = caller_env()) {
+data_of_map <- function(sce, x, dimred) {
   if (is.null(x)) {
-    recorded_source(sce, dimred, call = call)
+    recorded_source(sce, dimred)
   } else if (is.character(x) || (is.numeric(x) && is.null(dim(x)))) {
-    named_source(sce, x, call = call)
+    named_source(sce, x)
   } else {
     x
   }
 }
 
 # Cells in rows: what runEE() recorded that the map was computed from.
-recorded_source <- function(sce, dimred, call = caller_env()) {
+recorded_source <- function(sce, dimred) {
   source <- attr(SingleCellExperiment::reducedDim(sce, dimred), "params")$source
   if (is.null(source)) {
     abort_neuralee(
       "input", sprintf("reducedDim %s does not record what it was computed from.", entry(dimred)),
-      paste("Set `x` to the name of a reducedDim or an assay, or to the data.", sources_there(sce)),
-      call = call
+      paste("Set `x` to the name of a reducedDim or an assay, or to the data.", sources_there(sce))
     )
   }
-  from <- experiment_of(sce, source$altexp, call = call)
+  from <- experiment_of(sce, source$altexp)
   if (!is.null(source$dimred)) {
-    return(reduction_of(from, source$dimred, source$n_dimred, call = call))
+    return(reduction_of(from, source$dimred, source$n_dimred))
   }
-  values <- assay_of(from, source$assay.type, call = call)
-  select_features(values, source$ntop, source$subset_row, source$scale, resolve_threads(NULL), call = call)$x
+  values <- assay_of(from, source$assay.type)
+  select_features(values, source$ntop, source$subset_row, source$scale, resolve_threads(NULL))$x
 }
 
-named_source <- function(sce, name, call = caller_env()) {
+named_source <- function(sce, name) {
   reductions <- SingleCellExperiment::reducedDimNames(sce)
   if (is_entry(name, reductions, length(reductions))) {
-    return(reduction_of(sce, name, call = call))
+    return(reduction_of(sce, name))
   }
   if (is.character(name) && is_entry(name, SummarizedExperiment::assayNames(sce), 0L)) {
-    return(Matrix::t(as_number_matrix(SummarizedExperiment::assay(sce, name), "x", call)))
+    return(Matrix::t(as_number_matrix(SummarizedExperiment::assay(sce, name), "x")))
   }
   abort_neuralee(
     "input", sprintf("`x`: there is no reducedDim or assay %s.", entry(name)),
-    paste("Set `x` to one of these, or to the data.", sources_there(sce)), call = call
+    paste("Set `x` to one of these, or to the data.", sources_there(sce))
   )
 }
 
@@ -238,45 +234,42 @@ print.neuralee_quality <- function(x, ...) {
 }
 
 # Both as dense matrices of the same cells.
-embedding_and_data <- function(embedding, x, call) {
-  embedding <- dense_cells(embedding, "embedding", call)
-  x <- dense_cells(x, "x", call)
-  check_same_cells(embedding, x, call)
+embedding_and_data <- function(embedding, x) {
+  embedding <- dense_cells(embedding, "embedding")
+  x <- dense_cells(x, "x")
+  check_same_cells(embedding, x)
   if (ncol(embedding) > ncol(x)) {
     abort_neuralee(
       "input",
       sprintf("`embedding` has %d columns, more than the %d of `x`.", ncol(embedding), ncol(x)),
-      "Give the embedding first and the data second: are the arguments swapped?",
-      call = call
+      "Give the embedding first and the data second: are the arguments swapped?"
     )
   }
-  check_squares(embedding, "embedding", call)
-  check_squares(x, "x", call)
+  check_squares(embedding, "embedding")
+  check_squares(x, "x")
   if (nrow(x) < 3L) {
-    abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.", call = call)
+    abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.")
   }
   list(embedding = embedding, x = x)
 }
 
 # Squared distances must neither overflow nor vanish.
-check_squares <- function(x, name, call) {
+check_squares <- function(x, name) {
   size <- max(abs(x))
   if (size > 1e150 || (size > 0 && size < 1e-150)) {
     abort_neuralee(
       "input", sprintf("`%s` has values of a size of %s, whose squares have no place in a number.", name, format(size, digits = 3)),
-      "Bring the values to a usual scale first.",
-      call = call
+      "Bring the values to a usual scale first."
     )
   }
 }
 
-check_same_cells <- function(embedding, x, call) {
+check_same_cells <- function(embedding, x) {
   if (nrow(embedding) != nrow(x)) {
     abort_neuralee(
       "input",
       sprintf("`embedding` has %d cells, but `x` has %d.", nrow(embedding), nrow(x)),
-      "Give the same cells in the rows of both.",
-      call = call
+      "Give the same cells in the rows of both."
     )
   }
   if (is.null(rownames(embedding)) || is.null(rownames(x))) {
@@ -291,27 +284,24 @@ check_same_cells <- function(embedding, x, call) {
         "Row %d is cell %s in `embedding`, but %s in `x`.", at,
         dQuote(rownames(embedding)[[at]], FALSE), dQuote(rownames(x)[[at]], FALSE)
       ),
-      "Give the same cells in the same order.",
-      call = call
+      "Give the same cells in the same order."
     )
   }
 }
 
 # Whole numbers for labels, NA where there is none.
-label_codes <- function(labels, n, k, call) {
+label_codes <- function(labels, n, k) {
   if (!is.atomic(labels) || !is.null(dim(labels)) || length(labels) != n) {
     abort_neuralee(
       "input", sprintf("`labels` is %s, but there are %d cells.", describe(labels), n),
-      "Give a vector or factor with one label per cell.",
-      call = call
+      "Give a vector or factor with one label per cell."
     )
   }
   codes <- match(labels, unique(labels[!is.na(labels)]))
   if (sum(!is.na(codes)) <= k) {
     abort_neuralee(
       "input", sprintf("Only %d cells have a label, but `k` is %d.", sum(!is.na(codes)), k),
-      "Label more cells or lower `k`.",
-      call = call
+      "Label more cells or lower `k`."
     )
   }
   codes

@@ -33,8 +33,8 @@ filter_genes <- function(x, genes, ...) {
 #' @export
 filter_genes.default <- function(x, genes, ...) {
   check_no_dots(...)
-  names <- colnames(as_number_matrix(x, "x", environment()))
-  kept <- find_genes(names, genes, "The columns of `x` carry no names", environment())
+  names <- colnames(as_number_matrix(x, "x"))
+  kept <- find_genes(names, genes, "The columns of `x` carry no names")
   x[, kept, drop = FALSE]
 }
 
@@ -43,38 +43,37 @@ filter_genes.default <- function(x, genes, ...) {
 #' @export
 filter_genes.SummarizedExperiment <- function(x, genes, ..., by = NULL) {
   check_no_dots(...)
-  names <- gene_names_of(x, by, "x", environment())
+  names <- gene_names_of(x, by, "x")
   # An error within the brackets would lose its class to their dispatch.
-  kept <- find_genes(names, genes, "The rows of `x` carry no names", environment())
+  kept <- find_genes(names, genes, "The rows of `x` carry no names")
   x[kept, ]
 }
 
 # Places of `genes` among `names`; `argument` is what they are called in a message.
-find_genes <- function(names, genes, unnamed, call, argument = "genes") {
-  genes <- check_names(genes, argument, "names of genes", call)
+find_genes <- function(names, genes, unnamed, argument = "genes") {
+  genes <- check_names(genes, argument, "names of genes")
   if (is.null(names)) {
-    abort_neuralee("input", paste0(unnamed, "."), "Name the genes first.", call = call)
+    abort_neuralee("input", paste0(unnamed, "."), "Name the genes first.")
   }
   names <- as.character(names)
-  check_text(names, "`x`", call)
+  check_text(names, "`x`")
   places <- match(genes, names)
   if (anyNA(places)) {
     abort_neuralee(
       "input", sprintf("`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(places)])),
-      there_are(names), call = call
+      there_are(names)
     )
   }
-  refuse_repeated(intersect(genes, names[duplicated(names)]), "`x`", call)
+  refuse_repeated(intersect(genes, names[duplicated(names)]), "`x`")
   places
 }
 
 # Of several genes of one name, none is taken for the other.
-refuse_repeated <- function(genes, where, call) {
+refuse_repeated <- function(genes, where) {
   if (length(genes)) {
     abort_neuralee(
       "input", sprintf("In %s several genes have the same name: %s.", where, list_some(genes)),
-      "Make the names unique with make.unique(), or go by a column of rowData that is (`by`).",
-      call = call
+      "Make the names unique with make.unique(), or go by a column of rowData that is (`by`)."
     )
   }
 }

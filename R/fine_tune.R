@@ -51,26 +51,23 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
   threads <- resolve_threads(given$threads)
   fill <- fill_for_model(missing, model)
   prepared <- function(cells, name) {
-    cells <- cells_for_model(cells, info, assay.type, dimred, name, fill, call = call)
-    inputs <- model_inputs(model, info, cells, threads, call)
+    cells <- cells_for_model(cells, info, assay.type, dimred, name, fill)
+    inputs <- model_inputs(model, info, cells, threads)
     rownames(inputs) <- cells$names
     inputs
   }
-  call <- environment()
-  inputs <- classed_interrupts(bind_cells(old_cells(object, data, prepared, call), prepared(newdata, "newdata")))
-  fit <- with_call(
-    neuralee(
-      inputs,
-      d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda, perplexity = perplexity %||% info$perplexity, maxit = maxit,
-      net = model, ...
-    ), call
+  inputs <- classed_interrupts(bind_cells(old_cells(object, data, prepared), prepared(newdata, "newdata")))
+  fit <- neuralee(
+    inputs,
+    d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
+    perplexity = perplexity %||% info$perplexity, maxit = maxit, net = model, ...
   )
   fit$model <- redescribe_model(fit$model, model, info)
   if (info$unit_length) fit$params$metric <- "cosine"
   fit
 }
 
-old_cells <- function(object, data, prepared, call) {
+old_cells <- function(object, data, prepared) {
   if (is.null(data) || isFALSE(data)) {
     return(NULL)
   }
@@ -80,8 +77,7 @@ old_cells <- function(object, data, prepared, call) {
   kept <- if (inherits(object, "neuralee_fit")) object$data
   if (is.null(kept)) {
     abort_neuralee(
-      "input", "`data` is TRUE, but the fit keeps no cells.", "Give the cells as `data`, or fit with neuralee(keep = TRUE).",
-      call = call
+      "input", "`data` is TRUE, but the fit keeps no cells.", "Give the cells as `data`, or fit with neuralee(keep = TRUE)."
     )
   }
   kept
@@ -98,11 +94,11 @@ bind_cells <- function(old, new) {
 }
 
 # A model that goes on has the preprocessing and the features of the one it came from.
-redescribe_model <- function(model, old, info, call = caller_env()) {
+redescribe_model <- function(model, old, info) {
   steps <- c(
-    rust_call(rs_model_preprocessing(old$bytes), call = call),
+    rust_call(rs_model_preprocessing(old$bytes)),
     info[c("names", "occurrence", "copies", "selected", "width")]
   )
-  new <- model_info(model, call = call)
-  describe_model(model, steps, new[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")], info$source, call = call)
+  new <- model_info(model)
+  describe_model(model, steps, new[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")], info$source)
 }

@@ -39,7 +39,7 @@ log_shift <- function(x, ...) {
 #' @export
 log_shift.default <- function(x, ..., threads = NULL) {
   check_no_dots(...)
-  log_values(x, "rows", resolve_threads(threads), environment())
+  log_values(x, "rows", resolve_threads(threads))
 }
 
 #' @rdname log_shift
@@ -51,27 +51,27 @@ log_shift.SummarizedExperiment <- function(x, ..., assay.type = "counts", name =
   check_no_dots(...)
   name <- check_name(name, "name")
   threads <- resolve_threads(threads)
-  logs <- log_values(assay_of(x, assay.type), "columns", threads, environment())
+  logs <- log_values(assay_of(x, assay.type), "columns", threads)
   SummarizedExperiment::assay(x, name, withDimnames = FALSE) <- logs
   x
 }
 
-log_values <- function(x, cells, threads, call) {
+log_values <- function(x, cells, threads) {
   if (is_delayed(x)) {
-    check_delayed_type(x, "x", call)
+    check_delayed_type(x, "x")
     grid <- DelayedArray::defaultAutoGrid(x)
     for (i in seq_along(grid)) {
-      block_log(read_block_of(x, grid[[i]]), cells, threads, call, block_offset(grid[[i]]))
+      block_log(read_block_of(x, grid[[i]]), cells, threads, block_offset(grid[[i]]))
     }
     return(log1p(x))
   }
-  block_log(as_number_matrix(x, "x", call), cells, threads, call)
+  block_log(as_number_matrix(x, "x"), cells, threads)
 }
 
-block_log <- function(x, cells, threads, call, offset = c(0, 0)) {
-  check_finite(x, "x", cells, call, offset)
+block_log <- function(x, cells, threads, offset = c(0, 0)) {
+  check_finite(x, "x", cells, offset)
   values <- stored_values(x)
-  logs <- rust_call(rs_log1p(values, threads), call = call)
+  logs <- rust_call(rs_log1p(values, threads))
   if (logs$refused > 0) {
     place <- locate_value(x, logs$refused, cells, offset)
     abort_neuralee(
@@ -80,8 +80,7 @@ block_log <- function(x, cells, threads, call, offset = c(0, 0)) {
         "`x` has the value %s in %s, which has no log(1 + x).",
         format(values[[logs$refused]]), place$text
       ),
-      "Give counts: all values must be greater than -1. Is `x` scaled already?",
-      call = call, row = place$row, column = place$column
+      "Give counts: all values must be greater than -1. Is `x` scaled already?", row = place$row, column = place$column
     )
   }
   if (is.matrix(x)) {

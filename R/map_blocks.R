@@ -17,16 +17,16 @@ task_grid <- function(x, axis, block_cells) {
 }
 
 # All places in a matrix, or in the file `output`. `task` is what a block is computed with, wherever that is.
-map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, progress, call) {
+map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, progress) {
   x <- task$x
   axis <- if (task$at == "rows") 1L else 2L
   count <- dim(x)[[axis]]
-  block_cells <- task_blocks(dim(x), axis, if (!is.null(BPPARAM)) bpparam_workers(BPPARAM, call))
+  block_cells <- task_blocks(dim(x), axis, if (!is.null(BPPARAM)) bpparam_workers(BPPARAM))
   store <- if (is.null(output)) {
     embedding_in_memory(count, d, block_cells)
   } else {
     dimnames <- list(names, sprintf("NeuralEE%d", seq_len(d)))
-    open_embedding_file(output, identity, c(count, d), dimnames, block_cells, call)
+    open_embedding_file(output, identity, c(count, d), dimnames, block_cells)
   }
   task$grid <- task_grid(x, axis, store$block_cells)
   rows_of <- function(number) block_range(task$grid[[number]], axis)
@@ -35,7 +35,7 @@ map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, pr
     rows <- rows_of(number)
     store$write(number, rows, places)
     finished[[number]] <<- TRUE
-    report_cells(progress, "mapping", min(sum(finished) * store$block_cells, count), count, call)
+    report_cells(progress, "mapping", min(sum(finished) * store$block_cells, count), count)
   }
   tell_kept <- function() {
     if (is.null(output)) {
@@ -45,20 +45,20 @@ map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, pr
   }
   tryCatch(
     if (is.null(BPPARAM)) {
-      for (number in which(!finished)) keep(number, map_block(list(number = number), task, call))
+      for (number in which(!finished)) keep(number, map_block(list(number = number), task))
     } else {
-      map_by_workers(BPPARAM, which(!finished), task, keep, retries, rows_of, tell_kept, call)
+      map_by_workers(BPPARAM, which(!finished), task, keep, retries, rows_of, tell_kept)
     },
-    interrupt = function(condition) interrupted_map(finished, tell_kept, call),
-    neuralee_error_interrupted = function(condition) interrupted_map(finished, tell_kept, call)
+    interrupt = function(condition) interrupted_map(finished, tell_kept),
+    neuralee_error_interrupted = function(condition) interrupted_map(finished, tell_kept)
   )
   store$finish()
 }
 
-interrupted_map <- function(finished, tell_kept, call) {
+interrupted_map <- function(finished, tell_kept) {
   abort_neuralee(
     "interrupted", sprintf("The computation was interrupted after %d of %d blocks.", sum(finished), length(finished)),
-    tell_kept(), call = call
+    tell_kept()
   )
 }
 
@@ -72,15 +72,15 @@ embedding_in_memory <- function(count, d, block_cells) {
 }
 
 # Places of one block, in this process or in a worker. `item` carries the values where the worker cannot read them.
-map_block <- function(item, task, call = caller_env()) {
+map_block <- function(item, task) {
   viewport <- task$grid[[item$number]]
   block <- item$values %||% values_of_block(task$x, viewport)
   axis <- if (task$at == "rows") 1L else 2L
-  check_finite(block, "newdata", task$at, call, block_offset(viewport))
+  check_finite(block, "newdata", task$at, block_offset(viewport))
   rust_call(
     rs_model_map(
       task$bytes, block, task$at == "rows", block_offset(viewport)[[axis]], task$threads, task$place, NULL
-    ), call = call
+    )
   )
 }
 

@@ -2,7 +2,7 @@
 # which blocks are out, and sends those that do not come back to new workers.
 
 # `keep` takes the number and the places of each block of `todo`, in the order in which they come.
-map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kept, call) {
+map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kept) {
   waiting <- replace(logical(length(task$grid)), todo, TRUE)
   out <- failures <- integer(length(waiting))
   reasons <- character(length(waiting))
@@ -72,15 +72,15 @@ map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kep
       if (!any(out > 0L) && !stops()) {
         abort_neuralee(
           "worker", sprintf("The workers of `BPPARAM` cannot be used: %s", trouble),
-          "Check that BiocParallel::bplapply(1:2, sqrt, BPPARAM = BPPARAM) works.", call = call
+          "Check that BiocParallel::bplapply(1:2, sqrt, BPPARAM = BPPARAM) works."
         )
       }
     }
     # What did not come back.
     fail(which(out > 0L), paste0("the worker ended", if (!is.null(trouble)) paste("; BiocParallel says:", trouble)))
   }
-  if (stops()) with_call(stop(refusal$error), call)
-  if (any(waiting)) refuse_blocks(which(waiting), length(waiting), reasons, retries, rows_of, tell_kept, call)
+  if (stops()) raise_again(refusal$error)
+  if (any(waiting)) refuse_blocks(which(waiting), length(waiting), reasons, retries, rows_of, tell_kept)
 }
 
 # Sends the blocks out and receives them: one by one as they finish where the back-end can, else in rounds of four
@@ -185,7 +185,7 @@ leave_backend <- function(BPPARAM, was_up) {
   }
 }
 
-refuse_blocks <- function(lost, count, reasons, retries, rows_of, tell_kept, call) {
+refuse_blocks <- function(lost, count, reasons, retries, rows_of, tell_kept) {
   rows <- lapply(lost, rows_of)
   first <- vapply(rows, function(row) row[[1L]], 0)
   last <- vapply(rows, function(row) row[[length(row)]], 0)
@@ -198,6 +198,6 @@ refuse_blocks <- function(lost, count, reasons, retries, rows_of, tell_kept, cal
       "%d of %d blocks of cells could not be mapped in %d tries: %s%s.", length(lost), count, retries + 1L,
       paste(lines, collapse = "; "), if (rest > 0L) sprintf("; and %d more", rest) else ""
     ),
-    tell_kept(), call = call, first = first, last = last
+    tell_kept(), first = first, last = last
   )
 }

@@ -4,7 +4,7 @@
 # Names as text ("" for a feature without one; NULL where none has one). Where a name repeats,
 # `occurrence` says of each feature which it is among those of its name, and `copies` how many these
 # are.
-name_features <- function(names, call = caller_env()) {
+name_features <- function(names) {
   unnamed <- list(names = NULL, occurrence = NULL, copies = NULL)
   if (is.null(names)) {
     return(unnamed)
@@ -13,7 +13,7 @@ name_features <- function(names, call = caller_env()) {
   if (!all(known)) {
     abort_neuralee(
       "input", sprintf("The name of feature %d is no valid text.", which(!known)[[1L]]),
-      "Name the features in UTF-8, or declare the encoding of the names.", call = call
+      "Name the features in UTF-8, or declare the encoding of the names."
     )
   }
   names <- enc2utf8(names)
@@ -35,16 +35,15 @@ name_features <- function(names, call = caller_env()) {
 # name_features() gives them, the numbers (`selected`) of these features among the `width` of the
 # training, and how many they are (`features`). `fill` stands for features that `x` lacks (see
 # fill_for_model()); without it they are refused. `whole` is what `known` belongs to, in a message.
-match_features <- function(x, known, axis, name, fill = NULL, whole = "model",
-                           call = caller_env()) {
-  given <- name_features(dimnames(x)[[axis]], call)
+match_features <- function(x, known, axis, name, fill = NULL, whole = "model") {
+  given <- name_features(dimnames(x)[[axis]])
   if (is.null(known$names) || is.null(given$names)) {
-    return(features_by_position(x, known, given, axis, name, whole, call))
+    return(features_by_position(x, known, given, axis, name, whole))
   }
   wanted <- known$names
   at <- match(wanted, given$names)
   at[!nzchar(wanted)] <- NA
-  check_copies(at, known, given, name, whole, call)
+  check_copies(at, known, given, name, whole)
   if (stand_as_before(known, given)) {
     return(if (is.null(known$selected)) x else take(x, known$selected, axis))
   }
@@ -56,27 +55,26 @@ match_features <- function(x, known, axis, name, fill = NULL, whole = "model",
         "%d of the %d features of the %s have no name, and `%s` has another order than it.",
         sum(nameless), length(wanted), whole, name
       ),
-      "Give all features of the training in their order, or name each of them and train anew.",
-      call = call
+      "Give all features of the training in their order, or name each of them and train anew."
     )
   }
   lacking <- is.na(at)
   if (any(lacking)) {
     swapped <- all(lacking) && axis == 2L && any(wanted %in% rownames(x))
-    announce_lacking(wanted[lacking], length(wanted), given$names, name, fill, whole, swapped, call)
+    announce_lacking(wanted[lacking], length(wanted), given$names, name, fill, whole, swapped)
   }
   several <- !lacking & (known$copies %||% 1L) > 1L
   if (any(several)) {
     key <- function(features) paste(features$occurrence, features$names)
     at[several] <- match(key(known)[several], key(given))
     in_order <- at[order(known$selected %||% seq_along(at))]
-    if (is.unsorted(in_order, na.rm = TRUE)) warn_copies(unique(wanted[several]), name, whole, call)
+    if (is.unsorted(in_order, na.rm = TRUE)) warn_copies(unique(wanted[several]), name, whole)
   }
   if (any(lacking)) filled(x, at, fill$values, axis) else take(x, at, axis)
 }
 
 # A name that stands for more or fewer features than in the training may be the name of others.
-check_copies <- function(at, known, given, name, whole, call) {
+check_copies <- function(at, known, given, name, whole) {
   copies <- function(features) features$copies %||% rep(1L, length(features$names))
   here <- copies(given)[at]
   before <- copies(known)
@@ -94,7 +92,7 @@ check_copies <- function(at, known, given, name, whole, call) {
       paste(
         "Which is which cannot be told. Give each as often as in the training; or leave out all of",
         "that name and set missing = \"zero\" or \"mean\"; or train with unique names, such as identifiers."
-      ), call = call
+      )
     )
   }
 }
@@ -106,7 +104,7 @@ stand_as_before <- function(known, given) {
 }
 
 # By position among all features of the training: those that were chosen have an order of their own.
-features_by_position <- function(x, known, given, axis, name, whole, call) {
+features_by_position <- function(x, known, given, axis, name, whole) {
   count <- dim(x)[[axis]]
   if (count != known$width) {
     abort_neuralee(
@@ -121,8 +119,7 @@ features_by_position <- function(x, known, given, axis, name, whole, call) {
         "Give the same features in the same order."
       } else {
         "Give all features of the training in their order, or name them."
-      },
-      call = call
+      }
     )
   }
   if (!is.null(known$names) || !is.null(given$names)) {
@@ -144,7 +141,7 @@ features_by_position <- function(x, known, given, axis, name, whole, call) {
   if (is.null(known$selected)) x else take(x, known$selected, axis)
 }
 
-announce_lacking <- function(lacking, count, names, name, fill, whole, swapped, call) {
+announce_lacking <- function(lacking, count, names, name, fill, whole, swapped) {
   message <- sprintf(
     "`%s` lacks %d of the %d features of the %s: %s.",
     name, length(lacking), count, whole, list_some(lacking)
@@ -159,18 +156,18 @@ announce_lacking <- function(lacking, count, names, name, fill, whole, swapped, 
           sprintf("Give the features of the training. `%s` has %s.", name, list_some(names, 3L)),
           if (is.null(fill)) " missing = \"zero\" or \"mean\" makes up for those that are not there."
         )
-      },
-      call = call
+      }
     )
   }
-  rlang::warn(
-    c(message, i = sprintf("Each of these gets %s.", fill$words)),
-    class = "neuralee_warning_missing_features", call = call
+  warn_neuralee(
+    "missing_features",
+    c(message, i = sprintf("Each of these gets %s.", fill$words))
   )
 }
 
-warn_copies <- function(names, name, whole, call) {
-  rlang::warn(
+warn_copies <- function(names, name, whole) {
+  warn_neuralee(
+    "repeated_features",
     c(
       sprintf(
         "Features of the %s share a name and are told apart by their order in `%s` alone: %s.",
@@ -178,20 +175,19 @@ warn_copies <- function(names, name, whole, call) {
       ),
       i = "Features stand in another order than in the training, and so may these.",
       i = "Give them in the order of the training, or train with unique names, such as identifiers."
-    ),
-    class = "neuralee_warning_repeated_features", call = call
+    )
   )
 }
 
 # What features get that new cells lack: NULL where they are refused, else a value for each feature
 # of the model, on the scale of the cells as they come, and this in words.
-fill_for_model <- function(missing, model, call = caller_env()) {
-  missing <- match_choice(missing, "missing", c("error", "zero", "mean"), call = call)
+fill_for_model <- function(missing, model) {
+  missing <- match_choice(missing, "missing", c("error", "zero", "mean"))
   if (missing == "error") {
     return(NULL)
   }
-  steps <- rust_call(rs_model_preprocessing(model$bytes), call = call)
-  values <- if (missing == "zero") numeric(steps$features) else training_means(steps, model, call)
+  steps <- rust_call(rs_model_preprocessing(model$bytes))
+  values <- if (missing == "zero") numeric(steps$features) else training_means(steps, model)
   fill_with(missing, values)
 }
 
@@ -202,7 +198,7 @@ fill_with <- function(missing, values) {
 
 # Means of the features in the training. Without steps that subtract them, they are what the network
 # subtracts from its inputs; after logarithms, the values whose logarithm is the mean.
-training_means <- function(steps, model, call) {
+training_means <- function(steps, model) {
   means <- steps$centre
   if (is.null(means) && steps$components == 0 && !steps$unit_length) {
     means <- coef(model)$centre * (steps$scale %||% 1)
@@ -210,8 +206,7 @@ training_means <- function(steps, model, call) {
   if (is.null(means)) {
     abort_neuralee(
       "input", "`missing` is \"mean\", but the model has not kept the means of its features.",
-      "Take missing = \"zero\", or train with preprocessing(scale = TRUE), which keeps them.",
-      call = call
+      "Take missing = \"zero\", or train with preprocessing(scale = TRUE), which keeps them."
     )
   }
   if (steps$log) expm1(means) else means

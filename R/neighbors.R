@@ -49,7 +49,7 @@ find_neighbors <- function(x, k = 90, search = c("auto", "exact", "approximate")
 
 # Cosine distance is the Euclidean one between cells scaled to length 1: its square is twice
 # one minus the cosine.
-in_metric <- function(x, metric, call = caller_env()) {
+in_metric <- function(x, metric) {
   if (metric == "euclidean") {
     return(x)
   }
@@ -58,8 +58,7 @@ in_metric <- function(x, metric, call = caller_env()) {
   if (any(largest == 0)) {
     abort_neuralee(
       "input", sprintf("Cell %d is zero in every feature: it has no direction.", which(largest == 0)[1L]),
-      "Remove such cells, or use metric = \"euclidean\".",
-      call = call, row = which(largest == 0)[1L]
+      "Remove such cells, or use metric = \"euclidean\".", row = which(largest == 0)[1L]
     )
   }
   x <- x / largest
@@ -67,19 +66,19 @@ in_metric <- function(x, metric, call = caller_env()) {
 }
 
 # How to search, or the lists that the caller found: shapes, types and entries.
-check_neighbors <- function(neighbors, n, call = caller_env()) {
+check_neighbors <- function(neighbors, n) {
   if (is.null(neighbors)) {
     return(list(search = "auto", lists = NULL))
   }
   if (is.character(neighbors)) {
-    search <- match_choice(neighbors, "neighbors", c("auto", "exact", "approximate"), call = call)
+    search <- match_choice(neighbors, "neighbors", c("auto", "exact", "approximate"))
     return(list(search = search, lists = NULL))
   }
   remedy <- paste(
     "Give list(index = , distance = ), two matrices with a row per cell, as find_neighbors() and",
     "BiocNeighbors::findKNN() return them, or a Neighbor object of Seurat."
   )
-  refuse <- function(message, remedy = NULL) abort_neuralee("input", message, remedy, call = call)
+  refuse <- function(message, remedy = NULL) abort_neuralee("input", message, remedy)
   neighbors <- neighbor_lists(neighbors)
   if (is.null(neighbors)) {
     refuse("`neighbors` must be a list with the elements `index` and `distance`.", remedy)
@@ -111,8 +110,7 @@ check_neighbors <- function(neighbors, n, call = caller_env()) {
     abort_neuralee(
       "not_finite",
       sprintf("`neighbors$distance` has the value %s in %s.", format(distance[bad[1L]]), at(bad)),
-      "Give the Euclidean distance to each neighbour.",
-      call = call, row = row(index)[bad[1L]], column = col(index)[bad[1L]]
+      "Give the Euclidean distance to each neighbour.", row = row(index)[bad[1L]], column = col(index)[bad[1L]]
     )
   }
   bad <- which(distance < 0)

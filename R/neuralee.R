@@ -263,14 +263,14 @@ neuralee_trace <- function(rows, batches) {
   as.data.frame(rows)
 }
 
-warn_diverged <- function(reason, epochs, best, method, call = caller_env()) {
+warn_diverged <- function(reason, epochs, best, method) {
   if (startsWith(reason, "diverged")) {
-    rlang::warn(
+    warn_neuralee(
+      "diverged",
       c(
         sprintf("Training diverged after %.0f epochs.", epochs),
         i = sprintf("The weights are those after %.0f epochs. Lower the learning rate: optimizer = %s(lr = ).", best, method)
-      ),
-      class = "neuralee_warning_diverged", call = call
+      )
     )
   }
 }

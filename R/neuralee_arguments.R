@@ -2,51 +2,51 @@
 
 training_settings <- function(d, method, hidden, activation, batch_norm, dropout, residual, initial_sd, optimizer,
                               maxit, pretrain, tol, patience, batches, batch_size, accumulate, seed, learns_map,
-                              program, call = caller_env()) {
-  d <- check_dimension(d, call = call)
-  method <- match_choice(method, "method", c("auto", "grid", "exact"), call = call)
-  check_grid_dimension(method, d, call)
-  check_hidden(hidden, call)
-  activation <- match_choice(activation, "activation", c("relu", "gelu", "tanh", "leaky_relu"), call = call)
-  check_flag(batch_norm, "batch_norm", call = call)
-  check_flag(residual, "residual", call = call)
-  dropout <- check_number(dropout, "dropout", min = 0, max = 1, call = call)
-  initial_sd <- check_number(initial_sd, "initial_sd", above = 0, call = call)
+                              program) {
+  d <- check_dimension(d)
+  method <- match_choice(method, "method", c("auto", "grid", "exact"))
+  check_grid_dimension(method, d)
+  check_hidden(hidden)
+  activation <- match_choice(activation, "activation", c("relu", "gelu", "tanh", "leaky_relu"))
+  check_flag(batch_norm, "batch_norm")
+  check_flag(residual, "residual")
+  dropout <- check_number(dropout, "dropout", min = 0, max = 1)
+  initial_sd <- check_number(initial_sd, "initial_sd", above = 0)
   if (!inherits(optimizer, "neuralee_optimizer")) {
-    refuse_argument(optimizer, "optimizer", "adam(), adamw() or sgd()", call)
+    refuse_argument(optimizer, "optimizer", "adam(), adamw() or sgd()")
   }
-  maxit <- check_count(maxit, "maxit", min = 1, call = call)
+  maxit <- check_count(maxit, "maxit", min = 1)
   pretrain <- if (!learns_map) {
     0L
   } else if (is.null(pretrain)) {
     maxit %/% 2L
   } else {
-    check_count(pretrain, "pretrain", min = 0, call = call)
+    check_count(pretrain, "pretrain", min = 0)
   }
   list(
     d = d, method = method, hidden = as.double(hidden), activation = activation, batch_norm = batch_norm,
     dropout = dropout, residual = residual, initial_sd = initial_sd, optimizer = optimizer_settings(optimizer),
-    maxit = maxit, pretrain = pretrain, tol = check_number(tol, "tol", min = 0, call = call),
-    patience = check_count(patience, "patience", min = 1, call = call),
-    batches = check_batches(batches, batch_size, accumulate, call), batch_size = 2, seed = seed, program = program
+    maxit = maxit, pretrain = pretrain, tol = check_number(tol, "tol", min = 0),
+    patience = check_count(patience, "patience", min = 1),
+    batches = check_batches(batches, batch_size, accumulate), batch_size = 2, seed = seed, program = program
   )
 }
 
 # The bytes of a TorchScript file. It is not run here.
-read_program <- function(path, device, call = caller_env()) {
-  check_string(path, "net", "a fit, a model or the path of a TorchScript file", call = call)
+read_program <- function(path, device) {
+  check_string(path, "net", "a fit, a model or the path of a TorchScript file")
   path <- path.expand(path)
   if (!is_regular_file(path)) {
-    abort_neuralee("input", sprintf("`net`: there is no file \"%s\".", path), "Give the path of a TorchScript file.", call = call)
+    abort_neuralee("input", sprintf("`net`: there is no file \"%s\".", path), "Give the path of a TorchScript file.")
   }
   if (identical(device, "cpu")) {
     abort_neuralee(
       "device", "`net` is a TorchScript program, which needs libtorch.",
-      "Give device = \"torch\" or a GPU; build_torch_backend() makes what they need.", call = call
+      "Give device = \"torch\" or a GPU; build_torch_backend() makes what they need."
     )
   }
   if (file.size(path) == 0) {
-    abort_neuralee("input", sprintf("`net`: \"%s\" is empty.", path), "Give a TorchScript file.", call = call)
+    abort_neuralee("input", sprintf("`net`: \"%s\" is empty.", path), "Give a TorchScript file.")
   }
   readBin(path, "raw", n = file.size(path))
 }
@@ -56,73 +56,71 @@ optimizer_settings <- function(optimizer) {
   unclass(optimizer)
 }
 
-check_grid_dimension <- function(method, d, call) {
+check_grid_dimension <- function(method, d) {
   if (method == "grid" && d > 3L) {
     abort_neuralee(
       "dimension", sprintf("`method = \"grid\"` serves d = 1, 2 or 3, not %d.", d),
-      "Use method = \"auto\" or \"exact\".", call = call
+      "Use method = \"auto\" or \"exact\"."
     )
   }
 }
 
-check_hidden <- function(hidden, call) {
+check_hidden <- function(hidden) {
   ok <- is.numeric(hidden) && !is.object(hidden) && length(hidden) > 0L && all(is.finite(hidden)) &&
     all(hidden >= 1 & hidden == floor(hidden) & hidden <= 65536)
   if (!ok) {
-    refuse_argument(hidden, "hidden", "the number of units of each hidden layer, such as c(50, 50)", call)
+    refuse_argument(hidden, "hidden", "the number of units of each hidden layer, such as c(50, 50)")
   }
 }
 
 # Which cells a step is made from, in the words of the core.
-check_batches <- function(batches, batch_size, accumulate, call) {
-  batches <- match_choice(batches, "batches", c("shared", "independent"), call = call)
-  check_flag(accumulate, "accumulate", call = call)
+check_batches <- function(batches, batch_size, accumulate) {
+  batches <- match_choice(batches, "batches", c("shared", "independent"))
+  check_flag(accumulate, "accumulate")
   if (batches == "independent") {
     if (is.null(batch_size)) {
       abort_neuralee(
         "input", "`batches` is \"independent\", but there is no `batch_size`.",
-        "Give the cells of a batch as a number or as a fraction of all.", call = call
+        "Give the cells of a batch as a number or as a fraction of all."
       )
     }
     if (accumulate) {
       abort_neuralee(
         "input", "`accumulate` cannot join independent batches: each has an E of its own.",
-        "Use batches = \"shared\".", call = call
+        "Use batches = \"shared\"."
       )
     }
     return(batches)
   }
   if (accumulate && !is.null(batch_size)) {
     abort_neuralee(
-      "input", "`accumulate` and `batch_size` exclude each other: the first takes a step from all cells.", "Leave one of them out.",
-      call = call
+      "input", "`accumulate` and `batch_size` exclude each other: the first takes a step from all cells.", "Leave one of them out."
     )
   }
   if (accumulate) "accumulated" else if (is.null(batch_size)) "all" else "shared"
 }
 
 # Cells of a batch among `n`.
-batch_cells <- function(batch_size, n, batches, call = caller_env()) {
+batch_cells <- function(batch_size, n, batches) {
   if (is.null(batch_size)) {
     return(n)
   }
   ok <- is_number(batch_size) && batch_size > 0 && (batch_size <= 1 || batch_size == floor(batch_size))
   if (!ok) {
     refuse_argument(
-      batch_size, "batch_size", sprintf("a fraction in (0, 1] or a whole number of cells from 2 to %d", n), call
+      batch_size, "batch_size", sprintf("a fraction in (0, 1] or a whole number of cells from 2 to %d", n)
     )
   }
   count <- if (batch_size <= 1) floor(batch_size * n) else batch_size
   if (count > n) {
     abort_neuralee(
-      "input", sprintf("`batch_size` is %.0f, but there are only %d cells.", count, n), "Give less, or NULL for all.",
-      call = call
+      "input", sprintf("`batch_size` is %.0f, but there are only %d cells.", count, n), "Give less, or NULL for all."
     )
   }
   if (count < 2) {
     abort_neuralee(
       "input", sprintf("`batch_size` leaves %.0f of the %d cells in a batch; at least 2 are needed.", count, n),
-      "Raise it.", call = call
+      "Raise it."
     )
   }
   as.double(count)
@@ -137,37 +135,37 @@ part_settings <- function(params, k, neighbors) {
   )
 }
 
-check_net <- function(net, x, d, call = caller_env()) {
+check_net <- function(net, x, d) {
   if (is.null(net)) {
     return(invisible())
   }
-  info <- model_info(net, call = call)
+  info <- model_info(net)
   if (info$inputs != ncol(x)) {
     abort_neuralee(
       "input", sprintf("The network of `net` takes %d features, but there are %d.", info$inputs, ncol(x)),
-      "Give the features that it was trained on; fine_tune() takes the steps of its preprocessing.", call = call
+      "Give the features that it was trained on; fine_tune() takes the steps of its preprocessing."
     )
   }
   if (info$d != d) {
     abort_neuralee(
       "dimension", sprintf("The network of `net` maps to %d dimensions, but `d` is %d.", info$d, d),
-      sprintf("Give d = %d.", info$d), call = call
+      sprintf("Give d = %d.", info$d)
     )
   }
 }
 
 # A function of epoch and embedding that writes the latter to a file of its own, or NULL.
-check_snapshot <- function(prefix, call = caller_env()) {
+check_snapshot <- function(prefix) {
   if (is.null(prefix)) {
     return(NULL)
   }
-  check_string(prefix, "save_embedding", "the beginning of file names, or NULL", call = call)
+  check_string(prefix, "save_embedding", "the beginning of file names, or NULL")
   prefix <- path.expand(prefix)
   folder <- dirname(prefix)
   if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
     abort_neuralee(
       "input", sprintf("`save_embedding`: the folder \"%s\" does not exist or is not writable.", folder),
-      "Create it first.", call = call
+      "Create it first."
     )
   }
   function(epoch, embedding) {
@@ -184,7 +182,7 @@ check_snapshot <- function(prefix, call = caller_env()) {
       unlink(partial)
       abort_neuralee(
         "input", sprintf("The embedding could not be written to \"%s\".", file),
-        "Check that the folder exists, is writable and has room.", call = call
+        "Check that the folder exists, is writable and has room."
       )
     }
   }

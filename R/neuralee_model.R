@@ -3,7 +3,7 @@
 new_model <- function(bytes) structure(list(bytes = bytes), class = "neuralee_model")
 
 # `steps` as learn_preprocessing() gives them; `origin`: what the model was trained on.
-describe_model <- function(model, steps, origin, source = NULL, call = caller_env()) {
+describe_model <- function(model, steps, origin, source = NULL) {
   source <- Filter(function(value) length(value) == 1L, source)
   # Numbers of entries are told from names that are made of digits.
   source <- lapply(source, function(value) if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(value))
@@ -21,18 +21,18 @@ describe_model <- function(model, steps, origin, source = NULL, call = caller_en
   steps$features <- as.double(steps$features)
   steps$components <- as.double(steps$components)
   if (!is.null(steps$rotation)) steps$rotation <- as.vector(steps$rotation)
-  new_model(rust_call(rs_model_describe(model$bytes, steps, origin), call = call))
+  new_model(rust_call(rs_model_describe(model$bytes, steps, origin)))
 }
 
 # All that is known of a model but its weights.
-model_info <- function(model, call = caller_env()) {
-  info <- rust_call(rs_model_info(model$bytes), call = call)
+model_info <- function(model) {
+  info <- rust_call(rs_model_info(model$bytes))
   info$source <- stats::setNames(as.list(info$source_values), info$source_names)
   info
 }
 
 # The model of a fit, a reduced dimension, or of itself.
-model_of <- function(object, name = "object", call = caller_env()) {
+model_of <- function(object, name = "object") {
   model <- if (inherits(object, "neuralee_fit")) {
     object$model
   } else if (inherits(object, "reduced.dim.matrix")) {
@@ -45,8 +45,7 @@ model_of <- function(object, name = "object", call = caller_env()) {
   if (!inherits(model, "neuralee_model") || !is.list(model) || !is.raw(model$bytes)) {
     abort_neuralee(
       "input", sprintf("`%s` is %s, which holds no model.", name, describe(object)),
-      "Give a fit of neuralee(), a model that load_neuralee() read, or a reduction of runNeuralEE() or RunNeuralEE().",
-      call = call
+      "Give a fit of neuralee(), a model that load_neuralee() read, or a reduction of runNeuralEE() or RunNeuralEE()."
     )
   }
   model

@@ -81,17 +81,17 @@ lr_schedule <- function(decay = c("constant", "linear", "cosine", "exponential",
 
 decays <- c("constant", "linear", "cosine", "exponential", "step")
 
-new_optimizer <- function(method, lr, weight_decay, schedule, ..., call = caller_env()) {
-  lr <- check_number(lr, "lr", above = 0, call = call)
-  weight_decay <- check_number(weight_decay, "weight_decay", min = 0, call = call)
+new_optimizer <- function(method, lr, weight_decay, schedule, ...) {
+  lr <- check_number(lr, "lr", above = 0)
+  weight_decay <- check_number(weight_decay, "weight_decay", min = 0)
   own <- list(...)
   for (name in setdiff(names(own), c("eps", "nesterov"))) {
-    own[[name]] <- check_number(own[[name]], name, min = 0, max = 1, call = call)
-    if (own[[name]] == 1) refuse_argument(1, name, "one number of at least 0 and below 1", call)
+    own[[name]] <- check_number(own[[name]], name, min = 0, max = 1)
+    if (own[[name]] == 1) refuse_argument(1, name, "one number of at least 0 and below 1")
   }
-  if ("eps" %in% names(own)) own$eps <- check_number(own$eps, "eps", above = 0, call = call)
+  if ("eps" %in% names(own)) own$eps <- check_number(own$eps, "eps", above = 0)
   if (!inherits(schedule, "neuralee_schedule")) {
-    schedule <- lr_schedule(match_choice(schedule, "schedule", decays, call = call))
+    schedule <- lr_schedule(match_choice(schedule, "schedule", decays))
   }
   structure(
     c(list(method = method, lr = lr, weight_decay = weight_decay, schedule = schedule), own),

@@ -2,7 +2,7 @@
 
 # Refuses what cannot be placed together before anything is computed. `settings` are those of the map; returns
 # them with k and what else the search needs. `old` and `new` are numbers of cells.
-joining_settings <- function(settings, old, new, inputs, d, call = caller_env()) {
+joining_settings <- function(settings, old, new, inputs, d) {
   cells <- old + new
   perplexity <- settings$perplexity
   k <- min(settings$k, cells - 1)
@@ -10,10 +10,10 @@ joining_settings <- function(settings, old, new, inputs, d, call = caller_env())
     abort_neuralee(
       "perplexity",
       sprintf("The map has perplexity %s, but there are only %.0f cells to be neighbours.", format(perplexity), cells - 1),
-      "Give more cells as `data`.", call = call
+      "Give more cells as `data`."
     )
   }
-  rust_call(rs_ee_join_check(cells, inputs, as.integer(k), d, "auto", memory_limit(call)), call = call)
+  rust_call(rs_ee_join_check(cells, inputs, as.integer(k), d, "auto", memory_limit()))
   list(
     perplexity = perplexity, k = as.integer(k), search = search_of(settings$affinity),
     kernel = settings$kernel %||% "gaussian", lambda = settings$lambda, seed = settings$seed %||% rs_ee_defaults()$seed
@@ -21,12 +21,11 @@ joining_settings <- function(settings, old, new, inputs, d, call = caller_env())
 }
 
 # `old` and `new`: inputs of the cells in rows; `map`: places of the old ones, `starts`: of the new ones.
-place_together <- function(old, map, new, starts, settings, threads, progress, call = caller_env()) {
+place_together <- function(old, map, new, starts, settings, threads, progress) {
   rust_call(
     rs_ee_join(
       old, map, new, starts, settings$perplexity, settings$k, settings$search, "auto", settings$kernel,
       settings$lambda, settings$seed, threads, progress
-    ),
-    call = call
+    )
   )
 }

@@ -1,39 +1,39 @@
 # How numbers become colours: the limits of the scale, the colours along it, and what its ends are called. NULL for
 # labels.
-number_scale <- function(colours, palette, poles, limits, quantiles, call) {
+number_scale <- function(colours, palette, poles, limits, quantiles) {
   numbers <- unlist(colours, use.names = FALSE)
   if (!is.numeric(numbers)) {
     given <- c(poles = !is.null(poles), limits = !is.null(limits), quantiles = !is.null(quantiles))
     if (any(given)) {
       abort_neuralee(
         "input", sprintf("`%s` is for numbers, but `colour_by` has none.", names(given)[given][[1L]]),
-        "Leave it out, or colour by numbers.", call = call
+        "Leave it out, or colour by numbers."
       )
     }
     return(NULL)
   }
   if (!is.null(poles) && (!is.character(poles) || length(poles) != 2L || anyNA(poles))) {
-    refuse_argument(poles, "poles", "two names, first that of the low end", call)
+    refuse_argument(poles, "poles", "two names, first that of the low end")
   }
-  if (!is.null(poles)) check_text(poles, "`poles`", call)
-  if (!is.null(palette)) check_palette(palette, 2L, "a gradient needs 2", call)
+  if (!is.null(poles)) check_text(poles, "`poles`")
+  if (!is.null(palette)) check_palette(palette, 2L, "a gradient needs 2")
   list(
-    limits = colour_limits(numbers, limits, quantiles, !is.null(poles), call),
+    limits = colour_limits(numbers, limits, quantiles, !is.null(poles)),
     colours = unname(palette) %||% if (is.null(poles)) viridis else from_pole_to_pole,
     poles = poles
   )
 }
 
 # A scale between poles is the same to both sides of 0 where the numbers have both signs.
-colour_limits <- function(numbers, limits, quantiles, diverging, call) {
+colour_limits <- function(numbers, limits, quantiles, diverging) {
   if (!is.null(limits) && !is.null(quantiles)) {
-    abort_neuralee("input", "`limits` and `quantiles` both set the ends of the colours.", "Give one.", call = call)
+    abort_neuralee("input", "`limits` and `quantiles` both set the ends of the colours.", "Give one.")
   }
   if (!is.null(limits)) {
-    return(check_interval(limits, "limits", "two numbers, the lower first", -Inf, Inf, call))
+    return(check_interval(limits, "limits", "two numbers, the lower first", -Inf, Inf))
   }
   quantiles <- quantiles %||% c(0, 1)
-  check_interval(quantiles, "quantiles", "two numbers from 0 to 1, the lower first", 0, 1, call)
+  check_interval(quantiles, "quantiles", "two numbers from 0 to 1, the lower first", 0, 1)
   finite <- numbers[is.finite(numbers)]
   if (!length(finite)) {
     return(c(0, 1))
@@ -48,9 +48,9 @@ colour_limits <- function(numbers, limits, quantiles, diverging, call) {
   if (diverging && ends[[1L]] < 0 && ends[[2L]] > 0) c(-1, 1) * max(abs(ends)) else ends
 }
 
-check_interval <- function(x, name, wanted, min, max, call) {
+check_interval <- function(x, name, wanted, min, max) {
   if (!is.numeric(x) || length(x) != 2L || !all(is.finite(x)) || x[[1L]] >= x[[2L]] || any(x < min | x > max)) {
-    refuse_argument(x, name, wanted, call)
+    refuse_argument(x, name, wanted)
   }
   as.numeric(x)
 }
@@ -76,7 +76,7 @@ from_pole_to_pole <- c("#08519C", "#6BAED6", "#D9D9D9", "#FD8D3C", "#A63603")
 
 missing_colour <- "grey80"
 
-colour_scale <- function(colour, scale, palette, title, legend, call = caller_env()) {
+colour_scale <- function(colour, scale, palette, title, legend) {
   if (is.null(colour)) {
     return(NULL)
   }
@@ -89,31 +89,31 @@ colour_scale <- function(colour, scale, palette, title, legend, call = caller_en
     ))
   }
   ggplot2::scale_colour_manual(
-    name = title, values = colours_of_labels(levels(colour), palette, call), na.value = missing_colour,
+    name = title, values = colours_of_labels(levels(colour), palette), na.value = missing_colour,
     labels = function(x) short_lines(x, 25L), guide = if (legend) label_guide(levels(colour)) else "none"
   )
 }
 
 # The colour of each label, by its name.
-colours_of_labels <- function(labels, palette, call) {
+colours_of_labels <- function(labels, palette) {
   count <- length(labels)
   if (is.null(palette)) {
     return(stats::setNames(label_colours(count), labels))
   }
-  check_palette(palette, count, sprintf("there are %d labels", count), call)
+  check_palette(palette, count, sprintf("there are %d labels", count))
   if (is.null(names(palette))) {
     return(stats::setNames(palette[seq_len(count)], labels))
   }
   if (!all(labels %in% names(palette))) {
     abort_neuralee(
       "input", sprintf("`palette` names no colour for %s.", list_some(setdiff(labels, names(palette)))),
-      "Name a colour for each label, or give colours without names.", call = call
+      "Name a colour for each label, or give colours without names."
     )
   }
   palette[labels]
 }
 
-check_palette <- function(palette, count, why, call) {
+check_palette <- function(palette, count, why) {
   known <- function(one) !is.na(one) && !inherits(try(grDevices::col2rgb(one), silent = TRUE), "try-error")
   valid <- if (is.character(palette)) vapply(palette, known, NA) else FALSE
   if (!all(valid)) {
@@ -124,11 +124,11 @@ check_palette <- function(palette, count, why, call) {
       } else {
         sprintf("`palette` is %s.", describe(palette))
       },
-      "Give colours as \"#RRGGBB\" or by the names in colours().", call = call
+      "Give colours as \"#RRGGBB\" or by the names in colours()."
     )
   }
   if (length(palette) < count) {
-    abort_neuralee("input", sprintf("`palette` has %d colours, but %s.", length(palette), why), call = call)
+    abort_neuralee("input", sprintf("`palette` has %d colours, but %s.", length(palette), why))
   }
 }
 

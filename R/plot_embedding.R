@@ -86,7 +86,6 @@ plot_embedding <- function(object, colour_by = NULL, dimred = NULL, dims = NULL,
   american <- american_spelling(list(...), formals(plot_embedding))
   colour_by <- american$color_by %||% colour_by
   colour_title <- american$color_title %||% colour_title
-  call <- environment()
   check_flag(label, "label")
   check_flag(rescale, "rescale")
   check_flag(axes, "axes")
@@ -99,9 +98,9 @@ plot_embedding <- function(object, colour_by = NULL, dimred = NULL, dims = NULL,
   order <- match_choice(order, "order", c("value", "scattered", "given"))
 
   cells_of <- if (inherits(object, "ee_path")) cells_of_path else cells_to_draw
-  cells <- cells_of(object, dimred, dims, colour_by, facet_by, assay.type, size, seed, call)
-  if (rescale) cells$colours <- rescaled(cells$colours, limits, quantiles, call)
-  scale <- number_scale(cells$colours, palette, poles, limits, if (!rescale) quantiles, call)
+  cells <- cells_of(object, dimred, dims, colour_by, facet_by, assay.type, size, seed)
+  if (rescale) cells$colours <- rescaled(cells$colours, limits, quantiles)
+  scale <- number_scale(cells$colours, palette, poles, limits, if (!rescale) quantiles)
   points <- drawn_points(cells, order, if (!is.null(poles)) mean(scale$limits))
   colour <- points$colour
   labelled <- label && is.factor(colour)
@@ -109,7 +108,7 @@ plot_embedding <- function(object, colour_by = NULL, dimred = NULL, dims = NULL,
   title_of_colours <- if (is.null(colour_title)) cells$colour_name else if (!identical(colour_title, "")) colour_title
 
   plot <- ggplot2::ggplot(points, ggplot2::aes(x = .data$x, y = .data$y)) +
-    point_layers(points, cells, panels$across, point_size, alpha, rasterise, call) +
+    point_layers(points, cells, panels$across, point_size, alpha, rasterise) +
     colour_scale(colour, scale, palette, title_of_colours, legend %||% !labelled) +
     panels$facets +
     # A label at the rim may reach beyond the panel.
@@ -120,25 +119,25 @@ plot_embedding <- function(object, colour_by = NULL, dimred = NULL, dims = NULL,
 }
 
 # `color_by` and `color_title`, which scater's users may write.
-american_spelling <- function(given, formals, call = caller_env()) {
+american_spelling <- function(given, formals) {
   known <- c(setdiff(names(formals), c("object", "...")), "color_by", "color_title")
-  check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
+  check_dot_names(names(given) %||% rep("", length(given)), known)
   given
 }
 
-check_title <- function(x, name, call = caller_env()) {
+check_title <- function(x, name) {
   if (!is.null(x) && !is.language(x) && !(is.character(x) && length(x) == 1L)) {
-    refuse_argument(x, name, "one text, an expression or NULL", call)
+    refuse_argument(x, name, "one text, an expression or NULL")
   }
-  if (is.character(x)) check_text(x, sprintf("`%s`", name), call)
+  if (is.character(x)) check_text(x, sprintf("`%s`", name))
 }
 
-rescaled <- function(colours, limits, quantiles, call) {
+rescaled <- function(colours, limits, quantiles) {
   if (!length(colours) || !all(vapply(colours, is.numeric, NA))) {
-    abort_neuralee("input", "`rescale` is for numbers, but `colour_by` has none.", "Leave it out.", call = call)
+    abort_neuralee("input", "`rescale` is for numbers, but `colour_by` has none.", "Leave it out.")
   }
   if (!is.null(limits)) {
-    abort_neuralee("input", "`limits` has no place beside `rescale`.", "Use `quantiles`.", call = call)
+    abort_neuralee("input", "`limits` has no place beside `rescale`.", "Use `quantiles`.")
   }
   rescale_columns(colours, quantiles)
 }
@@ -187,12 +186,12 @@ panel_layer <- function(points, ncol) {
   list(across = across, facets = ggplot2::facet_wrap(by, ncol = across, labeller = short))
 }
 
-point_layers <- function(points, cells, across, point_size, alpha, rasterise, call) {
+point_layers <- function(points, cells, across, point_size, alpha, rasterise) {
   n <- if (cells$apart) max(table(cells$groups)) else length(cells$x)
   if (is.null(point_size)) point_size <- max(0.15, min(1.6, 90 / sqrt(n)) / sqrt(across))
   if (is.null(rasterise)) rasterise <- nrow(points) > 20000 && rlang::is_installed("ggrastr")
-  check_flag(rasterise, "rasterise", call = call)
-  if (rasterise) require_package("ggrastr", "draw the points as a bitmap", call)
+  check_flag(rasterise, "rasterise")
+  if (rasterise) require_package("ggrastr", "draw the points as a bitmap")
   layer <- function(...) {
     layer <- ggplot2::geom_point(..., size = point_size, stroke = 0, shape = 16)
     if (rasterise) ggrastr::rasterise(layer, dpi = 300) else layer

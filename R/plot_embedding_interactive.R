@@ -35,7 +35,6 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
   american <- american_spelling(list(...), formals(plot_embedding_interactive))
   colour_by <- american$color_by %||% colour_by
   colour_title <- american$color_title %||% colour_title
-  call <- environment()
   require_package("plotly", "draw an interactive map")
   check_flag(legend, "legend")
   check_flag(axes, "axes")
@@ -44,15 +43,15 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
   for (text in c("title", "colour_title")) {
     if (is.null(get(text))) next
     check_string(get(text), text, "one text or NULL")
-    check_text(get(text), sprintf("`%s`", text), call)
+    check_text(get(text), sprintf("`%s`", text))
   }
 
-  cells <- cells_to_draw(object, dimred, dims, colour_by, NULL, assay.type, size, seed, call, hover)
-  check_text(cells$name, "the names of the cells", call)
+  cells <- cells_to_draw(object, dimred, dims, colour_by, NULL, assay.type, size, seed, hover)
+  check_text(cells$name, "the names of the cells")
   if (length(cells$colours) > 1L) {
     abort_neuralee("input", "`colour_by` has several columns.", "Give one; plot_embedding() draws several.")
   }
-  scale <- number_scale(cells$colours, palette, poles, limits, quantiles, call)
+  scale <- number_scale(cells$colours, palette, poles, limits, quantiles)
   points <- drawn_points(cells, "value", if (!is.null(poles)) mean(scale$limits))
   colour_title <- colour_title %||% cells$colour_name %||% ""
   points$text <- hover_texts(cells, colour_title)[as.integer(rownames(points))]
@@ -64,7 +63,7 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
   plot <- plotly::plot_ly()
   # plotly adds two buttons that old builds of plotly.js, such as Debian's, do not know and fail on.
   plot$x$config$modeBarButtonsToAdd <- NULL
-  for (trace in widget_traces(points, scale, palette, marker, colour_title, legend, call)) {
+  for (trace in widget_traces(points, scale, palette, marker, colour_title, legend)) {
     plot <- do.call(plotly::add_trace, c(list(plot), trace))
   }
   plotly::layout(
@@ -77,7 +76,7 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
 }
 
 # One trace for each label, or one for all numbers; missing values below them.
-widget_traces <- function(points, scale, palette, marker, colour_title, legend, call) {
+widget_traces <- function(points, scale, palette, marker, colour_title, legend) {
   type <- if (nrow(points) > 5000L) "scattergl" else "scatter"
   trace <- function(of, name, ...) {
     list(
@@ -92,7 +91,7 @@ widget_traces <- function(points, scale, palette, marker, colour_title, legend, 
   below <- if (any(missing)) list(trace(points[missing, ], "NA", color = "#CCCCCC"))
   known <- points[!missing, ]
   if (is.factor(known$colour)) {
-    colours <- hex_colours(colours_of_labels(levels(known$colour), palette, call))
+    colours <- hex_colours(colours_of_labels(levels(known$colour), palette))
     groups <- split(known, known$colour)
     return(c(below, Map(function(of, name, colour) trace(of, name, color = colour), groups, names(groups), colours)))
   }

@@ -89,13 +89,13 @@ quality_theme <- function() {
 }
 
 # One data frame with the column `map`.
-quality_table <- function(quality, call = caller_env()) {
+quality_table <- function(quality) {
   rows <- if (is.data.frame(quality)) list(quality) else quality
   known <- is.list(rows) && length(rows) && all(vapply(rows, is_quality, NA))
   if (!known) {
     abort_neuralee(
       "input", sprintf("`quality` is %s, not what embedding_quality() returns.", describe(quality)),
-      "Give one such result, several bound by rbind(), or a list of them with names.", call = call
+      "Give one such result, several bound by rbind(), or a list of them with names."
     )
   }
   rows <- Map(function(one, name) {

@@ -45,13 +45,13 @@ plot_trace <- function(object, dimred = NULL, against = c("iteration", "seconds"
 
 trace_columns <- c("iteration", "loss", "gradient_norm", "seconds")
 
-trace_of <- function(object, dimred, call = caller_env()) {
-  dimred <- map_to_draw(object, dimred, call)
+trace_of <- function(object, dimred) {
+  dimred <- map_to_draw(object, dimred)
   trace <- if (inherits(object, "Seurat")) {
-    SeuratObject::Misc(object = dim_reduc_of(object, dimred, "dimred", call), slot = "trace")
+    SeuratObject::Misc(object = dim_reduc_of(object, dimred, "dimred"), slot = "trace")
   } else if (methods::is(object, "SingleCellExperiment")) {
     # The attribute sits on the stored matrix, not on a plain copy of it.
-    reduction_of(object, dimred, call = call)
+    reduction_of(object, dimred)
     attr(SingleCellExperiment::reducedDim(object, dimred), "trace")
   } else if (is.data.frame(object)) {
     object
@@ -64,8 +64,7 @@ trace_of <- function(object, dimred, call = caller_env()) {
     !all(vapply(trace[trace_columns], is.numeric, NA))) {
     abort_neuralee(
       "input", "`object` carries no trace of an optimisation.",
-      "Give a fit of ee() or neuralee(), or a reduction that runEE(), runNeuralEE(), RunEE() or RunNeuralEE() made.",
-      call = call
+      "Give a fit of ee() or neuralee(), or a reduction that runEE(), runNeuralEE(), RunEE() or RunNeuralEE() made."
     )
   }
   trace

@@ -105,17 +105,16 @@ predict.ee_fit <- function(object, newdata, data = NULL, ...,
 }
 
 # Cells of the map that are there in another order.
-check_order <- function(given, of_map, call = caller_env()) {
+check_order <- function(given, of_map) {
   if (!is.null(given) && !is.null(of_map) && !identical(given, of_map) && setequal(given, of_map)) {
     abort_neuralee(
-      "input", "The cells of `data` are in another order than those of the map.", "Give them as they were given to ee().",
-      call = call
+      "input", "The cells of `data` are in another order than those of the map.", "Give them as they were given to ee()."
     )
   }
 }
 
 # The settings of a fit, which is a list that may have been changed by hand.
-check_ee_fit <- function(object, call = caller_env()) {
+check_ee_fit <- function(object) {
   params <- object$params
   among <- function(name, choices) is.character(name) && length(name) == 1L && name %in% choices
   map <- object$embedding
@@ -125,7 +124,7 @@ check_ee_fit <- function(object, call = caller_env()) {
     among(params$affinity, c("entropic", "gaussian")) && among(params$metric, c("euclidean", "cosine")) &&
     is_whole(params$k) && is_whole(params$features) && (is.null(object$data) || are_places(object$data))
   if (!sound) {
-    abort_neuralee("input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned.", call = call)
+    abort_neuralee("input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned.")
   }
   params
 }
@@ -136,29 +135,29 @@ is_whole <- function(x) x >= 1 && x <= .Machine$integer.max && x == round(x)
 are_places <- function(x) is.matrix(x) && is.double(x) && all(is.finite(x))
 
 # One new cell is enough, also as a vector; columns are matched as match_features() says.
-new_cells <- function(newdata, data, missing, metric, call = caller_env()) {
+new_cells <- function(newdata, data, missing, metric) {
   if (is.numeric(newdata) && is.null(dim(newdata))) {
     newdata <- matrix(newdata, 1L, dimnames = list(NULL, names(newdata)))
   }
-  newdata <- as_number_matrix(newdata, "newdata", call)
+  newdata <- as_number_matrix(newdata, "newdata")
   if (nrow(newdata) < 1L) {
-    abort_neuralee("input", "`newdata` has no cells.", "Give at least one, in a row.", call = call)
+    abort_neuralee("input", "`newdata` has no cells.", "Give at least one, in a row.")
   }
-  known <- no_steps(ncol(data), colnames(data), call)
-  fill <- fill_for_map(missing, data, metric, call)
-  newdata <- match_features(newdata, known, 2L, "newdata", fill, "map", call)
-  if (!is_delayed(newdata)) check_finite(newdata, "newdata", "rows", call)
-  densify(newdata, "newdata", call = call)
+  known <- no_steps(ncol(data), colnames(data))
+  fill <- fill_for_map(missing, data, metric)
+  newdata <- match_features(newdata, known, 2L, "newdata", fill, "map")
+  if (!is_delayed(newdata)) check_finite(newdata, "newdata", "rows")
+  densify(newdata, "newdata")
 }
 
-fill_for_map <- function(missing, data, metric, call) {
+fill_for_map <- function(missing, data, metric) {
   if (missing == "error") {
     return(NULL)
   }
   if (missing == "mean" && metric == "cosine") {
     abort_neuralee(
       "input", "`missing` is \"mean\", but means of cells say nothing where distances are cosines.",
-      "Take missing = \"zero\".", call = call
+      "Take missing = \"zero\"."
     )
   }
   fill_with(missing, if (missing == "zero") numeric(ncol(data)) else colMeans(data))

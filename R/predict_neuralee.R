@@ -125,54 +125,53 @@ predict.neuralee_model <- predict.neuralee_fit
 #' @export
 predict.DimReduc <- predict.neuralee_fit
 
-check_predict_dots <- function(given, call = caller_env()) {
+check_predict_dots <- function(given) {
   known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))
-  check_dot_names(names(given) %||% rep("", length(given)), known, call = call)
+  check_dot_names(names(given) %||% rep("", length(given)), known)
 }
 
 map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, together, affinity,
-                      threads, device, BPPARAM, output, retries, verbose, call = caller_env()) {
+                      threads, device, BPPARAM, output, retries, verbose) {
   if (none) {
     abort_neuralee(
-      "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit).", call = call
+      "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit)."
     )
   }
-  check_flag(verbose, "verbose", call = call)
-  check_together(object, together, data, BPPARAM, output, call)
-  retries <- check_count(retries, "retries", max = 100, call = call)
-  if (!is.null(BPPARAM)) bpparam_workers(BPPARAM, call)
+  check_flag(verbose, "verbose")
+  check_together(object, together, data, BPPARAM, output)
+  retries <- check_count(retries, "retries", max = 100)
+  if (!is.null(BPPARAM)) bpparam_workers(BPPARAM)
   # Workers may share a machine, and each has a thread of it.
-  threads <- resolve_threads(if (is.null(BPPARAM)) threads else threads %||% 1, call = call)
-  output <- check_output(output, call = call)
+  threads <- resolve_threads(if (is.null(BPPARAM)) threads else threads %||% 1)
+  output <- check_output(output)
   if (!is.null(output) && !is.null(affinity)) {
     abort_neuralee(
-      "input", "`affinity` judges a map in memory, but `output` puts it into a file.", "Leave one of them out.",
-      call = call
+      "input", "`affinity` judges a map in memory, but `output` puts it into a file.", "Leave one of them out."
     )
   }
   # Each cell is sent there once, so that nothing need stay.
-  place <- resolve_device(device, pin_memory = FALSE, verbose, call = call)
-  model <- model_of(object, call = call)
-  info <- model_info(model, call = call)
-  fill <- fill_for_model(missing, model, call = call)
-  cells <- cells_for_model(newdata, info, assay.type, dimred, fill = fill, call = call)
-  if (together && is.null(data) && (ncol(object$data) != info$inputs || ncol(object$embedding) != info$d)) refuse_kept(call)
+  place <- resolve_device(device, pin_memory = FALSE, verbose)
+  model <- model_of(object)
+  info <- model_info(model)
+  fill <- fill_for_model(missing, model)
+  cells <- cells_for_model(newdata, info, assay.type, dimred, fill = fill)
+  if (together && is.null(data) && (ncol(object$data) != info$inputs || ncol(object$embedding) != info$d)) refuse_kept()
   old <- if (!is.null(data)) {
-    cells_for_model(data, info, assay.type, dimred, "data", fill, call = call)
+    cells_for_model(data, info, assay.type, dimred, "data", fill)
   }
   if (together) {
     count <- function(cells) dim(cells$x)[[if (cells$at == "rows") 1L else 2L]]
     joining <- joining_settings(
-      info, if (is.null(old)) nrow(object$data) else count(old), count(cells), info$inputs, info$d, call
+      info, if (is.null(old)) nrow(object$data) else count(old), count(cells), info$inputs, info$d
     )
   }
   progress <- progress_reporter(verbose, "NeuralEE")
   classed_interrupts(
     {
       network_map <- function(cells) {
-        by_blocks(cells, info$d, "mapping", progress, call, function(block, first) {
+        by_blocks(cells, info$d, "mapping", progress, function(block, first) {
           reporter <- if (!is_delayed(cells$x)) progress
-          rust_call(rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter), call = call)
+          rust_call(rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter))
         })
       }
       places <- if (is.null(BPPARAM) && is.null(output)) {
@@ -180,30 +179,29 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
       } else {
         task <- list(x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, place = place)
         identity <- if (!is.null(output)) map_identity(model$bytes, cells, place)
-        map_in_blocks(task, info$d, cells$names, identity, output, BPPARAM, retries, progress, call)
+        map_in_blocks(task, info$d, cells$names, identity, output, BPPARAM, retries, progress)
       }
-      if (together || !is.null(affinity)) inputs <- model_inputs(model, info, cells, threads, call)
+      if (together || !is.null(affinity)) inputs <- model_inputs(model, info, cells, threads)
       if (together) {
-        old_inputs <- if (is.null(old)) object$data else model_inputs(model, info, old, threads, call)
+        old_inputs <- if (is.null(old)) object$data else model_inputs(model, info, old, threads)
         old_places <- if (is.null(old)) unname(object$embedding) else network_map(old)
-        places <- place_together(old_inputs, old_places, inputs, places, joining, threads, progress, call)
+        places <- place_together(old_inputs, old_places, inputs, places, joining, threads, progress)
       }
       if (is.null(output)) places <- name_embedding(places, cells$names, "NeuralEE")
       if (!is.null(affinity)) {
-        attr(places, "loss") <- loss_of_map(places, inputs, affinity, info, threads, call)
+        attr(places, "loss") <- loss_of_map(places, inputs, affinity, info, threads)
       }
       places
-    },
-    call = call
+    }
   )
 }
 
-check_together <- function(object, together, data, BPPARAM, output, call) {
-  check_flag(together, "together", call = call)
+check_together <- function(object, together, data, BPPARAM, output) {
+  check_flag(together, "together")
   if (!together) {
     if (!is.null(data)) {
       abort_neuralee(
-        "input", "`data` is for new cells that are placed together.", "Give together = TRUE with it.", call = call
+        "input", "`data` is for new cells that are placed together.", "Give together = TRUE with it."
       )
     }
     return()
@@ -211,36 +209,36 @@ check_together <- function(object, together, data, BPPARAM, output, call) {
   if (is.null(data) && (!inherits(object, "neuralee_fit") || is.null(object$data))) {
     abort_neuralee(
       "input", "New cells are placed together by the cells of the map, and none are kept.",
-      "Give data = with cells of the map, such as those of the training, or fit with neuralee(keep = TRUE).", call = call
+      "Give data = with cells of the map, such as those of the training, or fit with neuralee(keep = TRUE)."
     )
   }
   sound <- function(kept, map) are_places(kept) && are_places(map) && nrow(kept) == nrow(map)
   if (is.null(data) && !sound(object$data, object$embedding)) {
-    refuse_kept(call)
+    refuse_kept()
   }
   if (!is.null(BPPARAM) || !is.null(output)) {
     abort_neuralee(
-      "input", "Cells that are placed together must be in this process.", "Leave out `BPPARAM` and `output`.", call = call
+      "input", "Cells that are placed together must be in this process.", "Leave out `BPPARAM` and `output`."
     )
   }
 }
 
-refuse_kept <- function(call) {
+refuse_kept <- function() {
   abort_neuralee(
-    "input", "The cells that `object` keeps are not those of its map.", "Give what neuralee() returned, or data =.", call = call
+    "input", "The cells that `object` keeps are not those of its map.", "Give what neuralee() returned, or data =."
   )
 }
 
 # What enters the network, as a dense matrix with cells in rows.
-model_inputs <- function(model, info, cells, threads, call) {
-  by_blocks(cells, info$inputs, "inputs", NULL, call, function(block, first) {
-    rust_call(rs_model_inputs(model$bytes, block, cells$at == "rows", first, threads, NULL), call = call)
+model_inputs <- function(model, info, cells, threads) {
+  by_blocks(cells, info$inputs, "inputs", NULL, function(block, first) {
+    rust_call(rs_model_inputs(model$bytes, block, cells$at == "rows", first, threads, NULL))
   })
 }
 
 # A cells x columns matrix from blocks of cells that are read one by one, or from all at once. Values
 # are checked where they are read. `compute` takes a block and the number of cells before it.
-by_blocks <- function(cells, columns, stage, progress, call, compute) {
+by_blocks <- function(cells, columns, stage, progress, compute) {
   x <- cells$x
   if (!is_delayed(x)) {
     return(compute(x, 0))
@@ -251,60 +249,58 @@ by_blocks <- function(cells, columns, stage, progress, call, compute) {
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
     block <- read_block_of(x, viewport)
-    check_finite(block, cells$name, cells$at, call, block_offset(viewport))
+    check_finite(block, cells$name, cells$at, block_offset(viewport))
     result[block_range(viewport, axis), ] <- compute(block, block_offset(viewport)[[axis]])
-    report_cells(progress, stage, BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
+    report_cells(progress, stage, BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]])
   }
   result
 }
 
 # E of new cells among themselves.
-loss_of_map <- function(places, inputs, affinity, info, threads, call) {
+loss_of_map <- function(places, inputs, affinity, info, threads) {
   if (!inherits(affinity, "neuralee_affinity")) {
-    affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"), call = call)
+    affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"))
     search <- search_of(affinity)
-    affinity <- compute_affinity(inputs, search, info$perplexity, NULL, NULL, "euclidean", 42, threads, call = call)
+    affinity <- compute_affinity(inputs, search, info$perplexity, NULL, NULL, "euclidean", 42, threads)
   }
-  weights <- check_affinity(affinity, nrow(places), call = call)
+  weights <- check_affinity(affinity, nrow(places))
   rust_call(
     rs_ee_loss_gradient(
       inputs, unname(places), weights@p, weights@i, weights@x, info$kernel, info$lambda, FALSE, "auto", FALSE, threads, NULL
-    ),
-    call = call
+    )
   )$loss
 }
 
 # The cells that a user gave as a checked matrix that has the features of the model in their order: `x`, where its
 # cells are (`at`), and their names.
-cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata", fill = NULL,
-                            call = caller_env()) {
-  found <- container_values(newdata, info, assay.type, dimred, call)
+cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata", fill = NULL) {
+  found <- container_values(newdata, info, assay.type, dimred)
   at <- found$at
   x <- found$x
   if (is.null(at)) {
-    check_no_container(assay.type, dimred, call)
+    check_no_container(assay.type, dimred)
     at <- "rows"
     if (is.numeric(x) && is.null(dim(x))) x <- matrix(x, 1L, dimnames = list(NULL, names(x)))
   }
-  x <- as_number_matrix(x, name, call)
+  x <- as_number_matrix(x, name)
   axis <- if (at == "rows") 1L else 2L
   if (dim(x)[[axis]] < 1L) {
-    abort_neuralee("input", sprintf("`%s` has no cells.", name), "Give at least one.", call = call)
+    abort_neuralee("input", sprintf("`%s` has no cells.", name), "Give at least one.")
   }
   # What kind of values these are no name tells.
   if (!info$log && !identical(info$source$assay.type, "counts")) {
-    warn_counts(x, "Give values of the kind that the model was trained on.", name, call = call)
+    warn_counts(x, "Give values of the kind that the model was trained on.", name)
   }
-  x <- match_features(x, info, 3L - axis, name, fill, call = call)
-  if (!is_delayed(x)) check_finite(x, name, at, call)
+  x <- match_features(x, info, 3L - axis, name, fill)
+  if (!is_delayed(x)) check_finite(x, name, at)
   list(x = x, at = at, names = dimnames(x)[[axis]], name = name)
 }
 
-check_no_container <- function(assay.type, dimred, call) {
+check_no_container <- function(assay.type, dimred) {
   if (!is.null(assay.type) || !is.null(dimred)) {
     abort_neuralee(
       "input", "`assay.type` and `dimred` are for SingleCellExperiment and Seurat objects.",
-      "Leave them out for a matrix.", call = call
+      "Leave them out for a matrix."
     )
   }
 }
@@ -312,26 +308,26 @@ check_no_container <- function(assay.type, dimred, call) {
 take <- function(x, which, axis) if (axis == 1L) x[which, , drop = FALSE] else x[, which, drop = FALSE]
 
 # The values of a container; `at` is NULL where `x` is none.
-container_values <- function(x, info, assay.type, dimred, call) {
+container_values <- function(x, info, assay.type, dimred) {
   if (inherits(x, c("Seurat", "Assay", "StdAssay"))) {
-    return(seurat_values(x, info, assay.type, dimred, call))
+    return(seurat_values(x, info, assay.type, dimred))
   }
   if (!methods::is(x, "SummarizedExperiment")) {
     return(list(x = x, at = NULL))
   }
   source <- info$source
   altexp <- if (methods::is(x, "SingleCellExperiment")) source$altexp
-  if (!is.null(altexp)) x <- experiment_of(x, as_entry(altexp), call = call)
+  if (!is.null(altexp)) x <- experiment_of(x, as_entry(altexp))
   # A model that was trained on a reduction without its loadings can only take that again.
   if (is.null(dimred) && is.null(assay.type)) dimred <- as_entry(source$dimred)
   if (!is.null(dimred)) {
-    return(list(x = with_loadings_hint(reduction_of(x, dimred, call = call), source), at = "rows"))
+    return(list(x = with_loadings_hint(reduction_of(x, dimred), source), at = "rows"))
   }
   usual <- as_entry(source$assay.type)
   # Trained on Seurat's "data", which Bioconductor calls so.
   if (identical(usual, "data") && !"data" %in% SummarizedExperiment::assayNames(x)) usual <- "logcounts"
   assay.type <- assay.type %||% usual %||% if (info$log) "counts" else "logcounts"
-  list(x = assay_of(x, assay.type, call = call), at = "columns")
+  list(x = assay_of(x, assay.type), at = "columns")
 }
 
 # A model of a reduction without known loadings cannot make that reduction of new cells.
@@ -347,7 +343,7 @@ with_loadings_hint <- function(expr, source) {
           "The model takes the reduction \"%s\" and does not know its loadings: project new cells on those of the training, or",
           "train on principal_components(), whose loadings become part of the model."
         ), source$dimred
-      ), call = condition$call
+      )
     )
   })
 }

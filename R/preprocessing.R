@@ -50,39 +50,39 @@ print.neuralee_preprocessing <- function(x, ...) {
   invisible(x)
 }
 
-check_preprocessing <- function(preprocess, call = caller_env()) {
+check_preprocessing <- function(preprocess) {
   if (is.null(preprocess)) {
     return(preprocessing())
   }
   if (!inherits(preprocess, "neuralee_preprocessing")) {
-    refuse_argument(preprocess, "preprocess", "NULL or what preprocessing() returns", call)
+    refuse_argument(preprocess, "preprocess", "NULL or what preprocessing() returns")
   }
   preprocess
 }
 
 # Takes the steps on cells in rows: `x` for the network, still sparse or delayed where the steps leave it so,
 # and in `steps` what a model has to know.
-learn_preprocessing <- function(x, preprocess, seed, threads, verbose, call = caller_env()) {
-  steps <- no_steps(ncol(x), colnames(x), call)
+learn_preprocessing <- function(x, preprocess, seed, threads, verbose) {
+  steps <- no_steps(ncol(x), colnames(x))
   if (preprocess$log) {
     steps$log <- TRUE
-    x <- log_values(x, "rows", threads, call)
+    x <- log_values(x, "rows", threads)
   }
   if (!is.null(preprocess$ntop)) {
-    chosen <- variable_genes(x, preprocess$ntop, "rows", threads, call)
+    chosen <- variable_genes(x, preprocess$ntop, "rows", threads)
     if (!is.null(chosen)) {
       x <- x[, chosen, drop = FALSE]
       steps <- select_steps(steps, chosen)
     }
   }
   if (!is.null(preprocess$components)) {
-    scores <- components_of(x, "rows", preprocess$components, preprocess$scale, seed, threads, verbose, call)
+    scores <- components_of(x, "rows", preprocess$components, preprocess$scale, seed, threads, verbose)
     steps <- rotate_steps(
       steps, attr(scores, "centre"), if (preprocess$scale) attr(scores, "scale"), attr(scores, "rotation")
     )
     x <- matrix(scores, nrow(scores), dimnames = dimnames(scores))
   } else if (preprocess$scale) {
-    x <- scale_genes(x, "rows", threads, call)
+    x <- scale_genes(x, "rows", threads)
     steps$centre <- unname(attr(x, "scaled:center"))
     steps$scale <- unname(attr(x, "scaled:scale"))
   }
@@ -90,9 +90,9 @@ learn_preprocessing <- function(x, preprocess, seed, threads, verbose, call = ca
 }
 
 # What leads from the features of a cell to the inputs of a network, as the core takes it.
-no_steps <- function(features, names = NULL, call = caller_env()) {
+no_steps <- function(features, names = NULL) {
   c(
-    list(features = features), name_features(names, call),
+    list(features = features), name_features(names),
     list(
       selected = NULL, width = features, log = FALSE, centre = NULL, scale = NULL, rotation = NULL,
       components = 0, unit_length = FALSE

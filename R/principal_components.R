@@ -72,10 +72,10 @@ principal_components <- function(x, n = 50, ...) {
 principal_components.default <- function(x, n = 50, ..., scale = FALSE, seed = 42L, threads = NULL,
                                          verbose = interactive()) {
   check_no_dots(...)
-  x <- as_number_matrix(x, "x", environment())
+  x <- as_number_matrix(x, "x")
   warn_orientation(x, "rows")
   warn_counts(x, "Take log_shift(x) first.")
-  components_of(x, "rows", n, scale, seed, threads, verbose, environment())
+  components_of(x, "rows", n, scale, seed, threads, verbose)
 }
 
 #' @rdname principal_components
@@ -94,15 +94,14 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
       "Turn it into a SingleCellExperiment with as(x, \"SingleCellExperiment\")."
     )
   }
-  call <- environment()
   name <- check_name(name, "name")
-  values <- as_number_matrix(assay_of(x, assay.type), "x", call)
+  values <- as_number_matrix(assay_of(x, assay.type), "x")
   warn_orientation(values, "columns", remedy = "Make the object anew, of the transposed matrix.")
   warn_counts(values, "Take log_shift(x) first.", counts = identical(assay.type, "counts"))
   scores <- classed_interrupts({
     rows <- chosen_features(values, ntop, subset_row, resolve_threads(threads))
     genes <- if (is.null(rows)) values else values[rows, , drop = FALSE]
-    components_of(genes, "columns", n, scale, seed, threads, verbose, call)
+    components_of(genes, "columns", n, scale, seed, threads, verbose)
   })
   # For models that are trained on these components: what their genes are taken from, and where they
   # stand there.
@@ -120,13 +119,13 @@ places_of_genes <- function(names, width, chosen) {
 }
 
 # Scores with their attributes.
-components_of <- function(x, cells, n, scale, seed, threads, verbose, call) {
-  n <- check_count(n, "n", min = 1, call = call)
-  check_flag(scale, "scale", call = call)
-  seed <- check_seed(seed, call = call)
-  threads <- resolve_threads(threads, call = call)
-  check_flag(verbose, "verbose", call = call)
-  x <- check_cells(x, "x", cells, call = call)
+components_of <- function(x, cells, n, scale, seed, threads, verbose) {
+  n <- check_count(n, "n", min = 1)
+  check_flag(scale, "scale")
+  seed <- check_seed(seed)
+  threads <- resolve_threads(threads)
+  check_flag(verbose, "verbose")
+  x <- check_cells(x, "x", cells)
   n <- min(n, dim(x))
   names <- if (cells == "rows") dimnames(x) else rev(dimnames(x))
 
@@ -134,15 +133,14 @@ components_of <- function(x, cells, n, scale, seed, threads, verbose, call) {
     {
       progress <- progress_reporter(verbose, "Principal components")
       if (is_delayed(x)) {
-        components_by_blocks(x, cells, n, scale, seed, threads, progress, names, call)
+        components_by_blocks(x, cells, n, scale, seed, threads, progress, names)
       } else {
-        found <- rust_call(rs_pca(x, cells == "rows", n, scale, seed, threads, progress), call = call)
+        found <- rust_call(rs_pca(x, cells == "rows", n, scale, seed, threads, progress))
         scores <- found$scores
         attributes(scores) <- score_attributes(dim(scores), found, names)
         scores
       }
-    },
-    call = call
+    }
   )
 }
 
@@ -162,35 +160,34 @@ score_attributes <- function(dim, found, names) {
 
 # Two passes over blocks of cells. Only one block, the products of the genes and the scores
 # are in memory.
-components_by_blocks <- function(x, cells, n, scale, seed, threads, progress, names, call) {
+components_by_blocks <- function(x, cells, n, scale, seed, threads, progress, names) {
   axis <- if (cells == "rows") 1L else 2L
-  sums <- rust_call(rs_gram_new(dim(x)[[3L - axis]]), call = call)
+  sums <- rust_call(rs_gram_new(dim(x)[[3L - axis]]))
   grid <- cell_blocks(x, cells)
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
     block <- read_block_of(x, viewport)
-    check_finite(block, "x", cells, call, block_offset(viewport))
-    rust_call(rs_gram_add(sums, block, cells == "rows", threads), call = call)
-    report_cells(progress, "products", BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
+    check_finite(block, "x", cells, block_offset(viewport))
+    rust_call(rs_gram_add(sums, block, cells == "rows", threads))
+    report_cells(progress, "products", BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]])
   }
-  found <- rust_call(rs_gram_finish(sums, n, scale, seed, threads, progress), call = call)
+  found <- rust_call(rs_gram_finish(sums, n, scale, seed, threads, progress))
   scores <- matrix(0, dim(x)[[axis]], n)
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]
     block <- read_block_of(x, viewport)
     scores[block_range(viewport, axis), ] <- rust_call(
-      rs_project(found$projection, block, cells == "rows", threads),
-      call = call
+      rs_project(found$projection, block, cells == "rows", threads)
     )
-    report_cells(progress, "scores", BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]], call)
+    report_cells(progress, "scores", BiocGenerics::end(viewport)[[axis]], dim(x)[[axis]])
   }
   # Here, where nothing else refers to the scores, so that they are not copied.
   attributes(scores) <- score_attributes(dim(scores), found, names)
   scores
 }
 
-report_cells <- function(progress, stage, done, total, call) {
+report_cells <- function(progress, stage, done, total) {
   if (!is.null(progress) && isFALSE(progress(stage, done, total))) {
-    abort_neuralee("interrupted", "The computation was interrupted.", call = call)
+    abort_neuralee("interrupted", "The computation was interrupted.")
   }
 }

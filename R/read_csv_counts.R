@@ -94,14 +94,14 @@ read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRU
 }
 
 # One byte that can neither be part of a number nor end a line or a quote.
-check_separator <- function(sep, call = caller_env()) {
+check_separator <- function(sep) {
   if (is.null(sep)) {
     return(invisible())
   }
   wanted <- "one character that numbers do not have, such as \",\" or \"\\t\", or NULL"
   if (!is.character(sep) || length(sep) != 1L || is.na(sep) || nchar(sep, "bytes") != 1L ||
     grepl("[0-9A-Za-z.+\r\n\"-]", sep)) {
-    refuse_argument(sep, "sep", wanted, call)
+    refuse_argument(sep, "sep", wanted)
   }
   invisible()
 }

@@ -93,19 +93,18 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   )
 }
 
-require_hdf5array <- function(installed = requireNamespace("HDF5Array", quietly = TRUE), call = caller_env(),
+require_hdf5array <- function(installed = requireNamespace("HDF5Array", quietly = TRUE),
                               purpose = "`on_disk = TRUE`", otherwise = ", or leave `on_disk` out") {
   if (!installed) {
     abort_neuralee(
       "input", sprintf("%s needs the package HDF5Array, which is not installed.", purpose),
-      sprintf("Run BiocManager::install(\"HDF5Array\")%s.", otherwise),
-      call = call
+      sprintf("Run BiocManager::install(\"HDF5Array\")%s.", otherwise)
     )
   }
 }
 
 # Genes by cells, read when they are asked for.
-matrix_on_disk <- function(file, stored, extent, call = caller_env()) {
+matrix_on_disk <- function(file, stored, extent) {
   if (!stored$by_cells) {
     rlang::inform(
       c(
@@ -116,12 +115,12 @@ matrix_on_disk <- function(file, stored, extent, call = caller_env()) {
     )
   }
   open <- if (stored$sparse) HDF5Array::H5SparseMatrix else HDF5Array::HDF5Array
-  stored_matrix(file, stored, extent, open, "write the file again with a current anndata", call)
+  stored_matrix(file, stored, extent, open, "write the file again with a current anndata")
 }
 
-check_string <- function(x, name, wanted, call = caller_env()) {
+check_string <- function(x, name, wanted) {
   if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
-    refuse_argument(x, name, wanted, call)
+    refuse_argument(x, name, wanted)
   }
   invisible(x)
 }

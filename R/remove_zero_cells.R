@@ -32,7 +32,7 @@ remove_zero_cells <- function(x, ...) {
 #' @export
 remove_zero_cells.default <- function(x, ...) {
   check_no_dots(...)
-  kept <- cells_with_counts(x, "rows", environment())
+  kept <- cells_with_counts(x, "rows")
   if (all(kept)) x else x[kept, , drop = FALSE]
 }
 
@@ -41,17 +41,16 @@ remove_zero_cells.default <- function(x, ...) {
 #' @export
 remove_zero_cells.SummarizedExperiment <- function(x, ..., assay.type = "counts") {
   check_no_dots(...)
-  kept <- cells_with_counts(assay_of(x, assay.type), "columns", environment())
+  kept <- cells_with_counts(assay_of(x, assay.type), "columns")
   if (all(kept)) x else x[, kept]
 }
 
-cells_with_counts <- function(x, cells, call) {
-  kept <- cell_totals(x, cells, call) > 0
+cells_with_counts <- function(x, cells) {
+  kept <- cell_totals(x, cells) > 0
   if (!any(kept)) {
     abort_neuralee(
       "input", sprintf("None of the %d cells of `x` has a count.", length(kept)),
-      "Look whether the right matrix was read, and whether its genes were chosen rightly.",
-      call = call
+      "Look whether the right matrix was read, and whether its genes were chosen rightly."
     )
   }
   if (!all(kept)) inform_removed(kept, "they have no counts")

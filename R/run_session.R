@@ -5,10 +5,10 @@
 # between two steps: the session is whole in each case, and its state is saved. `every` is
 # the number of iterations between two looks at the run; 0 where the caller names none.
 # `snapshot`, where given, is a function of the iteration and the embedding.
-run_session <- function(session, every, checkpoint, callback, verbose, snapshot = NULL, call = caller_env()) {
+run_session <- function(session, every, checkpoint, callback, verbose, snapshot = NULL) {
   save <- function() {
     if (!is.null(checkpoint)) {
-      rust_call(session$save(checkpoint), call = call)
+      rust_call(session$save(checkpoint))
     }
   }
   step <- if (every > 0) {
@@ -20,7 +20,7 @@ run_session <- function(session, every, checkpoint, callback, verbose, snapshot 
   }
   report <- list(progress = progress_reporter(verbose, session$label), steps = verbose && every > 0)
   end <- tryCatch(
-    step_session(session, step, save, callback, snapshot, report, call),
+    step_session(session, step, save, callback, snapshot, report),
     interrupt = function(condition) NULL,
     neuralee_error_interrupted = function(condition) NULL
   )
@@ -29,15 +29,14 @@ run_session <- function(session, every, checkpoint, callback, verbose, snapshot 
     abort_neuralee(
       "interrupted",
       sprintf(
-        "The %s was interrupted after %.0f %ss.", session$noun, rust_call(session$iteration(), call = call),
+        "The %s was interrupted after %.0f %ss.", session$noun, rust_call(session$iteration()),
         session$unit
       ),
       if (is.null(checkpoint)) {
         sprintf("With checkpoint = \"a file\" the %ss done would have been kept.", session$unit)
       } else {
         sprintf("Go on with the same call and resume = \"%s\".", checkpoint)
-      },
-      call = call
+      }
     )
   }
   end
@@ -45,10 +44,10 @@ run_session <- function(session, every, checkpoint, callback, verbose, snapshot 
 
 # Steps end at multiples of `step`, so that a resumed run stops at the same iterations as
 # a straight one.
-step_session <- function(session, step, save, callback, snapshot, report, call) {
-  iteration <- rust_call(session$iteration(), call = call)
+step_session <- function(session, step, save, callback, snapshot, report) {
+  iteration <- rust_call(session$iteration())
   repeat {
-    result <- rust_call(session$run(step - iteration %% step, report$progress), call = call)
+    result <- rust_call(session$run(step - iteration %% step, report$progress))
     save()
     moved <- result$iteration > iteration
     iteration <- result$iteration
@@ -60,7 +59,7 @@ step_session <- function(session, step, save, callback, snapshot, report, call) 
         cli::cli_inform("{session$unit} {iteration}: E = {format(loss, digits = 6)}")
       }
       if (!is.null(callback) || !is.null(snapshot)) {
-        embedding <- session$name(rust_call(session$embedding(), call = call))
+        embedding <- session$name(rust_call(session$embedding()))
         if (!is.null(snapshot)) snapshot(as.integer(iteration), embedding)
         if (!is.null(callback)) stopped <- isFALSE(callback(as.integer(iteration), loss, embedding))
       }
@@ -72,6 +71,6 @@ step_session <- function(session, step, save, callback, snapshot, report, call) 
   list(
     converged = result$converged,
     reason = if (finished) result$reason else "stopped by the callback",
-    state = if (!finished) rust_call(session$state(), call = call)
+    state = if (!finished) rust_call(session$state())
   )
 }

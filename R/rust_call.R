@@ -1,6 +1,6 @@
 # The answer of a Rust function, or its failure as a classed condition. `value` is the
 # call of a wrapper (`rust_call(rs_something(...))`), which returns list(ok =, err =).
-rust_call <- function(value, call = caller_env()) {
+rust_call <- function(value) {
   result <- tryCatch(value, simpleError = function(e) {
     # R's own limit (setTimeLimit()) may end a call at any point.
     if (grepl("time limit", conditionMessage(e), fixed = TRUE)) stop(e)
@@ -9,8 +9,7 @@ rust_call <- function(value, call = caller_env()) {
     abort_neuralee(
       "internal",
       paste0("The Rust library failed: ", conditionMessage(e)),
-      "This is a bug; please report it with the call that led here.",
-      call = call
+      "This is a bug; please report it with the call that led here."
     )
   })
   if (!inherits(result, "extendr_result")) {
@@ -21,7 +20,6 @@ rust_call <- function(value, call = caller_env()) {
     return(result$ok)
   }
   abort_neuralee(
-    failure$class, failure$message, failure$remedy,
-    call = call, row = failure$row, column = failure$column
+    failure$class, failure$message, failure$remedy, row = failure$row, column = failure$column
   )
 }

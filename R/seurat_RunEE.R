@@ -76,8 +76,8 @@ RunEE <- function(object, ...) {
 #' @export
 RunEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L, reduction.key = "EE_",
                           verbose = TRUE) {
-  house <- seurat_ee_house()
-  object <- as_number_matrix(object, "object", house$call)
+  house <- ee_house()
+  object <- as_number_matrix(object, "object")
   embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
 }
 
@@ -86,7 +86,7 @@ RunEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use
 RunEE.Assay <- function(object, ..., features = NULL, layer = slot, slot = "data", assay = NULL, n.components = 2L,
                         seed.use = 42L, reduction.key = "EE_", verbose = TRUE) {
   embed_seurat_assay(
-    seurat_ee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
+    ee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
     reduction.key = reduction.key, verbose = verbose, ..., assay = assay
   )
 }
@@ -101,7 +101,7 @@ RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL
                          assay = NULL, layer = slot, slot = "data", n.components = 2L, neighbors = NULL,
                          seed.use = 42L, verbose = TRUE, reduction.name = "ee", reduction.key = "EE_", ...) {
   object <- embed_seurat_object(
-    seurat_ee_house(), object,
+    ee_house(), object,
     dims = dims, reduction = reduction, features = features, graph = graph, nn.name = nn.name, assay = assay,
     layer = layer, reduction.name = reduction.name, neighbors = neighbors, n.components = n.components,
     seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
@@ -110,10 +110,4 @@ RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL
   if (!is.null(features)) reduction <- NULL
   assay <- SeuratObject::DefaultAssay(object = object[[reduction.name]])
   SeuratObject::LogSeuratCommand(object = object)
-}
-
-seurat_ee_house <- function() {
-  house <- ee_house()
-  house$call <- quote(RunEE())
-  house
 }

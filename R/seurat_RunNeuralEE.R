@@ -9,8 +9,8 @@ RunNeuralEE <- function(object, ...) {
 #' @export
 RunNeuralEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L,
                                 reduction.key = "NeuralEE_", verbose = TRUE) {
-  house <- seurat_neuralee_house()
-  object <- as_number_matrix(object, "object", house$call)
+  house <- neuralee_house()
+  object <- as_number_matrix(object, "object")
   embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
 }
 
@@ -19,7 +19,7 @@ RunNeuralEE.default <- function(object, ..., assay = NULL, n.components = 2L, se
 RunNeuralEE.Assay <- function(object, ..., features = NULL, layer = slot, slot = "data", assay = NULL,
                               n.components = 2L, seed.use = 42L, reduction.key = "NeuralEE_", verbose = TRUE) {
   embed_seurat_assay(
-    seurat_neuralee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
+    neuralee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
     reduction.key = reduction.key, verbose = verbose, ..., assay = assay
   )
 }
@@ -35,7 +35,7 @@ RunNeuralEE.Seurat <- function(object, dims = NULL, reduction = "pca", features 
                                seed.use = 42L, verbose = TRUE, reduction.name = "neuralee",
                                reduction.key = "NeuralEE_", ...) {
   object <- embed_seurat_object(
-    seurat_neuralee_house(), object,
+    neuralee_house(), object,
     dims = dims, reduction = reduction, features = features, graph = graph, nn.name = nn.name, assay = assay,
     layer = layer, reduction.name = reduction.name, neighbors = neighbors, n.components = n.components,
     seed.use = seed.use, reduction.key = reduction.key, verbose = verbose, ...
@@ -44,10 +44,4 @@ RunNeuralEE.Seurat <- function(object, dims = NULL, reduction = "pca", features 
   if (!is.null(features)) reduction <- NULL
   assay <- SeuratObject::DefaultAssay(object = object[[reduction.name]])
   SeuratObject::LogSeuratCommand(object = object)
-}
-
-seurat_neuralee_house <- function() {
-  house <- neuralee_house()
-  house$call <- quote(RunNeuralEE())
-  house
 }

@@ -3,18 +3,18 @@
 # 5 has assays of both kinds.
 
 # `features` are the names of those that are needed: a layer whose parts lack one is refused.
-seurat_layer <- function(x, layer, call, features = NULL) {
-  require_seurat_object(call)
+seurat_layer <- function(x, layer, features = NULL) {
+  require_seurat_object()
   assay <- if (inherits(x, "Seurat")) x[[SeuratObject::DefaultAssay(object = x)]] else x
   if (identical(layer, "logcounts")) layer <- "data"
   there <- layer_names(assay)
   names <- if (is_entry(layer, there, 0L)) layer else parts_of_layer(layer, there)
-  if (!length(names)) refuse_missing_layer(layer, there, call)
+  if (!length(names)) refuse_missing_layer(layer, there)
   parts <- lapply(stats::setNames(names, names), function(name) layer_values(assay, name))
-  values <- if (identical(names, layer)) parts[[1L]] else join_parts(parts, layer, assay, features, call)
+  values <- if (identical(names, layer)) parts[[1L]] else join_parts(parts, layer, assay, features)
   if (!all(dim(values))) {
     abort_neuralee(
-      "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)), "Name another layer.", call = call
+      "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)), "Name another layer."
     )
   }
   values
@@ -45,29 +45,28 @@ layer_values <- function(assay, name) {
   if (inherits(values, "IterableMatrix")) DelayedArray::DelayedArray(new_iterable_seed(matrix = values)) else values
 }
 
-refuse_missing_layer <- function(layer, there, call) {
+refuse_missing_layer <- function(layer, there) {
   makes <- c(data = "NormalizeData()", scale.data = "ScaleData()")
   made_by <- if (is.character(layer) && length(layer) == 1L) makes[layer] else NA
   if (!is.na(made_by)) {
     abort_neuralee(
       "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)),
-      paste(sprintf("Run %s first, or name another layer.", made_by), there_are(there)), call = call
+      paste(sprintf("Run %s first, or name another layer.", made_by), there_are(there))
     )
   }
   abort_neuralee(
-    "input", sprintf("The Seurat object has no layer %s.", entry(layer)), there_are(there, remedy = "Name another"),
-    call = call
+    "input", sprintf("The Seurat object has no layer %s.", entry(layer)), there_are(there, remedy = "Name another")
   )
 }
 
 # The features that all parts have, for all cells of the assay in its order. Nothing is copied.
-join_parts <- function(parts, layer, assay, features, call) {
+join_parts <- function(parts, layer, assay, features) {
   cells <- unlist(lapply(parts, colnames), use.names = FALSE)
   split <- sprintf("The layer %s is split into %s", entry(layer), list_some(names(parts)))
   if (anyDuplicated(cells)) {
     abort_neuralee(
       "input", sprintf("%s, which share cells, such as %s.", split, list_some(cells[duplicated(cells)], 1L)),
-      "Name one of these layers.", call = call
+      "Name one of these layers."
     )
   }
   without <- setdiff(colnames(assay), cells)
@@ -75,7 +74,7 @@ join_parts <- function(parts, layer, assay, features, call) {
     abort_neuralee(
       "input",
       sprintf("%s, which lack %d of the %d cells: %s.", split, length(without), ncol(assay), list_some(without)),
-      "Make the layer for all cells, or choose the cells by subset().", call = call
+      "Make the layer for all cells, or choose the cells by subset()."
     )
   }
   common <- Reduce(intersect, lapply(parts, rownames), rownames(assay))
@@ -84,7 +83,7 @@ join_parts <- function(parts, layer, assay, features, call) {
     if (length(lost)) {
       abort_neuralee(
         "input", sprintf("%s. %s lacks features: %s.", split, dQuote(name, FALSE), list_some(lost)),
-        "Leave them out. JoinLayers() would take them as zero in these cells.", call = call
+        "Leave them out. JoinLayers() would take them as zero in these cells."
       )
     }
   }

@@ -50,7 +50,7 @@ standard_scale.default <- function(x, ..., like = NULL, threads = NULL) {
   check_no_dots(...)
   threads <- resolve_threads(threads)
   warn_orientation(x, "rows")
-  if (is.null(like)) scale_genes(x, "rows", threads, environment()) else scale_like(x, like, "rows", environment())
+  if (is.null(like)) scale_genes(x, "rows", threads) else scale_like(x, like, "rows")
 }
 
 #' @rdname standard_scale
@@ -63,22 +63,22 @@ standard_scale.SummarizedExperiment <- function(x, ..., assay.type = "logcounts"
   values <- assay_of(x, assay.type)
   if (methods::is(like, "SummarizedExperiment")) like <- assay_of(like, name)
   scaled <- if (is.null(like)) {
-    scale_genes(values, "columns", threads, environment())
+    scale_genes(values, "columns", threads)
   } else {
-    scale_like(values, like, "columns", environment())
+    scale_like(values, like, "columns")
   }
   SummarizedExperiment::assay(x, name, withDimnames = FALSE) <- scaled
   x
 }
 
-scale_genes <- function(x, cells, threads, call) {
+scale_genes <- function(x, cells, threads) {
   if (is_delayed(x)) {
-    by <- gene_moments(x, cells, threads, call)
+    by <- gene_moments(x, cells, threads)
     by$centre <- by$mean
     scaled <- scaled_by(x, by$centre, by$scale, cells)
   } else {
-    x <- check_cells(x, "x", cells, call = call)
-    by <- rust_call(rs_standard_scale(x, cells == "rows", threads), call = call)
+    x <- check_cells(x, "x", cells)
+    by <- rust_call(rs_standard_scale(x, cells == "rows", threads))
     scaled <- by$values
     if (!is.null(rownames(x)) || !is.null(colnames(x))) {
       dimnames(scaled) <- dimnames(x)
@@ -88,25 +88,23 @@ scale_genes <- function(x, cells, threads, call) {
 }
 
 # By the means and deviations of other cells.
-scale_like <- function(x, like, cells, call) {
+scale_like <- function(x, like, cells) {
   centre <- attr(like, "scaled:center")
   scale <- attr(like, "scaled:scale")
   if (!is.numeric(centre) || !is.numeric(scale) || length(centre) != length(scale)) {
     abort_neuralee(
       "input", "`like` has no attributes \"scaled:center\" and \"scaled:scale\".",
-      "Give what standard_scale() returned; its attributes vanish on subsetting.",
-      call = call
+      "Give what standard_scale() returned; its attributes vanish on subsetting."
     )
   }
-  x <- as_number_matrix(x, "x", call)
+  x <- as_number_matrix(x, "x")
   genes <- gene_names_at(x, cells)
   n_genes <- dim(x)[[if (cells == "rows") 2L else 1L]]
   if (!is.null(genes) && !is.null(names(centre))) {
     at <- if (identical(genes, names(centre))) seq_along(genes) else match(genes, names(centre))
     if (anyNA(at)) {
       abort_neuralee(
-        "input", sprintf("`like` has no gene %s.", list_some(genes[is.na(at)])), "Keep the genes of `like` in `x`.",
-        call = call
+        "input", sprintf("`like` has no gene %s.", list_some(genes[is.na(at)])), "Keep the genes of `like` in `x`."
       )
     }
     twice <- function(names) names[duplicated(names)]
@@ -115,7 +113,7 @@ scale_like <- function(x, like, cells, call) {
       abort_neuralee(
         "input",
         sprintf("Genes share a name, and which is which cannot be told: %s.", list_some(repeated)),
-        "Give all genes of `like` in their order, or make the names unique in both.", call = call
+        "Give all genes of `like` in their order, or make the names unique in both."
       )
     }
     centre <- centre[at]
@@ -123,12 +121,11 @@ scale_like <- function(x, like, cells, call) {
   } else if (n_genes != length(centre)) {
     abort_neuralee(
       "input", sprintf("`x` has %d genes, but `like` was made of %d.", n_genes, length(centre)),
-      "Give the same genes in the same order, or both with names.",
-      call = call
+      "Give the same genes in the same order, or both with names."
     )
   }
   if (!is_delayed(x)) {
-    check_finite(x, "x", cells, call)
+    check_finite(x, "x", cells)
     x <- as.matrix(x)
   }
   with_scaling(scaled_by(x, centre, scale, cells), centre, scale, genes)

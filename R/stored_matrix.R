@@ -36,7 +36,7 @@ methods::setMethod("chunkdim", "StoredSeed", function(x) {
 whole_numbers <- function(index) if (!is.null(index)) as.integer(index)
 
 # `open` is what opens the matrix by HDF5Array, `extent` its numbers of genes and cells.
-stored_matrix <- function(file, stored, extent, open, otherwise, call = caller_env(),
+stored_matrix <- function(file, stored, extent, open, otherwise,
                           readable = hdf5array_reads(file, stored)) {
   file <- path.expand(file)
   if (!readable) {
@@ -54,8 +54,7 @@ stored_matrix <- function(file, stored, extent, open, otherwise, call = caller_e
       abort_neuralee(
         "file_format",
         sprintf("HDF5Array cannot open %s of %s: %s", stored$path, file, conditionMessage(e)),
-        sprintf("Leave `on_disk` out, or %s.", otherwise),
-        call = call
+        sprintf("Leave `on_disk` out, or %s.", otherwise)
       )
     }
   )

@@ -37,8 +37,8 @@ subsample_cells <- function(x, size, ...) {
 #' @export
 subsample_cells.default <- function(x, size, ..., by = c("total", "random"), seed = 42L) {
   check_no_dots(...)
-  values <- as_number_matrix(x, "x", environment())
-  chosen <- choose_cells(nrow(values), size, by, seed, function(call) cell_totals(values, "rows", call), environment())
+  values <- as_number_matrix(x, "x")
+  chosen <- choose_cells(nrow(values), size, by, seed, function() cell_totals(values, "rows"))
   if (is.null(chosen)) x else x[chosen, , drop = FALSE]
 }
 
@@ -48,28 +48,27 @@ subsample_cells.default <- function(x, size, ..., by = c("total", "random"), see
 subsample_cells.SummarizedExperiment <- function(x, size, ..., by = c("total", "random"), seed = 42L,
                                                  assay.type = "counts") {
   check_no_dots(...)
-  totals <- function(call) cell_totals(assay_of(x, assay.type, call = call), "columns", call)
-  chosen <- choose_cells(ncol(x), size, by, seed, totals, environment())
+  totals <- function() cell_totals(assay_of(x, assay.type), "columns")
+  chosen <- choose_cells(ncol(x), size, by, seed, totals)
   if (is.null(chosen)) x else x[, chosen]
 }
 
 # Numbers of the chosen cells, ascending, or NULL for all `n`. `totals` gives the sums of counts.
-choose_cells <- function(n, size, by, seed, totals, call) {
-  by <- match_choice(by, "by", c("total", "random"), call = call)
-  seed <- check_seed(seed, call = call)
-  count <- subset_count(n, size, call = call)
+choose_cells <- function(n, size, by, seed, totals) {
+  by <- match_choice(by, "by", c("total", "random"))
+  seed <- check_seed(seed)
+  count <- subset_count(n, size)
   if (count < 1) {
     abort_neuralee(
-      "input", sprintf("`size` is %s, which leaves none of the %d cells.", describe(size), n), "Raise `size`.",
-      call = call
+      "input", sprintf("`size` is %s, which leaves none of the %d cells.", describe(size), n), "Raise `size`."
     )
   }
   if (count == n) {
     return(NULL)
   }
   if (by == "random") {
-    return(rust_call(rs_sample(as.double(n), count, seed), call = call))
+    return(rust_call(rs_sample(as.double(n), count, seed)))
   }
   # Unlike rev(order()), this keeps cells of equal totals in their order.
-  sort(order(-totals(call))[seq_len(count)])
+  sort(order(-totals())[seq_len(count)])
 }

@@ -47,7 +47,7 @@ subsample_genes.default <- function(x, n, ..., by = c("variance", "trend"), thre
   check_no_dots(...)
   by <- match_choice(by, "by", c("variance", "trend"))
   warn_orientation(x, "rows")
-  chosen <- variable_genes(x, n, "rows", resolve_threads(threads), environment(), by)
+  chosen <- variable_genes(x, n, "rows", resolve_threads(threads), by)
   if (is.null(chosen)) x else x[, chosen, drop = FALSE]
 }
 
@@ -58,24 +58,24 @@ subsample_genes.SummarizedExperiment <- function(x, n, ..., by = c("variance", "
   check_no_dots(...)
   by <- match_choice(by, "by", c("variance", "trend"))
   values <- assay_of(x, assay.type)
-  chosen <- variable_genes(values, n, "columns", resolve_threads(threads), environment(), by)
+  chosen <- variable_genes(values, n, "columns", resolve_threads(threads), by)
   if (is.null(chosen)) x else x[chosen, ]
 }
 
 # Numbers of the n most variable genes, or NULL where there are no more.
-variable_genes <- function(x, n, cells, threads, call, by = "variance") {
-  n <- check_count(n, "n", min = 1, call = call)
-  moments <- gene_moments(x, cells, threads, call)
-  check_moments(moments, by == "trend", call)
+variable_genes <- function(x, n, cells, threads, by = "variance") {
+  n <- check_count(n, "n", min = 1)
+  moments <- gene_moments(x, cells, threads)
+  check_moments(moments, by == "trend")
   if (n >= length(moments$variance)) {
     return(NULL)
   }
-  variance <- if (by == "trend") variance_above_trend(moments, call) else moments$variance
+  variance <- if (by == "trend") variance_above_trend(moments) else moments$variance
   rs_top_variable(variance, n)
 }
 
 # Variances are squares: where these overflow or vanish, no gene can be told from another.
-check_moments <- function(moments, by_trend, call) {
+check_moments <- function(moments, by_trend) {
   size <- max(abs(moments$mean))
   overflows <- !all(is.finite(moments$variance)) || !is.finite(size) || size > 1e150
   if (overflows || (by_trend && size > 0 && size < 1e-150)) {
@@ -85,13 +85,13 @@ check_moments <- function(moments, by_trend, call) {
         "Means of genes in `x` have a size of %s, whose squares have no place in a number.",
         if (is.finite(size)) format(size, digits = 3) else "more than 1e+308"
       ),
-      "Bring the values to a usual scale first.", call = call
+      "Bring the values to a usual scale first."
     )
   }
 }
 
 # What the variance of each gene exceeds that of genes of the same mean by.
-variance_above_trend <- function(moments, call) {
+variance_above_trend <- function(moments) {
   varies <- moments$variance > 0
   if (any(moments$mean[varies] <= 0)) {
     abort_neuralee(
@@ -99,14 +99,13 @@ variance_above_trend <- function(moments, call) {
         "Gene %d has the mean %s, and the trend runs over the logarithm of the mean.",
         which(varies & moments$mean <= 0)[[1L]], format(moments$mean[varies & moments$mean <= 0][[1L]])
       ),
-      "Give values that are not negative, such as logcounts, or select by = \"variance\".",
-      call = call
+      "Give values that are not negative, such as logcounts, or select by = \"variance\"."
     )
   }
   if (sum(varies) < 10L) {
     abort_neuralee(
       "input", sprintf("Only %d genes vary over the cells: too few for a trend.", sum(varies)),
-      "Select by = \"variance\".", call = call
+      "Select by = \"variance\"."
     )
   }
   mean <- log(moments$mean[varies])

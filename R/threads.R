@@ -1,14 +1,14 @@
 # The number of threads for a call: what BPPARAM says, else `threads`, else the option
 # neuralee.threads, else the default; never more than OMP_THREAD_LIMIT.
-resolve_threads <- function(threads = NULL, BPPARAM = NULL, call = caller_env()) {
+resolve_threads <- function(threads = NULL, BPPARAM = NULL) {
   wanted <- if (!is.null(BPPARAM)) {
-    bpparam_workers(BPPARAM, call)
+    bpparam_workers(BPPARAM)
   } else if (!is.null(threads)) {
-    check_count(threads, "threads", min = 1, max = 1024, call = call)
+    check_count(threads, "threads", min = 1, max = 1024)
   } else if (!is.null(getOption("neuralee.threads"))) {
     check_count(
       getOption("neuralee.threads"), "options(neuralee.threads)",
-      min = 1, max = 1024, call = call
+      min = 1, max = 1024
     )
   } else {
     default_threads()
@@ -27,12 +27,11 @@ under_check <- function() {
   nzchar(Sys.getenv("_R_CHECK_PACKAGE_NAME_")) || (nzchar(limit) && limit != "false")
 }
 
-bpparam_workers <- function(BPPARAM, call) {
+bpparam_workers <- function(BPPARAM) {
   if (!inherits(BPPARAM, "BiocParallelParam")) {
     abort_neuralee(
       "input", "`BPPARAM` is not a BiocParallelParam object.",
-      "Give for example BiocParallel::MulticoreParam(2), or use `threads`.",
-      call = call
+      "Give for example BiocParallel::MulticoreParam(2), or use `threads`."
     )
   }
   rlang::check_installed("BiocParallel", "to read the number of workers from `BPPARAM`.")

@@ -56,20 +56,20 @@ write_csv_embedding <- function(x, file, dimred = "EE", labels = NULL) {
 
 # A fit, a matrix or a reduction of a SingleCellExperiment as a matrix of finite doubles with names of cells, where
 # there are any, and of dimensions.
-embedding_to_write <- function(x, dimred, call = caller_env()) {
-  refuse_seurat(x, call)
+embedding_to_write <- function(x, dimred) {
+  refuse_seurat(x)
   embedding <- if (methods::is(x, "SingleCellExperiment")) {
-    reduction_of(x, dimred, call = call)
+    reduction_of(x, dimred)
   } else if (inherits(x, "ee_fit")) {
     as.matrix(x)
   } else {
-    as_number_matrix(x, "x", call)
+    as_number_matrix(x, "x")
   }
   if (is_delayed(embedding) || methods::is(embedding, "Matrix")) {
     embedding <- as.matrix(embedding)
   }
   storage.mode(embedding) <- "double"
-  check_finite(embedding, "x", "rows", call)
+  check_finite(embedding, "x", "rows")
   cells <- rownames(embedding) %||% if (methods::is(x, "SingleCellExperiment")) colnames(x)
   # Other attributes of a reduction are of no use here.
   matrix(embedding, nrow(embedding), dimnames = list(cells, colnames(embedding)))

@@ -46,34 +46,33 @@
 write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = c("gzip", "none"), overwrite = FALSE,
                        verbose = interactive()) {
   check_given()
-  call <- environment()
   refuse_seurat(x)
   if (!methods::is(x, "SummarizedExperiment")) {
-    refuse_argument(x, "x", "a SingleCellExperiment", call)
+    refuse_argument(x, "x", "a SingleCellExperiment")
   }
   check_string(file, "file", "the path of one file")
   compression <- match_choice(compression, "compression", c("gzip", "none"))
   check_flag(overwrite, "overwrite")
   check_flag(verbose, "verbose")
-  matrices <- matrices_to_write(x, assay.type, layers, call)
+  matrices <- matrices_to_write(x, assay.type, layers)
 
   path <- path_for_rust(file)
   gzip <- if (compression == "gzip") 4L else 0L
-  cells <- columns_to_write(SummarizedExperiment::colData(x), "colData", call)
-  genes <- columns_to_write(SummarizedExperiment::rowData(x), "rowData", call)
+  cells <- columns_to_write(SummarizedExperiment::colData(x), "colData")
+  genes <- columns_to_write(SummarizedExperiment::rowData(x), "rowData")
   reductions <- reductions_to_write(x)
-  metadata <- metadata_to_write(S4Vectors::metadata(x), call)
+  metadata <- metadata_to_write(S4Vectors::metadata(x))
   notes <- c(cells$notes, genes$notes, reductions$notes, metadata$notes, matrices$notes, others_left_out(x))
   inform_left_out(notes)
 
   progress <- progress_reporter(verbose, "write_h5ad")
   on.exit(rs_h5ad_discard(path))
   rust_call(rs_h5ad_begin(
-    path, overwrite, gzip, names_to_write(colnames(x), ncol(x), "cells", call), cells$values,
-    names_to_write(rownames(x), nrow(x), "genes", call), genes$values, reductions$values, metadata$values
+    path, overwrite, gzip, names_to_write(colnames(x), ncol(x), "cells"), cells$values,
+    names_to_write(rownames(x), nrow(x), "genes"), genes$values, reductions$values, metadata$values
   ))
   for (place in names(matrices$values)) {
-    append_matrix(path, gzip, place, matrices$values[[place]], progress, call)
+    append_matrix(path, gzip, place, matrices$values[[place]], progress)
   }
   rust_call(rs_h5ad_finish(path, gzip, overwrite))
   invisible(file)
@@ -118,14 +117,13 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = 
 #' unlink(file)
 write_h5ad_embedding <- function(x, file, name = NULL, dimred = "EE", overwrite = FALSE) {
   check_given()
-  call <- environment()
   check_string(file, "file", "the path of one file")
   if (!is.null(name)) check_string(name, "name", "the name of an embedding, or NULL")
   check_flag(overwrite, "overwrite")
   embedding <- embedding_to_write(x, dimred)
   in_experiment <- methods::is(x, "SingleCellExperiment")
   cells <- rownames(embedding)
-  if (!is.null(cells)) check_text(cells, "the names of the cells of `x`", call)
+  if (!is.null(cells)) check_text(cells, "the names of the cells of `x`")
   if (is.null(name)) {
     name <- if (in_experiment) {
       known <- SingleCellExperiment::reducedDimNames(x)
@@ -142,29 +140,28 @@ write_h5ad_embedding <- function(x, file, name = NULL, dimred = "EE", overwrite 
 }
 
 # The assays under their paths in the file.
-matrices_to_write <- function(x, assay.type, layers, call) {
+matrices_to_write <- function(x, assay.type, layers) {
   assays <- SummarizedExperiment::assays(x, withDimnames = FALSE)
   names <- names(assays) %||% rep("", length(assays))
   if (is.null(assay.type)) assay.type <- if ("counts" %in% names) "counts" else 1L
   # Matrix says so where an assay has no names.
-  values <- list(X = suppressMessages(assay_of(x, assay.type, call = call)))
+  values <- list(X = suppressMessages(assay_of(x, assay.type)))
   main <- if (is.character(assay.type)) match(assay.type, names) else as.integer(assay.type)
   notes <- NULL
   others <- setdiff(seq_along(names), main)
   if (is.logical(layers)) {
-    check_flag(layers, "layers", call = call)
+    check_flag(layers, "layers")
     others <- if (layers) others
     unnamed <- !nzchar(names[others])
     if (any(unnamed)) notes <- sprintf("%d assays were left out: layers need names.", sum(unnamed))
     others <- others[!unnamed]
   } else {
-    layers <- check_names(layers, "layers", "names of assays, TRUE or FALSE", call)
+    layers <- check_names(layers, "layers", "names of assays, TRUE or FALSE")
     missing <- setdiff(layers, names[others])
     if (length(missing)) {
       abort_neuralee(
         "input", sprintf("`layers` names %s, but beside X there is no such assay.", list_some(missing)),
-        there_are(names[others]),
-        call = call
+        there_are(names[others])
       )
     }
     others <- match(layers, names)
@@ -172,43 +169,42 @@ matrices_to_write <- function(x, assay.type, layers, call) {
   repeated <- names[others][duplicated(names[others])]
   if (length(repeated)) {
     abort_neuralee(
-      "input", sprintf("Several assays are called %s.", describe(repeated[[1L]])), "Rename them with assayNames().",
-      call = call
+      "input", sprintf("Several assays are called %s.", describe(repeated[[1L]])), "Rename them with assayNames()."
     )
   }
   for (i in others) values[[paste0("layers/", enc2utf8(names[[i]]))]] <- assays[[i]]
   list(values = values, notes = notes)
 }
 
-append_matrix <- function(path, gzip, place, values, progress, call) {
+append_matrix <- function(path, gzip, place, values, progress) {
   # Without values there are no blocks.
   if (is_delayed(values) && !all(dim(values))) values <- as.matrix(values)
-  values <- as_number_matrix(values, "x", call)
+  values <- as_number_matrix(values, "x")
   sparse <- if (is_delayed(values)) DelayedArray::is_sparse(values) else !is.matrix(values)
-  rust_call(rs_h5ad_add_matrix(path, gzip, place, sparse, nrow(values)), call)
+  rust_call(rs_h5ad_add_matrix(path, gzip, place, sparse, nrow(values)))
   if (!is_delayed(values)) {
-    rust_call(rs_h5ad_append(path, gzip, place, values, progress), call)
+    rust_call(rs_h5ad_append(path, gzip, place, values, progress))
     return(invisible())
   }
   grid <- cell_blocks(values, "columns")
   for (i in seq_along(grid)) {
     block <- read_block_of(values, grid[[i]], sparse)
-    rust_call(rs_h5ad_append(path, gzip, place, block, progress), call)
+    rust_call(rs_h5ad_append(path, gzip, place, block, progress))
   }
 }
 
-names_to_write <- function(names, n, what, call) {
+names_to_write <- function(names, n, what) {
   names <- names %||% as.character(seq_len(n))
-  check_text(names, paste("the names of the", what), call)
+  check_text(names, paste("the names of the", what))
   enc2utf8(names)
 }
 
 # A vector or factor of a type that AnnData has, without attributes; NULL for all else.
-column_to_write <- function(values, where, call) {
+column_to_write <- function(values, where) {
   if (methods::is(values, "Rle")) values <- S4Vectors::decode(values)
   if (is.factor(values)) {
     known <- levels(values)[!is.na(levels(values))]
-    check_text(known, where, call)
+    check_text(known, where)
     # A level NA is no category.
     return(factor(values, known, enc2utf8(known), ordered = is.ordered(values)))
   }
@@ -217,15 +213,15 @@ column_to_write <- function(values, where, call) {
     return(NULL)
   }
   if (is.character(values)) {
-    check_text(values[!is.na(values)], where, call)
+    check_text(values[!is.na(values)], where)
     values <- enc2utf8(values)
   }
   as.vector(unname(values))
 }
 
-columns_to_write <- function(table, where, call) {
+columns_to_write <- function(table, where) {
   named <- stats::setNames(as.list(table), enc2utf8(names(table)))
-  write <- function(column, name) column_to_write(column, paste(describe(name), "of", where), call)
+  write <- function(column, name) column_to_write(column, paste(describe(name), "of", where))
   values <- Map(write, named, names(named))
   out <- vapply(values, is.null, NA)
   list(
@@ -248,9 +244,9 @@ reductions_to_write <- function(x) {
   )
 }
 
-metadata_to_write <- function(metadata, call) {
+metadata_to_write <- function(metadata) {
   names <- names(metadata) %||% rep("", length(metadata))
-  values <- Map(function(value, name) column_to_write(value, paste("metadata", describe(name)), call), metadata, names)
+  values <- Map(function(value, name) column_to_write(value, paste("metadata", describe(name))), metadata, names)
   out <- vapply(values, is.null, NA) | !nzchar(names)
   list(
     values = stats::setNames(values, enc2utf8(names))[!out],
