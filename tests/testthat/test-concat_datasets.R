@@ -223,8 +223,8 @@ test_that("a SummarizedExperiment and a data set without cells will do", {
 })
 
 test_that("a sparse matrix that would be too large is refused", {
-  expect_refused(check_entries(c(2^30, 2^30), "counts", environment()), "memory", "2,147,483,648")
-  expect_null(check_entries(c(2^30, 2^30 - 1), "counts", environment()))
+  expect_refused(check_entries(c(2^30, 2^30), "counts"), "memory", "2,147,483,648")
+  expect_null(check_entries(c(2^30, 2^30 - 1), "counts"))
 })
 
 test_that("bad input is refused", {

@@ -149,7 +149,7 @@ test_that("a second process waits for the first, and one download serves both", 
 test_that("Ctrl-C is an error of its class and leaves what came", {
   server <- start_file_server()
   part <- file.path(server$folder, "file.bin")
-  wanted <- list(url = server$url("whole"), name = "file.bin", call = environment())
+  wanted <- list(url = server$url("whole"), name = "file.bin")
   expect_error(
     classed_interrupts(receive_once(part, 0, function(...) FALSE, wanted)), class = "neuralee_error_interrupted"
   )
@@ -157,7 +157,7 @@ test_that("Ctrl-C is an error of its class and leaves what came", {
 })
 
 test_that("missing packages are named with the command that installs them", {
-  wanted <- list(url = "https://127.0.0.1/file", name = "file.bin", call = environment())
+  wanted <- list(url = "https://127.0.0.1/file", name = "file.bin")
   expect_error(
     check_transport(wanted, function(package) package != "curl"),
     "install\\(c\\(\"curl\"\\)\\)", class = "neuralee_error_download"
