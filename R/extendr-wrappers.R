@@ -81,71 +81,47 @@ rs_project <- function(projection, block, cells_in_rows, threads) .Call(wrap__rs
 
 rs_sample <- function(n, count, seed) .Call(wrap__rs_sample, n, count, seed)
 
-rs_attraction <- function(x, indices, distances, perplexity, k, d, search, neighbors, seed, network, limit, threads, progress) .Call(wrap__rs_attraction, x, indices, distances, perplexity, k, d, search, neighbors, seed, network, limit, threads, progress)
-
-rs_attraction_given <- function(weight_p, weight_i, weight_x, threads) .Call(wrap__rs_attraction_given, weight_p, weight_i, weight_x, threads)
-
-rs_attraction_slots <- function(attraction, threads) .Call(wrap__rs_attraction_slots, attraction, threads)
+rs_affinity <- function(x, lists, options, threads) .Call(wrap__rs_affinity, x, lists, options, threads)
 
 rs_neighbors <- function(x, k, neighbors, seed, threads, progress) .Call(wrap__rs_neighbors, x, k, neighbors, seed, threads, progress)
 
-rs_ee_loss_gradient <- function(x, embedding, weight_p, weight_i, weight_x, kernel, lambda, share, method, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weight_p, weight_i, weight_x, kernel, lambda, share, method, want_gradient, threads, progress)
+rs_repulsion <- function(kernel, repulsion) .Call(wrap__rs_repulsion, kernel, repulsion)
+
+rs_ee_loss_gradient <- function(x, embedding, weights, options, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weights, options, want_gradient, threads, progress)
 
 rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, kernel, lambda, want_gradient, threads) .Call(wrap__rs_ee_loss_gradient_dense, embedding, w_plus, w_minus, kernel, lambda, want_gradient, threads)
 
-rs_ee_defaults <- function() .Call(wrap__rs_ee_defaults)
+rs_session_defaults <- function(method) .Call(wrap__rs_session_defaults, method)
 
-rs_ee_open <- function(x, attraction, kernel, lambda, share, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state) .Call(wrap__rs_ee_open, x, attraction, kernel, lambda, share, d, method, init, init_matrix, maxit, tol, seed, threads, device, progress, state)
+rs_session_check <- function(method, options) .Call(wrap__rs_session_check, method, options)
 
-rs_ee_restart <- function(session, lambda, progress) .Call(wrap__rs_ee_restart, session, lambda, progress)
+rs_session_open <- function(method, x, given, options, threads, device, progress) .Call(wrap__rs_session_open, method, x, given, options, threads, device, progress)
 
-rs_ee_run <- function(session, iterations, progress) .Call(wrap__rs_ee_run, session, iterations, progress)
+rs_session_run <- function(session, limit, progress) .Call(wrap__rs_session_run, session, limit, progress)
 
-rs_ee_trace <- function(session) .Call(wrap__rs_ee_trace, session)
+rs_session_trace <- function(session) .Call(wrap__rs_session_trace, session)
 
-rs_ee_embedding <- function(session) .Call(wrap__rs_ee_embedding, session)
+rs_session_embedding <- function(session) .Call(wrap__rs_session_embedding, session)
 
-rs_ee_state <- function(session) .Call(wrap__rs_ee_state, session)
+rs_session_summary <- function(session) .Call(wrap__rs_session_summary, session)
 
-rs_ee_save <- function(session, path) .Call(wrap__rs_ee_save, session, path)
+rs_session_restart <- function(session, weight, progress) .Call(wrap__rs_session_restart, session, weight, progress)
 
-rs_ee_check_state <- function(state) .Call(wrap__rs_ee_check_state, state)
+rs_session_finish <- function(session, progress) .Call(wrap__rs_session_finish, session, progress)
 
-rs_ee_read_state <- function(path) .Call(wrap__rs_ee_read_state, path)
+rs_session_state <- function(session) .Call(wrap__rs_session_state, session)
 
-rs_ee_summary <- function(session) .Call(wrap__rs_ee_summary, session)
+rs_session_save <- function(session, path) .Call(wrap__rs_session_save, session, path)
 
-rs_turned <- function(embedding, onto) .Call(wrap__rs_turned, embedding, onto)
+rs_session_read_state <- function(method, path) .Call(wrap__rs_session_read_state, method, path)
 
-rs_ee_place <- function(x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress) .Call(wrap__rs_ee_place, x, embedding, new, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress)
+rs_session_check_state <- function(method, state) .Call(wrap__rs_session_check_state, method, state)
 
-rs_ee_join_check <- function(cells, inputs, k, d, neighbors, limit) .Call(wrap__rs_ee_join_check, cells, inputs, k, d, neighbors, limit)
+rs_map_place <- function(x, embedding, new, starts, options, threads, progress) .Call(wrap__rs_map_place, x, embedding, new, starts, options, threads, progress)
 
-rs_ee_join <- function(x, embedding, new, starts, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress) .Call(wrap__rs_ee_join, x, embedding, new, starts, perplexity, k, search, neighbors, kernel, lambda, seed, threads, progress)
+rs_map_check_together <- function(cells, inputs, d, affinity, limit) .Call(wrap__rs_map_check_together, cells, inputs, d, affinity, limit)
 
-rs_neuralee_check <- function(settings, inputs, cells, net, limit) .Call(wrap__rs_neuralee_check, settings, inputs, cells, net, limit)
-
-rs_neuralee_defaults <- function() .Call(wrap__rs_neuralee_defaults)
-
-rs_neuralee_open <- function(x, attraction, kernel, lambda, share, settings, init, target, net, state, threads, device, progress) .Call(wrap__rs_neuralee_open, x, attraction, kernel, lambda, share, settings, init, target, net, state, threads, device, progress)
-
-rs_neuralee_run <- function(session, epochs, progress) .Call(wrap__rs_neuralee_run, session, epochs, progress)
-
-rs_neuralee_trace <- function(session) .Call(wrap__rs_neuralee_trace, session)
-
-rs_neuralee_embedding <- function(session) .Call(wrap__rs_neuralee_embedding, session)
-
-rs_neuralee_finish <- function(session, progress) .Call(wrap__rs_neuralee_finish, session, progress)
-
-rs_neuralee_state <- function(session) .Call(wrap__rs_neuralee_state, session)
-
-rs_neuralee_save <- function(session, path) .Call(wrap__rs_neuralee_save, session, path)
-
-rs_neuralee_check_state <- function(state) .Call(wrap__rs_neuralee_check_state, state)
-
-rs_neuralee_read_state <- function(path) .Call(wrap__rs_neuralee_read_state, path)
-
-rs_neuralee_summary <- function(session) .Call(wrap__rs_neuralee_summary, session)
+rs_map_turned <- function(embedding, onto) .Call(wrap__rs_map_turned, embedding, onto)
 
 rs_model_describe <- function(model, preprocessing, origin) .Call(wrap__rs_model_describe, model, preprocessing, origin)
 

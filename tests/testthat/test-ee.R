@@ -8,15 +8,38 @@ core_of <- function(fit) {
 }
 
 test_that("defaults are those of the core", {
-  defaults <- rs_ee_defaults()
+  defaults <- rust_call(rs_session_defaults("ee"))
   arguments <- formals(ee)
-  for (name in setdiff(names(defaults), c("lambda", "share", "share_tol", "tol"))) {
+  for (name in c("d", "maxit", "seed")) {
     expect_equal(eval(arguments[[name]]), defaults[[name]], info = name)
   }
+  for (name in c("kernel", "method", "init")) {
+    expect_identical(eval(arguments[[name]])[[1]], defaults[[name]], info = name)
+  }
+  expect_equal(arguments$perplexity, defaults$affinity$perplexity)
   fit <- ee(iris_x, perplexity = 20, maxit = 5, verbose = FALSE)
-  expect_equal(fit$params[c("lambda", "tol")], defaults[c("lambda", "tol")])
+  expect_equal(fit$params[c("lambda", "tol")], list(lambda = 1, tol = 1e-5))
   by_share <- ee(iris_x, lambda = "auto", perplexity = 20, maxit = 5, verbose = FALSE)
-  expect_equal(unname(by_share$params[c("share", "tol")]), unname(defaults[c("share", "share_tol")]))
+  expect_equal(by_share$params[c("share", "tol")], list(share = 1, tol = 4e-3))
+})
+
+test_that("an option that the core does not know or cannot use is refused by its name", {
+  check <- function(options, method = "ee") rust_call(rs_session_check(method, options))
+  expect_true(check(list()))
+  expect_error(check(list(maxit = "many")), "`maxit`", class = "neuralee_error_input")
+  expect_error(check(list(maxit = 1.5)), "`maxit`", class = "neuralee_error_input")
+  expect_error(check(list(d = -1L)), "`d`", class = "neuralee_error_input")
+  expect_error(check(list(perplex = 3)), "perplex", class = "neuralee_error_input")
+  expect_error(check(list(kernel = "cauchy")), "kernel.*cauchy", class = "neuralee_error_input")
+  expect_error(
+    check(list(affinity = list(perplexity = TRUE))), "`affinity.perplexity`", class = "neuralee_error_input"
+  )
+  expect_error(
+    check(list(optimizer = list(rate = NULL)), "neuralee"), "`optimizer.rate`", class = "neuralee_error_input"
+  )
+  expect_error(check(list(optimizer = list(rate = 0)), "neuralee"), "`lr`", class = "neuralee_error_input")
+  expect_error(check(list(repulsion = list(lambda = -1))), "`lambda` is -1", class = "neuralee_error_input")
+  expect_error(check(list(d = 51)), "51", class = "neuralee_error_dimension")
 })
 
 test_that("a fit is what the help says", {

@@ -1,10 +1,18 @@
 test_that("defaults are those of the core", {
-  defaults <- rs_neuralee_defaults()
+  defaults <- rust_call(rs_session_defaults("neuralee"))
   arguments <- formals(neuralee)
-  for (name in setdiff(names(defaults), "lambda")) {
+  for (name in c("maxit", "tol", "patience")) {
     expect_equal(eval(arguments[[name]]), defaults[[name]], info = name)
   }
-  expect_equal(neuralee(iris_x, perplexity = 20, maxit = 1, verbose = FALSE)$params$lambda, defaults$lambda)
+  for (name in c("d", "seed")) {
+    expect_equal(eval(arguments[[name]]), defaults$map[[name]], info = name)
+  }
+  for (name in c("activation", "batch_norm", "dropout", "residual", "initial_sd")) {
+    expect_equal(eval(arguments[[name]])[[1]], defaults$network[[name]], info = name)
+  }
+  expect_equal(eval(arguments$hidden), unlist(defaults$network$hidden))
+  expect_equal(optimizer_options(adam()), defaults$optimizer, ignore_attr = TRUE)
+  expect_equal(defaults$pretrain, defaults$maxit / 2)
 })
 
 test_that("a fit is what the help says", {

@@ -25,6 +25,8 @@ pub(crate) struct Kind {
     pub version: u32,
     /// Oldest version that is read.
     pub oldest: u32,
+    /// The last neuralee that reads what is older.
+    pub reads_older: &'static str,
     /// What people call it.
     pub name: &'static str,
     /// What to do where it cannot be read.
@@ -63,20 +65,16 @@ impl Kind {
             .version_of(bytes)
             .ok_or_else(|| damaged("is not one of neuralee's"))?;
         if version < self.oldest || version > self.version {
-            let reads = if self.oldest == self.version {
-                format!(
-                    "version {version}; this neuralee reads version {}",
-                    self.version
-                )
+            let name = self.name;
+            let (of, remedy) = if version < self.oldest {
+                let reads = self.reads_older;
+                (format!("neuralee {reads}"), format!("Use it with neuralee {reads}, or make it anew."))
             } else {
-                format!(
-                    "version {version}; this neuralee reads versions {} to {}",
-                    self.oldest, self.version
-                )
+                (String::from("a later neuralee"), String::from("Update neuralee, or make it anew."))
             };
             return Err(Error::model_version(
-                format!("The {} has {reads}.", self.name),
-                "Use it with the version of neuralee that wrote it, or make it anew.",
+                format!("The {name} has version {version}, which {of} reads and this one does not."),
+                remedy,
             ));
         }
         let body = &bytes[HEADER..];

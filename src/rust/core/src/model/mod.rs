@@ -28,6 +28,7 @@ const KIND: Kind = Kind {
     magic: b"NEURALEM",
     version: 3,
     oldest: 1,
+    reads_older: "0.1",
     name: "model",
     remedy: "Give the file or the bytes that save_neuralee() wrote, whole and unchanged.",
 };

@@ -15,6 +15,7 @@ const KIND: Kind = Kind {
     magic: b"NEURALEE",
     version: 4,
     oldest: 4,
+    reads_older: "0.1",
     name: "saved state",
     remedy: "Start again without `resume`, or use an intact checkpoint.",
 };

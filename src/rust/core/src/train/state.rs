@@ -14,6 +14,7 @@ pub(super) const KIND: Kind = Kind {
     magic: b"NEURALET",
     version: 3,
     oldest: 3,
+    reads_older: "0.1",
     name: "saved state of training",
     remedy: "Start again without `resume`, or use an intact checkpoint.",
 };
