@@ -9,7 +9,7 @@ use neuralee_core::affinity::{self, Affinities, Search, Weights};
 use neuralee_core::memory;
 use neuralee_core::neighbors::{self, OrderedGraph};
 use neuralee_core::objective::{
-    dense, Balance, Energy, Kernel, Landscape, Method, Objective, Repulsion,
+    dense, Energy, Kernel, MapRepulsion, Method, Objective, Plan, RepulsionWeight, Resolution,
 };
 use neuralee_core::optimize::{
     join, place, turned, LambdaPath, Params, Reason, Run, Start, State, DEFAULT_DIMENSIONS,
@@ -296,17 +296,16 @@ fn rs_ee_loss_gradient(
     threads: i32,
     progress: Robj,
 ) -> Outcome<List> {
-    let (method, kernel) = (method_named(method)?, kernel_named(kernel)?);
+    let (method, kernel) = (method_named(method)?, Kernel::named(kernel)?);
     let d = embedding.ncols();
     let (inputs, at) = (matrix_view(&x)?, matrix_view(&embedding)?);
     let (energy, gradient) = job::run(threads, &progress, |monitor| {
         let weights = weights_from(weight_p, weight_i, weight_x)?;
-        let mut objective =
-            Objective::new(inputs, weights, lambda, d)?.with(kernel, balance(share));
+        let mut objective = Objective::new(inputs, weights, kernel, weight(lambda, share), d)?;
         let at = rows_of(at);
-        let how = objective.plan(&at, method)?;
+        let how = objective.plan(&at, method, Resolution::Fine)?;
         let mut gradient = vec![0.0; at.len()];
-        let energy = objective.evaluate(&at, how, &mut gradient, monitor)?;
+        let energy = objective.evaluate(&at, how, Resolution::Fine, &mut gradient, monitor)?;
         Ok((energy, gradient))
     })?;
     energy_list(energy, &gradient, d, want_gradient)
@@ -325,7 +324,7 @@ fn rs_ee_loss_gradient_dense(
 ) -> Outcome<List> {
     let d = embedding.ncols();
     let at = rows_of(matrix_view(&embedding)?);
-    let kernel = kernel_named(kernel)?;
+    let kernel = Kernel::named(kernel)?;
     let (attractive, repulsive) = (matrix_view(&w_plus)?, matrix_view(&w_minus)?);
     let (energy, gradient) = job::run(threads, &().into(), |_| {
         let mut gradient = vec![0.0; at.len()];
@@ -351,21 +350,20 @@ fn rs_ee_defaults() -> List {
     )
 }
 
-pub(crate) fn kernel_named(name: &str) -> Outcome<Kernel> {
-    match name {
-        "gaussian" => Ok(Kernel::Gaussian),
-        "student" => Ok(Kernel::Student),
-        _ => Err(unknown("kernel", name).into()),
+/// The weight of the repulsion, or with `share` of its logarithm.
+pub(crate) fn weight(lambda: f64, share: bool) -> RepulsionWeight {
+    if share {
+        RepulsionWeight::Share(lambda)
+    } else {
+        RepulsionWeight::Lambda(lambda)
     }
 }
 
-/// What `lambda` means.
-pub(crate) fn balance(share: bool) -> Balance {
-    if share {
-        Balance::Share
-    } else {
-        Balance::Weight
-    }
+/// The weights of the repulsion that a run takes in turn.
+pub(crate) fn lambda_path(lambda: &[f64], share: bool) -> CoreResult<LambdaPath> {
+    let none = || CoreError::internal("`lambda` is empty.", "");
+    let (&first, further) = lambda.split_first().ok_or_else(none)?;
+    Ok(LambdaPath::of(weight(first, share), further))
 }
 
 /// A run of `ee()` while R steps through it; never saved, see `rs_ee_state()`.
@@ -418,16 +416,16 @@ fn rs_ee_open(
     } else {
         None
     };
-    let kernel = kernel_named(kernel)?;
-    let path = LambdaPath::of(lambda, balance(share));
-    let (first, further) = path.parts()?;
+    let kernel = Kernel::named(kernel)?;
+    let path = lambda_path(lambda, share)?;
+    let (first, further) = path.parts();
     let Affinities { weights, order, .. } = taken(attraction)?;
     let (run, order) = job::run(threads, &progress, move |monitor| {
         let reordered = order.as_ref().map(|order| placed(inputs, order));
         let inputs = reordered.as_ref().map_or(inputs, |rows| rows.view());
-        let mut objective = Objective::new(inputs, weights, first, d)?.with(kernel, balance(share));
+        let mut objective = Objective::new(inputs, weights, kernel, first, d)?;
         if let Some(device) = &device {
-            objective = objective.on(&**device, monitor)?;
+            objective = objective.move_to(&**device, monitor)?;
         }
         let run = match (state, given, start) {
             (Some(state), _, _) => Run::resume(objective, further, state)?,
@@ -537,7 +535,7 @@ fn rs_ee_place(
         perplexity,
         search: search_named(search)?,
     };
-    let (how, kernel) = (neighbors_named(neighbors)?, kernel_named(kernel)?);
+    let (how, kernel) = (neighbors_named(neighbors)?, Kernel::named(kernel)?);
     let k = count(k);
     let d = embedding.ncols();
     let (points, map, queries) = (
@@ -549,8 +547,8 @@ fn rs_ee_place(
         let valid = params.check(points.nrows(), k)?;
         let graph = neighbors::search_queries(points, queries, k, how, seed as u64, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
-        let landscape = Landscape::new(points, map, kernel, Method::Auto)?;
-        place(&landscape, queries, &graph, &rows, lambda, monitor)
+        let repulsion = MapRepulsion::new(points, map, kernel, Method::Auto)?;
+        place(&repulsion, queries, &graph, &rows, lambda, monitor)
     })?;
     embedding_matrix(&placed, d, None)
 }
@@ -609,7 +607,7 @@ fn rs_ee_join(
         perplexity,
         search: search_named(search)?,
     };
-    let (how, kernel) = (neighbors_named(neighbors)?, kernel_named(kernel)?);
+    let (how, kernel) = (neighbors_named(neighbors)?, Kernel::named(kernel)?);
     let (k, d) = (count(k), embedding.ncols());
     let (points, map, queries, starts) = (
         matrix_view(&x)?,
@@ -623,8 +621,8 @@ fn rs_ee_join(
         params.check(all.nrows(), k)?;
         let graph = neighbors::search(all.view(), k, how, seed as u64, monitor)?;
         let affinities = Affinities::of_graph(graph, params, monitor)?.as_they_came();
-        let objective = Objective::new(all.view(), affinities.weights, lambda, d)?
-            .with(kernel, Balance::Weight);
+        let weight = RepulsionWeight::Lambda(lambda);
+        let objective = Objective::new(all.view(), affinities.weights, kernel, weight, d)?;
         drop(all);
         let params = Params {
             tol: JOINING_TOLERANCE,
@@ -665,8 +663,8 @@ fn rs_ee_check_state(state: Raw) -> Outcome<bool> {
 #[extendr]
 fn rs_ee_summary(session: ExternalPtr<Session>) -> List {
     let (method, spacing) = match session.run.repulsion() {
-        Repulsion::Exact => ("exact", None),
-        Repulsion::Grid { h } => ("grid", Some(h)),
+        Plan::Exact => ("exact", None),
+        Plan::Grid { h } => ("grid", Some(h)),
     };
     list!(
         loss = session.run.loss(),

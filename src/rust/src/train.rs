@@ -15,7 +15,7 @@ use neuralee_core::network::{
     Activation, Architecture, Decay, Network, Points, Program, Schedule, Standard,
     DEFAULT_DEVIATION, DEFAULT_HIDDEN,
 };
-use neuralee_core::objective::{Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Objective, Plan};
 use neuralee_core::optimize::{self, Start};
 use neuralee_core::train::{
     fixed_bytes, independent, Batches, Params, Problem, Reason, Run, State,
@@ -24,8 +24,8 @@ use neuralee_core::{Error as CoreError, Result as CoreResult};
 
 use crate::convert::{matrix_view, Outcome};
 use crate::embed::{
-    balance, embedding_matrix, kernel_named, method_named, neighbors_named, placed, search_named,
-    taken, unknown, Attraction,
+    embedding_matrix, lambda_path, method_named, neighbors_named, placed, search_named, taken,
+    unknown, weight, Attraction,
 };
 use crate::job;
 use crate::torch::Torch;
@@ -329,22 +329,22 @@ fn rs_neuralee_open(
         .transpose()?;
     let target: Option<RMatrix<f64>> = target.into();
     let target = target.as_ref().map(matrix_view).transpose()?;
-    let first = *lambda.first().ok_or_else(|| unknown("lambda", "empty"))?;
-    let (kernel, balance) = (kernel_named(kernel)?, balance(share));
-    let path = optimize::LambdaPath::of(lambda, balance);
+    let path = lambda_path(lambda, share)?;
+    let first = weight(lambda[0], share);
+    let kernel = Kernel::named(kernel)?;
     let free = init == "ee";
     let Affinities { weights, order, .. } = taken(attraction)?;
     let (run, standard, order, seconds) = job::run(threads, &progress, move |monitor| {
         let began = Instant::now();
         let reordered = order.as_ref().map(|order| placed(inputs, order));
         let inputs = reordered.as_ref().map_or(inputs, |rows| rows.view());
-        let mut objective = Objective::new(inputs, weights, first, d)?.with(kernel, balance);
+        let mut objective = Objective::new(inputs, weights, kernel, first, d)?;
         if let Some(device) = &device {
-            objective = objective.on(&**device, monitor)?;
+            objective = objective.move_to(&**device, monitor)?;
         }
         let parts = match params.batches {
             Batches::Independent => {
-                let (size, at) = (part_size, (first, d));
+                let (size, at) = (part_size, (kernel, first, d));
                 independent(
                     inputs,
                     size,
@@ -358,12 +358,12 @@ fn rs_neuralee_open(
             }
             _ => Vec::new(),
         };
-        let parts = parts.into_iter().map(|part| part.with(kernel, balance));
         let parts = match &device {
             Some(device) => parts
-                .map(|part| part.on(&**device, monitor))
+                .into_iter()
+                .map(|part| part.move_to(&**device, monitor))
                 .collect::<CoreResult<_>>()?,
-            None => parts.collect(),
+            None => parts,
         };
         let mut map = target.map(|target| match &order {
             Some(order) => placed(target, order).iter().copied().collect(),
@@ -376,8 +376,8 @@ fn rs_neuralee_open(
                 tol: MAP_TOLERANCE,
             };
             let seed = params.seed;
-            let (first, further) = path.parts()?;
-            objective.set_lambda(first)?;
+            let (first, further) = path.parts();
+            objective.set_weight(first)?;
             let mut run =
                 optimize::Run::new(objective, inputs, Start::Pca, seed, map_params, monitor)?
                     .follow(further, path.each, monitor)?;
@@ -386,7 +386,7 @@ fn rs_neuralee_open(
             map = Some(run.embedding().to_vec());
             objective = run.into_objective();
         }
-        objective.set_lambda(first)?;
+        objective.set_weight(first)?;
         let seconds = began.elapsed().as_secs_f64();
         let (network, standard) = match net {
             Some(model) => (model.network, model.standard),
@@ -550,8 +550,8 @@ fn rs_neuralee_check_state(state: Raw) -> Outcome<bool> {
 fn rs_neuralee_summary(session: ExternalPtr<Session>) -> List {
     let run = &session.run;
     let method = match run.repulsion() {
-        Repulsion::Exact => "exact",
-        Repulsion::Grid { .. } => "grid",
+        Plan::Exact => "exact",
+        Plan::Grid { .. } => "grid",
     };
     list!(
         iteration = run.iteration() as f64,

@@ -7,7 +7,7 @@ use ndarray::{s, Array2};
 use ndarray_npy::read_npy;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::{search, Search};
-use neuralee_core::objective::{Balance, Kernel, Method, Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Method, Objective, Plan, RepulsionWeight, Resolution};
 use neuralee_core::optimize::{
     LambdaPath, Params, Run, Start, DEFAULT_SHARE, DEFAULT_SHARE_TOLERANCE,
 };
@@ -20,14 +20,14 @@ fn main() {
     let [file, kernel, threads, sizes @ ..] = arguments.as_slice() else {
         panic!("{USAGE}");
     };
-    let (kernel, balance, weight) = match kernel.as_str() {
-        "gaussian" => (Kernel::Gaussian, Balance::Weight, 10.0),
-        "student" => (Kernel::Student, Balance::Share, DEFAULT_SHARE),
+    let (kernel, weight) = match kernel.as_str() {
+        "gaussian" => (Kernel::GAUSSIAN, RepulsionWeight::Lambda(10.0)),
+        "student" => (Kernel::STUDENT, RepulsionWeight::Share(DEFAULT_SHARE)),
         _ => panic!("{USAGE}"),
     };
     let whole = |text: &String| text.parse::<usize>().expect(USAGE);
     let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
-    let path = LambdaPath::of(&[weight], balance);
+    let path = LambdaPath::of(weight, &[]);
     let time = |n: usize| {
         let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
         let found = search(points.view(), 90, Search::Exact, 42, &()).expect("neighbours");
@@ -36,11 +36,9 @@ fn main() {
             .and_then(|params| params.rows(&found.graph, &()))
             .expect("affinities");
         let weights = symmetrize(&found.graph, &rows);
-        let (first, further) = path.parts().expect("a weight");
-        let new = |lambda| {
-            Objective::new(points.view(), weights.clone(), lambda, 2)
-                .expect("objective")
-                .with(kernel, balance)
+        let (first, further) = path.parts();
+        let new = |weight| {
+            Objective::new(points.view(), weights.clone(), kernel, weight, 2).expect("objective")
         };
         let params = Params {
             tol: DEFAULT_SHARE_TOLERANCE,
@@ -53,22 +51,22 @@ fn main() {
         let x = run.embedding().to_vec();
         let mut gradient = vec![0.0; x.len()];
         let mut objective = new(weight);
-        for coarse in [false, true] {
-            if coarse && !objective.plan_coarsely(&()).expect("plan") {
+        for at in [Resolution::Fine, Resolution::Coarse] {
+            if at == Resolution::Coarse && !objective.has_coarse() {
                 break;
             }
-            let chosen = objective.plan(&x, Method::Auto).expect("plan");
-            let grid = objective.plan(&x, Method::Grid).expect("plan");
-            let mut milliseconds = |how: Repulsion| {
+            let chosen = objective.plan(&x, Method::Auto, at).expect("plan");
+            let grid = objective.plan(&x, Method::Grid, at).expect("plan");
+            let mut milliseconds = |how: Plan| {
                 1e3 * median(5, || {
                     objective
-                        .repulsion(&x, how, 1.0, &mut gradient, &())
+                        .repulsion(&x, how, at, 1.0, &mut gradient, &())
                         .expect("repulsion");
                 })
             };
             println!(
-                "N {n} coarse {coarse}: all pairs {:.1} ms, {grid:?} {:.1} ms, chosen {chosen:?}",
-                milliseconds(Repulsion::Exact),
+                "N {n} {at:?}: all pairs {:.1} ms, {grid:?} {:.1} ms, chosen {chosen:?}",
+                milliseconds(Plan::Exact),
                 milliseconds(grid)
             );
         }

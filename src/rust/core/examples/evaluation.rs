@@ -6,7 +6,7 @@ mod timing;
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::{Method, Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Method, Objective, Plan, RepulsionWeight, Resolution};
 use neuralee_core::optimize::{Params, Run, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
@@ -34,7 +34,11 @@ fn main() {
             .expect("affinities");
         let weights = symmetrize(&graph, &rows);
         let entries = weights.entries();
-        let new = || Objective::new(y.view(), weights.clone(), 10.0, 2).expect("objective");
+        let new = || {
+            let (kernel, weight) = (Kernel::GAUSSIAN, RepulsionWeight::Lambda(10.0));
+            Objective::new(y.view(), weights.clone(), kernel, weight, 2).expect("objective")
+        };
+        let at = Resolution::Fine;
         let params = Params {
             maxit: 60,
             ..Params::default()
@@ -43,22 +47,22 @@ fn main() {
         run.advance(60, &()).expect("run");
         let x = run.embedding().to_vec();
         let mut objective = new();
-        let how = objective.plan(&x, Method::Grid).expect("plan");
+        let how = objective.plan(&x, Method::Grid, at).expect("plan");
         let mut gradient = vec![0.0; x.len()];
         let whole = median(21, || {
             objective
-                .evaluate(&x, how, &mut gradient, &())
+                .evaluate(&x, how, at, &mut gradient, &())
                 .expect("energy");
         });
         let repulsion = median(21, || {
             objective
-                .repulsion(&x, how, 1.0, &mut gradient, &())
+                .repulsion(&x, how, at, 1.0, &mut gradient, &())
                 .expect("repulsion");
         });
         let attraction = median(21, || weights.laplacian_product(&x, 2, &mut gradient));
         let exact = median(1, || {
             objective
-                .repulsion(&x, Repulsion::Exact, 1.0, &mut gradient, &())
+                .repulsion(&x, Plan::Exact, at, 1.0, &mut gradient, &())
                 .expect("repulsion");
         });
         let extent = (0..2)

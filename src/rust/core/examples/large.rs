@@ -8,7 +8,7 @@ use ndarray::{s, Array2, ArrayView2, Axis};
 use ndarray_npy::read_npy;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::{search, Search};
-use neuralee_core::objective::{Balance, Kernel, Objective};
+use neuralee_core::objective::{Kernel, Objective, RepulsionWeight};
 use neuralee_core::optimize::{LambdaPath, Params, Run, Start, DEFAULT_SHARE};
 use neuralee_core::quality::{distance_correlation, CoRanking};
 use neuralee_core::threads::with_threads;
@@ -20,12 +20,12 @@ fn main() {
     };
     let number = |text: &String| text.parse::<f64>().expect("a number");
     let (n, heavy, iterations) = (number(n) as usize, lambda == "auto", number(iterations));
-    let (kernel, balance, weight) = if heavy {
-        (Kernel::Student, Balance::Share, DEFAULT_SHARE)
+    let (kernel, weight) = if heavy {
+        (Kernel::STUDENT, RepulsionWeight::Share(DEFAULT_SHARE))
     } else {
-        (Kernel::Gaussian, Balance::Weight, number(lambda))
+        (Kernel::GAUSSIAN, RepulsionWeight::Lambda(number(lambda)))
     };
-    let path = LambdaPath::of(&[weight], balance);
+    let path = LambdaPath::of(weight, &[]);
     let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
     let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
     drop(all);
@@ -53,10 +53,9 @@ fn main() {
             }
             None => points,
         };
-        let (first, further) = path.parts().expect("a weight");
-        let objective = Objective::new(points.view(), weights, first, 2)
-            .expect("objective")
-            .with(kernel, balance);
+        let (first, further) = path.parts();
+        let objective =
+            Objective::new(points.view(), weights, kernel, first, 2).expect("objective");
         let params = Params {
             maxit: iterations as u64,
             tol: tol.first().map_or(Params::default().tol, number),

@@ -4,7 +4,7 @@
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams};
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::Objective;
+use neuralee_core::objective::{Kernel, Objective, RepulsionWeight};
 use neuralee_core::optimize::{Params, Run, Start};
 
 fn main() {
@@ -22,7 +22,9 @@ fn main() {
     println!("| --- | --- | --- | --- | --- |");
     for lambda in [1.0, 10.0, 100.0] {
         let loss = |start, seed| {
-            let objective = Objective::new(y.view(), weights.clone(), lambda, 2).expect("E");
+            let (kernel, weight) = (Kernel::GAUSSIAN, RepulsionWeight::Lambda(lambda));
+            let objective =
+                Objective::new(y.view(), weights.clone(), kernel, weight, 2).expect("E");
             let params = Params {
                 maxit: 400,
                 ..Params::default()

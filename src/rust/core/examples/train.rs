@@ -64,11 +64,13 @@ fn main() {
             }
             None => points,
         };
-        let mut objective =
-            Objective::new(points.view(), affinities.weights, *lambda, 2).expect("objective");
+        let (kernel, weight) = (Kernel::GAUSSIAN, RepulsionWeight::Lambda(*lambda));
+        let objective = Objective::new(points.view(), affinities.weights, kernel, weight, 2)
+            .expect("objective");
         let target = (pretraining > 0).then(|| {
             let weights = objective.weights().clone();
-            let free = Objective::new(points.view(), weights, *lambda, 2).expect("objective");
+            let free =
+                Objective::new(points.view(), weights, kernel, weight, 2).expect("objective");
             let params = optimize::Params::default();
             let mut run = optimize::Run::new(free, points.view(), Start::Pca, seed, params, &())
                 .expect("start");
@@ -81,7 +83,6 @@ fn main() {
             stage("elastic embedding");
             run.embedding().to_vec()
         });
-        objective.set_lambda(*lambda).expect("lambda");
         let standard = Standard::of(points.view()).expect("standard");
         let architecture = Architecture {
             inputs: points.ncols(),

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Params as AffinityParams, Weights};
 use neuralee_core::neighbors::exact;
 use neuralee_core::network::{Activation, Architecture, Points, Standard};
-use neuralee_core::objective::Objective;
+use neuralee_core::objective::{Kernel, Objective, RepulsionWeight};
 use neuralee_core::random::Stream;
 use neuralee_core::train::Problem;
 
@@ -29,7 +29,8 @@ fn weights(y: &Array2<f64>) -> Weights {
 
 pub fn objective() -> Objective {
     let y = cells();
-    Objective::new(y.view(), weights(&y), LAMBDA, 2).expect("an objective")
+    let weight = RepulsionWeight::Lambda(LAMBDA);
+    Objective::new(y.view(), weights(&y), Kernel::GAUSSIAN, weight, 2).expect("an objective")
 }
 
 pub fn problem() -> Problem {

@@ -50,7 +50,7 @@ pub fn join(
         tol: params.tol * starts.nrows() as f64 / n as f64,
         ..params
     };
-    let mut run = Run::from_points(objective.holding(held), x, params, monitor)?;
+    let mut run = Run::from_points(objective.fix_first(held), x, params, monitor)?;
     run.advance(params.maxit, monitor)?;
     monitor.check()?;
     let places = run.embedding()[held * d..].chunks_exact(d);

@@ -19,7 +19,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
-use crate::objective::{is_planned, Balance, Energy, Kernel, Method, Objective, Repulsion};
+use crate::objective::{is_planned, Energy, Method, Objective, Plan, RepulsionWeight, Resolution};
 use crate::{Error, Result};
 
 pub use joining::{join, JOINING_TOLERANCE};
@@ -64,8 +64,9 @@ pub struct Params {
     /// Most iterations of the run, over all its continuations.
     pub maxit: u64,
     /// The run has converged once ten iterations lower E by less than this fraction, one
-    /// moves X by less than this fraction of its length (not with [`Balance::Share`]), or no change of X by its own
-    /// length could, to first order, lower E by more than this fraction: |G| |X| <= tol E.
+    /// moves X by less than this fraction of its length (not with [`RepulsionWeight::Share`]), or
+    /// no change of X by its own length could, to first order, lower E by more than this fraction:
+    /// |G| |X| <= tol E.
     pub tol: f64,
 }
 
@@ -169,7 +170,8 @@ impl Run {
         let params = params.check()?;
         let preconditioner = precondition(&objective)?;
         let fingerprint = objective.fingerprint();
-        let state = first_state(&mut objective, fingerprint, params, x, monitor)?;
+        let at = Resolution::Fine;
+        let state = first_state(&mut objective, fingerprint, params, x, at, monitor)?;
         Ok(Run {
             objective,
             preconditioner,
@@ -184,7 +186,7 @@ impl Run {
     /// one that is followed by its own lambda, on a finer grid, goes on until it has converged
     /// or half of `maxit` is done.
     ///
-    /// While it unfolds, E is that of [`Objective::plan_coarsely`].
+    /// While it unfolds, E is that of [`Resolution::Coarse`].
     pub fn follow(
         mut self,
         further: &[f64],
@@ -197,14 +199,13 @@ impl Run {
         let Run {
             objective, state, ..
         } = &mut self;
-        let own = objective.lambda();
-        for &lambda in further {
-            objective.set_lambda(lambda)?;
+        for &number in further {
+            objective.weight().with_number(number).check()?;
         }
-        objective.set_lambda(own)?;
-        if objective.plan_coarsely(monitor)? {
+        if objective.has_coarse() {
             let x = std::mem::take(&mut state.x);
-            *state = first_state(objective, state.fingerprint, state.params, x, monitor)?;
+            let (fingerprint, params, at) = (state.fingerprint, state.params, Resolution::Coarse);
+            *state = first_state(objective, fingerprint, params, x, at, monitor)?;
         }
         state.lambdas.extend_from_slice(further);
         let (maxit, stages) = (u128::from(state.params.maxit), state.lambdas.len() as u128);
@@ -227,17 +228,16 @@ impl Run {
         let Run {
             objective, state, ..
         } = self;
-        let before = objective.lambda();
-        objective.set_lambda(lambda)?;
-        objective.plan_finely();
-        let (fingerprint, params) = (state.fingerprint, state.params);
-        match first_state(objective, fingerprint, params, state.x.clone(), monitor) {
+        let before = objective.weight();
+        objective.set_weight(before.with_number(lambda))?;
+        let (fingerprint, params, at) = (state.fingerprint, state.params, Resolution::Fine);
+        match first_state(objective, fingerprint, params, state.x.clone(), at, monitor) {
             Ok(first) => {
                 *state = first;
                 Ok(())
             }
             Err(error) => {
-                objective.set_lambda(before)?;
+                objective.set_weight(before)?;
                 Err(error)
             }
         }
@@ -246,7 +246,7 @@ impl Run {
     /// Takes up a run where `state` left it. The objective must be the one it was
     /// written for, with the first lambda, and `further` those that it followed.
     pub fn resume(mut objective: Objective, further: &[f64], state: State) -> Result<Self> {
-        let lambdas: Vec<f64> = std::iter::once(objective.lambda())
+        let lambdas: Vec<f64> = std::iter::once(objective.weight().number())
             .chain(further.iter().copied())
             .collect();
         let numbers = objective.n() * objective.d();
@@ -265,10 +265,7 @@ impl Run {
                 "Call with the same arguments as the run that wrote it.",
             ));
         }
-        objective.set_lambda(lambdas[state.stage])?;
-        if state.stage + 1 < lambdas.len() {
-            objective.plan_coarsely(&())?;
-        }
+        objective.set_weight(objective.weight().with_number(lambdas[state.stage]))?;
         let preconditioner = precondition(&objective)?;
         Ok(Run {
             objective,
@@ -321,24 +318,22 @@ impl Run {
             return Ok(false);
         }
         let lambda = state.lambdas[state.stage + 1];
-        let before = objective.lambda();
-        objective.set_lambda(lambda)?;
-        let last = state.stage + 2 == state.lambdas.len();
-        if last {
-            objective.plan_finely();
-        }
+        let before = objective.weight();
+        objective.set_weight(before.with_number(lambda))?;
+        let at = state.resolution_of(state.stage + 1);
         // A weak repulsion may have drawn all cells into one point, which a stronger one cannot leave.
         let x = start::reopened(&state.x);
         let mut gradient = vec![0.0; x.len()];
         let evaluated = objective
-            .replan(&x, state.params.method, state.how)
-            .and_then(|how| Ok((how, objective.evaluate(&x, how, &mut gradient, monitor)?)));
+            .replan(&x, state.params.method, at, state.how)
+            .and_then(|how| {
+                let energy = objective.evaluate(&x, how, at, &mut gradient, monitor)?;
+                Ok((how, energy))
+            });
         let (how, energy) = match evaluated {
             Ok(found) => found,
             Err(error) => {
-                objective.set_lambda(before)?;
-                // Also where the monitor has cancelled: the run is to be whole.
-                objective.plan_coarsely(&())?;
+                objective.set_weight(before)?;
                 return Err(error);
             }
         };
@@ -362,11 +357,12 @@ impl Run {
         } = self;
         let d = objective.d();
 
-        let how = objective.replan(&state.x, state.params.method, state.how)?;
+        let at = state.resolution_of(state.stage);
+        let how = objective.replan(&state.x, state.params.method, at, state.how)?;
         if how != state.how {
             // Another approximation of E: what was learned of the old one does not fit.
             let mut gradient = vec![0.0; state.x.len()];
-            let energy = objective.evaluate(&state.x, how, &mut gradient, monitor)?;
+            let energy = objective.evaluate(&state.x, how, at, &mut gradient, monitor)?;
             state.how = how;
             state.memory = Memory::default();
             state.loss = energy.total();
@@ -374,7 +370,7 @@ impl Run {
         }
         preconditioner.at(&state.x);
         // E does not change under translation, unless cells are held; centred points keep their digits.
-        let held = objective.held();
+        let held = objective.fixed();
         let search_direction = |memory: &Memory, gradient: &[f64]| {
             let mut direction = memory.direction(gradient, d, preconditioner);
             if held == 0 {
@@ -393,12 +389,12 @@ impl Run {
         let longest = largest(&state.x) / largest(&direction);
         let accepted = if slope < 0.0 && longest > 0.0 {
             line_search::search(
-                |x, gradient| match objective.evaluate(x, how, gradient, monitor) {
+                |x, gradient| match objective.evaluate(x, how, at, gradient, monitor) {
                     // A trial far outside the grid; a shorter step will fit.
-                    Err(Error::Memory(_)) => Ok(Energy::BEYOND),
+                    Err(Error::Memory(_)) => Ok(Energy::INFINITE),
                     // Or where no pair repels in double precision, so that the logarithm has no bottom.
                     Ok(energy) if !(energy.is_finite() && norm(gradient).is_finite()) => {
-                        Ok(Energy::BEYOND)
+                        Ok(Energy::INFINITE)
                     }
                     other => other,
                 },
@@ -439,9 +435,9 @@ impl Run {
         };
         // A start close to a saddle has a small gradient too, but moves fast.
         // A logarithm has no size of its own: tol is then of its change, and of its slope.
-        let size = match objective.balance() {
-            Balance::Weight => state.loss.abs(),
-            Balance::Share => 1.0,
+        let (size, logarithm) = match objective.weight() {
+            RepulsionWeight::Lambda(_) => (state.loss.abs(), false),
+            RepulsionWeight::Share(_) => (1.0, true),
         };
         let flat = norm(&state.gradient) * norm(&state.x) <= tol * size;
         let first = state
@@ -449,7 +445,7 @@ impl Run {
             .partition_point(|row| row.stage < state.stage as u64);
         let settled = moved <= UNFOLDING && (flat || levelled(&state.trace[first..], tol * size));
         // tol of a logarithm is too large a number to tell a short step from the end.
-        let rests = objective.balance() == Balance::Weight && moved <= tol;
+        let rests = !logarithm && moved <= tol;
         if rests || settled {
             state.stopped = Some(Reason::Converged);
         }
@@ -489,13 +485,12 @@ impl Run {
     }
 
     /// How the repulsion is summed at present.
-    pub fn repulsion(&self) -> Repulsion {
+    pub fn repulsion(&self) -> Plan {
         self.state.how
     }
 
     /// The objective, where the run is no longer wanted.
-    pub fn into_objective(mut self) -> Objective {
-        self.objective.plan_finely();
+    pub fn into_objective(self) -> Objective {
         self.objective
     }
 
@@ -511,12 +506,13 @@ fn first_state(
     fingerprint: u64,
     params: Params,
     x: Vec<f64>,
+    at: Resolution,
     monitor: &dyn Monitor,
 ) -> Result<State> {
-    let how = objective.plan(&x, params.method)?;
+    let how = objective.plan(&x, params.method, at)?;
     let mut gradient = vec![0.0; x.len()];
     let started = Instant::now();
-    let energy = objective.evaluate(&x, how, &mut gradient, monitor)?;
+    let energy = objective.evaluate(&x, how, at, &mut gradient, monitor)?;
     let loss = energy.total();
     if !energy.is_finite() {
         return Err(Error::input(
@@ -535,7 +531,7 @@ fn first_state(
     Ok(State {
         params,
         fingerprint,
-        lambdas: vec![objective.lambda()],
+        lambdas: vec![objective.weight().number()],
         ends: Vec::new(),
         stage: 0,
         iteration: 0,
@@ -559,15 +555,15 @@ fn precondition(objective: &Objective) -> Result<Preconditioner> {
             "Compute them with `entropic_affinity()`.",
         ));
     }
-    if objective.kernel() != Kernel::Gaussian {
+    if !objective.kernel().has_quadratic_attraction() {
         Ok(Preconditioner::reweighted(
             weights,
             objective.kernel(),
             objective.d(),
-            objective.held(),
+            objective.fixed(),
         ))
-    } else if weights.n() - objective.held() <= MOST_FACTORISED {
-        Preconditioner::cholesky(weights, RIDGE * mean, objective.held())
+    } else if weights.n() - objective.fixed() <= MOST_FACTORISED {
+        Preconditioner::cholesky(weights, RIDGE * mean, objective.fixed())
     } else {
         Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))
     }

@@ -3,10 +3,10 @@
 use ndarray::{ArrayView2, Axis};
 
 use crate::affinity::{self, Affinities};
-use crate::device::Device;
+use crate::device::ObjectiveDevice;
 use crate::monitor::Monitor;
 use crate::neighbors::{self, Search};
-use crate::objective::{Balance, Kernel, Objective};
+use crate::objective::{Kernel, Objective, RepulsionWeight};
 use crate::random::Stream;
 use crate::{Error, Result};
 
@@ -23,18 +23,10 @@ pub struct Part {
 }
 
 impl Part {
-    /// The same part for another member of the family and meaning of `lambda`.
-    pub fn with(self, kernel: Kernel, balance: Balance) -> Self {
-        Part {
-            objective: self.objective.with(kernel, balance),
-            ..self
-        }
-    }
-
     /// The same part, whose E is evaluated on a device.
-    pub fn on(self, device: &dyn Device, monitor: &dyn Monitor) -> Result<Self> {
+    pub fn move_to(self, device: &dyn ObjectiveDevice, monitor: &dyn Monitor) -> Result<Self> {
         Ok(Part {
-            objective: self.objective.on(device, monitor)?,
+            objective: self.objective.move_to(device, monitor)?,
             ..self
         })
     }
@@ -86,7 +78,7 @@ pub fn independent(
     params: affinity::Params,
     k: Option<usize>,
     search: Search,
-    (lambda, d): (f64, usize),
+    (kernel, weight, d): (Kernel, RepulsionWeight, usize),
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Part>> {
@@ -121,7 +113,7 @@ pub fn independent(
             let cells = y.select(Axis(0), &rows);
             monitor.advance(1);
             Ok(Part {
-                objective: Objective::new(cells.view(), affinities.weights, lambda, d)?,
+                objective: Objective::new(cells.view(), affinities.weights, kernel, weight, d)?,
                 ids: part,
             })
         })
