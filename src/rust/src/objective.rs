@@ -1,7 +1,9 @@
 //! E and its gradient at a given map.
 
 use extendr_api::prelude::*;
-use neuralee_core::objective::{dense, Balance, Energy, Kernel, Method, Objective};
+use neuralee_core::objective::{
+    dense, Energy, Kernel, Method, Objective, RepulsionWeight, Resolution,
+};
 use neuralee_core::optimize::RepulsionPath;
 use neuralee_core::Error as CoreError;
 use serde::Deserialize;
@@ -47,8 +49,10 @@ fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcom
 #[extendr]
 fn rs_repulsion(kernel: Robj, repulsion: Robj) -> Outcome<List> {
     let repulsion: RepulsionPath = options::read(&repulsion)?;
-    let (balance, values) = repulsion.values(options::read(&kernel)?);
-    Ok(list!(share = balance == Balance::Share, lambda = values))
+    let weights = repulsion.weights(options::read(&kernel)?);
+    let share = matches!(weights.first(), Some(RepulsionWeight::Share(_)));
+    let numbers: Vec<f64> = weights.iter().map(|weight| weight.number()).collect();
+    Ok(list!(share = share, lambda = numbers))
 }
 
 /// E and its gradient at an embedding, W- from the cells in the rows of `x`; `weights` are the
@@ -72,14 +76,15 @@ fn rs_ee_loss_gradient(
     let (inputs, at) = (matrix_view(&x)?, matrix_view(&embedding)?);
     let weights = weights_of(&weights, threads)?;
     let (energy, gradient) = job::run(threads, &progress, |monitor| {
-        let (balance, values) = repulsion.values(kernel);
-        let lambda = values.first().copied().unwrap_or(f64::NAN);
-        let mut objective =
-            Objective::new(inputs, weights, lambda, d)?.with(kernel, balance);
+        let Some(&weight) = repulsion.weights(kernel).first() else {
+            return Err(CoreError::internal("There is no weight of the repulsion.", ""));
+        };
+        let mut objective = Objective::new(inputs, weights, kernel, weight, d)?;
         let at: Vec<f64> = at.iter().copied().collect();
-        let how = objective.plan(&at, method)?;
+        let fine = Resolution::Fine;
+        let plan = objective.plan(&at, method, fine)?;
         let mut gradient = vec![0.0; at.len()];
-        let energy = objective.evaluate(&at, how, &mut gradient, monitor)?;
+        let energy = objective.evaluate(&at, plan, fine, &mut gradient, monitor)?;
         Ok((energy, gradient))
     })?;
     energy_list(energy, &gradient, d, want_gradient)

@@ -5,7 +5,7 @@ use std::path::Path;
 use extendr_api::prelude::*;
 use neuralee_core::input::{Attraction, Input, Pretrained};
 use neuralee_core::model::Model;
-use neuralee_core::objective::Repulsion;
+use neuralee_core::objective::Plan;
 use neuralee_core::session::{Stop, TraceRow};
 use neuralee_core::{ee, neuralee};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
@@ -217,9 +217,9 @@ fn rs_session_embedding(session: ExternalPtr<Session>) -> Outcome<RMatrix<f64>> 
 #[extendr]
 fn rs_session_summary(session: ExternalPtr<Session>) -> List {
     let run = session.run.any();
-    let (method, spacing) = match run.repulsion() {
-        Repulsion::Exact => ("exact", None),
-        Repulsion::Grid { h } => ("grid", Some(h)),
+    let (method, spacing) = match run.plan() {
+        Plan::Exact => ("exact", None),
+        Plan::Grid { h } => ("grid", Some(h)),
     };
     let (limits, timing) = (run.limits(), run.timing());
     let pretrain = match &session.run {

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use extendr_api::prelude::*;
 use neuralee_core::affinity::Weights;
-use neuralee_core::device::{Device, NetworkThere, ObjectiveThere, Sampled, Summation};
+use neuralee_core::device::{
+    Device, ObjectiveDevice, RemoteNetwork, RemoteObjective, Sampled, Summation,
+};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::network::pass::Dropout;
 use neuralee_core::network::{Activation, Moments, Network, Points};
-use neuralee_core::objective::kernel::student::SPRING;
-use neuralee_core::objective::{Balance, Energy, Inputs, Kernel};
+use neuralee_core::objective::{Energy, Inputs, Kernel, RepulsionWeight};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 use neuralee_torch_abi::{
     BackwardArgs, Caller, ChangeArgs, Code, Dropout as DropoutArgs, Entries, EvaluateArgs,
@@ -30,10 +31,10 @@ use crate::convert::Outcome;
 use crate::options;
 
 /// Bytes of temporary tensors on the processor, whose caches they should not leave by far.
-const SCRATCH_HERE: u64 = 64 << 20;
+const SCRATCH_ON_CPU: u64 = 64 << 20;
 
 /// Most bytes of temporary tensors on a CUDA device.
-const SCRATCH_THERE: u64 = 1 << 30;
+const SCRATCH_ON_CUDA: u64 = 1 << 30;
 
 /// The command that mends most of what is missing.
 const REMEDY: &str = "Build it with build_torch_backend(); neuralee_sitrep() says what there is.";
@@ -250,8 +251,8 @@ pub(crate) struct Torch {
     resident: bool,
     /// Bytes that may be used there, where that is limited.
     limit: Option<u64>,
-    /// Bytes that are held there.
-    held: AtomicU64,
+    /// Bytes that are reserved there.
+    reserved: AtomicU64,
 }
 
 /// The functions of the backend.
@@ -290,16 +291,16 @@ impl Torch {
             place: (place.index, threads),
             resident: place.pin_memory,
             limit: place.limit.map(|bytes| bytes as u64),
-            held: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
         })))
     }
 
     fn scratch(&self) -> u64 {
         if self.place.0 < 0 {
-            return SCRATCH_HERE;
+            return SCRATCH_ON_CPU;
         }
         self.limit
-            .map_or(SCRATCH_THERE, |limit| (limit / 8).min(SCRATCH_THERE))
+            .map_or(SCRATCH_ON_CUDA, |limit| (limit / 8).min(SCRATCH_ON_CUDA))
     }
 
     fn place(&self) -> Place {
@@ -311,11 +312,11 @@ impl Torch {
         }
     }
 
-    /// Refuses what would not fit beside what is held already.
-    fn hold(&self, bytes: u64, what: &str) -> CoreResult<()> {
+    /// Refuses what would not fit beside what is reserved already.
+    fn reserve(&self, bytes: u64, what: &str) -> CoreResult<()> {
         let bytes = if self.resident { bytes } else { 0 };
-        let held = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let needed = held + 3 * self.scratch();
+        let reserved = self.reserved.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let needed = reserved + 3 * self.scratch();
         match self.limit {
             Some(limit) if needed > limit => {
                 let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
@@ -338,12 +339,12 @@ impl Torch {
 
     /// Whether so many more bytes fit.
     fn has_room(&self, bytes: u64) -> bool {
-        let needed = self.held.load(Ordering::Relaxed) + 3 * self.scratch() + bytes;
+        let needed = self.reserved.load(Ordering::Relaxed) + 3 * self.scratch() + bytes;
         self.limit.is_none_or(|limit| needed <= limit)
     }
 }
 
-impl Device for Torch {
+impl ObjectiveDevice for Torch {
     fn objective(
         &self,
         inputs: Inputs,
@@ -351,10 +352,10 @@ impl Device for Torch {
         kernel: Kernel,
         d: usize,
         monitor: &dyn Monitor,
-    ) -> CoreResult<Box<dyn ObjectiveThere>> {
+    ) -> CoreResult<Box<dyn RemoteObjective>> {
         let (n, entries) = (inputs.n() as u64, weights.entries() as u64);
         let rows = 8 * n * (inputs.columns() as u64 + 2);
-        self.hold(
+        self.reserve(
             rows + 12 * entries + 64 * n * d as u64,
             "cells and their neighbours",
         )?;
@@ -379,11 +380,8 @@ impl Device for Torch {
                 context: std::ptr::from_ref::<Weights>(weights).cast(),
                 copy: copy_entries,
             },
-            kernel: match kernel {
-                Kernel::Gaussian => 0,
-                Kernel::Student => 1,
-            },
-            spring: SPRING,
+            kernel: i32::from(kernel.id()),
+            spring: kernel.pull(f64::INFINITY),
         };
         let handle = &mut objective.handle;
         // SAFETY: what the arguments point to stays with the handle.
@@ -393,18 +391,26 @@ impl Device for Torch {
         Ok(Box::new(objective))
     }
 
+    fn grid_bytes(&self) -> f64 {
+        let most = if self.place.0 < 0 { 2e9 } else { 8e9 };
+        self.limit
+            .map_or(most, |limit| most.min(limit as f64 / 4.0))
+    }
+}
+
+impl Device for Torch {
     fn network(
         &self,
         points: Arc<Points<f32>>,
         network: &Network<f32>,
         monitor: &dyn Monitor,
-    ) -> CoreResult<Box<dyn NetworkThere>> {
+    ) -> CoreResult<Box<dyn RemoteNetwork>> {
         let architecture = network.architecture();
         let n = points.n() as u64;
-        self.hold(4 * n * points.inputs() as u64, "inputs of the network")?;
+        self.reserve(4 * n * points.inputs() as u64, "inputs of the network")?;
         let widest = architecture.hidden.iter().max().copied().unwrap_or(0);
         let kept = 4 * n * (architecture.hidden.iter().sum::<usize>() + 2 * widest) as u64;
-        let mut there = TorchNetwork {
+        let mut opened = TorchNetwork {
             backend: self.backend,
             handle: std::ptr::null_mut(),
             keeps: self.has_room(kept),
@@ -418,9 +424,9 @@ impl Device for Torch {
             .collect();
         let args = NetworkArgs {
             place: self.place(),
-            n: there.points.n(),
+            n: opened.points.n(),
             rows: Rows {
-                context: Arc::as_ptr(&there.points).cast(),
+                context: Arc::as_ptr(&opened.points).cast(),
                 copy: copy_points,
             },
             inputs: architecture.inputs,
@@ -437,12 +443,12 @@ impl Device for Torch {
             epsilons: View::of(&epsilons),
             script: View::of(architecture.program.as_ref().map_or(&[], |p| &p.bytes)),
         };
-        let handle = &mut there.handle;
+        let handle = &mut opened.handle;
         // SAFETY: what the arguments point to stays with the handle, or is only read at once.
         call(monitor, |caller| unsafe {
             (self.backend.0.network_open)(caller, &args, handle)
         })?;
-        Ok(Box::new(there))
+        Ok(Box::new(opened))
     }
 
     fn program_parameters(
@@ -490,12 +496,6 @@ impl Device for Torch {
         // SAFETY: nobody uses it any more.
         unsafe { (table.network_close)(handle) }
         found
-    }
-
-    fn grid_bytes(&self) -> f64 {
-        let most = if self.place.0 < 0 { 2e9 } else { 8e9 };
-        self.limit
-            .map_or(most, |limit| most.min(limit as f64 / 4.0))
     }
 }
 
@@ -565,29 +565,28 @@ impl Drop for TorchObjective {
     }
 }
 
-fn repulsion(how: &Summation) -> Repulsion {
+fn repulsion(summation: &Summation) -> Repulsion {
     Repulsion {
-        h: how.h,
-        taps: View::of(&how.taps),
+        h: summation.h,
+        taps: View::of(&summation.taps),
     }
 }
 
-impl ObjectiveThere for TorchObjective {
+impl RemoteObjective for TorchObjective {
     fn evaluate(
-        &mut self,
+        &self,
         x: &[f64],
-        weight: f64,
-        balance: Balance,
-        how: &Summation,
+        weight: RepulsionWeight,
+        summation: &Summation,
         gradient: &mut [f64],
         monitor: &dyn Monitor,
     ) -> CoreResult<Energy> {
         let mut energies = [0.0; 2];
         let args = EvaluateArgs {
             x: View::of(x),
-            weight,
-            share: balance == Balance::Share,
-            repulsion: repulsion(how),
+            weight: weight.number(),
+            share: matches!(weight, RepulsionWeight::Share(_)),
+            repulsion: repulsion(summation),
             gradient: ViewMut::of(gradient),
             energies: ViewMut::of(&mut energies),
         };
@@ -596,7 +595,7 @@ impl ObjectiveThere for TorchObjective {
             (self.backend.0.objective_evaluate)(caller, self.handle, &args)
         })?;
         let [attraction, psi] = energies;
-        let (repulsion, lambda) = balance.weigh(weight, psi);
+        let (repulsion, lambda) = weight.weigh(psi);
         Ok(Energy {
             attraction,
             repulsion,
@@ -605,10 +604,10 @@ impl ObjectiveThere for TorchObjective {
     }
 
     fn change(
-        &mut self,
+        &self,
         sampled: &Sampled<'_>,
-        (before, how_before): (&[f64], &Summation),
-        (now, how_now): (&[f64], &Summation),
+        (before, summed_before): (&[f64], &Summation),
+        (now, summed_now): (&[f64], &Summation),
         lambda: f64,
         change: &mut [f64],
         monitor: &dyn Monitor,
@@ -618,7 +617,7 @@ impl ObjectiveThere for TorchObjective {
             before: View::of(before),
             now: View::of(now),
             lambda,
-            repulsions: [repulsion(how_before), repulsion(how_now)],
+            repulsions: [repulsion(summed_before), repulsion(summed_now)],
             total: sampled.total,
             scale: sampled.scale,
             change: ViewMut::of(change),
@@ -722,7 +721,7 @@ impl TorchNetwork {
     }
 }
 
-impl NetworkThere for TorchNetwork {
+impl RemoteNetwork for TorchNetwork {
     fn forward(
         &mut self,
         network: &Network<f32>,

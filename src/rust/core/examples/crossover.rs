@@ -8,7 +8,7 @@ use ndarray_npy::read_npy;
 use neuralee_core::ee::{self, Options};
 use neuralee_core::input::{affinities, Attraction, Input};
 use neuralee_core::neighbors::Search;
-use neuralee_core::objective::{Kernel, Method, Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Method, Objective, Plan, Resolution};
 use neuralee_core::optimize::RepulsionPath;
 use neuralee_core::session::Session;
 use neuralee_core::threads::with_threads;
@@ -21,8 +21,8 @@ fn main() {
         panic!("{USAGE}");
     };
     let (kernel, repulsion) = match kernel.as_str() {
-        "gaussian" => (Kernel::Gaussian, RepulsionPath::Lambda(vec![10.0])),
-        "student" => (Kernel::Student, RepulsionPath::Auto),
+        "gaussian" => (Kernel::GAUSSIAN, RepulsionPath::Lambda(vec![10.0])),
+        "student" => (Kernel::STUDENT, RepulsionPath::Auto),
         _ => panic!("{USAGE}"),
     };
     let options = Options {
@@ -44,27 +44,26 @@ fn main() {
         let mut session = ee::open(input, &options, &()).expect("start");
         session.advance(200, &()).expect("run");
         let x: Vec<f64> = session.embedding().expect("a map").into_iter().collect();
-        let (balance, values) = options.repulsion.values(kernel);
-        let mut objective = Objective::new(points.view(), weights, values[0], 2)
-            .expect("objective")
-            .with(kernel, balance);
+        let weight = options.repulsion.weights(kernel)[0];
+        let mut objective =
+            Objective::new(points.view(), weights, kernel, weight, 2).expect("objective");
         let mut gradient = vec![0.0; x.len()];
-        for coarse in [false, true] {
-            if coarse && !objective.plan_coarsely(&()).expect("plan") {
+        for at in [Resolution::Fine, Resolution::Coarse] {
+            if at == Resolution::Coarse && !objective.has_coarse() {
                 break;
             }
-            let chosen = objective.plan(&x, Method::Auto).expect("plan");
-            let grid = objective.plan(&x, Method::Grid).expect("plan");
-            let mut milliseconds = |how: Repulsion| {
+            let chosen = objective.plan(&x, Method::Auto, at).expect("plan");
+            let grid = objective.plan(&x, Method::Grid, at).expect("plan");
+            let mut milliseconds = |how: Plan| {
                 1e3 * median(5, || {
                     objective
-                        .repulsion(&x, how, 1.0, &mut gradient, &())
+                        .repulsion(&x, how, at, 1.0, &mut gradient, &())
                         .expect("repulsion");
                 })
             };
             println!(
-                "N {n} coarse {coarse}: all pairs {:.1} ms, {grid:?} {:.1} ms, chosen {chosen:?}",
-                milliseconds(Repulsion::Exact),
+                "N {n} {at:?}: all pairs {:.1} ms, {grid:?} {:.1} ms, chosen {chosen:?}",
+                milliseconds(Plan::Exact),
                 milliseconds(grid)
             );
         }

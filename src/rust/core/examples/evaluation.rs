@@ -7,7 +7,7 @@ use ndarray::Array2;
 use neuralee_core::ee::{self, Options};
 use neuralee_core::input::{affinities, Attraction, Input};
 use neuralee_core::neighbors::Search;
-use neuralee_core::objective::{Method, Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Method, Objective, Plan, RepulsionWeight, Resolution};
 use neuralee_core::optimize::RepulsionPath;
 use neuralee_core::random::Stream;
 use neuralee_core::session::Session;
@@ -45,24 +45,26 @@ fn main() {
         let mut session = ee::open(input, &options, &()).expect("start");
         session.advance(60, &()).expect("run");
         let x: Vec<f64> = session.embedding().expect("a map").into_iter().collect();
+        let (kernel, weight) = (Kernel::GAUSSIAN, RepulsionWeight::Lambda(10.0));
         let mut objective =
-            Objective::new(y.view(), weights.clone(), 10.0, 2).expect("objective");
-        let how = objective.plan(&x, Method::Grid).expect("plan");
+            Objective::new(y.view(), weights.clone(), kernel, weight, 2).expect("objective");
+        let at = Resolution::Fine;
+        let how = objective.plan(&x, Method::Grid, at).expect("plan");
         let mut gradient = vec![0.0; x.len()];
         let whole = median(21, || {
             objective
-                .evaluate(&x, how, &mut gradient, &())
+                .evaluate(&x, how, at, &mut gradient, &())
                 .expect("energy");
         });
         let repulsion = median(21, || {
             objective
-                .repulsion(&x, how, 1.0, &mut gradient, &())
+                .repulsion(&x, how, at, 1.0, &mut gradient, &())
                 .expect("repulsion");
         });
         let attraction = median(21, || weights.laplacian_product(&x, 2, &mut gradient));
         let exact = median(1, || {
             objective
-                .repulsion(&x, Repulsion::Exact, 1.0, &mut gradient, &())
+                .repulsion(&x, Plan::Exact, at, 1.0, &mut gradient, &())
                 .expect("repulsion");
         });
         let extent = (0..2)

@@ -4,7 +4,7 @@
 
 use ndarray::Array2;
 use neuralee_core::affinity::Weights;
-use neuralee_core::objective::{Method, Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Method, Objective, Plan, RepulsionWeight, Resolution};
 use neuralee_core::random::Stream;
 
 const SPREADS: [f64; 6] = [0.01, 0.1, 0.3, 1.0, 3.0, 10.0];
@@ -54,14 +54,16 @@ fn errors(n: usize, d: usize, inputs: usize, apart: f64, spread: f64) -> Option<
     });
     let x: Vec<f64> = (0..n * d).map(|i| spread * map.normal(i as u64)).collect();
     let none = Weights::from_rows(vec![0; n + 1], vec![], vec![]).expect("no weights");
-    let mut objective = Objective::new(y.view(), none, 1.0, d).expect("objective");
-    let grid = objective.plan(&x, Method::Grid).ok()?;
+    let (kernel, weight) = (Kernel::GAUSSIAN, RepulsionWeight::Lambda(1.0));
+    let mut objective = Objective::new(y.view(), none, kernel, weight, d).expect("objective");
+    let at = Resolution::Fine;
+    let grid = objective.plan(&x, Method::Grid, at).ok()?;
     let mut evaluate = |how| {
         let mut gradient = vec![0.0; x.len()];
-        let energy = objective.repulsion(&x, how, 1.0, &mut gradient, &());
+        let energy = objective.repulsion(&x, how, at, 1.0, &mut gradient, &());
         (energy.expect("repulsion"), gradient)
     };
-    let (truth, gradient) = evaluate(Repulsion::Exact);
+    let (truth, gradient) = evaluate(Plan::Exact);
     let (found, found_gradient) = evaluate(grid);
     let square = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
     let error = square(&mut found_gradient.iter().zip(&gradient).map(|(a, b)| a - b));

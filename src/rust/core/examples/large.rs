@@ -21,8 +21,8 @@ fn main() {
     let number = |text: &String| text.parse::<f64>().expect("a number");
     let n = number(n) as usize;
     let (kernel, repulsion) = match lambda.as_str() {
-        "auto" => (Kernel::Student, RepulsionPath::Auto),
-        _ => (Kernel::Gaussian, RepulsionPath::Lambda(vec![number(lambda)])),
+        "auto" => (Kernel::STUDENT, RepulsionPath::Auto),
+        _ => (Kernel::GAUSSIAN, RepulsionPath::Lambda(vec![number(lambda)])),
     };
     let options = Options {
         kernel,
@@ -56,7 +56,7 @@ fn main() {
                 row.loss,
                 row.gradient_norm,
                 row.seconds,
-                session.repulsion()
+                session.plan()
             );
         }
         stage("optimisation");

@@ -7,7 +7,7 @@ mod timing;
 
 use ndarray::Array2;
 use neuralee_core::affinity::Weights;
-use neuralee_core::objective::{Method, Objective};
+use neuralee_core::objective::{Kernel, Method, Objective, RepulsionWeight, Resolution};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 use timing::median;
@@ -56,21 +56,23 @@ fn main() {
     )
     .expect("a ring");
     with_threads(threads, || {
-        let mut objective = Objective::new(y.view(), ring, 10.0, 2).expect("objective");
-        let how = objective.plan(&x, Method::Grid).expect("plan");
+        let (kernel, weight) = (Kernel::GAUSSIAN, RepulsionWeight::Lambda(10.0));
+        let mut objective = Objective::new(y.view(), ring, kernel, weight, 2).expect("objective");
+        let at = Resolution::Fine;
+        let how = objective.plan(&x, Method::Grid, at).expect("plan");
         let plan = median(11, || {
-            objective.replan(&x, Method::Grid, how).expect("plan");
+            objective.replan(&x, Method::Grid, at, how).expect("plan");
         });
         let mut gradient = vec![0.0; x.len()];
         let mut energy = 0.0;
         let repulsion = median(11, || {
             energy = objective
-                .repulsion(&x, how, 1.0, &mut gradient, &())
+                .repulsion(&x, how, at, 1.0, &mut gradient, &())
                 .expect("repulsion");
         });
         let all = median(11, || {
             objective
-                .evaluate(&x, how, &mut gradient, &())
+                .evaluate(&x, how, at, &mut gradient, &())
                 .expect("energy");
         });
         println!(

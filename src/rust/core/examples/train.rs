@@ -79,7 +79,7 @@ fn main() {
                 row.iteration,
                 row.loss,
                 row.seconds,
-                session.repulsion()
+                session.plan()
             );
         }
         let (loss, epoch) = session.best();

@@ -116,12 +116,10 @@ pub(crate) fn objective_of(
     device: Option<&dyn Device>,
     monitor: &dyn Monitor,
 ) -> Result<Objective> {
-    let stages = options.repulsion.stages(options.kernel);
-    let (weight, _) = stages.parts()?;
-    let objective = Objective::new(points, weights, weight, options.d)?
-        .with(options.kernel, stages.balance);
+    let weight = options.repulsion.stages(options.kernel)?.first;
+    let objective = Objective::new(points, weights, options.kernel, weight, options.d)?;
     match device {
-        Some(device) => objective.on(device, monitor),
+        Some(device) => objective.move_to(device, monitor),
         None => Ok(objective),
     }
 }

@@ -33,7 +33,7 @@ use crate::memory;
 use crate::model::{Model, Origin, Preprocessing};
 use crate::monitor::Monitor;
 use crate::network::{self, optimizer, Architecture, Network, Points, Program, Standard};
-use crate::objective::{Objective, Repulsion};
+use crate::objective::{Objective, Plan};
 use crate::order::Order;
 use crate::session::{self, Limits, Stop, Timing, TraceRow};
 use crate::train::{self, fixed_bytes, independent, Batches, Problem, Run, State};
@@ -189,10 +189,11 @@ fn start(
             Some(map)
         }
     };
-    let (_, lambdas) = options.map.repulsion.values(options.map.kernel);
-    if let Some(&first) = lambdas.first() {
-        objective.set_lambda(first)?;
+    let weights = options.map.repulsion.weights(options.map.kernel);
+    if let Some(&first) = weights.first() {
+        objective.set_weight(first)?;
     }
+    let lambdas: Vec<f64> = weights.iter().map(|weight| weight.number()).collect();
     timing.init = began.elapsed().as_secs_f64();
     let (network, standard) = match pretrained {
         Some(Pretrained::Model(model)) => (model.network, model.standard),
@@ -272,8 +273,7 @@ fn free_map(
     options: &ee::Options,
     monitor: &dyn Monitor,
 ) -> Result<(Vec<f64>, Objective)> {
-    let stages = options.repulsion.stages(options.kernel);
-    objective.set_lambda(stages.parts()?.0)?;
+    objective.set_weight(options.repulsion.stages(options.kernel)?.first)?;
     let mut run = ee::begin(objective, points, None, options, monitor)?;
     run.advance(u64::MAX, monitor)?;
     monitor.check()?;
@@ -360,8 +360,8 @@ impl session::Session for Session {
         Ok(self.order.undo(x, self.run.architecture().outputs))
     }
 
-    fn repulsion(&self) -> Repulsion {
-        self.run.repulsion()
+    fn plan(&self) -> Plan {
+        self.run.plan()
     }
 
     fn limits(&self) -> Limits {

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
-use crate::objective::Repulsion;
+use crate::objective::Plan;
 use crate::Result;
 
 /// A run that its caller steps through. It is whole between two steps, whatever ended the last
@@ -31,7 +31,7 @@ pub trait Session {
     fn embedding(&self) -> Result<Array2<f64>>;
 
     /// How the repulsion is summed at present.
-    fn repulsion(&self) -> Repulsion;
+    fn plan(&self) -> Plan;
 
     /// Most iterations of the run, and its tolerance: a resumed run keeps its own.
     fn limits(&self) -> Limits;

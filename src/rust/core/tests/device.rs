@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Options as AffinityOptions, Weights};
-use neuralee_core::device::{Device, NetworkThere, ObjectiveThere, Sampled, Summation};
+use neuralee_core::device::{
+    Device, ObjectiveDevice, RemoteNetwork, RemoteObjective, Sampled, Summation,
+};
 use neuralee_core::model::{Model, Origin, Preprocessing};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
@@ -12,26 +14,31 @@ use neuralee_core::network::pass::{map, Batch, Dropout, Pass};
 use neuralee_core::network::{
     Activation, Architecture, Moments, Network, Points, Program, Standard,
 };
-use neuralee_core::objective::{Balance, Energy, Inputs, Kernel, Method, Objective, Repulsion};
+use neuralee_core::objective::{
+    Energy, Inputs, Kernel, Method, Objective, Plan, RepulsionWeight, Resolution,
+};
 use neuralee_core::optimize::{self, Start};
 use neuralee_core::preprocess::{Cells, Matrix};
 use neuralee_core::random::Stream;
 use neuralee_core::train::{Batches, Options, Problem, Run};
 use neuralee_core::Result;
 
+/// The form of E that is compared.
+const AT: Resolution = Resolution::Fine;
+
 /// Computes everything pair by pair, in this process.
 #[derive(Debug)]
 struct ByDefinition;
 
 #[derive(Debug)]
-struct Pairs {
+struct DefinedObjective {
     inputs: Inputs,
     weights: Arc<Weights>,
     kernel: Kernel,
     d: usize,
 }
 
-impl Pairs {
+impl DefinedObjective {
     /// w-_nm of two cells, times S.
     fn repulsive(&self, n: usize, m: usize) -> f64 {
         let width = self.inputs.columns() + 2;
@@ -91,27 +98,27 @@ impl Pairs {
     }
 }
 
-impl ObjectiveThere for Pairs {
+impl RemoteObjective for DefinedObjective {
     fn evaluate(
-        &mut self,
+        &self,
         x: &[f64],
-        weight: f64,
-        balance: Balance,
-        how: &Summation,
+        weight: RepulsionWeight,
+        summation: &Summation,
         gradient: &mut [f64],
         monitor: &dyn Monitor,
     ) -> Result<Energy> {
         monitor.check()?;
-        let separable = self.kernel == Kernel::Gaussian;
-        assert_eq!(!how.taps.is_empty(), how.h > 0.0 && separable);
+        let separable = self.kernel == Kernel::GAUSSIAN;
+        let taps = summation.h > 0.0 && separable;
+        assert_eq!(!summation.taps.is_empty(), taps);
         gradient.fill(0.0);
         let ids: Vec<usize> = (0..self.inputs.n()).collect();
         let attraction = self.attraction(&ids, x, 1.0, gradient);
         let total = self.inputs.total();
         let psi = self.psi(&ids, x, total, 0.0, gradient);
-        let (repulsion, lambda) = match balance {
-            Balance::Weight => (weight * psi, weight),
-            Balance::Share => (weight * psi.ln(), weight / psi),
+        let (repulsion, lambda) = match weight {
+            RepulsionWeight::Lambda(lambda) => (lambda * psi, lambda),
+            RepulsionWeight::Share(rho) => (rho * psi.ln(), rho / psi),
         };
         self.psi(&ids, x, total, lambda, gradient);
         Ok(Energy {
@@ -122,7 +129,7 @@ impl ObjectiveThere for Pairs {
     }
 
     fn change(
-        &mut self,
+        &self,
         sampled: &Sampled<'_>,
         (before, _): (&[f64], &Summation),
         (now, _): (&[f64], &Summation),
@@ -150,7 +157,7 @@ struct Passes {
     last: Option<Made>,
 }
 
-impl NetworkThere for Passes {
+impl RemoteNetwork for Passes {
     fn forward(
         &mut self,
         network: &Network<f32>,
@@ -183,7 +190,7 @@ impl NetworkThere for Passes {
     }
 }
 
-impl Device for ByDefinition {
+impl ObjectiveDevice for ByDefinition {
     fn objective(
         &self,
         inputs: Inputs,
@@ -191,8 +198,8 @@ impl Device for ByDefinition {
         kernel: Kernel,
         d: usize,
         _: &dyn Monitor,
-    ) -> Result<Box<dyn ObjectiveThere>> {
-        Ok(Box::new(Pairs {
+    ) -> Result<Box<dyn RemoteObjective>> {
+        Ok(Box::new(DefinedObjective {
             inputs,
             weights,
             kernel,
@@ -200,12 +207,18 @@ impl Device for ByDefinition {
         }))
     }
 
+    fn grid_bytes(&self) -> f64 {
+        1e6
+    }
+}
+
+impl Device for ByDefinition {
     fn network(
         &self,
         points: Arc<Points<f32>>,
         _: &Network<f32>,
         _: &dyn Monitor,
-    ) -> Result<Box<dyn NetworkThere>> {
+    ) -> Result<Box<dyn RemoteNetwork>> {
         Ok(Box::new(Passes { points, last: None }))
     }
 
@@ -216,10 +229,6 @@ impl Device for ByDefinition {
         outputs: usize,
     ) -> Result<Vec<f32>> {
         Ok(vec![0.5; program.len() + inputs * outputs])
-    }
-
-    fn grid_bytes(&self) -> f64 {
-        1e6
     }
 }
 
@@ -244,23 +253,19 @@ fn weights(y: &Array2<f64>) -> Weights {
     symmetrize(&graph, &rows)
 }
 
-/// The forms of E, with the weight of the repulsion.
-const FORMS: [(Kernel, Balance, f64); 3] = [
-    (Kernel::Gaussian, Balance::Weight, 10.0),
-    (Kernel::Student, Balance::Weight, 10.0),
-    (Kernel::Student, Balance::Share, 0.8),
+/// A form of E.
+type Form = (Kernel, RepulsionWeight);
+
+const FORMS: [Form; 3] = [
+    (Kernel::GAUSSIAN, RepulsionWeight::Lambda(10.0)),
+    (Kernel::STUDENT, RepulsionWeight::Lambda(10.0)),
+    (Kernel::STUDENT, RepulsionWeight::Share(0.8)),
 ];
 
-fn objective(
-    y: &Array2<f64>,
-    (kernel, balance, weight): (Kernel, Balance, f64),
-    on_device: bool,
-) -> Objective {
-    let objective = Objective::new(y.view(), weights(y), weight, 2)
-        .unwrap()
-        .with(kernel, balance);
+fn objective(y: &Array2<f64>, (kernel, weight): Form, on_device: bool) -> Objective {
+    let objective = Objective::new(y.view(), weights(y), kernel, weight, 2).unwrap();
     if on_device {
-        objective.on(&ByDefinition, &()).unwrap()
+        objective.move_to(&ByDefinition, &()).unwrap()
     } else {
         objective
     }
@@ -279,7 +284,7 @@ fn architecture(dropout: f64) -> Architecture {
     }
 }
 
-fn train(form: (Kernel, Balance, f64), batches: Batches, dropout: f64, on_device: bool) -> Run {
+fn train(form: Form, batches: Batches, dropout: f64, on_device: bool) -> Run {
     let y = cells(60);
     let problem = Problem {
         objective: objective(&y, form, on_device),
@@ -294,7 +299,7 @@ fn train(form: (Kernel, Balance, f64), batches: Batches, dropout: f64, on_device
         ..Options::default()
     };
     let network = Network::initial(architecture(dropout), 0.1, 1).unwrap();
-    let mut run = Run::new(problem, network, &[form.2], None, params, &()).unwrap();
+    let mut run = Run::new(problem, network, &[form.1.number()], None, params, &()).unwrap();
     run.advance(u64::MAX, &()).unwrap();
     run
 }
@@ -308,9 +313,9 @@ fn energy_and_gradient_are_the_same_on_a_device() {
             let x: Vec<f64> = (0..80).map(|i| spread * draw.normal(i)).collect();
             let at = |on_device| {
                 let mut objective = objective(&y, form, on_device);
-                let how = objective.plan(&x, Method::Exact).unwrap();
+                let how = objective.plan(&x, Method::Exact, AT).unwrap();
                 let mut gradient = vec![0.0; x.len()];
-                let energy = objective.evaluate(&x, how, &mut gradient, &()).unwrap();
+                let energy = objective.evaluate(&x, how, AT, &mut gradient, &()).unwrap();
                 (energy.total(), gradient)
             };
             let (here, there) = (at(false), at(true));
@@ -343,8 +348,8 @@ fn free_embedding_on_a_device_ends_where_its_loss_says_and_as_low() {
     for form in FORMS {
         let (there, map) = run(form, true);
         let mut here = objective(&y, form, false);
-        let how = here.plan(&map, Method::Exact).unwrap();
-        let judged = here.evaluate(&map, how, &mut vec![0.0; map.len()], &());
+        let how = here.plan(&map, Method::Exact, AT).unwrap();
+        let judged = here.evaluate(&map, how, AT, &mut vec![0.0; map.len()], &());
         assert!((judged.unwrap().total() - there).abs() < 1e-9 * there.abs());
         let (free, _) = run(form, false);
         assert!(
@@ -389,15 +394,15 @@ fn a_map_too_wide_for_the_grid_of_a_device_is_summed_over_all_pairs() {
         let mut objective = objective(&y, form, true);
         let narrow: Vec<f64> = (0..80).map(|i| f64::from(i % 7) / 7.0).collect();
         let wide: Vec<f64> = narrow.iter().map(|v| 1e4 * v).collect();
-        let how = objective.plan(&narrow, Method::Grid).unwrap();
-        assert!(matches!(how, Repulsion::Grid { .. }));
-        let over_all_pairs = objective.plan(&wide, Method::Grid).unwrap();
-        assert_eq!(over_all_pairs, Repulsion::Exact);
+        let how = objective.plan(&narrow, Method::Grid, AT).unwrap();
+        assert!(matches!(how, Plan::Grid { .. }));
+        let over_all_pairs = objective.plan(&wide, Method::Grid, AT).unwrap();
+        assert_eq!(over_all_pairs, Plan::Exact);
         // A trial point far outside the grid that was planned.
-        let refused = objective.evaluate(&wide, how, &mut vec![0.0; 80], &());
+        let refused = objective.evaluate(&wide, how, AT, &mut vec![0.0; 80], &());
         assert_eq!(refused.unwrap_err().kind(), "memory");
         // What is not a number is no map: E says so.
-        let energy = objective.evaluate(&vec![f64::NAN; 80], how, &mut vec![0.0; 80], &());
+        let energy = objective.evaluate(&vec![f64::NAN; 80], how, AT, &mut vec![0.0; 80], &());
         assert!(energy.unwrap().total().is_nan());
     }
 }

@@ -10,7 +10,7 @@ use neuralee_core::neighbors::exact;
 use neuralee_core::network::optimizer::{Optimizer, Options, Rule};
 use neuralee_core::network::pass::{map, Batch, Dropout, Pass, Workspace};
 use neuralee_core::network::{Activation, Architecture, Network, Points, Real, Standard};
-use neuralee_core::objective::{Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Objective, Plan, RepulsionWeight, Resolution};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 use proptest::prelude::*;
@@ -58,7 +58,9 @@ fn objective(y: &Array2<f64>, lambda: f64) -> Objective {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    Objective::new(y.view(), symmetrize(&graph, &rows), lambda, 2).unwrap()
+    let weights = symmetrize(&graph, &rows);
+    let weight = RepulsionWeight::Lambda(lambda);
+    Objective::new(y.view(), weights, Kernel::GAUSSIAN, weight, 2).unwrap()
 }
 
 /// E of a batch, and its gradient with respect to all parameters.
@@ -78,7 +80,7 @@ fn evaluate<T: Real>(
         .collect();
     let mut dx = vec![0.0; x.len()];
     let energy = objective
-        .evaluate(&x, Repulsion::Exact, &mut dx, &())
+        .evaluate(&x, Plan::Exact, Resolution::Fine, &mut dx, &())
         .unwrap();
     let dx: Vec<T> = dx.iter().map(|&v| T::of(v)).collect();
     (energy.total(), pass.backward(&dx, &()).unwrap())
@@ -180,7 +182,9 @@ fn golden_outputs_and_gradients_of_the_original() {
             .unwrap()
             .rows(&graph, &())
             .unwrap();
-        let mut objective = Objective::new(y.view(), symmetrize(&graph, &rows), 10.0, 2).unwrap();
+        let weights = symmetrize(&graph, &rows);
+        let weight = RepulsionWeight::Lambda(10.0);
+        let mut objective = Objective::new(y.view(), weights, Kernel::GAUSSIAN, weight, 2).unwrap();
         let (_, gradient) = evaluate(&network, Batch::all(&points), None, None, &mut objective);
         let parts = [
             ("net_0_weight", network.layout().layers[0].weight.clone()),

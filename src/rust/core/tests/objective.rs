@@ -6,9 +6,14 @@ use common::matrix;
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Options, Weights};
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::{dense, Balance, Energy, Kernel, Method, Objective, Repulsion};
+use neuralee_core::objective::{
+    dense, Energy, Kernel, Method, Objective, Plan, RepulsionWeight, Resolution,
+};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
+
+/// The form of E that is tested.
+const AT: Resolution = Resolution::Fine;
 
 fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
     let stream = Stream::new(seed, 0);
@@ -31,9 +36,21 @@ fn no_weights(n: usize) -> Weights {
     Weights::from_rows(vec![0; n + 1], vec![], vec![]).unwrap()
 }
 
-fn evaluate(objective: &mut Objective, x: &[f64], how: Repulsion) -> (Energy, Vec<f64>) {
+/// With the kernel and the weight of the published objective.
+fn gaussian(y: &Array2<f64>, weights: Weights, lambda: f64, d: usize) -> Objective {
+    let weight = RepulsionWeight::Lambda(lambda);
+    Objective::new(y.view(), weights, Kernel::GAUSSIAN, weight, d).unwrap()
+}
+
+/// Repulsion by the heavy tail alone.
+fn repelled(y: &Array2<f64>, d: usize) -> Objective {
+    let weight = RepulsionWeight::Lambda(1.0);
+    Objective::new(y.view(), no_weights(y.nrows()), Kernel::STUDENT, weight, d).unwrap()
+}
+
+fn evaluate(objective: &mut Objective, x: &[f64], plan: Plan) -> (Energy, Vec<f64>) {
     let mut gradient = vec![f64::NAN; x.len()];
-    let energy = objective.evaluate(x, how, &mut gradient, &()).unwrap();
+    let energy = objective.evaluate(x, plan, AT, &mut gradient, &()).unwrap();
     (energy, gradient)
 }
 
@@ -72,9 +89,9 @@ fn golden_energy_and_gradient_with_own_weights() {
         let x = x.as_slice().unwrap();
         let weights = weights(&points, 30.0, points.nrows() - 1);
         for (lambda, expected) in [1.0, 10.0, 100.0].into_iter().zip(energies) {
-            let mut objective = Objective::new(points.view(), weights.clone(), lambda, 2).unwrap();
-            let grid = objective.plan(x, Method::Grid).unwrap();
-            for how in [Repulsion::Exact, grid] {
+            let mut objective = gaussian(&points, weights.clone(), lambda, 2);
+            let grid = objective.plan(x, Method::Grid, AT).unwrap();
+            for how in [Plan::Exact, grid] {
                 let (energy, gradient) = evaluate(&mut objective, x, how);
                 assert!(
                     (energy.total() / expected - 1.0).abs() < 1e-5,
@@ -92,9 +109,9 @@ fn golden_energy_and_gradient_with_own_weights() {
 
 /// Error of the grid's E- and of its gradient, relative to the sum over all pairs.
 fn grid_errors(y: &Array2<f64>, x: &[f64], d: usize) -> Option<(f64, f64)> {
-    let mut objective = Objective::new(y.view(), no_weights(y.nrows()), 1.0, d).unwrap();
-    let grid = objective.plan(x, Method::Grid).ok()?;
-    let (truth, gradient) = evaluate(&mut objective, x, Repulsion::Exact);
+    let mut objective = gaussian(y, no_weights(y.nrows()), 1.0, d);
+    let grid = objective.plan(x, Method::Grid, AT).ok()?;
+    let (truth, gradient) = evaluate(&mut objective, x, Plan::Exact);
     let (found, found_gradient) = evaluate(&mut objective, x, grid);
     Some((
         (found.repulsion / truth.repulsion - 1.0).abs(),
@@ -183,16 +200,16 @@ fn inputs_that_are_stored_in_single_precision_keep_the_objective() {
     let energy = dense::evaluate(
         none.view(),
         repulsive.view(),
-        Kernel::Gaussian,
+        Kernel::GAUSSIAN,
         1.0,
         &x,
         1,
         &mut expected,
     )
     .unwrap();
-    let mut objective = Objective::new(y.view(), no_weights(n), 1.0, 1).unwrap();
-    let grid = objective.plan(&x, Method::Grid).unwrap();
-    for (how, most) in [(Repulsion::Exact, 1e-6_f64), (grid, 1e-3)] {
+    let mut objective = gaussian(&y, no_weights(n), 1.0, 1);
+    let grid = objective.plan(&x, Method::Grid, AT).unwrap();
+    for (how, most) in [(Plan::Exact, 1e-6_f64), (grid, 1e-3)] {
         let (found, gradient) = evaluate(&mut objective, &x, how);
         let error = (found.repulsion / energy.repulsion - 1.0).abs();
         assert!(error < most.min(1e-5), "{how:?}: energy {error:e}");
@@ -205,26 +222,26 @@ fn inputs_that_are_stored_in_single_precision_keep_the_objective() {
 fn auto_takes_the_cheaper_sum() {
     let plan = |n: usize, d: usize, spread: f64| {
         let x: Vec<f64> = normal(n, d, 5).iter().map(|v| v * spread).collect();
-        let objective = Objective::new(normal(n, 50, 1).view(), no_weights(n), 1.0, d).unwrap();
-        objective.plan(&x, Method::Auto).unwrap()
+        let objective = gaussian(&normal(n, 50, 1), no_weights(n), 1.0, d);
+        objective.plan(&x, Method::Auto, AT).unwrap()
     };
-    assert!(matches!(plan(5000, 2, 2.0), Repulsion::Grid { .. }));
-    assert_eq!(plan(200, 3, 10.0), Repulsion::Exact);
-    assert_eq!(plan(500, 2, 100.0), Repulsion::Exact);
-    assert_eq!(plan(100, 5, 1.0), Repulsion::Exact);
+    assert!(matches!(plan(5000, 2, 2.0), Plan::Grid { .. }));
+    assert_eq!(plan(200, 3, 10.0), Plan::Exact);
+    assert_eq!(plan(500, 2, 100.0), Plan::Exact);
+    assert_eq!(plan(100, 5, 1.0), Plan::Exact);
 }
 
 #[test]
 fn plan_is_kept_while_it_is_accurate_and_not_dear() {
     let y = normal(2000, 20, 1);
-    let objective = Objective::new(y.view(), no_weights(2000), 1.0, 2).unwrap();
+    let objective = gaussian(&y, no_weights(2000), 1.0, 2);
     let at = |spread: f64| -> Vec<f64> { normal(2000, 2, 5).iter().map(|v| v * spread).collect() };
-    let fine = objective.plan(&at(0.15), Method::Grid).unwrap();
-    let coarse = objective.plan(&at(1.0), Method::Grid).unwrap();
+    let fine = objective.plan(&at(0.15), Method::Grid, AT).unwrap();
+    let coarse = objective.plan(&at(1.0), Method::Grid, AT).unwrap();
     assert_ne!(fine, coarse);
     let again = |spread, current| {
         objective
-            .replan(&at(spread), Method::Grid, current)
+            .replan(&at(spread), Method::Grid, AT, current)
             .unwrap()
     };
     assert_eq!(again(0.151, fine), fine);
@@ -236,12 +253,12 @@ fn plan_is_kept_while_it_is_accurate_and_not_dear() {
 fn gradient_is_the_slope_of_the_energy() {
     for (d, n) in [(1, 60), (2, 60), (3, 60), (5, 60)] {
         let y = normal(n, 6, 1);
-        let mut objective = Objective::new(y.view(), weights(&y, 5.0, 20), 7.0, d).unwrap();
+        let mut objective = gaussian(&y, weights(&y, 5.0, 20), 7.0, d);
         let x: Vec<f64> = normal(n, d, 2).iter().copied().collect();
         let direction: Vec<f64> = normal(n, d, 4).iter().copied().collect();
-        let mut ways = vec![Repulsion::Exact];
+        let mut ways = vec![Plan::Exact];
         if d <= 3 {
-            ways.push(Repulsion::Grid { h: 0.2 });
+            ways.push(Plan::Grid { h: 0.2 });
         }
         for how in ways {
             let (_, gradient) = evaluate(&mut objective, &x, how);
@@ -278,7 +295,7 @@ fn sparse_and_dense_forms_agree() {
     repulsive /= repulsive.sum();
     let x: Vec<f64> = normal(80, 2, 2).iter().copied().collect();
     let mut expected = vec![0.0; x.len()];
-    for kernel in [Kernel::Gaussian, Kernel::Student] {
+    for kernel in [Kernel::GAUSSIAN, Kernel::STUDENT] {
         let energy = dense::evaluate(
             attractive.view(),
             repulsive.view(),
@@ -289,19 +306,16 @@ fn sparse_and_dense_forms_agree() {
             &mut expected,
         )
         .unwrap();
-        let sparse = sparse.clone();
-        let mut objective = Objective::new(y.view(), sparse, 3.0, 2)
-            .unwrap()
-            .with(kernel, Balance::Weight);
-        let (found, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
+        let weight = RepulsionWeight::Lambda(3.0);
+        let mut objective = Objective::new(y.view(), sparse.clone(), kernel, weight, 2).unwrap();
+        let (found, gradient) = evaluate(&mut objective, &x, Plan::Exact);
         assert!((found.attraction / energy.attraction - 1.0).abs() < 1e-12);
         assert!((found.repulsion / energy.repulsion - 1.0).abs() < 1e-12);
         assert!(relative(&gradient, &expected) < 1e-12);
         // With rho = lambda times the sum the gradient is the same.
         let rho = energy.repulsion;
-        objective.set_lambda(rho).unwrap();
-        let mut objective = objective.with(kernel, Balance::Share);
-        let (found, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
+        objective.set_weight(RepulsionWeight::Share(rho)).unwrap();
+        let (found, gradient) = evaluate(&mut objective, &x, Plan::Exact);
         assert!((found.lambda / 3.0 - 1.0).abs() < 1e-12);
         assert_eq!(objective.reached(), found.lambda);
         assert!((found.repulsion / (rho * (rho / 3.0).ln()) - 1.0).abs() < 1e-9);
@@ -311,7 +325,7 @@ fn sparse_and_dense_forms_agree() {
     let refused = dense::evaluate(
         attractive.view(),
         narrow,
-        Kernel::Gaussian,
+        Kernel::GAUSSIAN,
         1.0,
         &x,
         2,
@@ -327,14 +341,13 @@ fn heavy_tailed_gradients_are_those_of_the_energy() {
     let y = normal(60, 5, 1);
     let weights = weights(&y, 8.0, 30);
     for d in [1, 2, 3, 4] {
-        for balance in [Balance::Weight, Balance::Share] {
-            let mut objective = Objective::new(y.view(), weights.clone(), 0.8, d)
-                .unwrap()
-                .with(Kernel::Student, balance);
+        for weight in [RepulsionWeight::Lambda(0.8), RepulsionWeight::Share(0.8)] {
+            let (weights, kernel) = (weights.clone(), Kernel::STUDENT);
+            let mut objective = Objective::new(y.view(), weights, kernel, weight, d).unwrap();
             let x: Vec<f64> = normal(60, d, 2).iter().map(|v| 3.0 * v).collect();
-            let mut plans = vec![Repulsion::Exact];
+            let mut plans = vec![Plan::Exact];
             if d <= 3 {
-                plans.push(objective.plan(&x, Method::Grid).unwrap());
+                plans.push(objective.plan(&x, Method::Grid, AT).unwrap());
             }
             for how in plans {
                 let (_, gradient) = evaluate(&mut objective, &x, how);
@@ -386,11 +399,9 @@ fn a_pyramid_sums_a_heavy_tail_over_all_distances() {
                     offset + out + group + 2.0 * stream.normal(i as u64)
                 })
                 .collect();
-            let mut objective = Objective::new(y.view(), no_weights(n), 1.0, d)
-                .unwrap()
-                .with(Kernel::Student, Balance::Weight);
-            let grid = objective.plan(&x, Method::Grid).unwrap();
-            let (truth, gradient) = evaluate(&mut objective, &x, Repulsion::Exact);
+            let mut objective = repelled(&y, d);
+            let grid = objective.plan(&x, Method::Grid, AT).unwrap();
+            let (truth, gradient) = evaluate(&mut objective, &x, Plan::Exact);
             let (found, found_gradient) = evaluate(&mut objective, &x, grid);
             let off = (found.repulsion / truth.repulsion - 1.0).abs();
             let slopes = relative(&found_gradient, &gradient);
@@ -408,16 +419,9 @@ fn a_pyramid_sums_a_heavy_tail_over_all_distances() {
 fn a_finer_pyramid_is_truer() {
     let y = clustered(1500, 10, 8.0);
     let x: Vec<f64> = normal(1500, 2, 4).iter().map(|v| 8.0 * v).collect();
-    let mut objective = Objective::new(y.view(), no_weights(1500), 1.0, 2)
-        .unwrap()
-        .with(Kernel::Student, Balance::Weight);
-    let (_, truth) = evaluate(&mut objective, &x, Repulsion::Exact);
-    let mut error = |h| {
-        relative(
-            &evaluate(&mut objective, &x, Repulsion::Grid { h }).1,
-            &truth,
-        )
-    };
+    let mut objective = repelled(&y, 2);
+    let (_, truth) = evaluate(&mut objective, &x, Plan::Exact);
+    let mut error = |h| relative(&evaluate(&mut objective, &x, Plan::Grid { h }).1, &truth);
     assert!(error(0.5) < 2e-2);
     assert!(error(0.25) < 2e-3);
 }
@@ -428,25 +432,25 @@ fn energy_depends_on_differences_alone() {
     let weights = weights(&y, 10.0, 40);
     let x: Vec<f64> = normal(300, 2, 2).iter().copied().collect();
     let energy = |y: &Array2<f64>, x: &[f64], how| {
-        let mut objective = Objective::new(y.view(), weights.clone(), 5.0, 2).unwrap();
+        let mut objective = gaussian(y, weights.clone(), 5.0, 2);
         evaluate(&mut objective, x, how).0.total()
     };
-    let reference = energy(&y, &x, Repulsion::Exact);
+    let reference = energy(&y, &x, Plan::Exact);
     let turned: Vec<f64> = x
         .chunks(2)
         .flat_map(|p| [0.6 * p[0] - 0.8 * p[1], 0.8 * p[0] + 0.6 * p[1]])
         .collect();
     let shifted: Vec<f64> = x.iter().map(|v| v + 3.21).collect();
     for moved in [&turned, &shifted] {
-        let exact = energy(&y, moved, Repulsion::Exact);
+        let exact = energy(&y, moved, Plan::Exact);
         assert!(
             (exact / reference - 1.0).abs() < 1e-9,
             "{exact} {reference}"
         );
-        let grid = energy(&y, moved, Repulsion::Grid { h: 0.2 });
+        let grid = energy(&y, moved, Plan::Grid { h: 0.2 });
         assert!((grid / reference - 1.0).abs() < 1e-6);
     }
-    let far = energy(&(&y * 2.0 + 100.0), &x, Repulsion::Exact);
+    let far = energy(&(&y * 2.0 + 100.0), &x, Plan::Exact);
     assert!((far / reference - 1.0).abs() < 1e-9);
 }
 
@@ -457,12 +461,12 @@ fn threads_do_not_change_a_bit() {
     for d in 1..=4 {
         let x: Vec<f64> = normal(3000, d, 2).iter().map(|v| 2.0 * v).collect();
         let run = |threads, how| {
-            let mut objective = Objective::new(y.view(), weights.clone(), 5.0, d).unwrap();
+            let mut objective = gaussian(&y, weights.clone(), 5.0, d);
             with_threads(threads, || evaluate(&mut objective, &x, how)).unwrap()
         };
-        let mut ways = vec![Repulsion::Exact];
+        let mut ways = vec![Plan::Exact];
         if d <= 3 {
-            ways.push(Repulsion::Grid { h: 0.2 });
+            ways.push(Plan::Grid { h: 0.2 });
         }
         for how in ways {
             let one = run(1, how);
@@ -476,7 +480,8 @@ fn threads_do_not_change_a_bit() {
 fn impossible_problems_are_refused() {
     let y = normal(10, 3, 1);
     let refused = |y: &Array2<f64>, n: usize, lambda: f64, d: usize| {
-        Objective::new(y.view(), no_weights(n), lambda, d)
+        let weight = RepulsionWeight::Lambda(lambda);
+        Objective::new(y.view(), no_weights(n), Kernel::GAUSSIAN, weight, d)
             .unwrap_err()
             .kind()
     };
@@ -492,16 +497,16 @@ fn impossible_problems_are_refused() {
     );
     assert_eq!(refused(&Array2::zeros((1, 3)), 1, 1.0, 2), "input");
     assert_eq!(refused(&(&y * 1e200), 10, 1.0, 2), "not_finite");
-    let objective = Objective::new(y.view(), no_weights(10), 1.0, 2).unwrap();
+    let objective = gaussian(&y, no_weights(10), 1.0, 2);
     let wide: Vec<f64> = (0..20).map(|i| 1e6 * i as f64).collect();
     assert_eq!(
-        objective.plan(&wide, Method::Grid).unwrap_err().kind(),
+        objective.plan(&wide, Method::Grid, AT).unwrap_err().kind(),
         "memory"
     );
-    let objective = Objective::new(y.view(), no_weights(10), 1.0, 5).unwrap();
+    let objective = gaussian(&y, no_weights(10), 1.0, 5);
     let x = vec![0.5; 50];
     assert_eq!(
-        objective.plan(&x, Method::Grid).unwrap_err().kind(),
+        objective.plan(&x, Method::Grid, AT).unwrap_err().kind(),
         "dimension"
     );
 }
@@ -509,12 +514,186 @@ fn impossible_problems_are_refused() {
 #[test]
 fn grid_serves_points_that_all_but_coincide() {
     let y = normal(50, 4, 1);
-    let mut objective = Objective::new(y.view(), no_weights(50), 1.0, 2).unwrap();
+    let mut objective = gaussian(&y, no_weights(50), 1.0, 2);
     for spread in [0.0, 1e-200, 1e-12] {
         let x: Vec<f64> = normal(50, 2, 2).iter().map(|v| v * spread).collect();
-        let how = objective.plan(&x, Method::Grid).unwrap();
+        let how = objective.plan(&x, Method::Grid, AT).unwrap();
         let (energy, gradient) = evaluate(&mut objective, &x, how);
         assert!((energy.repulsion - 1.0).abs() < 1e-9);
         assert!(gradient.iter().all(|g| g.abs() < 1e-6));
     }
+}
+
+/// A member of the family that no file of the crate knows.
+mod another_kernel {
+    use neuralee_core::objective::kernel::{Grids, Member};
+    use neuralee_core::objective::MapRepulsion;
+    use neuralee_core::optimize::{Params, Run, Start};
+
+    use super::*;
+
+    /// a = r^2, k = 1 / (1 + r^2)^2 = int_0^inf t exp(-t) exp(-t r^2) dt.
+    struct Squared;
+
+    impl Member for Squared {
+        const NAME: &'static str = "squared";
+        const ID: u8 = 255;
+        const QUADRATIC_ATTRACTION: bool = true;
+        const NEGLIGIBLE_SQUARED_DISTANCE: f64 = f64::INFINITY;
+        const GRIDS: Grids = Grids::Pyramid {
+            density: |t| t * (-t).exp(),
+            widest: 0.25,
+            coarsest: 0.5,
+        };
+
+        fn attraction(squared_distance: f64) -> f64 {
+            squared_distance
+        }
+
+        fn pull(_: f64) -> f64 {
+            1.0
+        }
+
+        fn repulsion(squared_distances: &mut [f64], slopes: &mut [f64]) {
+            for (value, slope) in squared_distances.iter_mut().zip(slopes) {
+                let inverse = 1.0 / (1.0 + *value);
+                *value = inverse * inverse;
+                *slope = 2.0 * inverse * *value;
+            }
+        }
+    }
+
+    const KERNEL: Kernel = Kernel::of(&Squared);
+
+    const WEIGHTS: [RepulsionWeight; 2] =
+        [RepulsionWeight::Lambda(3.0), RepulsionWeight::Share(0.8)];
+
+    fn objective(y: &Array2<f64>, weight: RepulsionWeight, d: usize) -> Objective {
+        Objective::new(y.view(), weights(y, 8.0, 30), KERNEL, weight, d).unwrap()
+    }
+
+    #[test]
+    fn energy_is_that_of_a_plain_double_loop() {
+        let (n, y) = (60, normal(60, 5, 1));
+        let attractive = weights(&y, 8.0, 30);
+        let squared =
+            |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum() };
+        let row = |m: usize| y.row(m).to_vec();
+        for (weight, d) in WEIGHTS
+            .into_iter()
+            .flat_map(|w| (1..=4).map(move |d| (w, d)))
+        {
+            let x: Vec<f64> = normal(n, d, 2).iter().map(|v| 2.0 * v).collect();
+            let at = |m: usize| &x[m * d..][..d];
+            let (mut attraction, mut psi, mut total) = (0.0, 0.0, 0.0);
+            for n in 0..n {
+                for (m, w) in attractive.row(n) {
+                    attraction += w * squared(at(n), at(m as usize));
+                }
+                for m in 0..60 {
+                    let between = squared(&row(n), &row(m));
+                    total += between;
+                    psi += between / (1.0 + squared(at(n), at(m))).powi(2);
+                }
+            }
+            let (repulsion, lambda) = weight.weigh(psi / total);
+            let (found, _) = evaluate(&mut objective(&y, weight, d), &x, Plan::Exact);
+            assert!((found.attraction / attraction - 1.0).abs() < 1e-12);
+            assert!((found.repulsion / repulsion - 1.0).abs() < 1e-12);
+            assert!((found.lambda / lambda - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_energy() {
+        let y = normal(60, 30, 1);
+        for (weight, d) in WEIGHTS
+            .into_iter()
+            .flat_map(|w| (1..=4).map(move |d| (w, d)))
+        {
+            let mut objective = objective(&y, weight, d);
+            let x: Vec<f64> = normal(60, d, 2).iter().map(|v| 3.0 * v).collect();
+            let mut ways = vec![(Plan::Exact, AT), (Plan::Exact, Resolution::Coarse)];
+            if d <= 3 {
+                for at in [AT, Resolution::Coarse] {
+                    ways.push((objective.plan(&x, Method::Grid, at).unwrap(), at));
+                }
+            }
+            for (plan, at) in ways {
+                let mut energy = |x: &[f64]| {
+                    let mut gradient = vec![f64::NAN; x.len()];
+                    let energy = objective.evaluate(x, plan, at, &mut gradient, &());
+                    (energy.unwrap().total(), gradient)
+                };
+                let (_, gradient) = energy(&x);
+                for place in [0, d, 7 * d + d - 1] {
+                    let mut moved = |by: f64| {
+                        let mut x = x.clone();
+                        x[place] += by;
+                        energy(&x).0
+                    };
+                    let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+                    let error = (slope - gradient[place]).abs() / relative_size(&gradient);
+                    assert!(error < 1e-6, "{weight:?} {d} {plan:?} {at:?}: {error:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn its_pyramid_agrees_with_all_pairs() {
+        let y = clustered(1500, 10, 8.0);
+        let weight = RepulsionWeight::Lambda(1.0);
+        for d in 1..=3 {
+            let x: Vec<f64> = normal(1500, d, 4).iter().map(|v| 6.0 * v).collect();
+            let none = no_weights(1500);
+            let mut objective = Objective::new(y.view(), none, KERNEL, weight, d).unwrap();
+            let grid = objective.plan(&x, Method::Grid, AT).unwrap();
+            assert_eq!(grid, Plan::Grid { h: 0.25 });
+            let coarse = objective.plan(&x, Method::Grid, Resolution::Coarse);
+            assert_eq!(coarse.unwrap(), Plan::Grid { h: 0.5 });
+            let (truth, gradient) = evaluate(&mut objective, &x, Plan::Exact);
+            let (found, slopes) = evaluate(&mut objective, &x, grid);
+            let off = (found.repulsion / truth.repulsion - 1.0).abs();
+            assert!(off < 5e-3, "{d}: E off by {off:e}");
+            let off = relative(&slopes, &gradient);
+            assert!(off < 2e-2, "{d}: gradient off by {off:e}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_crate_takes_it() {
+        let y = clustered(300, 6, 4.0);
+        let params = Params::default();
+        let (own, gaussian) = (
+            objective(&y, WEIGHTS[0], 2),
+            gaussian(&y, weights(&y, 8.0, 30), 3.0, 2),
+        );
+        assert_ne!(own.fingerprint(), gaussian.fingerprint());
+        assert!(own.has_coarse() && !gaussian.has_coarse());
+        let mut run = Run::new(own, y.view(), Start::Pca, 1, params, &()).unwrap();
+        run.advance(50, &()).unwrap();
+        assert!(run
+            .trace()
+            .windows(2)
+            .all(|pair| pair[1].loss <= pair[0].loss));
+        let map = Array2::from_shape_vec((300, 2), run.embedding().to_vec()).unwrap();
+        let potential = |method| {
+            let map = MapRepulsion::new(y.view(), map.view(), KERNEL, method).unwrap();
+            map.evaluate(y.view(), &[5], &[0.3, 0.2], &()).unwrap()[0].psi
+        };
+        assert!((potential(Method::Grid) / potential(Method::Exact) - 1.0).abs() < 5e-3);
+    }
+}
+
+#[test]
+fn a_kernel_is_known_by_its_name() {
+    for kernel in [Kernel::GAUSSIAN, Kernel::STUDENT] {
+        assert_eq!(Kernel::named(kernel.name()).unwrap(), kernel);
+        let saved = postcard::to_stdvec(&kernel).unwrap();
+        assert_eq!(postcard::from_bytes::<Kernel>(&saved).unwrap(), kernel);
+    }
+    assert_eq!(Kernel::named("cauchy").unwrap_err().kind(), "input");
+    let saved = postcard::to_stdvec("cauchy").unwrap();
+    assert!(postcard::from_bytes::<Kernel>(&saved).is_err());
 }

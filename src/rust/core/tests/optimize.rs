@@ -7,7 +7,9 @@ use ndarray::{Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Options as AffinityOptions, Weights};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
-use neuralee_core::objective::{dense, Balance, Kernel, Method, Objective, Repulsion};
+use neuralee_core::objective::{
+    dense, Kernel, Method, Objective, Plan, RepulsionWeight, Resolution,
+};
 use neuralee_core::optimize::direction::{Memory, Preconditioner};
 use neuralee_core::optimize::{turned, Options, Run, Start, State};
 use neuralee_core::random::Stream;
@@ -42,7 +44,16 @@ fn weights(points: ArrayView2<f64>, perplexity: f64, k: usize) -> Weights {
 }
 
 fn objective(y: &Array2<f64>, lambda: f64, d: usize) -> Objective {
-    Objective::new(y.view(), weights(y.view(), 10.0, 30), lambda, d).unwrap()
+    with_form(y, Kernel::GAUSSIAN, RepulsionWeight::Lambda(lambda), d)
+}
+
+fn with_form(y: &Array2<f64>, kernel: Kernel, weight: RepulsionWeight, d: usize) -> Objective {
+    Objective::new(y.view(), weights(y.view(), 10.0, 30), kernel, weight, d).unwrap()
+}
+
+/// The default form: a heavy tail, and rho.
+fn heavy(y: &Array2<f64>, rho: f64) -> Objective {
+    with_form(y, Kernel::STUDENT, RepulsionWeight::Share(rho), 2)
 }
 
 fn params(method: Method, maxit: u64) -> Options {
@@ -84,7 +95,7 @@ fn a_spectral_step_is_that_of_the_original() {
                 dense::evaluate(
                     attractive.view(),
                     repulsive.view(),
-                    Kernel::Gaussian,
+                    Kernel::GAUSSIAN,
                     lambda,
                     x,
                     2,
@@ -138,7 +149,10 @@ fn digits_end_as_low_as_the_original() {
     };
     let weights = weights(y.view(), 30.0, y.nrows() - 1);
     for lambda in [1.0, 10.0, 100.0] {
-        let objective = || Objective::new(y.view(), weights.clone(), lambda, 2).unwrap();
+        let objective = || {
+            let weight = RepulsionWeight::Lambda(lambda);
+            Objective::new(y.view(), weights.clone(), Kernel::GAUSSIAN, weight, 2).unwrap()
+        };
         // The original's final points, judged in double precision: its own figures sum
         // 3 million single-precision terms and come out 2e-4 too low.
         let mut theirs: Vec<f64> = (0..3)
@@ -147,8 +161,10 @@ fn digits_end_as_low_as_the_original() {
                 let x = x.as_slice().unwrap();
                 let mut gradient = vec![0.0; x.len()];
                 let mut at = objective();
-                let how = at.plan(x, Method::Exact).unwrap();
-                at.evaluate(x, how, &mut gradient, &()).unwrap().total()
+                let how = at.plan(x, Method::Exact, Resolution::Fine).unwrap();
+                at.evaluate(x, how, Resolution::Fine, &mut gradient, &())
+                    .unwrap()
+                    .total()
             })
             .collect();
         theirs.sort_by(f64::total_cmp);
@@ -352,7 +368,7 @@ fn shares_unfold_a_heavy_tailed_map() {
     const FURTHER: [f64; 3] = [0.6, 1.0, 1.0];
     let y = cells(600);
     let params = params(Method::Grid, 40);
-    let heavy = || objective(&y, 0.3, 2).with(Kernel::Student, Balance::Share);
+    let heavy = || heavy(&y, 0.3);
     let new = || {
         let run = Run::new(heavy(), y.view(), Start::Pca, 7, params, &()).unwrap();
         run.follow(&FURTHER, Some(5), &()).unwrap()
@@ -386,7 +402,7 @@ fn shares_unfold_a_heavy_tailed_map() {
     }
     // A state of one form of E is none of another.
     let state = straight.state().clone();
-    let other = objective(&y, 0.3, 2).with(Kernel::Gaussian, Balance::Share);
+    let other = with_form(&y, Kernel::GAUSSIAN, RepulsionWeight::Share(0.3), 2);
     assert_eq!(
         Run::resume(other, &FURTHER, state).err().unwrap().kind(),
         "input"
@@ -404,8 +420,7 @@ fn a_short_step_does_not_end_a_share() {
         ..params(Method::Exact, 200)
     };
     for seed in 0..6 {
-        let heavy = objective(&y, 1.0, 2).with(Kernel::Student, Balance::Share);
-        let mut run = Run::new(heavy, y.view(), Start::Random, seed, params, &()).unwrap();
+        let mut run = Run::new(heavy(&y, 1.0), y.view(), Start::Random, seed, params, &()).unwrap();
         run.advance(200, &()).unwrap();
         assert_eq!(run.stopped(), Some(Stop::Converged));
         let (trace, x) = (run.trace(), run.embedding());
@@ -425,24 +440,22 @@ fn a_short_step_does_not_end_a_share() {
 fn a_map_that_has_unfolded_is_one_of_all_inputs() {
     const FURTHER: [f64; 2] = [1.0, 1.0];
     let y = normal(300, 60, 4);
-    let heavy = |share| objective(&y, share, 2).with(Kernel::Student, Balance::Share);
+    let heavy = |share| heavy(&y, share);
     let params = params(Method::Grid, 40);
     let mut run = Run::new(heavy(0.5), y.view(), Start::Pca, 7, params, &())
         .and_then(|run| run.follow(&FURTHER, Some(5), &()))
         .unwrap();
-    let energy = |objective: &mut Objective, run: &Run| {
+    let energy = |at: Resolution, run: &Run| {
         let x = run.embedding();
-        let found = objective.evaluate(x, run.repulsion(), &mut vec![0.0; x.len()], &());
+        let found = heavy(1.0).evaluate(x, run.repulsion(), at, &mut vec![0.0; x.len()], &());
         found.unwrap().total()
     };
     run.advance(12, &()).unwrap();
-    let mut few = heavy(1.0);
-    few.plan_coarsely(&()).unwrap();
-    assert_eq!(energy(&mut few, &run), run.loss());
-    assert_ne!(energy(&mut heavy(1.0), &run), run.loss());
+    assert_eq!(energy(Resolution::Coarse, &run), run.loss());
+    assert_ne!(energy(Resolution::Fine, &run), run.loss());
     let state = State::from_bytes(&run.state().to_bytes().unwrap()).unwrap();
     run.advance(1000, &()).unwrap();
-    assert_eq!(energy(&mut heavy(1.0), &run), run.loss());
+    assert_eq!(energy(Resolution::Fine, &run), run.loss());
     let mut resumed = Run::resume(heavy(0.5), &FURTHER, state).unwrap();
     resumed.advance(1000, &()).unwrap();
     assert_eq!(resumed.embedding(), run.embedding());
@@ -454,7 +467,7 @@ fn a_map_that_has_unfolded_is_one_of_all_inputs() {
 fn a_share_without_a_bottom_ends_with_numbers() {
     let y = cells(150);
     for d in [2, 4] {
-        let objective = objective(&y, 1e5, d).with(Kernel::Gaussian, Balance::Share);
+        let objective = with_form(&y, Kernel::GAUSSIAN, RepulsionWeight::Share(1e5), d);
         let params = params(Method::Auto, 60);
         let mut run = Run::new(objective, y.view(), Start::Pca, 7, params, &()).unwrap();
         run.advance(60, &()).unwrap();
@@ -471,13 +484,13 @@ fn a_share_without_a_bottom_ends_with_numbers() {
 #[test]
 fn a_map_that_fell_into_a_point_unfolds_at_the_next_value() {
     let y = cells(100);
-    for (kernel, balance, path) in [
-        (Kernel::Gaussian, Balance::Weight, [1e-9, 10.0]),
-        (Kernel::Student, Balance::Weight, [1e-9, 10.0]),
-        (Kernel::Student, Balance::Share, [1e-9, 1.0]),
+    for (kernel, weight, path) in [
+        (Kernel::GAUSSIAN, RepulsionWeight::Lambda(0.0), [1e-9, 10.0]),
+        (Kernel::STUDENT, RepulsionWeight::Lambda(0.0), [1e-9, 10.0]),
+        (Kernel::STUDENT, RepulsionWeight::Share(0.0), [1e-9, 1.0]),
     ] {
         let run = |first: f64, further: &[f64]| {
-            let objective = objective(&y, first, 2).with(kernel, balance);
+            let objective = with_form(&y, kernel, weight.with_number(first), 2);
             let params = params(Method::Auto, 200);
             let run = Run::new(objective, y.view(), Start::Pca, 7, params, &()).unwrap();
             let mut run = run.follow(further, None, &()).unwrap();
@@ -488,7 +501,7 @@ fn a_map_that_fell_into_a_point_unfolds_at_the_next_value() {
         let lambdas = path.trace().iter().zip(path.trace().iter().skip(1));
         assert!(lambdas.into_iter().any(|(a, b)| a.stage != b.stage));
         let above = (path.loss() - alone.loss()) / alone.loss().abs();
-        assert!(above < 0.1, "{kernel:?} {balance:?}: {above}");
+        assert!(above < 0.1, "{kernel:?} {weight:?}: {above}");
     }
 }
 
@@ -552,7 +565,7 @@ fn a_restart_is_a_run_from_the_map_at_another_lambda() {
         tol: 1e-4,
         ..params(Method::Auto, 60)
     };
-    let share = |rho| objective(&y, rho, 2).with(Kernel::Student, Balance::Share);
+    let share = |rho| heavy(&y, rho);
     let weight = |lambda| objective(&y, lambda, 2);
     for at in [&share as &dyn Fn(f64) -> Objective, &weight] {
         let mut run = Run::new(at(0.5), y.view(), Start::Pca, 7, settings, &()).unwrap();
@@ -708,7 +721,7 @@ fn states_that_contradict_themselves_are_refused() {
     .unwrap();
     run.advance(3, &()).unwrap();
     let bytes = run.state().to_bytes().unwrap();
-    let Repulsion::Grid { h } = run.repulsion() else {
+    let Plan::Grid { h } = run.repulsion() else {
         panic!("no grid");
     };
     let refused = |from: &[u8], to: &[u8]| {

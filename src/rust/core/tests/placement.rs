@@ -3,7 +3,9 @@
 use ndarray::{s, Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Options as AffinityOptions};
 use neuralee_core::neighbors::{exact, search_queries, Search};
-use neuralee_core::objective::{Balance, Kernel, Landscape, Method, Objective, Repulsion};
+use neuralee_core::objective::{
+    Kernel, MapRepulsion, Method, Objective, Plan, RepulsionWeight, Resolution,
+};
 use neuralee_core::optimize::{join, place, Options, Run, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
@@ -27,7 +29,7 @@ fn affinities() -> AffinityOptions {
 }
 
 fn map_of(y: ArrayView2<f64>, d: usize) -> Array2<f64> {
-    map_with(y, d, Kernel::Gaussian)
+    map_with(y, d, Kernel::GAUSSIAN)
 }
 
 fn objective_of(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Objective {
@@ -37,9 +39,8 @@ fn objective_of(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Objective {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    Objective::new(y, symmetrize(&graph, &rows), LAMBDA, d)
-        .unwrap()
-        .with(kernel, Balance::Weight)
+    let weight = RepulsionWeight::Lambda(LAMBDA);
+    Objective::new(y, symmetrize(&graph, &rows), kernel, weight, d).unwrap()
 }
 
 fn map_with(y: ArrayView2<f64>, d: usize, kernel: Kernel) -> Array2<f64> {
@@ -75,8 +76,8 @@ fn placed_by(
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y, x, kernel, method).unwrap();
-    let found = place(&landscape, new, &graph, &rows, LAMBDA, &()).unwrap();
+    let repulsion = MapRepulsion::new(y, x, kernel, method).unwrap();
+    let found = place(&repulsion, new, &graph, &rows, LAMBDA, &()).unwrap();
     Array2::from_shape_vec((new.nrows(), x.ncols()), found).unwrap()
 }
 
@@ -87,9 +88,9 @@ fn spread(x: &Array2<f64>) -> f64 {
 #[test]
 fn cells_left_out_of_a_map_return_to_their_group() {
     for (d, kernel) in [
-        (2, Kernel::Gaussian),
-        (4, Kernel::Gaussian),
-        (2, Kernel::Student),
+        (2, Kernel::GAUSSIAN),
+        (4, Kernel::GAUSSIAN),
+        (2, Kernel::STUDENT),
     ] {
         let all = clustered(600, 10);
         let (y, new) = (all.slice(s![..500, ..]), all.slice(s![500.., ..]));
@@ -120,8 +121,8 @@ fn cells_of_the_map_stay_near_their_places() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Auto).unwrap();
-    let found = place(&landscape, y.view(), &graph, &rows, LAMBDA, &()).unwrap();
+    let repulsion = MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, Method::Auto).unwrap();
+    let found = place(&repulsion, y.view(), &graph, &rows, LAMBDA, &()).unwrap();
     let found = Array2::from_shape_vec((400, 2), found).unwrap();
     let moved = (&found - &x).mapv(|v| v * v).mean().unwrap().sqrt();
     assert!(moved < 0.15 * spread(&x), "moved {moved} of {}", spread(&x));
@@ -131,14 +132,14 @@ fn cells_of_the_map_stay_near_their_places() {
 fn grid_and_sum_give_the_same_potential() {
     let stream = Stream::new(8, 1);
     let kernels = [
-        (Kernel::Gaussian, 1e-4, 2e-3),
-        (Kernel::Student, 5e-3, 1e-2),
+        (Kernel::GAUSSIAN, 1e-4, 2e-3),
+        (Kernel::STUDENT, 5e-3, 1e-2),
     ];
     for (d, (kernel, near, near_slope)) in (1..=3).flat_map(|d| kernels.map(|kernel| (d, kernel))) {
         let y = clustered(800, 12);
         let x = Array2::from_shape_fn((800, d), |(i, a)| 2.0 * stream.normal((i * 3 + a) as u64));
-        let exact = Landscape::new(y.view(), x.view(), kernel, Method::Exact).unwrap();
-        let grid = Landscape::new(y.view(), x.view(), kernel, Method::Grid).unwrap();
+        let exact = MapRepulsion::new(y.view(), x.view(), kernel, Method::Exact).unwrap();
+        let grid = MapRepulsion::new(y.view(), x.view(), kernel, Method::Grid).unwrap();
         let new = clustered(850, 12);
         let new = new.slice(s![800.., ..]);
         // Some of them well outside the map.
@@ -175,8 +176,8 @@ fn without_repulsion_cells_go_to_the_mean_of_their_neighbours() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let landscape = Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Auto).unwrap();
-    let found = place(&landscape, new, &graph, &rows, 0.0, &()).unwrap();
+    let repulsion = MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, Method::Auto).unwrap();
+    let found = place(&repulsion, new, &graph, &rows, 0.0, &()).unwrap();
     for cell in 0..10 {
         for a in 0..2 {
             let entries = (cell * K..(cell + 1) * K).map(|at| (graph.ids[at], rows.p[at]));
@@ -194,7 +195,7 @@ fn a_cell_far_from_all_others_still_gets_a_place() {
         y.view(),
         x.view(),
         Array2::from_elem((1, 5), 1e6).view(),
-        Kernel::Gaussian,
+        Kernel::GAUSSIAN,
     );
     assert!(found.iter().all(|v| v.is_finite()));
 }
@@ -204,9 +205,9 @@ fn threads_and_company_do_not_change_a_bit() {
     let all = clustered(450, 5);
     let (y, new) = (all.slice(s![..300, ..]), all.slice(s![300.., ..]));
     for (kernel, method) in [
-        (Kernel::Gaussian, Method::Exact),
-        (Kernel::Gaussian, Method::Grid),
-        (Kernel::Student, Method::Grid),
+        (Kernel::GAUSSIAN, Method::Exact),
+        (Kernel::GAUSSIAN, Method::Grid),
+        (Kernel::STUDENT, Method::Grid),
     ] {
         let x = map_with(y, 2, kernel);
         let found = |new| placed_by(method, y, x.view(), new, kernel);
@@ -226,8 +227,8 @@ fn dear_grids_are_not_made_for_small_maps() {
     for scale in [20.0, 8.0, 4.0, 2.0, 1.0, 0.3] {
         let x = scale * &y.slice(s![.., ..3]);
         let value = |method| {
-            let landscape = Landscape::new(y.view(), x.view(), Kernel::Student, method).unwrap();
-            landscape.evaluate(y.view(), &[0], &at, &()).unwrap()
+            let repulsion = MapRepulsion::new(y.view(), x.view(), Kernel::STUDENT, method).unwrap();
+            repulsion.evaluate(y.view(), &[0], &at, &()).unwrap()
         };
         let (auto, exact) = (value(Method::Auto), value(Method::Exact));
         summed += usize::from(auto == exact);
@@ -241,7 +242,7 @@ fn what_does_not_fit_is_refused() {
     let y = clustered(50, 5);
     let x = Array2::zeros((49, 2));
     assert_eq!(
-        Landscape::new(y.view(), x.view(), Kernel::Gaussian, Method::Auto)
+        MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, Method::Auto)
             .err()
             .unwrap()
             .kind(),
@@ -270,9 +271,9 @@ fn strangers() -> (Array2<f64>, Array2<f64>) {
 #[test]
 fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
     for (kernel, repeat, method) in [
-        (Kernel::Gaussian, 1, Method::Exact),
-        (Kernel::Gaussian, 8, Method::Grid),
-        (Kernel::Student, 1, Method::Exact),
+        (Kernel::GAUSSIAN, 1, Method::Exact),
+        (Kernel::GAUSSIAN, 8, Method::Grid),
+        (Kernel::STUDENT, 1, Method::Exact),
     ] {
         let (y, new) = strangers();
         let many = vec![y.view(); repeat];
@@ -280,7 +281,7 @@ fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
             + Array2::from_shape_fn((300 * repeat, 10), |(i, j)| {
                 0.1 * Stream::new(5, 2).normal((10 * i + j) as u64)
             });
-        let held = y.nrows();
+        let fixed = y.nrows();
         let x = map_with(y.view(), 2, kernel);
         let starts = placed(y.view(), x.view(), new.view(), kernel);
         let all = ndarray::concatenate![ndarray::Axis(0), y, new];
@@ -297,20 +298,20 @@ fn together_new_cells_come_to_a_minimum_on_a_map_that_stays() {
             &(),
         );
         let found = Array2::from_shape_vec((60, 2), found.unwrap()).unwrap();
-        let mut objective = objective_of(all.view(), 2, kernel).holding(held);
+        let mut objective = objective_of(all.view(), 2, kernel).fix_first(fixed);
         let mut at = |new: &Array2<f64>| {
             let x = ndarray::concatenate![ndarray::Axis(0), x, *new];
             let x: Vec<f64> = x.iter().copied().collect();
             let mut gradient = vec![f64::NAN; x.len()];
             let energy = objective
-                .evaluate(&x, Repulsion::Exact, &mut gradient, &())
+                .evaluate(&x, Plan::Exact, Resolution::Fine, &mut gradient, &())
                 .unwrap();
             (energy.total(), gradient)
         };
         let (before, steep) = at(&starts);
         let (after, flat) = at(&found);
         let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
-        assert!(steep[..2 * held].iter().all(|&g| g == 0.0));
+        assert!(steep[..2 * fixed].iter().all(|&g| g == 0.0));
         assert!(
             after < before,
             "{kernel:?}, {method:?}: {after} after {before}"

@@ -15,7 +15,7 @@ use neuralee_core::network::optimizer::{self, Rule};
 use neuralee_core::network::{
     Activation, Architecture, Decay, Network, Points, Schedule, Standard,
 };
-use neuralee_core::objective::{Method, Objective, Repulsion};
+use neuralee_core::objective::{Kernel, Method, Objective, Plan, RepulsionWeight, Resolution};
 use neuralee_core::optimize::{self, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::session::Stop;
@@ -43,6 +43,11 @@ fn weights(y: ArrayView2<f64>, k: usize) -> Weights {
     symmetrize(&graph, &rows(&graph, 10.0))
 }
 
+fn objective(y: &Array2<f64>, weights: Weights, lambda: f64) -> Objective {
+    let weight = RepulsionWeight::Lambda(lambda);
+    Objective::new(y.view(), weights, Kernel::GAUSSIAN, weight, 2).unwrap()
+}
+
 fn architecture(y: &Array2<f64>, hidden: &[usize]) -> Architecture {
     Architecture {
         inputs: y.ncols(),
@@ -58,7 +63,7 @@ fn architecture(y: &Array2<f64>, hidden: &[usize]) -> Architecture {
 
 fn problem(y: &Array2<f64>, weights: Weights, parts: Vec<Part>) -> Problem {
     Problem {
-        objective: Objective::new(y.view(), weights, 10.0, 2).unwrap(),
+        objective: objective(y, weights, 10.0),
         points: Points::new(y.view(), &Standard::of(y.view()).unwrap()),
         parts,
         device: None,
@@ -95,7 +100,7 @@ impl Setting {
                     perplexity: 10.0,
                     ..AffinityOptions::default()
                 };
-                let e = |y: ArrayView2<f64>, weights| Objective::new(y, weights, self.lambdas[0], 2);
+                let e = |y: ArrayView2<f64>, weights| objective_of(y, weights, self.lambdas[0]);
                 independent(y.view(), size, options, Search::Exact, 3, &e, &()).unwrap()
             }
             _ => Vec::new(),
@@ -230,7 +235,7 @@ fn golden_losses_at_the_start_and_at_the_end() {
             // E of the same weights, and after one step. From then on rounding decides the path;
             // where it ends is comparable again. The grid's gradient is good to 4e-4; the longer
             // record is in single precision, where the sum over all pairs is off by 2e-4.
-            let grid = matches!(run.repulsion(), Repulsion::Grid { .. });
+            let grid = matches!(run.repulsion(), Plan::Grid { .. });
             let within = if grid { 2e-4 } else { 2e-5 };
             for (row, golden) in run.trace().iter().zip(golden.iter()).take(2) {
                 let error = (row.loss / golden - 1.0).abs();
@@ -285,7 +290,7 @@ fn golden_losses_of_independent_batches() {
         let weights = symmetrize(&graph, &rows(&graph, 30.0));
         Part {
             ids: ids.to_vec(),
-            objective: Objective::new(y.view(), weights, 10.0, 2).unwrap(),
+            objective: objective(&y, weights, 10.0),
         }
     });
     let params = Options {
@@ -438,9 +443,9 @@ fn the_best_weights_are_those_of_least_loss_and_centred() {
             assert!(mean.abs() < 1e-5, "{mean}");
         }
         let y = cells(120);
-        let mut objective = Objective::new(y.view(), weights(y.view(), 30), last, 2).unwrap();
+        let mut objective = objective(&y, weights(y.view(), 30), last);
         let energy = objective
-            .evaluate(&x, run.repulsion(), &mut [0.0; 240], &())
+            .evaluate(&x, run.repulsion(), Resolution::Fine, &mut [0.0; 240], &())
             .unwrap();
         assert!((energy.total() / loss - 1.0).abs() < 1e-5);
     }
@@ -520,7 +525,7 @@ fn a_run_that_diverges_says_so_and_keeps_the_best_weights() {
 fn a_network_that_learns_a_map_comes_close_to_it() {
     let y = cells(120);
     let weights = weights(y.view(), 30);
-    let free = Objective::new(y.view(), weights.clone(), 10.0, 2).unwrap();
+    let free = objective(&y, weights.clone(), 10.0);
     let params = optimize::Options::default();
     let mut map = optimize::Run::new(free, y.view(), Start::Pca, 1, params, &()).unwrap();
     map.advance(u64::MAX, &()).unwrap();
@@ -546,7 +551,7 @@ fn sampled_changes_of_the_gradient_are_those_of_all_cells_on_average() {
     let y = cells(n);
     let graph = exact(y.view(), 4, &()).unwrap();
     let weights = symmetrize(&graph, &rows(&graph, 2.0));
-    let mut objective = Objective::new(y.view(), weights, 10.0, 2).unwrap();
+    let mut objective = objective(&y, weights, 10.0);
     let places = |stream| -> Vec<f64> {
         let stream = Stream::new(2, stream);
         (0..2 * n).map(|i| stream.normal(i as u64)).collect()
@@ -555,7 +560,7 @@ fn sampled_changes_of_the_gradient_are_those_of_all_cells_on_average() {
     let mut gradient = |x: &[f64]| {
         let mut gradient = vec![0.0; 2 * n];
         objective
-            .evaluate(x, Repulsion::Exact, &mut gradient, &())
+            .evaluate(x, Plan::Exact, Resolution::Fine, &mut gradient, &())
             .unwrap();
         gradient
     };
@@ -633,7 +638,7 @@ fn what_cannot_be_trained_is_refused() {
         ..good
     });
     let y = cells(60);
-    let e = |y: ArrayView2<f64>, weights| Objective::new(y, weights, 1.0, 2);
+    let e = |y: ArrayView2<f64>, weights| objective_of(y, weights, 1.0);
     let options = AffinityOptions::default();
     let parts = independent(y.view(), 20, options, Search::Exact, 1, &e, &());
     assert_eq!(parts.unwrap_err().kind(), "perplexity");
@@ -703,7 +708,7 @@ fn a_state_of_another_problem_or_a_damaged_one_is_refused() {
     changed[8] = 200;
     assert_eq!(kind(&changed), "model_version");
     // A state of free elastic embedding is another kind.
-    let free = Objective::new(cells(120).view(), weights(cells(120).view(), 30), 1.0, 2).unwrap();
+    let free = objective(&cells(120), weights(cells(120).view(), 30), 1.0);
     let params = optimize::Options::default();
     let other = optimize::Run::new(free, cells(120).view(), Start::Pca, 1, params, &()).unwrap();
     assert_eq!(kind(&other.state().to_bytes().unwrap()), "file_format");

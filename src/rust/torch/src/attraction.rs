@@ -13,13 +13,13 @@ const ENTRY: usize = 96;
 pub(crate) struct Attraction {
     entries: Entries,
     kernel: Kernel,
-    held: Option<Held>,
+    resident: Option<Resident>,
     device: Device,
     scratch: usize,
 }
 
 /// All entries: columns and values.
-struct Held {
+struct Resident {
     columns: Tensor,
     values: Tensor,
 }
@@ -35,7 +35,7 @@ impl Attraction {
         let mut attraction = Attraction {
             entries,
             kernel,
-            held: None,
+            resident: None,
             device,
             scratch,
         };
@@ -52,7 +52,7 @@ impl Attraction {
                 columns.narrow(0, first as i64, count as i64).copy_(&c);
                 values.narrow(0, first as i64, count as i64).copy_(&v);
             }
-            attraction.held = Some(Held { columns, values });
+            attraction.resident = Some(Resident { columns, values });
         }
         attraction
     }
@@ -77,12 +77,13 @@ impl Attraction {
 
     /// Columns and values of some entries.
     fn entries(&self, first: usize, count: usize) -> (Tensor, Tensor) {
-        match &self.held {
-            Some(held) => (
-                held.columns
+        match &self.resident {
+            Some(resident) => (
+                resident
+                    .columns
                     .narrow(0, first as i64, count as i64)
                     .to_kind(Kind::Int64),
-                held.values.narrow(0, first as i64, count as i64),
+                resident.values.narrow(0, first as i64, count as i64),
             ),
             None => self.read(first, count),
         }
@@ -183,7 +184,7 @@ impl Attraction {
     fn entries_of(&self, ids: &[u32], lengths: &Tensor, count: usize) -> (Tensor, Tensor) {
         // SAFETY: the caller keeps them in place.
         let starts = unsafe { self.entries.starts.slice() };
-        if let Some(held) = &self.held {
+        if let Some(resident) = &self.resident {
             let first: Vec<i64> = ids.iter().map(|&id| starts[id as usize] as i64).collect();
             let first = Tensor::from_slice(&first).to_device(self.device);
             // Entry i of the chunk lies behind the start of its row by i less those before the row.
@@ -191,8 +192,8 @@ impl Attraction {
             let at = (first - before).repeat_interleave_self_tensor(lengths, 0, count as i64)
                 + Tensor::arange(count as i64, (Kind::Int64, self.device));
             return (
-                held.columns.index_select(0, &at).to_kind(Kind::Int64),
-                held.values.index_select(0, &at),
+                resident.columns.index_select(0, &at).to_kind(Kind::Int64),
+                resident.values.index_select(0, &at),
             );
         }
         let (mut columns, mut values) = (vec![0i64; count], vec![0.0f64; count]);

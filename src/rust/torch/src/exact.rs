@@ -35,13 +35,13 @@ pub(crate) fn evaluate(
     let mut energy = Tensor::zeros([], (Kind::Double, device));
     for (first, count) in chunk(n, PAIR * columns * 8, scratch) {
         let own = inputs.coefficients(&inputs.rows(first, count));
-        let here = x.narrow(0, first as i64, count as i64);
+        let x_n = x.narrow(0, first as i64, count as i64);
         for (start, length) in chunk(n, 1, columns) {
             check(caller)?;
-            let there = x.narrow(0, start as i64, length as i64);
+            let x_m = x.narrow(0, start as i64, length as i64);
             let mut squares = Tensor::zeros([count as i64, length as i64], (Kind::Double, device));
             for a in 0..d {
-                let between = here.narrow(1, a, 1) - there.narrow(1, a, 1).transpose(0, 1);
+                let between = x_n.narrow(1, a, 1) - x_m.narrow(1, a, 1).transpose(0, 1);
                 squares += &between * &between;
             }
             let (values, slopes) = kernel.repulsion(squares);
@@ -52,7 +52,7 @@ pub(crate) fn evaluate(
             energy += (values * &weights).sum(Kind::Double);
             let pushes = slopes * weights;
             let sums = pushes.sum_dim_intlist([1i64].as_slice(), true, Kind::Double);
-            let slope = &here * sums - pushes.matmul(&there);
+            let slope = &x_n * sums - pushes.matmul(&x_m);
             let mut rows = gradient.narrow(0, first as i64, count as i64);
             rows -= slope * (4.0 * scale / inputs.total);
         }

@@ -1,8 +1,8 @@
 //! The repulsion in linear time: fields spread onto a regular grid over the embedding with cubic
 //! B-splines, convolved, and gathered with the same splines.
 //!
-//! A Gaussian is convolved along one axis after the other. A heavy tail is no product over the axes,
-//! and is convolved by Fourier's transform.
+//! A Gaussian, which comes with taps, is convolved along one axis after the other. Another kernel
+//! is no product over the axes, and is convolved by Fourier's transform.
 
 use neuralee_torch_abi::Caller;
 use tch::{Device, Kind, Tensor};
@@ -57,19 +57,19 @@ fn splines(t: &Tensor) -> (Tensor, Tensor) {
 impl Grid {
     fn over(x: &Tensor, h: f64) -> Self {
         let axes = x.size()[1];
-        let (mut extent, mut cells, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut extent, mut bins, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         for a in 0..axes {
             let u = x.narrow(1, a, 1).squeeze_dim(1) / h;
             let floor = u.floor();
             let low = floor.min().double_value(&[]);
             let high = floor.max().double_value(&[]);
             weights.push(splines(&(u - &floor)));
-            cells.push((floor - low).to_kind(Kind::Int64));
+            bins.push((floor - low).to_kind(Kind::Int64));
             extent.push((high - low) as i64 + ORDER);
         }
-        let mut corners = cells.remove(0);
-        for (cell, length) in cells.iter().zip(&extent[1..]) {
-            corners = corners * *length + cell;
+        let mut corners = bins.remove(0);
+        for (bin, length) in bins.iter().zip(&extent[1..]) {
+            corners = corners * *length + bin;
         }
         Grid {
             extent,
@@ -162,8 +162,8 @@ impl Grid {
         let places = |length: i64| Tensor::arange(length, (Kind::Double, device));
         let mut squares = Tensor::zeros(lengths, (Kind::Double, device));
         for (axis, &length) in lengths.iter().enumerate() {
-            let there = places(length);
-            let distance = there.minimum(&(length as f64 - &there)) * h;
+            let place = places(length);
+            let distance = place.minimum(&(length as f64 - &place)) * h;
             squares += along(axis, &distance * &distance);
         }
         let (values, _) = kernel.repulsion(squares);
@@ -248,11 +248,10 @@ pub(crate) fn evaluate(
             let _ = fields.index_add_(0, &(&corners + *offset), &(&rows * weight));
         }
     }
-    let fields = match kernel {
-        Kernel::Gaussian => grid.convolved(fields, taps, device),
-        Kernel::Student { .. } => {
-            grid.transformed(caller, &fields, kernel, h, (device, scratch))?
-        }
+    let fields = if taps.is_empty() {
+        grid.transformed(caller, &fields, kernel, h, (device, scratch))?
+    } else {
+        grid.convolved(fields, taps, device)
     };
     check(caller)?;
     let mut energy = Tensor::zeros([], (Kind::Double, device));

@@ -105,7 +105,7 @@ pub(crate) struct Network {
     scratch: usize,
     n: usize,
     source: Rows<f32>,
-    held: Option<Tensor>,
+    resident: Option<Tensor>,
     widths: Vec<usize>,
     activation: Activation,
     batch_norm: bool,
@@ -144,7 +144,7 @@ impl Network {
             scratch: place.scratch,
             n: args.n,
             source: args.rows,
-            held: None,
+            resident: None,
             widths,
             activation: match args.activation {
                 0 => Activation::Relu,
@@ -168,7 +168,7 @@ impl Network {
                 rows.narrow(0, first as i64, count as i64)
                     .copy_(&network.read(first, count));
             }
-            network.held = Some(rows);
+            network.resident = Some(rows);
         }
         Ok(network)
     }
@@ -189,9 +189,9 @@ impl Network {
     /// The inputs of the cells `first ..` of a batch.
     fn inputs(&self, ids: Option<&Tensor>, first: usize, count: usize) -> Tensor {
         let (from, length) = (first as i64, count as i64);
-        match (&self.held, ids) {
-            (Some(held), None) => held.narrow(0, from, length),
-            (Some(held), Some(ids)) => held.index_select(0, &ids.narrow(0, from, length)),
+        match (&self.resident, ids) {
+            (Some(resident), None) => resident.narrow(0, from, length),
+            (Some(resident), Some(ids)) => resident.index_select(0, &ids.narrow(0, from, length)),
             (None, None) => self.read(first, count),
             (None, Some(ids)) => {
                 let mut chosen = vec![0i64; count];

@@ -22,14 +22,14 @@ pub(crate) struct Inputs<'a> {
     pub(crate) total: f64,
     /// D.
     columns: usize,
-    held: Held<'a>,
+    source: Source<'a>,
 }
 
-enum Held<'a> {
+enum Source<'a> {
     /// On the device.
-    Here(&'a Tensor),
+    Resident(&'a Tensor),
     /// With the caller.
-    There(Rows<f64>, Device),
+    OnRequest(Rows<f64>, Device),
 }
 
 impl Inputs<'_> {
@@ -40,9 +40,9 @@ impl Inputs<'_> {
 
     /// Some rows.
     pub(crate) fn rows(&self, first: usize, count: usize) -> Tensor {
-        match &self.held {
-            Held::Here(rows) => rows.narrow(0, first as i64, count as i64),
-            Held::There(rows, device) => read(rows, first, count, self.width(), *device),
+        match &self.source {
+            Source::Resident(rows) => rows.narrow(0, first as i64, count as i64),
+            Source::OnRequest(rows, device) => read(rows, first, count, self.width(), *device),
         }
     }
 
@@ -126,9 +126,9 @@ impl Objective {
             n: self.n,
             total: self.total,
             columns: self.inputs,
-            held: match &self.rows {
-                Some(rows) => Held::Here(rows),
-                None => Held::There(self.source, self.device),
+            source: match &self.rows {
+                Some(rows) => Source::Resident(rows),
+                None => Source::OnRequest(self.source, self.device),
             },
         }
     }
@@ -212,7 +212,7 @@ impl Objective {
             n: ids.len(),
             total: args.total,
             columns: self.inputs,
-            held: Held::Here(&rows),
+            source: Source::Here(&rows),
         };
         let [how_before, how_now] = &args.repulsions;
         self.repulsion(caller, &inputs, &now, how_now, args.lambda, &mut change)?;

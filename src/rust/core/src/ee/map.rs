@@ -6,7 +6,7 @@ use crate::affinity::{self, Affinities};
 use crate::memory;
 use crate::monitor::Monitor;
 use crate::neighbors::{self, Search};
-use crate::objective::{Balance, Kernel, Landscape, Method, Objective};
+use crate::objective::{Kernel, MapRepulsion, Method, Objective, RepulsionWeight};
 use crate::optimize::{self, join, place, JOINING_TOLERANCE};
 use crate::order::Order;
 use crate::{Error, Result};
@@ -39,9 +39,8 @@ impl Map<'_> {
         let graph =
             neighbors::search_queries(self.points, new, k, self.neighbors, self.seed, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
-        let landscape =
-            Landscape::new(self.points, self.embedding, self.kernel, Method::Auto)?;
-        let x = place(&landscape, new, &graph, &rows, self.lambda, monitor)?;
+        let repulsion = MapRepulsion::new(self.points, self.embedding, self.kernel, Method::Auto)?;
+        let x = place(&repulsion, new, &graph, &rows, self.lambda, monitor)?;
         Ok(Order::default().undo(&x, self.embedding.ncols()))
     }
 
@@ -60,8 +59,8 @@ impl Map<'_> {
         self.affinity.check(all.nrows(), k)?;
         let graph = neighbors::search(all.view(), k, self.neighbors, self.seed, monitor)?;
         let affinities = Affinities::of_graph(graph, self.affinity, monitor)?.as_they_came();
-        let objective = Objective::new(all.view(), affinities.weights, self.lambda, d)?
-            .with(self.kernel, Balance::Weight);
+        let weight = RepulsionWeight::Lambda(self.lambda);
+        let objective = Objective::new(all.view(), affinities.weights, self.kernel, weight, d)?;
         drop(all);
         let options = optimize::Options {
             tol: JOINING_TOLERANCE,

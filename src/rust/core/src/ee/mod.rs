@@ -29,7 +29,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::input::{Input, Prepared};
 use crate::monitor::Monitor;
-use crate::objective::{Objective, Repulsion};
+use crate::objective::{Objective, Plan};
 use crate::optimize::{self, Run, State};
 use crate::order::Order;
 use crate::session::{self, Limits, Stop, Timing, TraceRow};
@@ -81,8 +81,8 @@ pub(crate) fn begin(
             Run::new(objective, points, start, seed, of_run, monitor)?
         }
     };
-    let stages = options.repulsion.stages(options.kernel);
-    run.follow(stages.parts()?.1, stages.each, monitor)
+    let stages = options.repulsion.stages(options.kernel)?;
+    run.follow(&stages.further, stages.each, monitor)
 }
 
 /// A run taken up where `state` left it, which [`session::Session::state`] gave or
@@ -102,8 +102,8 @@ pub fn resume<'a>(
         timing,
         ..
     } = input.into().prepare(options, 0, monitor)?;
-    let stages = options.repulsion.stages(options.kernel);
-    let run = Run::resume(objective, stages.parts()?.1, state)?;
+    let stages = options.repulsion.stages(options.kernel)?;
+    let run = Run::resume(objective, &stages.further, state)?;
     Ok(Session { run, order, timing })
 }
 
@@ -150,8 +150,8 @@ impl session::Session for Session {
         Ok(self.order.undo(self.run.embedding(), self.run.d()))
     }
 
-    fn repulsion(&self) -> Repulsion {
-        self.run.repulsion()
+    fn plan(&self) -> Plan {
+        self.run.plan()
     }
 
     fn limits(&self) -> Limits {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::affinity;
 use crate::neighbors::Search;
-use crate::objective::{Balance, Kernel, Method};
+use crate::objective::{Kernel, Method, RepulsionWeight};
 use crate::optimize::{self, RepulsionPath, Start, DEFAULT_SHARE_TOLERANCE};
 use crate::{Error, Result};
 
@@ -41,7 +41,7 @@ impl Default for Options {
         let run = optimize::Options::default();
         Options {
             d: 2,
-            kernel: Kernel::default(),
+            kernel: Kernel::GAUSSIAN,
             repulsion: RepulsionPath::Auto,
             affinity: affinity::Options::default(),
             neighbors: Search::Auto,
@@ -70,9 +70,9 @@ impl Options {
 
     /// What the optimiser takes of them.
     pub(crate) fn run(&self) -> optimize::Options {
-        let usual = match self.repulsion.values(self.kernel).0 {
-            Balance::Weight => optimize::Options::default().tol,
-            Balance::Share => DEFAULT_SHARE_TOLERANCE,
+        let usual = match self.repulsion.weights(self.kernel).first() {
+            Some(RepulsionWeight::Share(_)) => DEFAULT_SHARE_TOLERANCE,
+            _ => optimize::Options::default().tol,
         };
         optimize::Options {
             method: self.method,

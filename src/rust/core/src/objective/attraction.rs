@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::kernel::{Kernel, Member, Student};
+use super::kernel::Kernel;
 use crate::affinity::{Sample, Weights};
 
 /// Rows whose energy is summed by one task; fixed, so that sums do not depend on the
@@ -24,12 +24,14 @@ pub fn evaluate(
     d: usize,
     gradient: &mut [f64],
 ) -> f64 {
-    match (kernel, d) {
-        (Kernel::Gaussian, _) => quadratic(weights, x, d, gradient),
-        (Kernel::Student, 1) => reweighted::<Student, 1, 2>(weights, x, gradient),
-        (Kernel::Student, 2) => reweighted::<Student, 2, 3>(weights, x, gradient),
-        (Kernel::Student, 3) => reweighted::<Student, 3, 4>(weights, x, gradient),
-        (Kernel::Student, _) => reweighted_rows::<Student>(weights, x, d, gradient),
+    if kernel.has_quadratic_attraction() {
+        return quadratic(weights, x, d, gradient);
+    }
+    match d {
+        1 => reweighted::<1, 2>(kernel, weights, x, gradient),
+        2 => reweighted::<2, 3>(kernel, weights, x, gradient),
+        3 => reweighted::<3, 4>(kernel, weights, x, gradient),
+        _ => reweighted_rows(kernel, weights, x, d, gradient),
     }
 }
 
@@ -55,7 +57,8 @@ fn quadratic(weights: &Weights, x: &[f64], d: usize, gradient: &mut [f64]) -> f6
 }
 
 /// grad_n = 4 sum_m w+_nm a'(r^2_nm) (x_n - x_m) in `D` = `S` - 1 dimensions.
-fn reweighted<M: Member, const D: usize, const S: usize>(
+fn reweighted<const D: usize, const S: usize>(
+    kernel: Kernel,
     weights: &Weights,
     x: &[f64],
     gradient: &mut [f64],
@@ -63,7 +66,7 @@ fn reweighted<M: Member, const D: usize, const S: usize>(
     let (points, _) = x.as_chunks::<D>();
     let mut sums = vec![[0.0; S]; points.len()];
     weights.sum_rows(&mut sums, |n, columns, weights| {
-        row_sums::<M, D, S>(points, n, columns, weights)
+        row_sums::<D, S>(kernel, points, n, columns, weights)
     });
     let (gradients, _) = gradient.as_chunks_mut::<D>();
     let parts: Vec<f64> = gradients
@@ -84,30 +87,35 @@ fn reweighted<M: Member, const D: usize, const S: usize>(
 /// Neighbours are fetched block by block, so that logarithms and quotients, which take
 /// most of the time, are computed for several at once.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn row_sums<M: Member, const D: usize, const S: usize>(
+fn row_sums<const D: usize, const S: usize>(
+    kernel: Kernel,
     points: &[[f64; D]],
     n: usize,
     columns: &[u32],
     weights: &[f64],
 ) -> [f64; S] {
-    let here = points[n];
+    let x_n = points[n];
     let mut sums = [[0.0; LANES]; S];
     let mut apart = [[0.0; BLOCK]; D];
     let mut terms = [[0.0; BLOCK]; S];
+    let mut pulls = [0.0; BLOCK];
     for (columns, weights) in columns.chunks(BLOCK).zip(weights.chunks(BLOCK)) {
         for (i, &column) in columns.iter().enumerate() {
-            let there = &points[column as usize];
+            let x_m = &points[column as usize];
             for a in 0..D {
-                apart[a][i] = here[a] - there[a];
+                apart[a][i] = x_n[a] - x_m[a];
             }
         }
+        for i in 0..weights.len() {
+            terms[D][i] = (0..D).map(|a| apart[a][i] * apart[a][i]).sum();
+        }
+        kernel.attractions(&mut terms[D][..weights.len()], &mut pulls);
         for (i, w) in weights.iter().enumerate() {
-            let squared_distance = (0..D).map(|a| apart[a][i] * apart[a][i]).sum();
-            let pull = w * M::pull(squared_distance);
+            let pull = w * pulls[i];
             for a in 0..D {
                 terms[a][i] = pull * apart[a][i];
             }
-            terms[D][i] = w * M::attraction(squared_distance);
+            terms[D][i] *= w;
         }
         for (sums, terms) in sums.iter_mut().zip(&mut terms) {
             terms[weights.len()..weights.len().next_multiple_of(LANES)].fill(0.0);
@@ -123,7 +131,13 @@ fn row_sums<M: Member, const D: usize, const S: usize>(
 }
 
 /// The same in any number of dimensions.
-fn reweighted_rows<M: Member>(weights: &Weights, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
+fn reweighted_rows(
+    kernel: Kernel,
+    weights: &Weights,
+    x: &[f64],
+    d: usize,
+    gradient: &mut [f64],
+) -> f64 {
     let parts: Vec<f64> = gradient
         .par_chunks_mut(ROWS_PER_TASK * d)
         .enumerate()
@@ -131,14 +145,14 @@ fn reweighted_rows<M: Member>(weights: &Weights, x: &[f64], d: usize, gradient: 
             let mut energy = 0.0;
             for (i, g) in gradient.chunks_exact_mut(d).enumerate() {
                 let n = task * ROWS_PER_TASK + i;
-                let here = &x[n * d..][..d];
+                let x_n = &x[n * d..][..d];
                 g.fill(0.0);
                 for (m, w) in weights.row(n) {
-                    let there = &x[m as usize * d..][..d];
-                    let squared_distance = squared_distance(here, there);
-                    energy += w * M::attraction(squared_distance);
-                    let pull = 4.0 * w * M::pull(squared_distance);
-                    for (g, (a, b)) in g.iter_mut().zip(here.iter().zip(there)) {
+                    let x_m = &x[m as usize * d..][..d];
+                    let squared_distance = squared_distance(x_n, x_m);
+                    energy += w * kernel.attraction(squared_distance);
+                    let pull = 4.0 * w * kernel.pull(squared_distance);
+                    for (g, (a, b)) in g.iter_mut().zip(x_n.iter().zip(x_m)) {
                         *g += pull * (a - b);
                     }
                 }
@@ -160,7 +174,7 @@ pub fn sampled_change(
     d: usize,
     change: &mut [f64],
 ) {
-    if kernel == Kernel::Gaussian {
+    if kernel.has_quadratic_attraction() {
         let moved: Vec<f64> = now.iter().zip(before).map(|(x, from)| x - from).collect();
         weights.sampled_product(sample, &moved, d, change);
         change.iter_mut().for_each(|g| *g *= 4.0);
@@ -178,9 +192,9 @@ pub fn sampled_change(
                         continue;
                     };
                     for (x, sign) in [(now, 4.0), (before, -4.0)] {
-                        let (here, there) = (&x[place * d..][..d], &x[other * d..][..d]);
-                        let pull = sign * w * kernel.pull(squared_distance(here, there));
-                        for (g, (a, b)) in g.iter_mut().zip(here.iter().zip(there)) {
+                        let (x_n, x_m) = (&x[place * d..][..d], &x[other * d..][..d]);
+                        let pull = sign * w * kernel.pull(squared_distance(x_n, x_m));
+                        for (g, (a, b)) in g.iter_mut().zip(x_n.iter().zip(x_m)) {
                             *g += pull * (a - b);
                         }
                     }

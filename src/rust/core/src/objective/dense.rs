@@ -4,8 +4,8 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+use super::energy::Energy;
 use super::kernel::Kernel;
-use super::Energy;
 use crate::{Error, Result};
 
 /// E(X) for symmetric W+ and W-; its gradient replaces `gradient`. X by rows, N x d.

@@ -1,5 +1,8 @@
 //! Uniform B-splines: the weights with which a point meets the nodes around it.
 
+/// Order of the spline of the grids: nodes that a point meets along an axis.
+pub const ORDER: usize = 4;
+
 /// Weights and derivatives of the `P` B-splines of order `P` (degree P - 1) that cover
 /// a point `t` in [0, 1) past a node. Entry j belongs to node j - (P/2 - 1) from it.
 ///

@@ -50,7 +50,7 @@ pub fn join(
         tol: options.tol * starts.nrows() as f64 / n as f64,
         ..options
     };
-    let mut run = Run::from_points(objective.holding(held), x, options, monitor)?;
+    let mut run = Run::from_points(objective.fix_first(held), x, options, monitor)?;
     run.advance(options.maxit, monitor)?;
     monitor.check()?;
     let places = run.embedding()[held * d..].chunks_exact(d);

@@ -19,7 +19,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
-use crate::objective::{is_planned, Balance, Energy, Kernel, Method, Objective, Repulsion};
+use crate::objective::{is_planned, Energy, Method, Objective, Plan, RepulsionWeight, Resolution};
 use crate::session::{Stop, TraceRow};
 use crate::{Error, Result};
 
@@ -65,8 +65,9 @@ pub struct Options {
     /// Most iterations of the run, over all its continuations.
     pub maxit: u64,
     /// The run has converged once ten iterations lower E by less than this fraction, one
-    /// moves X by less than this fraction of its length (not with [`Balance::Share`]), or no change of X by its own
-    /// length could, to first order, lower E by more than this fraction: |G| |X| <= tol E.
+    /// moves X by less than this fraction of its length (not with [`RepulsionWeight::Share`]), or
+    /// no change of X by its own length could, to first order, lower E by more than this fraction:
+    /// |G| |X| <= tol E.
     pub tol: f64,
 }
 
@@ -140,7 +141,8 @@ impl Run {
         let options = options.check()?;
         let preconditioner = precondition(&objective)?;
         let fingerprint = objective.fingerprint();
-        let state = first_state(&mut objective, fingerprint, options, x, monitor)?;
+        let at = Resolution::Fine;
+        let state = first_state(&mut objective, fingerprint, options, x, at, monitor)?;
         Ok(Run {
             objective,
             preconditioner,
@@ -155,7 +157,7 @@ impl Run {
     /// one that is followed by its own lambda, on a finer grid, goes on until it has converged
     /// or half of `maxit` is done.
     ///
-    /// While it unfolds, E is that of [`Objective::plan_coarsely`].
+    /// While it unfolds, E is that of [`Resolution::Coarse`].
     pub fn follow(
         mut self,
         further: &[f64],
@@ -168,14 +170,13 @@ impl Run {
         let Run {
             objective, state, ..
         } = &mut self;
-        let own = objective.lambda();
-        for &lambda in further {
-            objective.set_lambda(lambda)?;
+        for &number in further {
+            objective.weight().with_number(number).check()?;
         }
-        objective.set_lambda(own)?;
-        if objective.plan_coarsely(monitor)? {
+        if objective.has_coarse() {
             let x = std::mem::take(&mut state.x);
-            *state = first_state(objective, state.fingerprint, state.options, x, monitor)?;
+            let (fingerprint, options, at) = (state.fingerprint, state.options, Resolution::Coarse);
+            *state = first_state(objective, fingerprint, options, x, at, monitor)?;
         }
         state.lambdas.extend_from_slice(further);
         let (maxit, stages) = (u128::from(state.options.maxit), state.lambdas.len() as u128);
@@ -198,17 +199,16 @@ impl Run {
         let Run {
             objective, state, ..
         } = self;
-        let before = objective.lambda();
-        objective.set_lambda(lambda)?;
-        objective.plan_finely();
-        let (fingerprint, options) = (state.fingerprint, state.options);
-        match first_state(objective, fingerprint, options, state.x.clone(), monitor) {
+        let before = objective.weight();
+        objective.set_weight(before.with_number(lambda))?;
+        let (fingerprint, options, at) = (state.fingerprint, state.options, Resolution::Fine);
+        match first_state(objective, fingerprint, options, state.x.clone(), at, monitor) {
             Ok(first) => {
                 *state = first;
                 Ok(())
             }
             Err(error) => {
-                objective.set_lambda(before)?;
+                objective.set_weight(before)?;
                 Err(error)
             }
         }
@@ -217,7 +217,7 @@ impl Run {
     /// Takes up a run where `state` left it. The objective must be the one it was
     /// written for, with the first lambda, and `further` those that it followed.
     pub fn resume(mut objective: Objective, further: &[f64], state: State) -> Result<Self> {
-        let lambdas: Vec<f64> = std::iter::once(objective.lambda())
+        let lambdas: Vec<f64> = std::iter::once(objective.weight().number())
             .chain(further.iter().copied())
             .collect();
         let numbers = objective.n() * objective.d();
@@ -236,10 +236,7 @@ impl Run {
                 "Call with the same arguments as the run that wrote it.",
             ));
         }
-        objective.set_lambda(lambdas[state.stage])?;
-        if state.stage + 1 < lambdas.len() {
-            objective.plan_coarsely(&())?;
-        }
+        objective.set_weight(objective.weight().with_number(lambdas[state.stage]))?;
         let preconditioner = precondition(&objective)?;
         Ok(Run {
             objective,
@@ -292,24 +289,22 @@ impl Run {
             return Ok(false);
         }
         let lambda = state.lambdas[state.stage + 1];
-        let before = objective.lambda();
-        objective.set_lambda(lambda)?;
-        let last = state.stage + 2 == state.lambdas.len();
-        if last {
-            objective.plan_finely();
-        }
+        let before = objective.weight();
+        objective.set_weight(before.with_number(lambda))?;
+        let at = state.resolution_of(state.stage + 1);
         // A weak repulsion may have drawn all cells into one point, which a stronger one cannot leave.
         let x = start::reopened(&state.x);
         let mut gradient = vec![0.0; x.len()];
         let evaluated = objective
-            .replan(&x, state.options.method, state.how)
-            .and_then(|how| Ok((how, objective.evaluate(&x, how, &mut gradient, monitor)?)));
+            .replan(&x, state.options.method, at, state.how)
+            .and_then(|how| {
+                let energy = objective.evaluate(&x, how, at, &mut gradient, monitor)?;
+                Ok((how, energy))
+            });
         let (how, energy) = match evaluated {
             Ok(found) => found,
             Err(error) => {
-                objective.set_lambda(before)?;
-                // Also where the monitor has cancelled: the run is to be whole.
-                objective.plan_coarsely(&())?;
+                objective.set_weight(before)?;
                 return Err(error);
             }
         };
@@ -333,11 +328,12 @@ impl Run {
         } = self;
         let d = objective.d();
 
-        let how = objective.replan(&state.x, state.options.method, state.how)?;
+        let at = state.resolution_of(state.stage);
+        let how = objective.replan(&state.x, state.options.method, at, state.how)?;
         if how != state.how {
             // Another approximation of E: what was learned of the old one does not fit.
             let mut gradient = vec![0.0; state.x.len()];
-            let energy = objective.evaluate(&state.x, how, &mut gradient, monitor)?;
+            let energy = objective.evaluate(&state.x, how, at, &mut gradient, monitor)?;
             state.how = how;
             state.memory = Memory::default();
             state.loss = energy.total();
@@ -345,7 +341,7 @@ impl Run {
         }
         preconditioner.at(&state.x);
         // E does not change under translation, unless cells are held; centred points keep their digits.
-        let held = objective.held();
+        let held = objective.fixed();
         let search_direction = |memory: &Memory, gradient: &[f64]| {
             let mut direction = memory.direction(gradient, d, preconditioner);
             if held == 0 {
@@ -364,12 +360,12 @@ impl Run {
         let longest = largest(&state.x) / largest(&direction);
         let accepted = if slope < 0.0 && longest > 0.0 {
             line_search::search(
-                |x, gradient| match objective.evaluate(x, how, gradient, monitor) {
+                |x, gradient| match objective.evaluate(x, how, at, gradient, monitor) {
                     // A trial far outside the grid; a shorter step will fit.
-                    Err(Error::Memory(_)) => Ok(Energy::BEYOND),
+                    Err(Error::Memory(_)) => Ok(Energy::INFINITE),
                     // Or where no pair repels in double precision, so that the logarithm has no bottom.
                     Ok(energy) if !(energy.is_finite() && norm(gradient).is_finite()) => {
-                        Ok(Energy::BEYOND)
+                        Ok(Energy::INFINITE)
                     }
                     other => other,
                 },
@@ -412,9 +408,9 @@ impl Run {
         };
         // A start close to a saddle has a small gradient too, but moves fast.
         // A logarithm has no size of its own: tol is then of its change, and of its slope.
-        let size = match objective.balance() {
-            Balance::Weight => state.loss.abs(),
-            Balance::Share => 1.0,
+        let (size, logarithm) = match objective.weight() {
+            RepulsionWeight::Lambda(_) => (state.loss.abs(), false),
+            RepulsionWeight::Share(_) => (1.0, true),
         };
         let flat = norm(&state.gradient) * norm(&state.x) <= tol * size;
         let first = state
@@ -422,7 +418,7 @@ impl Run {
             .partition_point(|row| row.stage < state.stage as u64);
         let settled = moved <= UNFOLDING && (flat || levelled(&state.trace[first..], tol * size));
         // tol of a logarithm is too large a number to tell a short step from the end.
-        let rests = objective.balance() == Balance::Weight && moved <= tol;
+        let rests = !logarithm && moved <= tol;
         if rests || settled {
             state.stopped = Some(Stop::Converged);
         }
@@ -467,13 +463,12 @@ impl Run {
     }
 
     /// How the repulsion is summed at present.
-    pub fn repulsion(&self) -> Repulsion {
+    pub fn plan(&self) -> Plan {
         self.state.how
     }
 
     /// The objective, where the run is no longer wanted.
-    pub fn into_objective(mut self) -> Objective {
-        self.objective.plan_finely();
+    pub fn into_objective(self) -> Objective {
         self.objective
     }
 
@@ -489,12 +484,13 @@ fn first_state(
     fingerprint: u64,
     options: Options,
     x: Vec<f64>,
+    at: Resolution,
     monitor: &dyn Monitor,
 ) -> Result<State> {
-    let how = objective.plan(&x, options.method)?;
+    let how = objective.plan(&x, options.method, at)?;
     let mut gradient = vec![0.0; x.len()];
     let started = Instant::now();
-    let energy = objective.evaluate(&x, how, &mut gradient, monitor)?;
+    let energy = objective.evaluate(&x, how, at, &mut gradient, monitor)?;
     let loss = energy.total();
     if !energy.is_finite() {
         return Err(Error::input(
@@ -515,7 +511,7 @@ fn first_state(
     Ok(State {
         options,
         fingerprint,
-        lambdas: vec![objective.lambda()],
+        lambdas: vec![objective.weight().number()],
         ends: Vec::new(),
         stage: 0,
         iteration: 0,
@@ -539,15 +535,15 @@ fn precondition(objective: &Objective) -> Result<Preconditioner> {
             "Compute them with `entropic_affinity()`.",
         ));
     }
-    if objective.kernel() != Kernel::Gaussian {
+    if !objective.kernel().has_quadratic_attraction() {
         Ok(Preconditioner::reweighted(
             weights,
             objective.kernel(),
             objective.d(),
-            objective.held(),
+            objective.fixed(),
         ))
-    } else if weights.n() - objective.held() <= MOST_FACTORISED {
-        Preconditioner::cholesky(weights, RIDGE * mean, objective.held())
+    } else if weights.n() - objective.fixed() <= MOST_FACTORISED {
+        Preconditioner::cholesky(weights, RIDGE * mean, objective.fixed())
     } else {
         Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))
     }

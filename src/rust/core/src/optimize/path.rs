@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::objective::{Balance, Kernel};
+use crate::objective::{Kernel, RepulsionWeight};
 use crate::{Error, Result};
 
-/// The parts of rho that lead to it with [`Balance::Share`]: while the repulsion is weak,
+/// The parts of rho that lead to it with [`RepulsionWeight::Share`]: while the repulsion is weak,
 /// clusters still pass through each other and find their places. All of them have a coarser
 /// grid, the last until the map has converged, and rho itself follows on the finer one.
 const UNFOLDING: [f64; 4] = [0.3, 0.6, 0.8, 1.0];
@@ -13,10 +13,8 @@ const UNFOLDING: [f64; 4] = [0.3, 0.6, 0.8, 1.0];
 /// Iterations at each of them but the last.
 const ITERATIONS: u64 = 10;
 
-/// lambda where the caller names none.
-const DEFAULT_LAMBDA: f64 = 1.0;
-/// rho where lambda is to be found: attraction and repulsion count alike, as in t-SNE.
-const DEFAULT_SHARE: f64 = 1.0;
+/// The rho with which the map finds lambda: attraction and repulsion count alike, as in t-SNE.
+const FOUND: RepulsionWeight = RepulsionWeight::Share(1.0);
 
 /// The weights of the repulsion as they are asked for, each from the map of the one before.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -34,44 +32,55 @@ pub enum RepulsionPath {
 }
 
 impl RepulsionPath {
-    /// What the numbers mean, and the numbers.
-    pub fn values(&self, kernel: Kernel) -> (Balance, Vec<f64>) {
-        match (self, kernel) {
-            (RepulsionPath::Auto, Kernel::Gaussian) => (Balance::Weight, vec![DEFAULT_LAMBDA]),
-            (RepulsionPath::Auto, Kernel::Student) => (Balance::Share, vec![DEFAULT_SHARE]),
-            (RepulsionPath::Found, _) => (Balance::Share, vec![DEFAULT_SHARE]),
-            (RepulsionPath::Lambda(values), _) => (Balance::Weight, values.clone()),
-            (RepulsionPath::Share(values), _) => (Balance::Share, values.clone()),
+    /// The weights in turn, all of one form.
+    pub fn weights(&self, kernel: Kernel) -> Vec<RepulsionWeight> {
+        match self {
+            RepulsionPath::Auto => vec![kernel.usual_weight()],
+            RepulsionPath::Found => vec![FOUND],
+            RepulsionPath::Lambda(values) => {
+                values.iter().copied().map(RepulsionWeight::Lambda).collect()
+            }
+            RepulsionPath::Share(values) => {
+                values.iter().copied().map(RepulsionWeight::Share).collect()
+            }
         }
     }
 
     /// Refuses what no run can use.
     pub fn check(&self) -> Result<()> {
-        let (values, name, wanted): (&[f64], _, _) = match self {
+        let (values, wanted) = match self {
             RepulsionPath::Auto | RepulsionPath::Found => return Ok(()),
-            RepulsionPath::Lambda(values) => (values, "lambda", "at least 0"),
-            RepulsionPath::Share(values) => (values, "share", "above 0"),
+            RepulsionPath::Lambda(values) => (values, "lambda"),
+            RepulsionPath::Share(values) => (values, "share"),
         };
-        let least = if name == "share" { f64::MIN_POSITIVE } else { 0.0 };
-        let sound = |value: &&f64| value.is_finite() && **value >= least;
-        let found = match values.iter().find(|value| !sound(value)) {
-            None if values.is_empty() => String::from("empty"),
-            None => return Ok(()),
-            Some(value) => value.to_string(),
-        };
-        Err(Error::input(
-            format!("`{name}` is {found}."),
-            format!("Give finite numbers of {wanted}; 1 is the default."),
-        ))
+        if values.is_empty() {
+            return Err(Error::input(
+                format!("`{wanted}` has no value."),
+                "Give at least one.",
+            ));
+        }
+        match self {
+            RepulsionPath::Share(values) if values.contains(&0.0) => Err(Error::input(
+                "A share of the repulsion is 0.",
+                "Give numbers above 0; 1 is usual.",
+            )),
+            _ => self
+                .weights(Kernel::GAUSSIAN)
+                .into_iter()
+                .try_for_each(|weight| weight.check().map(|_| ())),
+        }
     }
 
     /// The stages of a free map.
-    pub(crate) fn stages(&self, kernel: Kernel) -> Stages {
-        let (balance, values) = self.values(kernel);
-        match (values.as_slice(), balance) {
-            (&[rho], Balance::Share) => Stages {
-                balance,
-                weights: UNFOLDING
+    pub(crate) fn stages(&self, kernel: Kernel) -> Result<Stages> {
+        let weights = self.weights(kernel);
+        let Some((&first, further)) = weights.split_first() else {
+            return Err(Error::internal("There is no weight of the repulsion.", ""));
+        };
+        Ok(match (first, further) {
+            (RepulsionWeight::Share(rho), []) => Stages {
+                first: RepulsionWeight::Share(UNFOLDING[0] * rho),
+                further: UNFOLDING[1..]
                     .iter()
                     .chain(&[1.0])
                     .map(|part| part * rho)
@@ -79,28 +88,19 @@ impl RepulsionPath {
                 each: Some(ITERATIONS),
             },
             _ => Stages {
-                balance,
-                weights: values,
+                first,
+                further: further.iter().map(|weight| weight.number()).collect(),
                 each: None,
             },
-        }
+        })
     }
 }
 
 /// The weights that a free map goes through; a single rho is come to by way of parts of it.
 pub(crate) struct Stages {
-    /// What the weights mean.
-    pub balance: Balance,
-    weights: Vec<f64>,
+    pub first: RepulsionWeight,
+    /// Numbers of the others, of the same form.
+    pub further: Vec<f64>,
     /// Iterations at each, where they are not shared out evenly; see [`super::Run::follow`].
     pub each: Option<u64>,
-}
-
-impl Stages {
-    /// The first and the others.
-    pub fn parts(&self) -> Result<(f64, &[f64])> {
-        let none = || Error::internal("`lambda` is empty.", "");
-        let (&first, further) = self.weights.split_first().ok_or_else(none)?;
-        Ok((first, further))
-    }
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::affinity::RowAffinities;
 use crate::monitor::Monitor;
 use crate::neighbors::NeighborGraph;
-use crate::objective::{Kernel, Landscape};
+use crate::objective::{Kernel, MapRepulsion};
 use crate::{Error, Result};
 
 /// Rounds before a cell is left where it is.
@@ -43,14 +43,14 @@ const ARMIJO: f64 = 1e-4;
 /// `neighbours` and `affinities` are those of the new cells among the N. Returns n x d by
 /// rows.
 pub fn place(
-    landscape: &Landscape,
+    repulsion: &MapRepulsion,
     queries: ArrayView2<'_, f64>,
     neighbours: &NeighborGraph,
     affinities: &RowAffinities,
     lambda: f64,
     monitor: &dyn Monitor,
 ) -> Result<Vec<f64>> {
-    let d = landscape.d();
+    let d = repulsion.d();
     if queries.nrows() != neighbours.n {
         return Err(Error::internal(
             format!(
@@ -61,14 +61,14 @@ pub fn place(
             "",
         ));
     }
-    let kernel = landscape.kernel();
-    let attraction = match kernel {
-        Kernel::Gaussian => Attraction::to_means(landscape, neighbours, affinities),
-        _ => Attraction::to_neighbours(landscape, neighbours, affinities),
+    let attraction = if repulsion.kernel().has_quadratic_attraction() {
+        Attraction::to_means(repulsion, neighbours, affinities)
+    } else {
+        Attraction::to_neighbours(repulsion, neighbours, affinities)
     };
-    let strength = lambda * landscape.n() as f64;
+    let strength = lambda * repulsion.n() as f64;
     let evaluate = |cells: &[u32], x: &[f64]| -> Result<Vec<Value>> {
-        let potentials = landscape.evaluate(queries, cells, x, monitor)?;
+        let potentials = repulsion.evaluate(queries, cells, x, monitor)?;
         let points = x.chunks_exact(d).zip(cells);
         let values = points.zip(potentials).map(|((x, &cell), potential)| {
             let mut value = Value {
@@ -152,11 +152,11 @@ enum Attraction<'a> {
 
 impl<'a> Attraction<'a> {
     fn to_means(
-        landscape: &Landscape,
+        repulsion: &MapRepulsion,
         neighbours: &NeighborGraph,
         affinities: &RowAffinities,
     ) -> Self {
-        let (d, k) = (landscape.d(), neighbours.k);
+        let (d, k) = (repulsion.d(), neighbours.k);
         let mut means = vec![0.0; neighbours.n * d];
         let lists = neighbours
             .ids
@@ -166,7 +166,7 @@ impl<'a> Attraction<'a> {
             for (&id, p) in ids.iter().zip(p) {
                 for (mean, x) in mean
                     .iter_mut()
-                    .zip(&landscape.map()[id as usize * d..][..d])
+                    .zip(&repulsion.map()[id as usize * d..][..d])
                 {
                     *mean += p * x;
                 }
@@ -176,16 +176,16 @@ impl<'a> Attraction<'a> {
     }
 
     fn to_neighbours(
-        landscape: &'a Landscape,
+        repulsion: &'a MapRepulsion,
         neighbours: &'a NeighborGraph,
         affinities: &'a RowAffinities,
     ) -> Self {
         Attraction::Neighbours {
-            kernel: landscape.kernel(),
-            map: landscape.map(),
+            kernel: repulsion.kernel(),
+            map: repulsion.map(),
             ids: &neighbours.ids,
             p: &affinities.p,
-            d: landscape.d(),
+            d: repulsion.d(),
             k: neighbours.k,
         }
     }

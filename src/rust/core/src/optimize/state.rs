@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::direction::Memory;
 use super::Options;
-use crate::objective::Repulsion;
+use crate::objective::{Plan, Resolution};
 use crate::sealed::Kind;
 use crate::session::{Stop, TraceRow};
 use crate::Result;
@@ -36,13 +36,22 @@ pub struct State {
     pub(super) x: Vec<f64>,
     pub(super) gradient: Vec<f64>,
     pub(super) loss: f64,
-    pub(super) how: Repulsion,
+    pub(super) how: Plan,
     pub(super) memory: Memory,
     pub(super) trace: Vec<TraceRow>,
     pub(super) stopped: Option<Stop>,
 }
 
 impl State {
+    /// The form of E at one of the values of lambda: coarse at all but the last.
+    pub(super) fn resolution_of(&self, stage: usize) -> Resolution {
+        if stage + 1 < self.lambdas.len() {
+            Resolution::Coarse
+        } else {
+            Resolution::Fine
+        }
+    }
+
     /// The state as plain bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         KIND.seal(self)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::device::NetworkThere;
+use crate::device::RemoteNetwork;
 use crate::monitor::Monitor;
 use crate::network::pass::{map, Batch, Dropout, Pass, Workspace};
 use crate::network::{Moments, Network, Points};
@@ -12,14 +12,14 @@ use crate::Result;
 #[derive(Debug)]
 pub(super) enum Engine {
     /// By this crate.
-    Here {
+    Local {
         points: Arc<Points<f32>>,
         /// Hidden layers of all cells; of no use where steps are made from fewer.
         all: Workspace<f32>,
         batch: Workspace<f32>,
     },
     /// On a device.
-    There(Box<dyn NetworkThere>),
+    Remote(Box<dyn RemoteNetwork>),
 }
 
 /// The cells of a step, and what is done to them.
@@ -43,8 +43,8 @@ impl<'a> Step<'a> {
 }
 
 impl Engine {
-    pub fn here(points: Arc<Points<f32>>) -> Self {
-        Engine::Here {
+    pub fn local(points: Arc<Points<f32>>) -> Self {
+        Engine::Local {
             points,
             all: Workspace::default(),
             batch: Workspace::default(),
@@ -59,17 +59,17 @@ impl Engine {
         monitor: &dyn Monitor,
     ) -> Result<(Vec<Moments>, Vec<f32>)> {
         match self {
-            Engine::Here { points, all, .. } => {
+            Engine::Local { points, all, .. } => {
                 let batch = Batch::all(&**points);
                 let pass = Pass::forward(network, batch, None, keep.then_some(all), monitor)?;
                 let x = pass.outputs(monitor)?;
                 Ok((pass.moments().to_vec(), x))
             }
             // A program may have a training mode of its own, in which it does not map.
-            Engine::There(there) if network.architecture().program.is_some() => {
-                Ok((Vec::new(), there.map(network, monitor)?))
+            Engine::Remote(remote) if network.architecture().program.is_some() => {
+                Ok((Vec::new(), remote.map(network, monitor)?))
             }
-            Engine::There(there) => there.forward(network, None, None, keep, monitor),
+            Engine::Remote(remote) => remote.forward(network, None, None, keep, monitor),
         }
     }
 
@@ -84,11 +84,11 @@ impl Engine {
         monitor: &dyn Monitor,
     ) -> Result<Vec<f32>> {
         match self {
-            Engine::Here { points, all, .. } => {
+            Engine::Local { points, all, .. } => {
                 let batch = Batch::all(&**points);
                 Pass::again(network, batch, moments, keep.then_some(all)).backward(dx, monitor)
             }
-            Engine::There(there) => there.backward(dx, monitor),
+            Engine::Remote(remote) => remote.backward(dx, monitor),
         }
     }
 
@@ -102,7 +102,7 @@ impl Engine {
     ) -> Result<Vec<f32>> {
         let Step { ids, dropout, keep } = step;
         match self {
-            Engine::Here { points, all, batch } => {
+            Engine::Local { points, all, batch } => {
                 let workspace = if ids.is_some() { batch } else { all };
                 let cells = Batch {
                     points: &**points,
@@ -113,10 +113,10 @@ impl Engine {
                 let dx = slope(pass.outputs(monitor)?)?;
                 pass.backward(&dx, monitor)
             }
-            Engine::There(there) => {
-                let (_, x) = there.forward(network, ids, dropout, keep, monitor)?;
+            Engine::Remote(remote) => {
+                let (_, x) = remote.forward(network, ids, dropout, keep, monitor)?;
                 let dx = slope(x)?;
-                there.backward(&dx, monitor)
+                remote.backward(&dx, monitor)
             }
         }
     }
@@ -124,8 +124,8 @@ impl Engine {
     /// X of all cells by the moments that the network holds.
     pub fn map(&mut self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f32>> {
         match self {
-            Engine::Here { points, .. } => map(network, points, monitor),
-            Engine::There(there) => there.map(network, monitor),
+            Engine::Local { points, .. } => map(network, points, monitor),
+            Engine::Remote(remote) => remote.map(network, monitor),
         }
     }
 }

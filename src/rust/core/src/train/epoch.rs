@@ -6,7 +6,7 @@ use super::{wide, Batches, Evaluated, Run};
 use crate::affinity::Sample;
 use crate::monitor::Monitor;
 use crate::network::pass::Dropout;
-use crate::objective::Objective;
+use crate::objective::{Objective, Resolution};
 use crate::optimize::centre;
 use crate::{Error, Result};
 
@@ -90,8 +90,8 @@ impl Run {
         self.step(step, factor, monitor, |objective, mut x| {
             centre(&mut x, objective.d());
             let mut dx = vec![0.0; x.len()];
-            let how = objective.plan(&x, method)?;
-            objective.evaluate(&x, how, &mut dx, monitor)?;
+            let how = objective.plan(&x, method, Resolution::Fine)?;
+            objective.evaluate(&x, how, Resolution::Fine, &mut dx, monitor)?;
             Ok(dx)
         })
     }
@@ -167,8 +167,9 @@ impl Run {
             self.step(step, factor, monitor, |_, mut x| {
                 centre(&mut x, objective.d());
                 let mut dx = vec![0.0; x.len()];
-                let how = objective.plan(&x, method)?;
-                loss = objective.evaluate(&x, how, &mut dx, monitor)?.total();
+                let at = Resolution::Fine;
+                let how = objective.plan(&x, method, at)?;
+                loss = objective.evaluate(&x, how, at, &mut dx, monitor)?.total();
                 Ok(dx)
             })?;
             Ok(loss)

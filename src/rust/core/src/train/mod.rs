@@ -27,7 +27,7 @@ use crate::monitor::Monitor;
 use crate::network::optimizer::{self, Optimizer};
 use crate::network::pass::tasks;
 use crate::network::{Architecture, Moments, Network, Points};
-use crate::objective::{is_planned, Method, Objective, Repulsion};
+use crate::objective::{is_planned, Method, Objective, Plan, Resolution};
 use crate::optimize::{centre, norm};
 use crate::session::{Stop, TraceRow};
 use crate::{Error, Result};
@@ -348,10 +348,10 @@ impl Run {
         } = problem;
         let points = Arc::new(points);
         let engine = match device {
-            Some(device) => Engine::There(device.network(points, &network, monitor)?),
+            Some(device) => Engine::Remote(device.network(points, &network, monitor)?),
             None => {
                 network.architecture().check_here()?;
-                Engine::here(points)
+                Engine::local(points)
             }
         };
         Ok(Run {
@@ -437,9 +437,10 @@ impl Run {
             state,
             ..
         } = self;
-        objective.set_lambda(lambda)?;
+        let weight = objective.weight().with_number(lambda);
+        objective.set_weight(weight)?;
         for part in parts {
-            part.objective.set_lambda(lambda)?;
+            part.objective.set_weight(weight)?;
         }
         let keep = state.steps_from_all(network.architecture());
         let (moments, x) = engine.all(network, keep, monitor)?;
@@ -451,11 +452,13 @@ impl Run {
         let mut loss = f64::NAN;
         if finite {
             let method = state.options.method;
+            let at = Resolution::Fine;
             let how = match state.how {
-                Some(how) => objective.replan(&x, method, how)?,
-                None => objective.plan(&x, method)?,
+                Some(how) => objective.replan(&x, method, at, how)?,
+                None => objective.plan(&x, method, at)?,
             };
-            loss = objective.evaluate(&x, how, &mut gradient, monitor)?.total();
+            let energy = objective.evaluate(&x, how, at, &mut gradient, monitor)?;
+            loss = energy.total();
             state.how = Some(how);
         }
         self.current = Some(Evaluated {
@@ -538,7 +541,7 @@ impl Run {
     /// X of all cells by a network, N x d by rows.
     pub fn map(&mut self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f64>> {
         // A pass on a device takes the place of the last one.
-        if matches!(self.engine, Engine::There(_)) {
+        if matches!(self.engine, Engine::Remote(_)) {
             self.current = None;
         }
         Ok(wide(&self.engine.map(network, monitor)?))
@@ -582,8 +585,8 @@ impl Run {
     }
 
     /// How the repulsion of all cells is summed at present.
-    pub fn repulsion(&self) -> Repulsion {
-        self.state.how.unwrap_or(Repulsion::Exact)
+    pub fn plan(&self) -> Plan {
+        self.state.how.unwrap_or(Plan::Exact)
     }
 
     /// What to save in order to resume, as plain bytes.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Batches, Options};
 use crate::network::optimizer::Optimizer;
 use crate::network::{Architecture, Moments};
-use crate::objective::Repulsion;
+use crate::objective::Plan;
 use crate::sealed::Kind;
 use crate::session::{Stop, TraceRow};
 use crate::Result;
@@ -43,7 +43,7 @@ pub struct State {
     /// Weights of the network; the run holds them while it goes on.
     pub(super) values: Vec<f32>,
     pub(super) optimizer: Option<Optimizer<f32>>,
-    pub(super) how: Option<Repulsion>,
+    pub(super) how: Option<Plan>,
     /// The map that is learned first.
     pub(super) target: Option<Vec<f64>>,
     pub(super) best: Option<Best>,

@@ -160,7 +160,7 @@ pub struct ObjectiveArgs {
     /// How cells attract and repel: 0 by r^2 and exp(-r^2), 1 by log(1 + r^2) + `spring` r^2 and
     /// 1 / (1 + r^2).
     pub kernel: i32,
-    /// See `kernel`.
+    /// See `kernel`: a'(r^2) where r is infinite.
     pub spring: f64,
 }
 

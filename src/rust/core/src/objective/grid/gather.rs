@@ -1,17 +1,19 @@
 //! From the nodes back to the points.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
-use super::super::fields::Fields;
-use super::super::spline;
-use super::cells::{cell_of, line_offset, Sorted};
-use super::tiles::Tiling;
-use super::{fused, BLOCK, LINES, ORDER};
+use super::super::factors::Factors;
+use super::super::spline::{self, ORDER};
+use super::bins::{line_offset, Sorted};
+use super::block::{fused, BLOCK, LINES};
+use super::tiles::{bin_of, Tiling};
 use crate::aligned::Aligned;
 
 /// Points gathered by one task.
-pub(super) const GATHER: usize = 1024;
+const GATHER: usize = 1024;
 
 /// Points whose products with the nodes are summed at once: with two registers of AVX-512
 /// each for `LINES` lines of nodes they take half of the 32.
@@ -22,23 +24,59 @@ const POINTS: usize = 8;
 const MOST_SPLIT: usize = 4;
 
 /// What one task of the gather brings back.
-pub(super) struct Forces {
-    pub(super) energy: f64,
-    pub(super) slopes: Vec<f64>,
+struct Forces {
+    energy: f64,
+    slopes: Vec<f64>,
+}
+
+/// psi from the fields on the nodes of the tiles with points; its gradient times `scale` is
+/// added to `gradient`.
+pub(super) fn forces<const D: usize>(
+    factors: &Factors,
+    tiling: &Tiling,
+    sorted: &Sorted<D>,
+    grid: &[f64],
+    slopes: &mut Vec<AtomicU64>,
+    scale: f64,
+    gradient: &mut [f64],
+) -> f64 {
+    let forces = gather(factors, tiling, sorted, grid);
+    // Every point is written once; atomics let several tasks write into one vector.
+    slopes.resize_with(gradient.len(), AtomicU64::default);
+    forces
+        .par_iter()
+        .zip(sorted.ids.par_chunks(GATHER))
+        .for_each(|(part, ids)| {
+            for (&id, slope) in ids.iter().zip(part.slopes.chunks_exact(D)) {
+                for a in 0..D {
+                    slopes[id as usize * D + a].store(slope[a].to_bits(), Relaxed);
+                }
+            }
+        });
+    let factor = 2.0 * scale / factors.total;
+    gradient
+        .par_chunks_mut(1 << 13)
+        .zip(slopes.par_chunks(1 << 13))
+        .for_each(|(gradient, slopes)| {
+            for (g, slope) in gradient.iter_mut().zip(slopes) {
+                *g += factor * f64::from_bits(slope.load(Relaxed));
+            }
+        });
+    forces.iter().map(|part| part.energy).sum::<f64>() / factors.total
 }
 
 /// S psi_n and S grad phi(x_n) . c_n of every point, in the order of `sorted`. `grid`: the
 /// tiles with points, line by line along the fastest axis, all nodes of a line for one
 /// field together.
-pub(super) fn gather<const D: usize>(
-    fields: &Fields,
+fn gather<const D: usize>(
+    factors: &Factors,
     tiling: &Tiling,
     sorted: &Sorted<D>,
     grid: &[f64],
 ) -> Vec<Forces> {
-    let width = fields.width;
+    let width = factors.width;
     // Fields by which the products run, `MOST_SPLIT` at a time; those beyond stay zero.
-    let depth = (fields.inputs + 2).next_multiple_of(MOST_SPLIT);
+    let depth = (factors.inputs + 2).next_multiple_of(MOST_SPLIT);
     let size = tiling.nodes() * width;
     let tile_nodes = |tile: usize| &grid[tile * size..][..size];
     sorted
@@ -52,7 +90,7 @@ pub(super) fn gather<const D: usize>(
                 slopes: vec![0.0; ids.len() * D],
             };
             let mut rows = Aligned::zeros(BLOCK * width);
-            let mut cell = Aligned::zeros(ORDER.pow(D as u32) * depth);
+            let mut bin = Aligned::zeros(ORDER.pow(D as u32) * depth);
             let first = task * GATHER;
             let mut run = sorted
                 .runs
@@ -68,18 +106,18 @@ pub(super) fn gather<const D: usize>(
                     nodes = tile_nodes(tile);
                     tile += 1;
                 }
-                copy_cell::<D>(fields.inputs, tiling, sorted.corners[run], nodes, &mut cell);
+                copy_bin::<D>(factors.inputs, tiling, sorted.corners[run], nodes, &mut bin);
                 for start in (done..end).step_by(BLOCK) {
                     let block = start..end.min(start + BLOCK);
-                    fields.copy_rows(&ids[block.clone()], &mut rows);
+                    factors.copy_rows(&ids[block.clone()], &mut rows);
                     let ahead = ids.len().min(block.end + BLOCK);
-                    fields.prefetch(&ids[asked.max(block.end)..ahead]);
+                    factors.prefetch(&ids[asked.max(block.end)..ahead]);
                     asked = ahead;
                     forces.energy += gather_block(
                         &rows[..block.len() * width],
                         &points[block.clone()],
                         tiling,
-                        &cell,
+                        &bin,
                         &mut forces.slopes[block.start * D..block.end * D],
                     );
                 }
@@ -91,29 +129,29 @@ pub(super) fn gather<const D: usize>(
         .collect()
 }
 
-/// The nodes around one cell: for `LINES` lines at once, field by field.
+/// The nodes around one bin: for `LINES` lines at once, field by field.
 ///
 /// c_n . phi = (-2 phi_y . y_n + phi_{|y|^2} + phi_1 |y_n|^2) / S: with these factors and
 /// changes of place it is the product with row q_n.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn copy_cell<const D: usize>(
+fn copy_bin<const D: usize>(
     inputs: usize,
     tiling: &Tiling,
     corner: usize,
     tile: &[f64],
-    cell: &mut [f64],
+    bin: &mut [f64],
 ) {
     let length = tiling.extent[D - 1];
     let (row, column) = (corner / length, corner % length);
     let line_size = tile.len() * length / tiling.nodes();
     let lines = ORDER.pow(D as u32 - 1);
     let together = LINES.min(lines);
-    let (cell, _) = cell.as_chunks_mut::<ORDER>();
-    let depth = cell.len() / lines;
+    let (bin, _) = bin.as_chunks_mut::<ORDER>();
+    let depth = bin.len() / lines;
     for line in 0..lines {
         let row = row + line_offset::<D>(line, tiling).0 / length;
         let nodes = &tile[row * line_size..][..line_size];
-        let targets = &mut cell[line / together * together * depth..][..together * depth];
+        let targets = &mut bin[line / together * together * depth..][..together * depth];
         let targets = targets.iter_mut().skip(line % together).step_by(together);
         for (target, nodes) in targets.zip(nodes.chunks_exact(length)) {
             let nodes: &[f64; ORDER] = nodes[column..][..ORDER].try_into().unwrap();
@@ -122,7 +160,7 @@ fn copy_cell<const D: usize>(
             }
         }
     }
-    for group in cell.chunks_exact_mut(together * depth) {
+    for group in bin.chunks_exact_mut(together * depth) {
         let last = &mut group[inputs * together..][..2 * together];
         last.as_flattened_mut().iter_mut().for_each(|v| *v *= -0.5);
         let (norm, one) = last.split_at_mut(together);
@@ -130,37 +168,37 @@ fn copy_cell<const D: usize>(
     }
 }
 
-/// S times the sum of psi over the points of a block in one cell, and the slopes.
+/// S times the sum of psi over the points of a block in one bin, and the slopes.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn gather_block<const D: usize>(
     rows: &[f64],
     points: &[[f64; D]],
     tiling: &Tiling,
-    cell: &[f64],
+    bin: &[f64],
     slopes: &mut [f64],
 ) -> f64 {
     const NODES: usize = LINES * ORDER;
     let fma = target_cfg_f!(target_feature = "fma") || cfg!(target_arch = "aarch64");
     match (D, fma) {
-        (1, true) => gather_rows::<D, ORDER, true>(rows, points, tiling, cell, slopes),
-        (1, false) => gather_rows::<D, ORDER, false>(rows, points, tiling, cell, slopes),
-        (_, true) => gather_rows::<D, NODES, true>(rows, points, tiling, cell, slopes),
-        (_, false) => gather_rows::<D, NODES, false>(rows, points, tiling, cell, slopes),
+        (1, true) => gather_rows::<D, ORDER, true>(rows, points, tiling, bin, slopes),
+        (1, false) => gather_rows::<D, ORDER, false>(rows, points, tiling, bin, slopes),
+        (_, true) => gather_rows::<D, NODES, true>(rows, points, tiling, bin, slopes),
+        (_, false) => gather_rows::<D, NODES, false>(rows, points, tiling, bin, slopes),
     }
 }
 
-/// [`gather_block`] with `NODES` nodes of a cell at once.
+/// [`gather_block`] with `NODES` nodes of a bin at once.
 #[inline(always)]
 fn gather_rows<const D: usize, const NODES: usize, const FMA: bool>(
     rows: &[f64],
     points: &[[f64; D]],
     tiling: &Tiling,
-    cell: &[f64],
+    bin: &[f64],
     slopes: &mut [f64],
 ) -> f64 {
     let width = rows.len() / points.len();
-    let (cell, _) = cell.as_chunks::<NODES>();
-    let depth = cell.len() * NODES / ORDER.pow(D as u32);
+    let (bin, _) = bin.as_chunks::<NODES>();
+    let depth = bin.len() * NODES / ORDER.pow(D as u32);
     let (slopes, _) = slopes.as_chunks_mut::<D>();
     let mut energy = 0.0;
     let mut products = [[0.0; NODES]; POINTS];
@@ -171,19 +209,19 @@ fn gather_rows<const D: usize, const NODES: usize, const FMA: bool>(
         let slopes = &mut slopes[start..start + count];
         for (axes, point) in axes.iter_mut().zip(&points[start..start + count]) {
             for a in 0..D {
-                axes[a] = spline::weights(cell_of(point[a], tiling.h, tiling.low[a]).1);
+                axes[a] = spline::weights(bin_of(point[a], tiling.h, tiling.low[a]).1);
             }
         }
-        for (group, cell) in cell.chunks_exact(depth).enumerate() {
+        for (group, bin) in bin.chunks_exact(depth).enumerate() {
             let mut done = 0;
             while done < count {
                 let rows = &rows[done * width..];
                 let products = &mut products[done..];
                 done += match count - done {
-                    8.. => multiply::<8, 1, NODES, FMA>(rows, width, cell, products),
-                    4.. => multiply::<4, 1, NODES, FMA>(rows, width, cell, products),
-                    2.. => multiply::<2, 2, NODES, FMA>(rows, width, cell, products),
-                    _ => multiply::<1, MOST_SPLIT, NODES, FMA>(rows, width, cell, products),
+                    8.. => multiply::<8, 1, NODES, FMA>(rows, width, bin, products),
+                    4.. => multiply::<4, 1, NODES, FMA>(rows, width, bin, products),
+                    2.. => multiply::<2, 2, NODES, FMA>(rows, width, bin, products),
+                    _ => multiply::<1, MOST_SPLIT, NODES, FMA>(rows, width, bin, products),
                 };
             }
             let first = group * NODES / ORDER;
@@ -198,19 +236,19 @@ fn gather_rows<const D: usize, const NODES: usize, const FMA: bool>(
     energy
 }
 
-/// Products of `B` rows with `NODES` nodes of a cell, as `SPLIT` partial sums; returns B.
+/// Products of `B` rows with `NODES` nodes of a bin, as `SPLIT` partial sums; returns B.
 #[inline(always)]
 fn multiply<const B: usize, const SPLIT: usize, const NODES: usize, const FMA: bool>(
     rows: &[f64],
     width: usize,
-    cell: &[[f64; NODES]],
+    bin: &[[f64; NODES]],
     products: &mut [[f64; NODES]],
 ) -> usize {
     let mut sums = [[[0.0; NODES]; B]; SPLIT];
-    let (cell, _) = cell.as_chunks::<SPLIT>();
+    let (bin, _) = bin.as_chunks::<SPLIT>();
     let rows: [&[[f64; SPLIT]]; B] =
-        std::array::from_fn(|i| &rows[i * width..].as_chunks().0[..cell.len()]);
-    for (chunk, nodes) in cell.iter().enumerate() {
+        std::array::from_fn(|i| &rows[i * width..].as_chunks().0[..bin.len()]);
+    for (chunk, nodes) in bin.iter().enumerate() {
         for s in 0..SPLIT {
             for i in 0..B {
                 for j in 0..NODES {

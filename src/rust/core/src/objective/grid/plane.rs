@@ -8,9 +8,9 @@
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
-use super::pyramid::{REACH, SIDE};
-use super::tiles::{TileSet, Tiling};
-use super::{fused, ORDER};
+use super::super::spline::ORDER;
+use super::block::fused;
+use super::tiles::{TileSet, Tiling, REACH, SIDE};
 use crate::aligned::{Aligned, LINE};
 
 /// Nodes of a tile along an axis.
@@ -29,7 +29,7 @@ const PADDED: usize = EXTENT.next_multiple_of(TOGETHER);
 const PATCH: usize = PADDED + 2 * REACH;
 
 /// Some fields of a node.
-type Fields = [f64; LINE];
+type Lanes = [f64; LINE];
 
 /// A Gaussian as a band along an axis: row j of `rows` has the taps that node j - `reach` of a
 /// block has for the block's `TOGETHER` nodes.
@@ -64,11 +64,11 @@ struct Scratch {
     /// What the tile begins with is in the first.
     tile: [Vec<f64>; 2],
     /// `PATCH` x `PATCH` nodes; those that no tile has stay zero.
-    patch: Vec<Fields>,
+    patch: Vec<Lanes>,
     /// After the pass along the first axis: `PADDED` nodes along it for each along the last.
-    between: Vec<Fields>,
+    between: Vec<Lanes>,
     /// `EXTENT` x `PADDED` nodes.
-    sums: Vec<Fields>,
+    sums: Vec<Lanes>,
 }
 
 /// Fills `fields` with `start` and the sum of some Gaussians of what the tiles of a plane
@@ -171,7 +171,7 @@ fn pack(tile: &[f64], width: usize, packed: &mut [f64]) {
 }
 
 /// Adds the nodes of a tile to the patch.
-fn add_tile(nodes: &[Fields], shift: [usize; 2], patch: &mut [Fields]) {
+fn add_tile(nodes: &[Lanes], shift: [usize; 2], patch: &mut [Lanes]) {
     let [(from_row, to_row, rows), (from_column, to_column, columns)] = shift.map(overlap);
     for row in 0..rows {
         let line = &nodes[(from_row + row) * EXTENT + from_column..][..columns];
@@ -215,7 +215,7 @@ fn pass_both(gaussian: &Gaussian, scratch: &mut Scratch) {
 /// target_i += sum_j tap_|i - j| source_j along a line of nodes; the source begins `reach`
 /// nodes before the target, and its nodes are `stride` apart.
 #[inline(always)]
-fn pass<const FMA: bool>(band: &Band, source: &[Fields], stride: usize, target: &mut [Fields]) {
+fn pass<const FMA: bool>(band: &Band, source: &[Lanes], stride: usize, target: &mut [Lanes]) {
     let (blocks, _) = target.as_chunks_mut::<TOGETHER>();
     for (block, target) in blocks.iter_mut().enumerate() {
         let mut sums = *target;

@@ -26,21 +26,17 @@
 use faer::Accum;
 use rayon::prelude::*;
 
-use super::super::fields::Fields;
-use super::cells::sort_by_cell;
+use super::super::factors::Factors;
+use super::super::spline::ORDER;
+use super::bins::sort_by_bin;
 use super::convolve::{convolve, convolve_last};
+use super::gather::forces;
 use super::plane::{convolve_plane, Gaussian};
 use super::spread::spread;
 use super::taps::gaussian_taps;
-use super::tiles::{Passes, TileSet, Tiling};
-use super::{forces, Workspace, ORDER};
+use super::tiles::{Passes, TileSet, Tiling, REACH, SIDE};
+use super::workspace::{FloorBuffers, Workspace};
 use crate::aligned::Aligned;
-
-/// Cells along an axis of a tile.
-pub(super) const SIDE: usize = 16;
-
-/// Nodes that a kernel may reach from a tile without passing beyond the next.
-pub(super) const REACH: usize = SIDE - ORDER + 1;
 
 /// sqrt(t) h of the narrower Gaussian of a floor. The wider one is cut at `REACH`, where
 /// exp(-t r^2) = exp(-(0.33 x 13)^2 / 2) = 1e-4.
@@ -75,26 +71,10 @@ struct Floor {
 
 /// The grids for points that lie in some tiles of the lowest.
 #[derive(Debug)]
-pub struct Pyramid {
-    floors: Vec<Floor>,
-}
+pub struct Floors(Vec<Floor>);
 
-/// Buffers that are kept from one evaluation to the next.
-#[derive(Debug, Default)]
-pub struct Buffers {
-    sources: Vec<Aligned<f64>>,
-    fields: Vec<Aligned<f64>>,
-    images: [Aligned<f64>; 2],
-}
-
-/// The lowest floor for points of this shape.
-pub fn ground(shape: &super::super::shape::Shape, h: f64) -> Option<Tiling> {
-    Tiling::nested(shape, h, SIDE, REACH)
-}
-
-impl Pyramid {
-    /// Over the tiles with points of a tiling that [`ground`] made, for the kernel with this
-    /// density.
+impl Floors {
+    /// Over the tiles with points of a nested tiling, for the kernel with this density.
     pub fn over(ground: &Tiling, tiles: TileSet, density: fn(f64) -> f64) -> Self {
         let mut floors = Vec::new();
         let (mut tiling, mut tiles, mut children) = (*ground, tiles, Vec::new());
@@ -107,7 +87,7 @@ impl Pyramid {
                 parts: parts(&tiling, floors.is_empty(), top, density),
             });
             if top {
-                return Pyramid { floors };
+                return Floors(floors);
             }
             let coarse = tiling.halved();
             let mut placed: Vec<(u32, usize, [usize; 3])> = tiles
@@ -133,19 +113,19 @@ impl Pyramid {
     }
 
     /// What the points spread onto the tiles of the lowest floor goes here.
-    fn sources<'a>(&self, width: usize, buffers: &'a mut Buffers) -> &'a mut [f64] {
-        let floors = &self.floors;
+    fn sources<'a>(&self, width: usize, buffers: &'a mut FloorBuffers) -> &'a mut [f64] {
+        let floors = &self.0;
         buffers.sources.resize_with(floors.len(), Aligned::default);
         buffers.fields.resize_with(floors.len(), Aligned::default);
-        for (floor, held) in floors.iter().zip(&mut buffers.sources) {
-            held.resize(floor.passes.sets[0].len() * floor.tiling.nodes() * width);
+        for (floor, sources) in floors.iter().zip(&mut buffers.sources) {
+            sources.resize(floor.passes.sets[0].len() * floor.tiling.nodes() * width);
         }
         &mut buffers.sources[0]
     }
 
     /// From the sources of the lowest floor to its fields.
-    fn convolve(&self, width: usize, buffers: &mut Buffers) {
-        let floors = &self.floors;
+    fn convolve(&self, width: usize, buffers: &mut FloorBuffers) {
+        let floors = &self.0;
         for level in 1..floors.len() {
             let (below, above) = buffers.sources.split_at_mut(level);
             ascend(&floors[level], width, &below[level - 1], &mut above[0]);
@@ -184,7 +164,7 @@ impl Pyramid {
 
     /// Multiplications and additions of the convolutions.
     pub fn flops(&self, width: usize) -> f64 {
-        let floors = self.floors.iter();
+        let floors = self.0.iter();
         floors
             .map(|floor| floor.parts.len() as f64 * floor.passes.flops(width))
             .sum()
@@ -192,15 +172,15 @@ impl Pyramid {
 
     /// Bytes of all floors.
     pub fn bytes(&self, width: usize) -> f64 {
-        let floors = self.floors.iter();
-        let held: f64 = floors
+        let floors = self.0.iter();
+        let stored: f64 = floors
             .clone()
             .map(|floor| 2.0 * 8.0 * (floor.passes.sets[0].len() * floor.tiling.nodes()) as f64)
             .sum();
         let most = floors
             .map(|floor| floor.passes.bytes(1))
             .fold(0.0, f64::max);
-        width as f64 * (held + most)
+        width as f64 * (stored + most)
     }
 }
 
@@ -242,11 +222,11 @@ fn parts(tiling: &Tiling, lowest: bool, top: bool, density: fn(f64) -> f64) -> V
     parts
 }
 
-/// Floors and what they hold, for an evaluation of psi = sum_nm w-_nm K(x_n, x_m); its
+/// FloorBuffers and what they hold, for an evaluation of psi = sum_nm w-_nm K(x_n, x_m); its
 /// gradient times `scale` is added to `gradient`. `None` where the grids would take more
 /// than `most_bytes`.
 pub fn evaluate<const D: usize>(
-    fields: &Fields,
+    factors: &Factors,
     x: &[f64],
     ground: &Tiling,
     density: fn(f64) -> f64,
@@ -256,9 +236,9 @@ pub fn evaluate<const D: usize>(
     gradient: &mut [f64],
 ) -> Option<f64> {
     let (points, _) = x.as_chunks::<D>();
-    let sorted = sort_by_cell(points, ground);
-    let pyramid = Pyramid::over(ground, sorted.tiles.clone(), density);
-    let width = fields.width;
+    let sorted = sort_by_bin(points, ground);
+    let pyramid = Floors::over(ground, sorted.tiles.clone(), density);
+    let width = factors.width;
     if pyramid.bytes(width) > most_bytes {
         return None;
     }
@@ -267,24 +247,18 @@ pub fn evaluate<const D: usize>(
         slopes,
         ..
     } = workspace;
-    spread(fields, ground, &sorted, pyramid.sources(width, buffers));
+    spread(factors, ground, &sorted, pyramid.sources(width, buffers));
     pyramid.convolve(width, buffers);
-    let fields_there = &buffers.fields[0];
+    let on_nodes = &buffers.fields[0];
     Some(forces(
-        fields,
-        ground,
-        &sorted,
-        fields_there,
-        slopes,
-        scale,
-        gradient,
+        factors, ground, &sorted, on_nodes, slopes, scale, gradient,
     ))
 }
 
 /// phi on the lowest floor, on the tiles with points and those that touch them, as the gather
 /// reads it. `None` where the grids would take more than `most_bytes` or `most_flops`.
 pub(super) fn fields_around<const D: usize>(
-    fields: &Fields,
+    factors: &Factors,
     x: &[f64],
     ground: &Tiling,
     density: fn(f64) -> f64,
@@ -292,29 +266,29 @@ pub(super) fn fields_around<const D: usize>(
     most_flops: f64,
 ) -> Option<(Aligned<f64>, TileSet)> {
     let (points, _) = x.as_chunks::<D>();
-    let sorted = sort_by_cell(points, ground);
+    let sorted = sort_by_bin(points, ground);
     let tiles = sorted.tiles.surrounded(ground);
-    let pyramid = Pyramid::over(ground, tiles.clone(), density);
-    let width = fields.width;
+    let pyramid = Floors::over(ground, tiles.clone(), density);
+    let width = factors.width;
     if pyramid.bytes(width) > most_bytes || pyramid.flops(width) > most_flops {
         return None;
     }
-    let mut buffers = Buffers::default();
+    let mut buffers = FloorBuffers::default();
     let size = ground.nodes() * width;
-    let mut spread_there = Aligned::zeros(sorted.tiles.len() * size);
-    spread(fields, ground, &sorted, &mut spread_there);
+    let mut spread_alone = Aligned::zeros(sorted.tiles.len() * size);
+    spread(factors, ground, &sorted, &mut spread_alone);
     let sources = pyramid.sources(width, &mut buffers);
     sources.fill(0.0);
     for (&tile, source) in sorted
         .tiles
         .tiles
         .iter()
-        .zip(spread_there.chunks_exact(size))
+        .zip(spread_alone.chunks_exact(size))
     {
         let slot = tiles.slot(tile as usize)?;
         sources[slot * size..][..size].copy_from_slice(source);
     }
-    drop(spread_there);
+    drop(spread_alone);
     pyramid.convolve(width, &mut buffers);
     Some((buffers.fields.swap_remove(0), tiles))
 }

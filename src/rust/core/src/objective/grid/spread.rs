@@ -5,14 +5,14 @@ use std::ops::Range;
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
-use super::super::fields::Fields;
-use super::super::spline;
-use super::cells::{cell_of, line_offset, Sorted};
-use super::tiles::Tiling;
-use super::{fused, BLOCK, LINES, ORDER};
+use super::super::factors::Factors;
+use super::super::spline::{self, ORDER};
+use super::bins::{line_offset, Sorted};
+use super::block::{fused, BLOCK, LINES};
+use super::tiles::{bin_of, Tiling};
 use crate::aligned::{Aligned, LINE};
 
-/// Rows of cells per slab of a tile, along the slowest axis. Points of a slab touch
+/// Rows of bins per slab of a tile, along the slowest axis. Points of a slab touch
 /// `SLAB + ORDER - 1` rows of nodes, so slabs two apart never meet and can be filled at the
 /// same time.
 const SLAB: usize = 4;
@@ -26,33 +26,33 @@ struct Scratch<const D: usize> {
 /// Adds every q_m, weighted by the splines, to the nodes around its point. `grid`: the
 /// tiles with points, node by node, all fields of a node together.
 pub(super) fn spread<const D: usize>(
-    fields: &Fields,
+    factors: &Factors,
     tiling: &Tiling,
     sorted: &Sorted<D>,
     grid: &mut [f64],
 ) {
-    grid.par_chunks_mut(tiling.nodes() * fields.width)
+    grid.par_chunks_mut(tiling.nodes() * factors.width)
         .zip(sorted.starts.par_windows(2))
         .for_each(|(tile, runs)| {
-            tile.par_chunks_mut(SLAB * fields.width)
+            tile.par_chunks_mut(SLAB * factors.width)
                 .for_each(|nodes| nodes.fill(0.0));
             // Slabs of even number first, then those of odd number.
             for parity in 0..2 {
-                spread_slabs(fields, tiling, sorted, runs[0]..runs[1], parity, tile);
+                spread_slabs(factors, tiling, sorted, runs[0]..runs[1], parity, tile);
             }
         });
 }
 
 /// The points of every second slab of a tile, whose runs are given.
 fn spread_slabs<const D: usize>(
-    fields: &Fields,
+    factors: &Factors,
     tiling: &Tiling,
     sorted: &Sorted<D>,
     runs: Range<usize>,
     parity: usize,
     tile: &mut [f64],
 ) {
-    let width = fields.width;
+    let width = factors.width;
     let slab_nodes = SLAB * tiling.extent[1..D].iter().product::<usize>();
     let skipped = (parity * slab_nodes * width).min(tile.len());
     tile[skipped..]
@@ -77,9 +77,9 @@ fn spread_slabs<const D: usize>(
                 let end = sorted.runs[run + 1] as usize;
                 for start in (sorted.runs[run] as usize..end).step_by(BLOCK) {
                     let block = start..end.min(start + BLOCK);
-                    fields.copy_rows(&sorted.ids[block.clone()], &mut rows);
+                    factors.copy_rows(&sorted.ids[block.clone()], &mut rows);
                     let ahead = sorted.ids.len().min(block.end + BLOCK);
-                    fields.prefetch(&sorted.ids[asked.max(block.end)..ahead]);
+                    factors.prefetch(&sorted.ids[asked.max(block.end)..ahead]);
                     asked = ahead;
                     spread_block(
                         &rows[..block.len() * width],
@@ -93,7 +93,7 @@ fn spread_slabs<const D: usize>(
         });
 }
 
-/// Adds the `rows` of points in one cell to the nodes from the cell's first on.
+/// Adds the `rows` of points in one bin to the nodes from the bin's first on.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn spread_block<const D: usize>(
     rows: &[f64],
@@ -107,7 +107,7 @@ fn spread_block<const D: usize>(
     let Scratch { axes, weights } = scratch;
     for (axes, point) in axes.iter_mut().zip(points) {
         for a in 0..D {
-            axes[a] = spline::weights::<ORDER>(cell_of(point[a], tiling.h, tiling.low[a]).1).0;
+            axes[a] = spline::weights::<ORDER>(bin_of(point[a], tiling.h, tiling.low[a]).1).0;
         }
     }
     let lines = ORDER.pow(D as u32 - 1);

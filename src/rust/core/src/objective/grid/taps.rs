@@ -1,8 +1,7 @@
 //! The kernel on the nodes.
 
 use super::super::kernel::gaussian::{fourier, CUTOFF_RADIUS};
-use super::super::spline;
-use super::ORDER;
+use super::super::spline::{self, ORDER};
 
 /// Taps of exp(-(h u)^2) along one axis, as far as `extent` or the cutoff.
 pub(super) fn kernel_taps(h: f64, extent: usize) -> Vec<f64> {
@@ -12,7 +11,7 @@ pub(super) fn kernel_taps(h: f64, extent: usize) -> Vec<f64> {
 /// `count` taps k(0), k(1), … of exp(-(h u)^2) along one axis.
 ///
 /// k^ = K^ B^^2 / (sum_l B^(theta + 2 pi l)^2)^2 minimises the mean squared error of
-/// K(x, y) over the positions of the pair within their cells; the sum in it is the
+/// K(x, y) over the positions of the pair within their bins; the sum in it is the
 /// Fourier series of the spline of twice the order at the nodes. k follows by the
 /// trapezoidal rule, which is exact to rounding here: the integrand is smooth and
 /// periodic, or has died out within the period.

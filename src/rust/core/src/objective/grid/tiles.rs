@@ -4,8 +4,7 @@ use rayon::prelude::*;
 
 use super::super::kernel::gaussian::CUTOFF_RADIUS;
 use super::super::shape::Shape;
-use super::cells::cell_of;
-use super::ORDER;
+use super::super::spline::ORDER;
 
 /// Most tiles that may fit between the outermost points: an index of all is kept.
 const MOST_TILES: f64 = (1 << 22) as f64;
@@ -16,23 +15,33 @@ const MOST_NESTED: f64 = (1 << 20) as f64;
 /// Largest number of a nested tile.
 const FARTHEST: f64 = 1e9;
 
-/// Most cells between the outermost points: the sort by cell packs an index of them.
-const MOST_CELLS: f64 = (1u64 << 40) as f64;
+/// Most bins between the outermost points: the sort by bin packs an index of them.
+const MOST_BINS: f64 = (1u64 << 40) as f64;
+
+/// Bins along an axis of a nested tile.
+pub(super) const SIDE: usize = 16;
+
+/// Nodes that a kernel may reach from a nested tile without passing beyond the next.
+pub(super) const REACH: usize = SIDE - ORDER + 1;
+
+/// Multiplications in the time that the index of one tile, with points or not, takes.
+pub const TILE_FLOPS: f64 = 300.0;
 
 /// No tile.
 const NONE: u32 = u32::MAX;
 
 /// A regular grid, cut into tiles of equal size. A tile holds all nodes that the points in
-/// its cells meet, so that tiles overlap by `ORDER - 1` nodes; a cell lies in one tile.
+/// its bins meet, so that tiles overlap by `ORDER - 1` nodes; a bin, the box between
+/// neighbouring nodes, lies in one tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tiling {
     /// Distance between nodes.
     pub(super) h: f64,
     /// Dimensions of the grid.
     pub(super) axes: usize,
-    /// The first cell along every axis, at `low` h.
+    /// The first bin along every axis, at `low` h.
     pub(super) low: [i64; 3],
-    /// Cells of a tile along every axis, `side[0]` the slowest.
+    /// Bins of a tile along every axis, `side[0]` the slowest.
     pub(super) side: [usize; 3],
     /// Nodes of a tile along every axis.
     pub(super) extent: [usize; 3],
@@ -57,7 +66,7 @@ impl Tiling {
     }
 
     /// The smallest grid of spacing `h` that covers the points, `None` where an index of
-    /// its cells would be too large or a coordinate is not finite.
+    /// its bins would be too large or a coordinate is not finite.
     ///
     /// A tile that is no smaller than the reach of the kernel is met by the kernel of its
     /// direct neighbours alone.
@@ -65,15 +74,15 @@ impl Tiling {
         let reach = (CUTOFF_RADIUS / h).ceil() as usize;
         let axes = shape.low.len();
         let mut tiling = Tiling::of_one_node(h, axes, reach);
-        let (mut cells, mut tiles) = (1.0, 1.0);
+        let (mut bins, mut tiles) = (1.0, 1.0);
         for a in 0..axes {
             let (first, last) = ((shape.low[a] / h).floor(), (shape.high[a] / h).floor());
             let length = last - first + 1.0;
             let count = (length / (reach + ORDER - 1) as f64).floor().max(1.0);
-            cells *= length;
+            bins *= length;
             tiles *= count;
             // The comparison is false for NaN too.
-            if !(cells < MOST_CELLS && tiles < MOST_TILES) {
+            if !(bins < MOST_BINS && tiles < MOST_TILES) {
                 return None;
             }
             tiling.low[a] = first as i64;
@@ -84,14 +93,14 @@ impl Tiling {
         shape.deviation.is_finite().then_some(tiling)
     }
 
-    /// A grid of spacing `h` in tiles of `side` cells that begin at multiples of `side`, so
+    /// A grid of spacing `h` in tiles of `SIDE` bins that begin at multiples of `SIDE`, so
     /// that those of spacing 2 h hold 2 by 2 of these; `None` where an index of them would
     /// be too large or a coordinate is not finite.
-    pub fn nested(shape: &Shape, h: f64, side: usize, reach: usize) -> Option<Self> {
+    pub fn nested(shape: &Shape, h: f64) -> Option<Self> {
         let axes = shape.low.len();
-        let mut tiling = Tiling::of_one_node(h, axes, reach);
+        let mut tiling = Tiling::of_one_node(h, axes, REACH);
         let mut tiles = 1.0;
-        let width = side as f64 * h;
+        let width = SIDE as f64 * h;
         for a in 0..axes {
             let (first, last) = (
                 (shape.low[a] / width).floor(),
@@ -102,9 +111,9 @@ impl Tiling {
             if !(tiles < MOST_NESTED && first.abs() < FARTHEST && last.abs() < FARTHEST) {
                 return None;
             }
-            tiling.side[a] = side;
-            tiling.extent[a] = side + ORDER - 1;
-            tiling.low[a] = first as i64 * side as i64;
+            tiling.side[a] = SIDE;
+            tiling.extent[a] = SIDE + ORDER - 1;
+            tiling.low[a] = first as i64 * SIDE as i64;
             tiling.count[a] = (last - first) as usize + 1;
         }
         shape.deviation.is_finite().then_some(tiling)
@@ -145,8 +154,8 @@ impl Tiling {
         self.extent.iter().product()
     }
 
-    /// Cells of a tile.
-    pub(super) fn cells(&self) -> usize {
+    /// Bins of a tile.
+    pub(super) fn bins(&self) -> usize {
         self.side.iter().product()
     }
 
@@ -154,8 +163,8 @@ impl Tiling {
     pub(super) fn beside(&self, tile: usize, axis: usize, shift: isize) -> Option<usize> {
         let stride: usize = self.count[axis + 1..].iter().product();
         let along = tile / stride % self.count[axis];
-        let there = along.checked_add_signed(shift)?;
-        (there < self.count[axis]).then(|| tile - along * stride + there * stride)
+        let shifted = along.checked_add_signed(shift)?;
+        (shifted < self.count[axis]).then(|| tile - along * stride + shifted * stride)
     }
 
     /// Tiles between the outermost points.
@@ -163,21 +172,21 @@ impl Tiling {
         self.count.iter().product()
     }
 
-    /// The tile of a point, and its cell within the tile.
+    /// The tile of a point, and its bin within the tile.
     #[inline(always)]
     pub(super) fn place<const D: usize>(&self, point: &[f64; D]) -> (usize, usize) {
         let (mut tile, mut within) = (0, 0);
         for a in 0..D {
-            let cell = cell_of(point[a], self.h, self.low[a]).0;
-            tile = tile * self.count[a] + cell / self.side[a];
-            within = within * self.side[a] + cell % self.side[a];
+            let bin = bin_of(point[a], self.h, self.low[a]).0;
+            tile = tile * self.count[a] + bin / self.side[a];
+            within = within * self.side[a] + bin % self.side[a];
         }
         (tile, within)
     }
 
-    /// The first node that the points of a cell meet, in its tile.
-    pub(super) fn corner(&self, cell: usize) -> usize {
-        let (mut corner, mut stride, mut rest) = (0, 1, cell);
+    /// The first node that the points of a bin meet, in its tile.
+    pub(super) fn corner(&self, bin: usize) -> usize {
+        let (mut corner, mut stride, mut rest) = (0, 1, bin);
         for a in (0..self.axes).rev() {
             corner += rest % self.side[a] * stride;
             rest /= self.side[a];
@@ -189,6 +198,15 @@ impl Tiling {
     /// Every tile.
     pub fn everywhere(&self) -> TileSet {
         TileSet::from_flags(vec![true; self.tiles()])
+    }
+
+    /// The tiles that hold points of X, given by rows.
+    pub fn occupied_by(&self, x: &[f64]) -> TileSet {
+        match self.axes {
+            1 => self.occupied::<1>(x.as_chunks().0),
+            2 => self.occupied::<2>(x.as_chunks().0),
+            _ => self.occupied::<3>(x.as_chunks().0),
+        }
     }
 
     /// The tiles that hold points.
@@ -206,6 +224,14 @@ impl Tiling {
         let flags = (0..self.tiles()).map(|tile| parts.iter().any(|flags| flags[tile]));
         TileSet::from_flags(flags.collect())
     }
+}
+
+/// Bin of a coordinate relative to the grid, and the place within the bin in [0, 1).
+#[inline(always)]
+pub(super) fn bin_of(value: f64, h: f64, low: i64) -> (usize, f64) {
+    let u = value / h;
+    let floor = u.floor();
+    ((floor as i64 - low) as usize, u - floor)
 }
 
 /// Some tiles of a tiling, in ascending order.
@@ -260,8 +286,8 @@ impl TileSet {
         self.slot(tiling.beside(tile, axis, shift)?)
     }
 
-    /// The tiles and their neighbours along an axis. Most of a wide map is empty, so that only the tiles of the
-    /// set are looked at.
+    /// The tiles and their neighbours along an axis. Most of a wide map is empty, so that only the
+    /// tiles of the set are looked at.
     fn widened(&self, tiling: &Tiling, axis: usize) -> TileSet {
         let near = |&tile: &u32| {
             let beside = [-1, 0, 1].map(|shift| tiling.beside(tile as usize, axis, shift));

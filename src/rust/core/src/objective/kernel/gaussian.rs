@@ -1,7 +1,8 @@
 //! The Gaussian kernel of the repulsion: where it may be cut, and its Fourier transform.
 
-use super::Member;
+use super::member::{Grids, Member};
 use crate::exponential::exp_negative_in_place;
+use crate::objective::weight::RepulsionWeight;
 
 /// Beyond this distance the grid's kernel is cut: exp(-5.5^2) = 7e-14. Where clusters a
 /// thousand deviations apart in the inputs are a few units apart in the map, their
@@ -12,6 +13,14 @@ pub const CUTOFF_RADIUS: f64 = 5.5;
 pub struct Gaussian;
 
 impl Member for Gaussian {
+    const NAME: &'static str = "gaussian";
+    const ID: u8 = 0;
+    const USUAL_WEIGHT: RepulsionWeight = RepulsionWeight::Lambda(1.0);
+    const QUADRATIC_ATTRACTION: bool = true;
+
+    /// Keeps the gradient of E- to 6e-4.
+    const GRIDS: Grids = Grids::One { widest: 0.18 };
+
     /// exp(-100) < 1e-43, which no sum of weights that total 1 can notice.
     const NEGLIGIBLE_SQUARED_DISTANCE: f64 = 100.0;
 

@@ -1,5 +1,7 @@
 //! The inputs Y as the rank-(D + 2) factors of the repulsive weights W-.
 
+use std::sync::Arc;
+
 use multiversion::multiversion;
 use ndarray::{s, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -35,7 +37,7 @@ const MOST_INPUTS: usize = 2000;
 /// then exact for inputs that differ by 6e-8 of themselves, and nothing is lost by
 /// cancellation.
 #[derive(Debug, Clone)]
-pub struct Fields {
+pub struct Factors {
     /// Number of points N.
     pub n: usize,
     /// Number of input dimensions D.
@@ -49,6 +51,15 @@ pub struct Fields {
     rows: Rows,
 }
 
+/// The columns of rows q.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Number of input dimensions D.
+    pub inputs: usize,
+    /// Length of a padded row, at least D + 2.
+    pub width: usize,
+}
+
 /// What is stored of the rows.
 #[derive(Debug, Clone)]
 enum Rows {
@@ -58,7 +69,7 @@ enum Rows {
     Single(Aligned<f32>),
 }
 
-impl Fields {
+impl Factors {
     /// Centres the inputs and builds their rows. Refuses inputs that are all alike.
     pub fn new(y: ArrayView2<f64>) -> Result<Self> {
         let (n, inputs) = y.dim();
@@ -70,15 +81,15 @@ impl Fields {
         }
         let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
         let single = n * inputs > MOST_DOUBLES && SINGLE_NORMS.contains(&largest_norm(y, &mean));
-        let fields = Fields::stored(y, &mean, single);
-        if !fields.total.is_finite() {
+        let factors = Factors::stored(y, &mean, single);
+        if !factors.total.is_finite() {
             return Err(Error::not_finite(
                 "The squared distances between the cells overflow.",
                 "Scale the input down, or look for NaN and infinite values in it.",
             ));
         }
         // Centring equal cells leaves the rounding of their mean.
-        let norms = fields.total / (2.0 * n as f64);
+        let norms = factors.total / (2.0 * n as f64);
         let mean_norm: f64 = mean.iter().map(|m| m * m).sum();
         if norms <= (1e-15f64.powi(2) * mean_norm * n as f64).max(f64::MIN_POSITIVE) {
             return Err(Error::input(
@@ -86,7 +97,7 @@ impl Fields {
                 "Check the features and the subset that were chosen.",
             ));
         }
-        Ok(fields)
+        Ok(factors)
     }
 
     /// The rows of `y` minus `mean`, in single or in double precision.
@@ -128,7 +139,7 @@ impl Fields {
                 });
             Rows::Double(rows)
         };
-        let mut fields = Fields {
+        let mut factors = Factors {
             n,
             inputs,
             width,
@@ -136,9 +147,9 @@ impl Fields {
             stride,
             rows,
         };
-        let norms: f64 = (0..n).map(|i| fields.squared_norm(i)).sum();
-        fields.total = 2.0 * n as f64 * norms;
-        fields
+        let norms: f64 = (0..n).map(|i| factors.squared_norm(i)).sum();
+        factors.total = 2.0 * n as f64 * norms;
+        factors
     }
 
     /// S of a random sample of B of the N points, each of whose B (B - 1) ordered pairs
@@ -149,12 +160,12 @@ impl Fields {
     }
 
     /// The rows of such a sample.
-    pub fn of_sample(&self, ids: &[u32]) -> Self {
+    pub fn sample(&self, ids: &[u32]) -> Self {
         let mut rows = Aligned::zeros(ids.len() * self.width);
         rows.par_chunks_mut(ROWS * self.width)
             .zip(ids.par_chunks(ROWS))
             .for_each(|(rows, ids)| self.copy_rows(ids, rows));
-        Fields {
+        Factors {
             n: ids.len(),
             inputs: self.inputs,
             width: self.width,
@@ -164,14 +175,33 @@ impl Fields {
         }
     }
 
-    /// The rows of the first `count` principal components of the inputs, with the norms of all:
-    /// of w-_nm, what the other components add to y_n . y_m is missing. `None` where that would
-    /// not halve the width, of fewer points, or where it would take too long to find.
-    pub fn principal(&self, count: usize, monitor: &dyn Monitor) -> Result<Option<Self>> {
-        let width = (count + 2).next_multiple_of(LINE);
-        if 2 * width > self.width || self.inputs > MOST_INPUTS || self.n < count {
-            return Ok(None);
+    /// The columns of the rows.
+    pub fn columns(&self) -> Columns {
+        Columns {
+            inputs: self.inputs,
+            width: self.width,
         }
+    }
+
+    /// The columns of the first `count` principal components. `None` where that would not halve the
+    /// width, of fewer points, or where it would take too long to find.
+    pub fn principal_columns(&self, count: usize) -> Option<Columns> {
+        let width = (count + 2).next_multiple_of(LINE);
+        let worthwhile = 2 * width <= self.width && self.inputs <= MOST_INPUTS && self.n >= count;
+        worthwhile.then_some(Columns {
+            inputs: count,
+            width,
+        })
+    }
+
+    /// The rows of the first principal components of the inputs, with the norms of all, where
+    /// `columns` are those of [`Factors::principal_columns`]: of w-_nm, what the other components
+    /// add to y_n . y_m is missing.
+    pub fn principal(&self, columns: Columns, monitor: &dyn Monitor) -> Result<Self> {
+        let Columns {
+            inputs: count,
+            width,
+        } = columns;
         let firsts = || (0..self.n).step_by(BLOCK);
         let inputs_from = |first: usize| self.inputs_of(first..(first + BLOCK).min(self.n));
         let mut sums = GramAccumulator::new(self.inputs)?;
@@ -193,14 +223,14 @@ impl Fields {
                 row[count + 1] = 1.0;
             }
         }
-        Ok(Some(Fields {
+        Ok(Factors {
             n: self.n,
             inputs: count,
             width,
             total: self.total,
             stride: width,
             rows: Rows::Double(rows),
-        }))
+        })
     }
 
     /// The centred inputs of consecutive points, one row each.
@@ -252,6 +282,46 @@ impl Fields {
         match &self.rows {
             Rows::Double(rows) => rows.iter().for_each(|v| feed(&v.to_le_bytes())),
             Rows::Single(rows) => rows.iter().for_each(|v| feed(&v.to_le_bytes())),
+        }
+    }
+}
+
+/// The inputs of the cells as factors of W-: w-_nm = c_n . q_m.
+#[derive(Debug, Clone)]
+pub struct Inputs(Arc<Factors>);
+
+impl Inputs {
+    /// The rows of `factors` without their padding.
+    pub(super) fn new(factors: Arc<Factors>) -> Self {
+        Inputs(factors)
+    }
+
+    /// Number of cells.
+    pub fn n(&self) -> usize {
+        self.0.n
+    }
+
+    /// Columns of the inputs, D.
+    pub fn columns(&self) -> usize {
+        self.0.inputs
+    }
+
+    /// S, the sum of all squared distances over ordered pairs.
+    pub fn total(&self) -> f64 {
+        self.0.total
+    }
+
+    /// Writes rows q = (y, |y|^2, 1) of the centred inputs, D + 2 numbers each, from that of cell
+    /// `first` on, as many as there is room for.
+    pub fn copy_rows(&self, first: usize, rows: &mut [f64]) {
+        let (width, padded) = (self.0.inputs + 2, self.0.width);
+        let ids: Vec<u32> = (0..rows.len() / width)
+            .map(|i| (first + i) as u32)
+            .collect();
+        let mut wide = vec![0.0; ids.len() * padded];
+        self.0.copy_rows(&ids, &mut wide);
+        for (row, wide) in rows.chunks_exact_mut(width).zip(wide.chunks_exact(padded)) {
+            row.copy_from_slice(&wide[..width]);
         }
     }
 }
@@ -311,28 +381,29 @@ mod tests {
         let y = draw(2500, 14, 0).dot(&draw(14, 60, 50_000));
         let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / 2500.0).to_vec();
         for single in [false, true] {
-            let all = Fields::stored(y.view(), &mean, single);
+            let all = Factors::stored(y.view(), &mean, single);
             let few_on = |threads| {
-                let few = || all.principal(14, &()).unwrap().unwrap();
+                let columns = all.principal_columns(14).unwrap();
+                let few = || all.principal(columns, &()).unwrap();
                 with_threads(threads, few).unwrap()
             };
             let few = few_on(1);
             assert_eq!((few.width, few.total), (16, all.total));
             let points: Vec<u32> = (0..2500).collect();
-            let all_rows = |fields: &Fields| {
+            let all_rows = |factors: &Factors| {
                 let mut rows = vec![f64::NAN; 2500 * 16];
-                fields.copy_rows(&points, &mut rows);
+                factors.copy_rows(&points, &mut rows);
                 rows
             };
             assert_eq!(all_rows(&few_on(3)), all_rows(&few));
-            let product = |fields: &Fields, i: u32, j: u32| {
-                let mut rows = vec![f64::NAN; 2 * fields.width];
-                fields.copy_rows(&[i, j], &mut rows);
-                let (a, b) = rows.split_at(fields.width);
-                let products = a[..fields.inputs].iter().zip(b).map(|(a, b)| a * b);
+            let product = |factors: &Factors, i: u32, j: u32| {
+                let mut rows = vec![f64::NAN; 2 * factors.width];
+                factors.copy_rows(&[i, j], &mut rows);
+                let (a, b) = rows.split_at(factors.width);
+                let products = a[..factors.inputs].iter().zip(b).map(|(a, b)| a * b);
                 (
                     products.sum::<f64>(),
-                    [a[fields.inputs], a[fields.inputs + 1]],
+                    [a[factors.inputs], a[factors.inputs + 1]],
                 )
             };
             for (i, j) in [(0, 1), (7, 2499), (1024, 1023), (9, 9)] {
@@ -342,8 +413,8 @@ mod tests {
                 assert_eq!(norm_found, norm);
             }
         }
-        let few = Fields::stored(y.slice(s![.., ..20]), &mean[..20], false);
-        assert!(few.principal(14, &()).unwrap().is_none());
+        let few = Factors::stored(y.slice(s![.., ..20]), &mean[..20], false);
+        assert!(few.principal_columns(14).is_none());
     }
 
     #[test]
@@ -355,12 +426,12 @@ mod tests {
             });
             let rounded = y.mapv(|v| f64::from(v as f32));
             let origin = vec![0.0; inputs];
-            let single = Fields::stored(y.view(), &origin, true);
-            let double = Fields::stored(rounded.view(), &origin, false);
+            let single = Factors::stored(y.view(), &origin, true);
+            let double = Factors::stored(rounded.view(), &origin, false);
             assert!((single.total / double.total - 1.0).abs() < 1e-13);
-            let rows = |fields: &Fields| {
-                let mut rows = vec![f64::NAN; 3 * fields.width];
-                fields.copy_rows(&[39, 0, 7], &mut rows);
+            let rows = |factors: &Factors| {
+                let mut rows = vec![f64::NAN; 3 * factors.width];
+                factors.copy_rows(&[39, 0, 7], &mut rows);
                 rows
             };
             let width = single.width;

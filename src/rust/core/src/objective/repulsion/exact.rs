@@ -6,10 +6,13 @@ use faer::{Accum, MatMut, MatRef, Par};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::fields::Fields;
-use super::kernel::Member;
+use super::{Psi, Repulsion};
 use crate::aligned::Aligned;
 use crate::monitor::Monitor;
+use crate::objective::factors::{Columns, Factors};
+use crate::objective::grid::workspace::Workspace;
+use crate::objective::kernel::Kernel;
+use crate::objective::shape::Shape;
 use crate::Result;
 
 /// Points in one tile.
@@ -59,80 +62,97 @@ impl Scratch {
 
 /// The points in the order of their tiles, and their inputs beside each other.
 struct Tiled<'a> {
-    fields: &'a Fields,
+    factors: &'a Factors,
+    kernel: Kernel,
     rows: Aligned<f64>,
     norms: Aligned<f64>,
     tiles: Vec<Tile>,
     d: usize,
 }
 
-/// psi = sum_nm w-_nm k(|x_n - x_m|^2); its gradient times `scale` is added to
-/// `gradient`.
-///
-/// grad_n psi = 4 sum_m w-_nm k'(|x_n - x_m|^2) (x_n - x_m). Tiles of 128 points that
-/// are neighbours along a space-filling order meet pairwise, each pair once: one product
-/// Y_I Y_J' gives their weights, and what it does to the one tile it does, with the
-/// other sign, to the other. Pairs of tiles too far apart to matter are skipped.
-///
-/// As in a tournament, every tile meets one other in a round, so that no two tasks write to the
-/// same sums, which grow in the same order whatever the number of threads. The monitor is
-/// asked before every pair of tiles: for many points one sum takes seconds.
-pub fn evaluate<M: Member>(
-    fields: &Fields,
-    x: &[f64],
-    d: usize,
-    scale: f64,
-    gradient: &mut [f64],
-    monitor: &dyn Monitor,
-) -> Result<f64> {
-    let order = order(x, d);
-    let tiled = Tiled::new(fields, x, d, &order);
-    let tiles = &tiled.tiles;
-    let mut sums: Vec<Sums> = tiles
-        .par_iter()
-        .map_init(Scratch::new, |scratch, tile| {
-            monitor.check()?;
-            let mut slopes = Aligned::zeros(d * TILE);
-            // Each of its pairs is met from both sides.
-            let unused = &mut Aligned::zeros(d * TILE);
-            let energy = tiled.meet::<M>(tile, tile, &mut slopes, unused, scratch);
-            Ok(Sums { energy, slopes })
-        })
-        .collect::<Result<_>>()?;
-    for round in rounds(tiles.len()) {
-        let mut meetings: Vec<_> = round
-            .filter(|&(one, other)| {
-                tiles[one].squared_gap(&tiles[other]) <= M::NEGLIGIBLE_SQUARED_DISTANCE
-            })
-            .map(|(one, other)| {
-                let sums = [one, other].map(|tile| std::mem::take(&mut sums[tile]));
-                (one, other, sums)
-            })
-            .collect();
-        meetings.par_iter_mut().try_for_each_init(
-            Scratch::new,
-            |scratch, (one, other, [ours, theirs])| {
-                monitor.check()?;
-                let (tile, other) = (&tiles[*one], &tiles[*other]);
-                let slopes = (&mut ours.slopes, &mut theirs.slopes);
-                ours.energy += 2.0 * tiled.meet::<M>(tile, other, slopes.0, slopes.1, scratch);
-                Ok(())
-            },
-        )?;
-        for (one, other, [ours, theirs]) in meetings {
-            sums[one] = ours;
-            sums[other] = theirs;
-        }
+/// What an ordered pair costs in the sum over all, in the time of a multiplication of the grid's
+/// convolutions: measured from 14 to 50 inputs and 1,000 to 20,000 points
+/// (`examples/crossover.rs`). It is little, since a pair is met once for both orders, and weights
+/// come from products of matrices.
+fn pair_flops(inputs: usize) -> f64 {
+    0.2 * (2 * inputs + 77) as f64
+}
+
+/// Over all pairs.
+pub struct Exact;
+
+impl Repulsion for Exact {
+    fn cost(&self, columns: Columns, x: &[f64], shape: &Shape, _: f64) -> Option<f64> {
+        let n = (x.len() / shape.low.len()) as f64;
+        Some(n.powi(2) * pair_flops(columns.inputs))
     }
-    let factor = 4.0 * scale / fields.total;
-    for (tile, sums) in tiles.iter().zip(&sums) {
-        for (i, &id) in order[tile.first..][..tile.points].iter().enumerate() {
-            for a in 0..d {
-                gradient[id as usize * d + a] += factor * sums.slopes[a * TILE + i];
+
+    /// grad_n psi = 4 sum_m w-_nm k'(|x_n - x_m|^2) (x_n - x_m). Tiles of 128 points that
+    /// are neighbours along a space-filling order meet pairwise, each pair once: one product
+    /// Y_I Y_J' gives their weights, and what it does to the one tile it does, with the
+    /// other sign, to the other. Pairs of tiles too far apart to matter are skipped.
+    ///
+    /// As in a tournament, every tile meets one other in a round, so that no two tasks write to the
+    /// same sums, which grow in the same order whatever the number of threads. The monitor is
+    /// asked before every pair of tiles: for many points one sum takes seconds.
+    fn sum(
+        &self,
+        psi: Psi<'_>,
+        x: &[f64],
+        _: &mut Workspace,
+        scale: f64,
+        gradient: &mut [f64],
+        monitor: &dyn Monitor,
+    ) -> Result<f64> {
+        let Psi { factors, kernel, d } = psi;
+        let order = order(x, d);
+        let tiled = Tiled::new(psi, x, &order);
+        let negligible = kernel.negligible_squared_distance();
+        let tiles = &tiled.tiles;
+        let mut sums: Vec<Sums> = tiles
+            .par_iter()
+            .map_init(Scratch::new, |scratch, tile| {
+                monitor.check()?;
+                let mut slopes = Aligned::zeros(d * TILE);
+                // Each of its pairs is met from both sides.
+                let unused = &mut Aligned::zeros(d * TILE);
+                let energy = tiled.meet(tile, tile, &mut slopes, unused, scratch);
+                Ok(Sums { energy, slopes })
+            })
+            .collect::<Result<_>>()?;
+        for round in rounds(tiles.len()) {
+            let mut meetings: Vec<_> = round
+                .filter(|&(one, other)| tiles[one].squared_gap(&tiles[other]) <= negligible)
+                .map(|(one, other)| {
+                    let sums = [one, other].map(|tile| std::mem::take(&mut sums[tile]));
+                    (one, other, sums)
+                })
+                .collect();
+            meetings.par_iter_mut().try_for_each_init(
+                Scratch::new,
+                |scratch, (one, other, [ours, theirs])| {
+                    monitor.check()?;
+                    let (tile, other) = (&tiles[*one], &tiles[*other]);
+                    let slopes = (&mut ours.slopes, &mut theirs.slopes);
+                    ours.energy += 2.0 * tiled.meet(tile, other, slopes.0, slopes.1, scratch);
+                    Ok(())
+                },
+            )?;
+            for (one, other, [ours, theirs]) in meetings {
+                sums[one] = ours;
+                sums[other] = theirs;
             }
         }
+        let factor = 4.0 * scale / factors.total;
+        for (tile, sums) in tiles.iter().zip(&sums) {
+            for (i, &id) in order[tile.first..][..tile.points].iter().enumerate() {
+                for a in 0..d {
+                    gradient[id as usize * d + a] += factor * sums.slopes[a * TILE + i];
+                }
+            }
+        }
+        Ok(sums.iter().map(|sums| sums.energy).sum::<f64>() / factors.total)
     }
-    Ok(sums.iter().map(|sums| sums.energy).sum::<f64>() / fields.total)
 }
 
 /// The rounds of a tournament in which every two of `count` meet once: one stays, the others go
@@ -154,18 +174,20 @@ fn rounds(count: usize) -> impl Iterator<Item = impl Iterator<Item = (usize, usi
 }
 
 impl<'a> Tiled<'a> {
-    fn new(fields: &'a Fields, x: &[f64], d: usize, order: &[u32]) -> Self {
-        let width = fields.width;
+    fn new(psi: Psi<'a>, x: &[f64], order: &[u32]) -> Self {
+        let Psi { factors, kernel, d } = psi;
+        let width = factors.width;
         let mut rows = Aligned::zeros(order.len() * width);
         rows.par_chunks_mut(TILE * width)
             .zip(order.par_chunks(TILE))
-            .for_each(|(rows, ids)| fields.copy_rows(ids, rows));
+            .for_each(|(rows, ids)| factors.copy_rows(ids, rows));
         let mut norms = Aligned::zeros(order.len());
         for (norm, &id) in norms.iter_mut().zip(order) {
-            *norm = fields.squared_norm(id as usize);
+            *norm = factors.squared_norm(id as usize);
         }
         Tiled {
-            fields,
+            factors,
+            kernel,
             norms,
             rows,
             tiles: order
@@ -178,13 +200,13 @@ impl<'a> Tiled<'a> {
     }
 
     fn inputs(&self, tile: &Tile) -> MatRef<'_, f64> {
-        let width = self.fields.width;
+        let width = self.factors.width;
         let rows = &self.rows[tile.first * width..][..tile.points * width];
-        MatRef::from_row_major_slice(rows, tile.points, width).subcols(0, self.fields.inputs)
+        MatRef::from_row_major_slice(rows, tile.points, width).subcols(0, self.factors.inputs)
     }
 
     /// sum w k over the pairs of two tiles, or of one with itself; adds to the slopes of both.
-    fn meet<M: Member>(
+    fn meet(
         &self,
         tile: &Tile,
         other: &Tile,
@@ -214,7 +236,7 @@ impl<'a> Tiled<'a> {
                 weights[i] = 0.0;
             }
             squared_distances(tile, i, other, self.d, kernel);
-            M::repulsion(kernel, pushes);
+            self.kernel.repulsions(kernel, pushes);
             energy += push(weights, kernel, pushes);
             pull_apart(tile, i, other, self.d, pushes, slopes, others);
         }
@@ -237,9 +259,9 @@ fn weigh(norm: f64, norms: &[f64], products: &[f64], weights: &mut [f64]) {
 fn squared_distances(tile: &Tile, i: usize, other: &Tile, d: usize, squares: &mut [f64]) {
     squares.fill(0.0);
     for a in 0..d {
-        let here = tile.x[a * TILE + i];
-        for (square, there) in squares.iter_mut().zip(&other.x[a * TILE..][..TILE]) {
-            *square += (here - there) * (here - there);
+        let x_n = tile.x[a * TILE + i];
+        for (square, x_m) in squares.iter_mut().zip(&other.x[a * TILE..][..TILE]) {
+            *square += (x_n - x_m) * (x_n - x_m);
         }
     }
 }
@@ -273,13 +295,13 @@ fn pull_apart(
 ) {
     let (pushes, _) = pushes.as_chunks::<LANES>();
     for a in 0..d {
-        let here = tile.x[a * TILE + i];
-        let (there, _) = other.x[a * TILE..][..TILE].as_chunks::<LANES>();
+        let x_n = tile.x[a * TILE + i];
+        let (x_m, _) = other.x[a * TILE..][..TILE].as_chunks::<LANES>();
         let (others, _) = others[a * TILE..][..TILE].as_chunks_mut::<LANES>();
         let mut sums = [0.0; LANES];
-        for ((pushes, there), others) in pushes.iter().zip(there).zip(others) {
+        for ((pushes, x_m), others) in pushes.iter().zip(x_m).zip(others) {
             for lane in 0..LANES {
-                let apart = pushes[lane] * (here - there[lane]);
+                let apart = pushes[lane] * (x_n - x_m[lane]);
                 sums[lane] -= apart;
                 others[lane] += apart;
             }
@@ -323,13 +345,10 @@ impl Tile {
 fn order(x: &[f64], d: usize) -> Vec<u32> {
     let n = x.len() / d;
     let axes = d.min(3);
-    let cell =
-        |i: usize, a: usize| (x[i * d + a].clamp(-5e5, 5e5) * 2.0).floor() as i64 + (1 << 20);
+    let bin = |i: usize, a: usize| (x[i * d + a].clamp(-5e5, 5e5) * 2.0).floor() as i64 + (1 << 20);
     let mut order: Vec<(u64, u32)> = (0..n)
         .map(|i| {
-            let code = (0..axes).fold(0, |code, a| {
-                code | spread_bits(cell(i, a) as u64, axes) << a
-            });
+            let code = (0..axes).fold(0, |code, a| code | spread_bits(bin(i, a) as u64, axes) << a);
             (code, i as u32)
         })
         .collect();

@@ -2,21 +2,20 @@
 
 use std::array::from_fn;
 
-use super::super::fields::Fields;
+use super::super::factors::Factors;
 use super::super::kernel::gaussian::CUTOFF_RADIUS;
-use super::super::kernel::Kernel;
-use super::super::pairs::TILE_FLOPS;
 use super::super::shape::Shape;
-use super::super::spline;
-use super::cells::{cell_of, sort_by_cell};
-use super::pyramid::{fields_around, ground, SIDE};
-use super::tiles::{Passes, TileSet, Tiling};
-use super::{convolved, Workspace, ORDER};
+use super::super::spline::{self, ORDER};
+use super::bins::sort_by_bin;
+use super::pyramid::fields_around;
+use super::single::convolved;
+use super::tiles::{bin_of, Passes, TileSet, Tiling, SIDE, TILE_FLOPS};
+use super::workspace::Workspace;
 use crate::aligned::Aligned;
 
-/// phi on nodes that reach as far as a Gaussian does, or around the points where the tail is heavy.
+/// phi on the nodes around a map.
 #[derive(Debug)]
-pub struct Nodes {
+pub struct MapFields {
     /// Tile by tile, as the gather reads them: line by line along the fastest axis, all
     /// nodes of a line for one field together.
     fields: Aligned<f64>,
@@ -26,56 +25,64 @@ pub struct Nodes {
     inputs: usize,
 }
 
-impl Nodes {
-    /// The fields of the points `x` with the rows q of `fields`, `None` where they would
-    /// take more than `bytes`, or about `most_flops` multiplications and additions.
-    pub fn new<const D: usize>(
-        fields: &Fields,
+/// The shape of X with a margin on all sides.
+fn widened(x: &[f64], d: usize, margin: f64) -> Shape {
+    let mut shape = Shape::of(x, d);
+    shape.low.iter_mut().for_each(|low| *low -= margin);
+    shape.high.iter_mut().for_each(|high| *high += margin);
+    shape
+}
+
+impl MapFields {
+    /// The fields of the points `x` with the rows q of `factors` on one grid, as far as a
+    /// Gaussian reaches. `None` where they would take more than `bytes`, or about `most_flops`
+    /// multiplications and additions.
+    pub fn on_one_grid<const D: usize>(
+        factors: &Factors,
         x: &[f64],
-        kernel: Kernel,
         h: f64,
         bytes: f64,
         most_flops: f64,
     ) -> Option<Self> {
-        let mut shape = Shape::of(x, D);
-        // A Gaussian is nothing beyond; a heavy tail's nodes end with the tiles that touch those of points.
-        let margin = match kernel.density() {
-            Some(_) => SIDE as f64 * h,
-            None => CUTOFF_RADIUS,
-        };
-        for a in 0..D {
-            shape.low[a] -= margin;
-            shape.high[a] += margin;
+        let tiling = Tiling::covering(&widened(x, D, CUTOFF_RADIUS), h)?;
+        let (points, _) = x.as_chunks::<D>();
+        let sorted = sort_by_bin(points, &tiling);
+        let passes = Passes::new(&tiling, sorted.tiles.clone(), tiling.everywhere());
+        if passes.bytes(factors.width) > bytes || passes.flops(factors.width) > most_flops {
+            return None;
         }
-        let (grid, tiles, tiling) = match kernel.density() {
-            Some(density) => {
-                let tiling = ground(&shape, h)?;
-                if TILE_FLOPS * tiling.tiles() as f64 > most_flops {
-                    return None;
-                }
-                let (grid, tiles) =
-                    fields_around::<D>(fields, x, &tiling, density, bytes, most_flops)?;
-                (grid, tiles, tiling)
-            }
-            None => {
-                let tiling = Tiling::covering(&shape, h)?;
-                let (points, _) = x.as_chunks::<D>();
-                let sorted = sort_by_cell(points, &tiling);
-                let passes = Passes::new(&tiling, sorted.tiles.clone(), tiling.everywhere());
-                if passes.bytes(fields.width) > bytes || passes.flops(fields.width) > most_flops {
-                    return None;
-                }
-                let mut workspace = Workspace::default();
-                convolved(fields, &tiling, &sorted, &passes, &mut workspace);
-                (workspace.grid, passes.sets[D].clone(), tiling)
-            }
-        };
-        Some(Nodes {
-            fields: grid,
+        let mut workspace = Workspace::default();
+        convolved(factors, &tiling, &sorted, &passes, &mut workspace);
+        Some(MapFields {
+            fields: workspace.grid,
+            tiles: passes.sets[D].clone(),
+            tiling,
+            width: factors.width,
+            inputs: factors.inputs,
+        })
+    }
+
+    /// The same on a pyramid, for the kernel with this density, on the tiles of points and those
+    /// that touch them.
+    pub fn on_pyramid<const D: usize>(
+        factors: &Factors,
+        x: &[f64],
+        density: fn(f64) -> f64,
+        h: f64,
+        bytes: f64,
+        most_flops: f64,
+    ) -> Option<Self> {
+        let tiling = Tiling::nested(&widened(x, D, SIDE as f64 * h), h)?;
+        if TILE_FLOPS * tiling.tiles() as f64 > most_flops {
+            return None;
+        }
+        let (fields, tiles) = fields_around::<D>(factors, x, &tiling, density, bytes, most_flops)?;
+        Some(MapFields {
+            fields,
             tiles,
             tiling,
-            width: fields.width,
-            inputs: fields.inputs,
+            width: factors.width,
+            inputs: factors.inputs,
         })
     }
 
@@ -88,16 +95,16 @@ impl Nodes {
         let mut corner = [0; D];
         let mut tile = 0;
         for a in 0..D {
-            let cells = tiling.side[a] * tiling.count[a];
+            let bins = tiling.side[a] * tiling.count[a];
             let place = (x[a] / tiling.h).floor() - tiling.low[a] as f64;
             // The comparison is false for NaN too.
-            if !(place >= 0.0 && place < cells as f64) {
+            if !(place >= 0.0 && place < bins as f64) {
                 return None;
             }
-            let (cell, t) = cell_of(x[a], tiling.h, tiling.low[a]);
+            let (bin, t) = bin_of(x[a], tiling.h, tiling.low[a]);
             axes[a] = spline::weights::<ORDER>(t);
-            tile = tile * tiling.count[a] + cell / tiling.side[a];
-            corner[a] = cell % tiling.side[a];
+            tile = tile * tiling.count[a] + bin / tiling.side[a];
+            corner[a] = bin % tiling.side[a];
         }
         let slot = self.tiles.slot(tile)?;
         let size = tiling.nodes() * self.width;

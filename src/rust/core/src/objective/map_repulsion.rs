@@ -3,12 +3,14 @@
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::fields::Fields;
-use super::grid::Nodes;
-use super::kernel::{with_member, Kernel, Member};
-use super::pairs::{COARSEST_SPACING, PYRAMID_BYTES};
+use super::factors::Factors;
+use super::grid::map_fields::MapFields;
+use super::kernel::{Grids, Kernel};
+use super::plan::Method;
+use super::planner::spacing;
+use super::repulsion::grid::GRID_BYTES;
+use super::repulsion::pyramid::PYRAMID_BYTES;
 use super::shape::Shape;
-use super::{spacing, Method, GRID_BYTES};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -18,20 +20,20 @@ const CELLS_PER_TASK: usize = 64;
 /// Cells of a map up to which their sum is taken for every new cell.
 const MOST_SUMMED: usize = 1000;
 
-/// Evaluations whose sums the making of a grid may cost: some hundred cells come to rest with them. The number of
-/// new cells does not enter, so that a place does not depend on company.
+/// Evaluations whose sums the making of a grid may cost: some hundred cells come to rest with them.
+/// The number of new cells does not enter, so that a place does not depend on company.
 const EVALUATIONS: f64 = 2e4;
 
-/// Multiplications and additions of the sum over a map of n cells for one new cell; the constant is what a cell costs
-/// beside its weight, measured in such units.
+/// Multiplications and additions of the sum over a map of n cells for one new cell; the constant is
+/// what a cell costs beside its weight, measured in such units.
 fn sum_flops(n: usize, inputs: usize) -> f64 {
     (n * (2 * inputs + 60)) as f64
 }
 
 /// psi(x) = sum_m |y - y_m|^2 / S k(|x - x_m|^2) over the N cells of a map.
-pub struct Landscape {
-    /// Inputs of the cells about their mean, N x D by rows; none where the nodes reach as far as
-    /// the kernel does.
+pub struct MapRepulsion {
+    /// Inputs of the cells about their mean, N x D by rows; none where the fields reach as far
+    /// as the kernel does.
     y: Vec<f64>,
     mean: Vec<f64>,
     /// The map, N x d by rows.
@@ -41,24 +43,26 @@ pub struct Landscape {
     /// S, the sum of |y_n - y_m|^2 over ordered pairs.
     total: f64,
     /// The fields of the map, where they are not summed cell by cell.
-    nodes: Option<Nodes>,
+    fields: Option<MapFields>,
 }
 
-/// The nodes of a map with spacing `h`, or, where a heavy tail would need too many, with the coarsest.
-fn nodes_of<const D: usize>(
-    fields: &Fields,
+/// The fields of a map with spacing `h`, or, where a pyramid would need too many nodes, with the
+/// coarsest.
+fn fields_of<const D: usize>(
+    factors: &Factors,
     x: &[f64],
-    kernel: Kernel,
+    grids: Grids,
     h: f64,
     most_flops: f64,
-) -> Option<Nodes> {
-    if kernel.density().is_none() {
-        return Nodes::new::<D>(fields, x, kernel, h, GRID_BYTES, most_flops);
+) -> Option<MapFields> {
+    match grids {
+        Grids::One { .. } => MapFields::on_one_grid::<D>(factors, x, h, GRID_BYTES, most_flops),
+        Grids::Pyramid {
+            density, coarsest, ..
+        } => [h, h.max(coarsest)].into_iter().find_map(|h| {
+            MapFields::on_pyramid::<D>(factors, x, density, h, PYRAMID_BYTES, most_flops)
+        }),
     }
-    let spacings = [h, h.max(COARSEST_SPACING)];
-    spacings
-        .into_iter()
-        .find_map(|h| Nodes::new::<D>(fields, x, kernel, h, PYRAMID_BYTES, most_flops))
 }
 
 /// psi at one cell, and its gradient there.
@@ -70,7 +74,7 @@ pub struct Potential {
     pub gradient: Vec<f64>,
 }
 
-impl Landscape {
+impl MapRepulsion {
     /// `y`: N x D inputs of the map's cells; `x`: their places, N x d. `Method::Auto` takes
     /// a grid for more than 1,000 cells in up to 3 dimensions, unless it is too dear to make.
     pub fn new(
@@ -91,7 +95,7 @@ impl Landscape {
                 "Give the inputs that the map was made from.",
             ));
         }
-        let fields = Fields::new(y)?;
+        let factors = Factors::new(y)?;
         let (n, d) = x.dim();
         let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
         let x: Vec<f64> = x.iter().copied().collect();
@@ -101,29 +105,30 @@ impl Landscape {
             Method::Auto if n > MOST_SUMMED => EVALUATIONS * sum_flops(n, y.ncols()),
             Method::Auto => 0.0,
         };
+        let grids = kernel.grids();
         let h = spacing(kernel, Shape::of(&x, d).deviation);
-        let nodes = match d {
+        let fields = match d {
             _ if most_flops == 0.0 => None,
-            1 => nodes_of::<1>(&fields, &x, kernel, h, most_flops),
-            2 => nodes_of::<2>(&fields, &x, kernel, h, most_flops),
-            3 => nodes_of::<3>(&fields, &x, kernel, h, most_flops),
+            1 => fields_of::<1>(&factors, &x, grids, h, most_flops),
+            2 => fields_of::<2>(&factors, &x, grids, h, most_flops),
+            3 => fields_of::<3>(&factors, &x, grids, h, most_flops),
             _ => None,
         };
         let centred = |row: ArrayView1<'_, f64>| -> Vec<f64> {
             row.iter().zip(&mean).map(|(y, mean)| y - mean).collect()
         };
-        let y = match nodes {
-            Some(_) if kernel.density().is_none() => Vec::new(),
+        let y = match (&fields, grids) {
+            (Some(_), Grids::One { .. }) => Vec::new(),
             _ => y.outer_iter().flat_map(centred).collect(),
         };
-        Ok(Landscape {
+        Ok(MapRepulsion {
             y,
             mean,
             x,
             d,
             kernel,
-            total: fields.total,
-            nodes,
+            total: factors.total,
+            fields,
         })
     }
 
@@ -165,9 +170,8 @@ impl Landscape {
                 let potential = |(&cell, x): (&u32, &[f64])| {
                     let row = queries.row(cell as usize);
                     let y: Vec<f64> = row.iter().zip(&self.mean).map(|(y, m)| y - m).collect();
-                    self.on_nodes(&y, x).unwrap_or_else(
-                        || with_member!(self.kernel, M => self.sum_over_cells::<M>(&y, x)),
-                    )
+                    self.on_nodes(&y, x)
+                        .unwrap_or_else(|| self.sum_over_cells(&y, x))
                 };
                 Ok(points.map(potential).collect())
             })
@@ -177,19 +181,19 @@ impl Landscape {
 
     /// Where there are nodes, and they reach.
     fn on_nodes(&self, y: &[f64], x: &[f64]) -> Option<Potential> {
-        let nodes = self.nodes.as_ref()?;
+        let fields = self.fields.as_ref()?;
         let scaled = |(psi, gradient): (f64, &[f64])| Potential {
             psi: psi / self.total,
             gradient: gradient.iter().map(|g| g / self.total).collect(),
         };
         match *x {
-            [a] => nodes
+            [a] => fields
                 .potential(y, [a])
                 .map(|(psi, gradient)| scaled((psi, &gradient))),
-            [a, b] => nodes
+            [a, b] => fields
                 .potential(y, [a, b])
                 .map(|(psi, gradient)| scaled((psi, &gradient))),
-            [a, b, c] => nodes
+            [a, b, c] => fields
                 .potential(y, [a, b, c])
                 .map(|(psi, gradient)| scaled((psi, &gradient))),
             _ => None,
@@ -197,7 +201,8 @@ impl Landscape {
     }
 
     /// Zero where the nodes reach as far as the kernel, and no inputs are kept.
-    fn sum_over_cells<M: Member>(&self, y: &[f64], x: &[f64]) -> Potential {
+    fn sum_over_cells(&self, y: &[f64], x: &[f64]) -> Potential {
+        let negligible = self.kernel.negligible_squared_distance();
         let mut psi = 0.0;
         let mut gradient = vec![0.0; self.d];
         let cells = self
@@ -206,7 +211,7 @@ impl Landscape {
             .zip(self.x.chunks_exact(self.d));
         for (y_m, x_m) in cells {
             let near: f64 = x.iter().zip(x_m).map(|(a, b)| (a - b) * (a - b)).sum();
-            if near > M::NEGLIGIBLE_SQUARED_DISTANCE {
+            if near > negligible {
                 continue;
             }
             let weight = crate::neighbors::squared_distance(y, y_m) / self.total;

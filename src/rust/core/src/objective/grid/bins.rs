@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::super::spline::ORDER;
 use super::tiles::{TileSet, Tiling};
-use super::ORDER;
 
 /// Points counted and moved by one task of the sort, at least.
 const SORTED: usize = 1 << 14;
@@ -14,16 +14,16 @@ const SORTED: usize = 1 << 14;
 /// Most tasks of the sort: each counts all buckets.
 const MOST_TASKS: usize = 64;
 
-/// Most buckets into which the points fall before they are sorted by cell.
+/// Most buckets into which the points fall before they are sorted by bin.
 const MOST_BUCKETS: usize = 1 << 10;
 
-/// Points in the order of their cells, those of a cell by ascending id.
+/// Points in the order of their bins, those of a bin by ascending id.
 pub(super) struct Sorted<const D: usize> {
     /// Ids of the points.
     pub(super) ids: Vec<u32>,
     /// The points themselves.
     pub(super) points: Vec<[f64; D]>,
-    /// Start of each run of points with the same cell, and one past the last.
+    /// Start of each run of points with the same bin, and one past the last.
     pub(super) runs: Vec<u32>,
     /// The first node that each run's points meet, in their tile.
     pub(super) corners: Vec<usize>,
@@ -33,44 +33,36 @@ pub(super) struct Sorted<const D: usize> {
     pub(super) starts: Vec<usize>,
 }
 
-/// Cell of a coordinate relative to the grid, and the place within the cell in [0, 1).
-#[inline(always)]
-pub(super) fn cell_of(value: f64, h: f64, low: i64) -> (usize, f64) {
-    let u = value / h;
-    let floor = u.floor();
-    ((floor as i64 - low) as usize, u - floor)
-}
-
-/// Index of the cell of each point, tile by tile.
+/// Index of the bin of each point, tile by tile.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn cells_of<const D: usize>(points: &[[f64; D]], tiling: &Tiling, cells: &mut [u64]) {
-    for (cell, point) in cells.iter_mut().zip(points) {
+fn bins_of<const D: usize>(points: &[[f64; D]], tiling: &Tiling, bins: &mut [u64]) {
+    for (bin, point) in bins.iter_mut().zip(points) {
         let (tile, within) = tiling.place(point);
-        *cell = (tile * tiling.cells() + within) as u64;
+        *bin = (tile * tiling.bins() + within) as u64;
     }
 }
 
-/// Sorts the points by tile and cell: a stable counting sort into buckets of `2^shift`
-/// successive cells, chunk of points by chunk, then each bucket for itself. The counts
+/// Sorts the points by tile and bin: a stable counting sort into buckets of `2^shift`
+/// successive bins, chunk of points by chunk, then each bucket for itself. The counts
 /// tell every chunk its places in every bucket beforehand.
-pub(super) fn sort_by_cell<const D: usize>(points: &[[f64; D]], tiling: &Tiling) -> Sorted<D> {
+pub(super) fn sort_by_bin<const D: usize>(points: &[[f64; D]], tiling: &Tiling) -> Sorted<D> {
     let n = points.len();
-    let cells = tiling.tiles() * tiling.cells();
-    // A cell within its bucket is to fit into 32 bits.
-    let wanted = (n / 64).clamp(1, MOST_BUCKETS).max(cells >> 31);
-    let shift = (cells.div_ceil(wanted).next_power_of_two()).trailing_zeros();
-    let buckets = (cells >> shift) + 1;
+    let bins = tiling.tiles() * tiling.bins();
+    // A bin within its bucket is to fit into 32 bits.
+    let wanted = (n / 64).clamp(1, MOST_BUCKETS).max(bins >> 31);
+    let shift = (bins.div_ceil(wanted).next_power_of_two()).trailing_zeros();
+    let buckets = (bins >> shift) + 1;
     let chunk = n.div_ceil(MOST_TASKS).max(SORTED);
 
-    let mut cells = vec![0u64; n];
-    let mut counts: Vec<Vec<u32>> = cells
+    let mut bins = vec![0u64; n];
+    let mut counts: Vec<Vec<u32>> = bins
         .par_chunks_mut(chunk)
         .zip(points.par_chunks(chunk))
-        .map(|(cells, points)| {
-            cells_of(points, tiling, cells);
+        .map(|(bins, points)| {
+            bins_of(points, tiling, bins);
             let mut counts = vec![0u32; buckets];
-            for &cell in cells.iter() {
-                counts[(cell >> shift) as usize] += 1;
+            for &bin in bins.iter() {
+                counts[(bin >> shift) as usize] += 1;
             }
             counts
         })
@@ -88,15 +80,14 @@ pub(super) fn sort_by_cell<const D: usize>(points: &[[f64; D]], tiling: &Tiling)
     // Every place is written once; atomics let several tasks write into one vector.
     let keyed: Vec<AtomicU64> = (0..n).into_par_iter().map(|_| AtomicU64::new(0)).collect();
     let within = (1u64 << shift) - 1;
-    cells
-        .par_chunks(chunk)
+    bins.par_chunks(chunk)
         .zip(&mut counts)
         .enumerate()
-        .for_each(|(task, (cells, places))| {
-            for (i, &cell) in cells.iter().enumerate() {
-                let place = &mut places[(cell >> shift) as usize];
+        .for_each(|(task, (bins, places))| {
+            for (i, &bin) in bins.iter().enumerate() {
+                let place = &mut places[(bin >> shift) as usize];
                 let id = (task * chunk + i) as u64;
-                keyed[*place as usize].store((cell & within) << 32 | id, Relaxed);
+                keyed[*place as usize].store((bin & within) << 32 | id, Relaxed);
                 *place += 1;
             }
         });
@@ -127,20 +118,18 @@ pub(super) fn sort_by_cell<const D: usize>(points: &[[f64; D]], tiling: &Tiling)
                 .collect()
         })
         .collect();
-    let (mut runs, cells): (Vec<u32>, Vec<usize>) = runs.into_iter().flatten().unzip();
+    let (mut runs, bins): (Vec<u32>, Vec<usize>) = runs.into_iter().flatten().unzip();
     runs.push(n as u32);
     let (mut tiles, mut starts) = (Vec::new(), Vec::new());
-    for (run, cell) in cells.iter().enumerate() {
-        let tile = (cell / tiling.cells()) as u32;
+    for (run, bin) in bins.iter().enumerate() {
+        let tile = (bin / tiling.bins()) as u32;
         if tiles.last() != Some(&tile) {
             tiles.push(tile);
             starts.push(run);
         }
     }
-    starts.push(cells.len());
-    let corners = cells
-        .iter()
-        .map(|cell| tiling.corner(cell % tiling.cells()));
+    starts.push(bins.len());
+    let corners = bins.iter().map(|bin| tiling.corner(bin % tiling.bins()));
     Sorted {
         ids,
         points: sorted,
@@ -210,7 +199,7 @@ mod tests {
     use crate::random::Stream;
     use crate::threads::with_threads;
 
-    /// Holds the sorted points against a plain sort by (tile, cell, id).
+    /// Holds the sorted points against a plain sort by (tile, bin, id).
     fn compare<const D: usize>(n: usize, deviation: f64, h: f64) {
         let stream = Stream::new(7, 0);
         let points: Vec<[f64; D]> = (0..n)
@@ -219,22 +208,22 @@ mod tests {
         let tiling = Tiling::covering(&Shape::of(points.as_flattened(), D), h).unwrap();
         let mut expected: Vec<(usize, usize, u32)> = (0..n)
             .map(|i| {
-                let (tile, cell) = tiling.place(&points[i]);
-                (tile, cell, i as u32)
+                let (tile, bin) = tiling.place(&points[i]);
+                (tile, bin, i as u32)
             })
             .collect();
         expected.sort_unstable();
-        let sorted = with_threads(3, || sort_by_cell(&points, &tiling)).unwrap();
+        let sorted = with_threads(3, || sort_by_bin(&points, &tiling)).unwrap();
         let ids = expected.iter().map(|&(_, _, id)| id);
         assert!(ids.eq(sorted.ids.iter().copied()));
         assert!(sorted.runs.is_sorted() && sorted.runs.len() == sorted.corners.len() + 1);
         assert_eq!(sorted.tiles, tiling.occupied(&points));
-        for (place, &(tile, cell, id)) in expected.iter().enumerate() {
+        for (place, &(tile, bin, id)) in expected.iter().enumerate() {
             let run = sorted
                 .runs
                 .partition_point(|&start| start as usize <= place)
                 - 1;
-            assert_eq!(sorted.corners[run], tiling.corner(cell));
+            assert_eq!(sorted.corners[run], tiling.corner(bin));
             let slot = sorted.starts.partition_point(|&start| start <= run) - 1;
             assert_eq!(sorted.tiles.tiles[slot] as usize, tile);
             assert_eq!(sorted.points[place], points[id as usize]);
@@ -243,7 +232,7 @@ mod tests {
 
     #[test]
     fn counting_agrees_with_ordering() {
-        // Many points in a cell, many cells without points, one cell, several tasks.
+        // Many points in a bin, many bins without points, one bin, several tasks.
         compare::<1>(1000, 1.0, 0.1);
         compare::<1>(300, 1e6, 0.1);
         compare::<2>(1, 1.0, 0.1);

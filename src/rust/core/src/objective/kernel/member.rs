@@ -1,0 +1,141 @@
+//! What a member of the family is.
+
+use multiversion::multiversion;
+
+use crate::objective::weight::RepulsionWeight;
+
+/// The grids on which the repulsion is summed in linear time.
+///
+/// `widest` is the distance between nodes that is accurate enough where the points are not all
+/// closer together, in units of the embedding.
+#[derive(Debug, Clone, Copy)]
+pub enum Grids {
+    /// One grid: k = exp(-r^2), a product over the axes.
+    One {
+        /// Distance between nodes.
+        widest: f64,
+    },
+    /// A pyramid of grids: k is a mixture of Gaussians, k(r^2) = int density(t) exp(-t r^2) dt,
+    /// which exists where k falls monotonically with all its derivatives (Bernstein).
+    Pyramid {
+        /// The weight of exp(-t r^2) in k.
+        density: fn(f64) -> f64,
+        /// Distance between nodes.
+        widest: f64,
+        /// The same for [`Resolution::Coarse`](crate::objective::Resolution::Coarse), and for
+        /// maps whose grids would not fit otherwise.
+        coarsest: f64,
+    },
+}
+
+impl Grids {
+    /// Distance between nodes where the points are not all closer together.
+    pub fn widest(self) -> f64 {
+        match self {
+            Grids::One { widest } | Grids::Pyramid { widest, .. } => widest,
+        }
+    }
+
+    /// Distance between nodes for the coarse form of the repulsion, where there is one.
+    pub fn coarsest(self) -> Option<f64> {
+        match self {
+            Grids::One { .. } => None,
+            Grids::Pyramid { coarsest, .. } => Some(coarsest),
+        }
+    }
+}
+
+/// A member of the family; `objective/kernel` has a file for each.
+pub trait Member: Sync {
+    /// What people, saved models and saved options call it.
+    const NAME: &'static str;
+
+    /// What fingerprints and devices call it: never changed, never used twice.
+    const ID: u8;
+
+    /// The weight of the repulsion where the caller names none: by default the map finds lambda.
+    const USUAL_WEIGHT: RepulsionWeight = RepulsionWeight::Share(1.0);
+
+    /// Whether a is r^2. Where it is not, a is concave in r^2.
+    const QUADRATIC_ATTRACTION: bool;
+
+    /// Squared distance beyond which a pair no longer repels in double precision.
+    const NEGLIGIBLE_SQUARED_DISTANCE: f64;
+
+    /// The grids on which the repulsion is summed in linear time.
+    const GRIDS: Grids;
+
+    /// a(r^2)
+    fn attraction(squared_distance: f64) -> f64;
+
+    /// a'(r^2)
+    fn pull(squared_distance: f64) -> f64;
+
+    /// Replaces every r^2 by k(r^2), and fills `slopes` with -k'(r^2).
+    fn repulsion(squared_distances: &mut [f64], slopes: &mut [f64]);
+}
+
+/// A member whose type is not known: constants become questions.
+pub(super) trait Erased: Sync {
+    fn name(&self) -> &'static str;
+    fn id(&self) -> u8;
+    fn usual_weight(&self) -> RepulsionWeight;
+    fn quadratic_attraction(&self) -> bool;
+    fn negligible_squared_distance(&self) -> f64;
+    fn grids(&self) -> Grids;
+    fn attraction(&self, squared_distance: f64) -> f64;
+    fn pull(&self, squared_distance: f64) -> f64;
+    fn attractions(&self, squared_distances: &mut [f64], pulls: &mut [f64]);
+    fn repulsions(&self, squared_distances: &mut [f64], slopes: &mut [f64]);
+}
+
+impl<M: Member> Erased for M {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn id(&self) -> u8 {
+        M::ID
+    }
+
+    fn usual_weight(&self) -> RepulsionWeight {
+        M::USUAL_WEIGHT
+    }
+
+    fn quadratic_attraction(&self) -> bool {
+        M::QUADRATIC_ATTRACTION
+    }
+
+    fn negligible_squared_distance(&self) -> f64 {
+        M::NEGLIGIBLE_SQUARED_DISTANCE
+    }
+
+    fn grids(&self) -> Grids {
+        M::GRIDS
+    }
+
+    fn attraction(&self, squared_distance: f64) -> f64 {
+        M::attraction(squared_distance)
+    }
+
+    fn pull(&self, squared_distance: f64) -> f64 {
+        M::pull(squared_distance)
+    }
+
+    fn attractions(&self, squared_distances: &mut [f64], pulls: &mut [f64]) {
+        attractions::<M>(squared_distances, pulls);
+    }
+
+    fn repulsions(&self, squared_distances: &mut [f64], slopes: &mut [f64]) {
+        M::repulsion(squared_distances, slopes);
+    }
+}
+
+/// Replaces every r^2 by a(r^2), and fills `pulls` with a'(r^2).
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn attractions<M: Member>(squared_distances: &mut [f64], pulls: &mut [f64]) {
+    for (value, pull) in squared_distances.iter_mut().zip(pulls) {
+        *pull = M::pull(*value);
+        *value = M::attraction(*value);
+    }
+}
