@@ -257,7 +257,10 @@ impl<'a> Reader<'a> {
 fn below(deepest: usize) -> Result<usize> {
     deepest.checked_sub(1).ok_or_else(|| {
         Error::file_format(
-            format!("The pickle has lists in lists, more than {DEEPEST} deep, or one that holds itself."),
+            format!(
+                "The pickle has lists in lists, more than {DEEPEST} deep, or one that holds \
+                 itself."
+            ),
             "Write a data frame, a series, an array, or a dictionary of such.",
         )
     })

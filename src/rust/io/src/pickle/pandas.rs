@@ -26,7 +26,8 @@ struct Index {
 fn unsupported_index() -> Error {
     Error::file_format(
         "The table has an index of dates, intervals or several levels.",
-        "Write it with names of rows and columns that are text or numbers: in Python df.reset_index().",
+        "Write it with names of rows and columns that are text or numbers: in Python \
+         df.reset_index().",
     )
 }
 
