@@ -2,7 +2,8 @@
 #   Rscript tools/circles.R [CRATE...]
 # Prints each circle with the names that make it, and fails where there is one. A file needs
 # another where it names something that the other defines. Modules that a file declares, and names
-# that it re-exports, are no need by themselves. Tests within a file need what they like.
+# that it re-exports, are no need by themselves. Tests within a file need what they like. Methods
+# are not followed, as a call does not say whose it is.
 crates <- commandArgs(TRUE)
 if (!length(crates)) {
   crates <- c("src/rust", file.path("src/rust", c("core", "io", "torch", "torch/abi", "fuzz")))

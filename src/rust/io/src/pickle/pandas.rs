@@ -1,10 +1,10 @@
 //! Tables of pandas, as its versions have written them.
 
+use super::frame::{Frame, RowNames};
 use super::names::Name;
 use super::numpy::Array;
 use super::reader::{damaged, Reader};
 use super::values::{Id, Object, Value};
-use super::{Frame, RowNames};
 use crate::limits::MOST_ENTRIES;
 use crate::Column;
 use neuralee_core::{Error, Result};
