@@ -2,7 +2,8 @@
 # Every check of the project; make test calls it. Prints what it does, and at the end one
 # line that counts: N passed, N failed. Fails when anything failed.
 #   NEURALEE_TARGET_DIR  cargo's build folder, shared by all steps
-#   NEURALEE_DEBIAN      trixie, sid or both: the package is built and tested there too (tools/debian.sh)
+#   NEURALEE_DEBIAN      trixie, sid or both: the package is built and tested there too
+#                        (tools/debian.sh)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -94,8 +95,9 @@ step "R functions have one name each" no_name_twice
 step "no circles between Rust files" Rscript tools/circles.R
 
 step "rustfmt" cargo fmt $cargo_in --all --check
-step "clippy" cargo clippy -q $cargo_in --release --workspace --all-targets --features hdf5 -- -D warnings
-step "clippy without HDF5" cargo clippy -q $cargo_in --release --workspace --all-targets -- -D warnings
+clippy="cargo clippy -q --release --all-targets"
+step "clippy" $clippy $cargo_in --workspace --features hdf5 -- -D warnings
+step "clippy without HDF5" $clippy $cargo_in --workspace -- -D warnings
 
 # They are run by hand (src/rust/fuzz/README.md), but must follow the readers; libFuzzer is C++.
 fuzz_in="--manifest-path src/rust/fuzz/Cargo.toml"
@@ -115,8 +117,8 @@ if sh tools/libtorch.sh "$libtorch"; then
   export NEURALEE_LIBTORCH="$libtorch" NEURALEE_TORCH_TARGET_DIR="$CARGO_TARGET_DIR/torch"
   # Threads that wait for work leave the cores to those that have some.
   export OMP_WAIT_POLICY=passive
-  step "clippy of the libtorch backend" env LIBTORCH="$libtorch" cargo clippy -q $torch_in --release --locked \
-    --all-targets --target-dir "$NEURALEE_TORCH_TARGET_DIR" -- -D warnings
+  step "clippy of the libtorch backend" env LIBTORCH="$libtorch" $clippy $torch_in --locked \
+    --target-dir "$NEURALEE_TORCH_TARGET_DIR" -- -D warnings
 else
   echo "SKIPPED: the libtorch backend, since no libtorch can be had (see above)"
   export NEURALEE_TORCH=no
@@ -147,12 +149,14 @@ status=$?
 [ $status = 0 ] || cat "$work/install.log"
 count "R CMD INSTALL from the source folder" $status
 if [ -n "${NEURALEE_LIBTORCH:-}" ]; then
-  step "the libtorch backend is part of the installation" test -f "$library/neuralee/torch/libneuralee_torch.so"
+  step "the libtorch backend is part of the installation" \
+    test -f "$library/neuralee/torch/libneuralee_torch.so"
 fi
 
 # The program that writes the wrappers needs R as a shared library, which not every R is.
 wrappers() {
-  LD_LIBRARY_PATH="$R_HOME/lib" cargo run -q $cargo_in --release --locked --features hdf5 -- "$work/wrappers.R" &&
+  LD_LIBRARY_PATH="$R_HOME/lib" \
+    cargo run -q $cargo_in --release --locked --features hdf5 -- "$work/wrappers.R" &&
     cmp "$work/wrappers.R" R/extendr-wrappers.R
 }
 if [ -f "$R_HOME/lib/libR.so" ]; then step "R wrappers are those of the Rust functions" wrappers; fi
@@ -162,7 +166,8 @@ R_LIBS="$library" Rscript tools/test.R "$work/r-counts"
 add_counts "R tests" $? "$work/r-counts"
 
 demonstration() {
-  R_LIBS="$library" Rscript tools/demo.R "$work/demo" && [ -s "$work/demo/cortex_ee.csv" ] && [ -s "$work/demo/cortex_ee.png" ]
+  R_LIBS="$library" Rscript tools/demo.R "$work/demo" && [ -s "$work/demo/cortex_ee.csv" ] &&
+    [ -s "$work/demo/cortex_ee.png" ]
 }
 step "demonstration" demonstration
 
@@ -173,9 +178,11 @@ status=$?
 [ $status = 0 ] || cat "$work/build.log"
 count "R CMD build" $status
 if [ $status = 0 ]; then
-  # Suggested packages that are not there are skipped; the set-up brings those in use. The vignettes have just been run.
-  (cd "$work" && _R_CHECK_FORCE_SUGGESTS_=false R CMD check --no-manual --no-vignettes --no-build-vignettes \
-    neuralee_*.tar.gz) | tee "$work/check.log"
+  # Suggested packages that are not there are skipped; the set-up brings those in use. The
+  # vignettes have just been run.
+  (cd "$work" && _R_CHECK_FORCE_SUGGESTS_=false \
+    R CMD check --no-manual --no-vignettes --no-build-vignettes neuralee_*.tar.gz) |
+    tee "$work/check.log"
   grep '^Status: ' "$work/check.log" | grep -qv 'ERROR\|WARNING'
   count "R CMD check (0 errors, 0 warnings)" $?
   for log in "$work"/neuralee.Rcheck/00install.out "$work"/neuralee.Rcheck/tests/*.fail; do

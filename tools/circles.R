@@ -2,17 +2,21 @@
 #   Rscript tools/circles.R [CRATE...]
 # Prints each circle with the names that make it, and fails where there is one. A file needs
 # another where it names something that the other defines. Modules that a file declares, and names
-# that it re-exports, are no need by themselves. Tests within a file need what they like.
+# that it re-exports, are no need by themselves. Tests within a file need what they like. Methods
+# are not followed, as a call does not say whose it is.
 crates <- commandArgs(TRUE)
 if (!length(crates)) {
   crates <- c("src/rust", file.path("src/rust", c("core", "io", "torch", "torch/abi", "fuzz")))
 }
 
 identifier <- "[A-Za-z_][A-Za-z0-9_]*"
+visibility <- "(?:\\bpub(?:\\([^)]*\\))?\\s+)?"
+module_head <- paste0("((?:#\\[[^\\]]*\\]\\s*)*)", visibility, "\\bmod\\s+(", identifier, ")")
 all_of <- function(pattern, text) regmatches(text, gregexpr(pattern, text, perl = TRUE))[[1]]
 
-# The code alone: comments go, strings become empty.
-bare_code <- function(text) {
+# The code of a file alone: comments go, strings become empty.
+bare_code <- function(file) {
+  text <- paste(readLines(file, encoding = "UTF-8"), collapse = "\n")
   noise <- paste(
     "//[^\n]*", "/\\*(?s:.*?)\\*/", "\\br(#*)\"(?s:.*?)\"\\1", "\"(?:[^\"\\\\]|\\\\(?s:.))*\"",
     "'(?:[^'\\\\]|\\\\[^']+|\\\\')'",
@@ -31,7 +35,7 @@ closing <- function(text, open) {
 
 # The modules with a body in `text`: their names, bodies and whether they are tests; and the rest.
 inline_modules <- function(text) {
-  pattern <- paste0("((?:#\\[[^\\]]*\\]\\s*)*)(?:pub(?:\\([^)]*\\))?\\s+)?\\bmod\\s+(", identifier, ")\\s*\\{")
+  pattern <- paste0(module_head, "\\s*\\{")
   found <- list()
   repeat {
     at <- regexpr(pattern, text, perl = TRUE)
@@ -43,7 +47,8 @@ inline_modules <- function(text) {
     open <- at + attr(at, "match.length") - 1
     close <- closing(text, open)
     found <- c(found, list(list(
-      name = part(2), body = substring(text, open + 1, close - 1), test = grepl("cfg\\(test\\)", part(1))
+      name = part(2), body = substring(text, open + 1, close - 1),
+      test = grepl("cfg(test)", part(1), fixed = TRUE)
     )))
     text <- paste0(substring(text, 1, at - 1), substring(text, close + 1))
   }
@@ -54,7 +59,7 @@ use_leaves <- function(tree, prefix = character()) {
   tree <- trimws(tree)
   group <- regexpr("{", tree, fixed = TRUE)
   if (group > 0) {
-    head <- strsplit(gsub("\\s|::$", "", sub("::\\s*$", "", substring(tree, 1, group - 1))), "::")[[1]]
+    head <- strsplit(gsub("\\s", "", substring(tree, 1, group - 1)), "::")[[1]]
     inside <- substring(tree, group + 1, closing(tree, group) - 1)
     marks <- strsplit(inside, "")[[1]]
     depth <- cumsum((marks == "{") - (marks == "}"))
@@ -66,28 +71,27 @@ use_leaves <- function(tree, prefix = character()) {
   named <- strsplit(tree, "\\s+as\\s+")[[1]]
   path <- c(prefix, strsplit(gsub("\\s", "", named[1]), "::")[[1]])
   if (length(path) > 1 && path[length(path)] == "self") path <- path[-length(path)]
-  list(list(path = path[nzchar(path)], name = if (length(named) > 1) named[2] else path[length(path)]))
+  name <- if (length(named) > 1) named[2] else path[length(path)]
+  list(list(path = path[nzchar(path)], name = name))
 }
 
 # Reads a module and those below it into `crate`, an environment of modules by path.
 read_module <- function(crate, module, text, file) {
   inline <- inline_modules(text)
   text <- inline$rest
-  declared <- paste0(
-    "((?:#\\[[^\\]]*\\]\\s*)*)(?:pub(?:\\([^)]*\\))?\\s+)?\\bmod\\s+(", identifier, ")\\s*;"
-  )
+  declared <- paste0(module_head, "\\s*;")
   for (line in all_of(declared, text)) {
     name <- sub("(?s).*\\bmod\\s+(\\w+)\\s*;$", "\\1", line, perl = TRUE)
     if (grepl("cfg(test)", line, fixed = TRUE) || grepl("path", line, fixed = TRUE)) next
-    base <- if (basename(file) %in% c("lib.rs", "mod.rs")) dirname(file) else sub("\\.rs$", "", file)
+    is_root <- basename(file) %in% c("lib.rs", "mod.rs")
+    base <- if (is_root) dirname(file) else sub("\\.rs$", "", file)
     child <- c(file.path(base, paste0(name, ".rs")), file.path(base, name, "mod.rs"))
     child <- child[file.exists(child)]
     if (!length(child)) next
-    body <- bare_code(paste(readLines(child[1], encoding = "UTF-8"), collapse = "\n"))
-    read_module(crate, c(module, name), body, child[1])
+    read_module(crate, c(module, name), bare_code(child[1]), child[1])
   }
   text <- gsub(declared, "", text, perl = TRUE)
-  uses <- "(?:\\bpub(?:\\([^)]*\\))?\\s+)?\\buse\\s+[^;]+;"
+  uses <- paste0(visibility, "\\buse\\s+[^;]+;")
   leaves <- list()
   for (line in all_of(uses, text)) {
     of_line <- use_leaves(sub("(?s)^.*?\\buse\\s+(.*);$", "\\1", line, perl = TRUE))
@@ -188,7 +192,7 @@ for (folder in crates) {
   root <- file.path(folder, "src/lib.rs")
   if (!file.exists(root)) next
   crate <- new.env()
-  read_module(crate, character(), bare_code(paste(readLines(root, encoding = "UTF-8"), collapse = "\n")), root)
+  read_module(crate, character(), bare_code(root), root)
   edges <- needs(crate)
   if (is.null(edges) || !nrow(edges)) next
   for (circle in circles(edges)) {

@@ -1,6 +1,8 @@
 #!/bin/sh
-# Which lines the tests run; make coverage calls it. What it needs (covr of R, cargo-llvm-cov) it says and does not install.
-#   NEURALEE_TARGET_DIR  cargo's build folder; the instrumented build goes into its folder `coverage`
+# Which lines the tests run; make coverage calls it. What it needs (covr of R, cargo-llvm-cov) it
+# says and does not install.
+#   NEURALEE_TARGET_DIR  cargo's build folder; the instrumented build goes into its folder
+#                        `coverage`
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C.UTF-8
@@ -13,7 +15,8 @@ if ! Rscript -e 'quit(status = !requireNamespace("covr", quietly = TRUE))'; then
 fi
 if ! cargo llvm-cov --version >/dev/null 2>&1; then
   echo 'coverage: run these, then try again:' >&2
-  echo '    rustup component add llvm-tools-preview && cargo install cargo-llvm-cov cargo-nextest' >&2
+  echo '    rustup component add llvm-tools-preview' >&2
+  echo '    cargo install cargo-llvm-cov cargo-nextest' >&2
   exit 1
 fi
 
@@ -27,4 +30,5 @@ NOT_CRAN=true Rscript -e '
 ' "$work/package" || exit 1
 
 CARGO_TARGET_DIR="${NEURALEE_TARGET_DIR:?set by the Makefile}/coverage" cargo llvm-cov nextest \
-  --manifest-path src/rust/Cargo.toml --release --locked -p neuralee-core -p neuralee-io --features hdf5
+  --manifest-path src/rust/Cargo.toml --release --locked \
+  -p neuralee-core -p neuralee-io --features hdf5

@@ -27,7 +27,8 @@ cat >"$work/probe.c" <<'C'
 int main(void) {
   unsigned a, b, c;
   Dl_info info;
-  if (H5get_libversion(&a, &b, &c) < 0 || a != H5_VERS_MAJOR || b != H5_VERS_MINOR || c != H5_VERS_RELEASE) return 1;
+  if (H5get_libversion(&a, &b, &c) < 0) return 1;
+  if (a != H5_VERS_MAJOR || b != H5_VERS_MINOR || c != H5_VERS_RELEASE) return 1;
   /* H5Dread_chunk() came with 1.10.3. */
   if (!H5Dread_chunk || !dladdr((void *)H5get_libversion, &info)) return 1;
   printf("%u.%u.%u\n%s\n", a, b, c, info.dli_fname);
@@ -40,7 +41,8 @@ case $(uname) in
   *) library=libhdf5.so dl=-ldl ;;
 esac
 
-# try WHERE INCLUDE_FLAGS LINK_FLAGS: answers and ends if HDF5 works there. The flags are words on purpose.
+# try WHERE INCLUDE_FLAGS LINK_FLAGS: answers and ends if HDF5 works there. The flags are words on
+# purpose.
 try() {
   $compiler $2 "$work/probe.c" -o "$work/probe" $3 $dl >"$work/log" 2>&1 || return 1
   "$work/probe" >"$work/found" 2>>"$work/log" || return 1
@@ -48,7 +50,8 @@ try() {
   file=$(sed -n 2p "$work/found")
   # In a program that holds the library itself, it is no file that R could share.
   case $file in *hdf5*) ;; *) return 1 ;; esac
-  header=$($compiler $2 -M "$work/probe.c" 2>>"$work/log" | tr ' \\' '\n\n' | grep '/H5pubconf[^/]*\.h$' | tail -n 1)
+  header=$($compiler $2 -M "$work/probe.c" 2>>"$work/log" | tr ' \\' '\n\n' |
+    grep '/H5pubconf[^/]*\.h$' | tail -n 1)
   [ -n "$header" ] || return 1
   # The version is part of the name: where the system's library changes, cargo must build anew.
   root=$folder/hdf5-$version
@@ -56,7 +59,8 @@ try() {
   # HDF5_DIR may be such a root.
   if [ "$(cd "$(dirname "$header")" && pwd)" != "$root/include" ]; then
     rm -f "$root/include" "$root/lib/$library"
-    ln -s "$(cd "$(dirname "$header")" && pwd)" "$root/include" && ln -s "$file" "$root/lib/$library" || return 1
+    ln -s "$(cd "$(dirname "$header")" && pwd)" "$root/include" &&
+      ln -s "$file" "$root/lib/$library" || return 1
   fi
   printf '%s\n%s\n%s\n' "$root" "$3" "HDF5 $version, $1"
   exit 0
@@ -82,7 +86,8 @@ if have pkg-config; then
     libs=$(pkg-config --libs "$name")
     try "found by pkg-config" "$include" "$libs"
     # Not every installation lies where the loader looks.
-    try "found by pkg-config" "$include" "$(echo "$libs" | sed 's|-L\([^ ]*\)|-L\1 -Wl,-rpath,\1|g')"
+    libs=$(echo "$libs" | sed 's|-L\([^ ]*\)|-L\1 -Wl,-rpath,\1|g')
+    try "found by pkg-config" "$include" "$libs"
   done
 fi
 if have h5cc; then

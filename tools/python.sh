@@ -27,4 +27,5 @@ environment() {
 mkdir -p "$folder"
 environment new anndata
 # The last versions that anndata 0.7 works with; loompy is built from its source.
-environment old anndata==0.7.8 "numpy<1.24" "pandas<2" "scipy<1.12" "h5py<3.11" loompy==3.0.8 "setuptools<80"
+environment old anndata==0.7.8 "numpy<1.24" "pandas<2" "scipy<1.12" "h5py<3.11" loompy==3.0.8 \
+  "setuptools<80"

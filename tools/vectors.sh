@@ -24,8 +24,10 @@ fi
 mkdir "$work/neuralee" "$work/library"
 git ls-files -co --exclude-standard -z | tar -c --null -T - | tar -x -C "$work/neuralee"
 cd "$work/neuralee"
-grep -rl 'multiversion(targets(' src/rust/core/src src/rust/io/src | xargs sed -i "s/multiversion(targets([^)]*))/multiversion(targets($kept))/"
-if grep -rn 'x86_64+' src/rust/core/src src/rust/io/src | grep -vF "multiversion(targets($kept))"; then
+sources="src/rust/core/src src/rust/io/src"
+grep -rl 'multiversion(targets(' $sources |
+  xargs sed -i "s/multiversion(targets([^)]*))/multiversion(targets($kept))/"
+if grep -rn 'x86_64+' $sources | grep -vF "multiversion(targets($kept))"; then
   echo "these lists of instructions were not understood" >&2
   exit 1
 fi
@@ -40,8 +42,10 @@ R CMD INSTALL --no-docs --no-test-load --library="$work/library" . >"$work/log" 
 failed=0
 echo "== $1: Rust tests"
 HDF5_DIR=$(sh tools/hdf5.sh "$own/hdf5" | head -n 1) CARGO_TARGET_DIR=$own cargo test -q \
-  --manifest-path src/rust/Cargo.toml --release -p neuralee-core -p neuralee-io --features hdf5 --lib --tests || failed=1
+  --manifest-path src/rust/Cargo.toml --release -p neuralee-core -p neuralee-io --features hdf5 \
+  --lib --tests || failed=1
 echo "== $1: R tests"
 Rscript tools/test.R "$work/counts" || failed=1
-echo "$1: $(cut -d ' ' -f 1 "$work/counts") expectations of R passed, $(cut -d ' ' -f 2 "$work/counts") failed"
+read -r good bad <"$work/counts"
+echo "$1: $good expectations of R passed, $bad failed"
 exit $failed

@@ -9,16 +9,22 @@ use neuralee_fuzz::container::{tar, zip};
 use neuralee_fuzz::{problem, sealed};
 use std::path::Path;
 
-const MATRIX: &str = "%%MatrixMarket matrix coordinate integer general\n%metadata\n3 4 4\n1 1 5\n3 2 1\n2 4 7\n1 4 2\n";
+const MATRIX: &str = "%%MatrixMarket matrix coordinate integer general\n%metadata\n\
+    3 4 4\n1 1 5\n3 2 1\n2 4 7\n1 4 2\n";
 const FEATURES: &str =
     "ENSG1\tA\tGene Expression\nENSG2\tB\tGene Expression\nENSG3\tC\tAntibody Capture\n";
-const SHEET: &str = r#"<worksheet><dimension ref="A1"/><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>
-<c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>b &amp; c</t></is></c></row><row r="2"><c r="A2" t="str"><v>d</v></c>
-<c r="B2"><v>1</v></c><c r="C2"><f>1+1</f><v>2.5e1</v></c></row><row><c t="e"><v>#REF!</v></c><c><v>3</v></c><c t="n"><v>0</v></c>
+const SHEET: &str = r#"<worksheet><dimension ref="A1"/><sheetData>
+<row r="1"><c r="A1" t="s"><v>0</v></c>
+<c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>b &amp; c</t></is></c></row>
+<row r="2"><c r="A2" t="str"><v>d</v></c>
+<c r="B2"><v>1</v></c><c r="C2"><f>1+1</f><v>2.5e1</v></c></row>
+<row><c t="e"><v>#REF!</v></c><c><v>3</v></c><c t="n"><v>0</v></c>
 </row></sheetData></worksheet>"#;
-const TEXTS: &str = r#"<sst><si><t xml:space="preserve">a </t></si><si><r><t>B</t></r><r><t>&#956;<![CDATA[<]]></t></r>
+const TEXTS: &str = r#"<sst><si><t xml:space="preserve">a </t></si>
+<si><r><t>B</t></r><r><t>&#956;<![CDATA[<]]></t></r>
 <rPh sb="0" eb="1"><t>spoken</t></rPh></si></sst>"#;
-const RELATIONS: &str = r#"<Relationships><Relationship Id="rId1" Type="t/worksheet" Target="worksheets/sheet1.xml"/>
+const RELATIONS: &str = r#"<Relationships>
+<Relationship Id="rId1" Type="t/worksheet" Target="worksheets/sheet1.xml"/>
 <Relationship Id="rId2" Type="t/sharedStrings" Target="/xl/sharedStrings.xml"/></Relationships>"#;
 const WORKBOOK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <workbook xmlns:r="x"><sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>"#;

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::csv::{read, Layout};
 use neuralee_fuzz::{check_counts, check_names, container, file, outcome};
+use neuralee_io::csv::{read, Layout};
 
 fuzz_target!(|data: &[u8]| {
     let [how, flags, text @ ..] = data else {

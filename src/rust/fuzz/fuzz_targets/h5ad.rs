@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::h5ad::{outline, read, Options};
 use neuralee_fuzz::{check_counts, check_table, hdf5::Draw, outcome};
+use neuralee_io::h5ad::{outline, read, Options};
 
 fuzz_target!(|data: &[u8]| {
     let mut draw = Draw::new(data);

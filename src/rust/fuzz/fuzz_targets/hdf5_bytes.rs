@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::{h5ad, loom, tenx};
 use neuralee_fuzz::{file, outcome};
+use neuralee_io::{h5ad, loom, tenx};
 
 fuzz_target!(|data: &[u8]| {
     let path = file("mutated.h5", data);

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::csv::read_labels;
 use neuralee_fuzz::{container, file, outcome};
+use neuralee_io::csv::read_labels;
 
 fuzz_target!(|data: &[u8]| {
     let [how, cells, may_miss, text @ ..] = data else {

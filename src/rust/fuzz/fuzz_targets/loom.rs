@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::loom::{outline, read, Options};
 use neuralee_fuzz::{check_column, check_counts, check_names, hdf5::Draw, outcome};
+use neuralee_io::loom::{outline, read, Options};
 
 fuzz_target!(|data: &[u8]| {
     let mut draw = Draw::new(data);

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::pickle::{read_bytes, Content, Frame, RowNames};
 use neuralee_fuzz::{check_column, outcome};
+use neuralee_io::pickle::{read_bytes, Content, Frame, RowNames};
 
 fn check(content: &Content) {
     match content {

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::tenx::read;
 use neuralee_fuzz::{check_tenx, container, file, outcome};
+use neuralee_io::tenx::read;
 
 fuzz_target!(|data: &[u8]| {
     let Some((flags, bytes)) = data.split_first() else {

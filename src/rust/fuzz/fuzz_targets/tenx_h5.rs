@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::tenx::{outline_h5, read_h5};
 use neuralee_fuzz::{check_tenx, hdf5::Draw, outcome};
+use neuralee_io::tenx::{outline_h5, read_h5};
 
 fuzz_target!(|data: &[u8]| {
     let mut draw = Draw::new(data);

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuralee_io::xlsx::{read, Layout};
 use neuralee_fuzz::{check_counts, check_names, container, file, outcome};
+use neuralee_io::xlsx::{read, Layout};
 
 const PARTS: [&str; 4] = [
     "xl/worksheets/sheet1.xml",

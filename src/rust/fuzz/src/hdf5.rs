@@ -286,8 +286,8 @@ impl Draw<'_> {
         (0..n).map(|_| self.number()).collect()
     }
 
-    /// A file, whole on the disk when `fill` is done. It stays open, so that HDF5 need not build its caches
-    /// anew for each reading, which takes longer than the reading.
+    /// A file, whole on the disk when `fill` is done. It stays open, so that HDF5 need not build
+    /// its caches anew for each reading, which takes longer than the reading.
     fn file(&mut self, file_name: &str, fill: impl FnOnce(&mut Self, &File)) -> Drawn {
         let path = crate::scratch().join(file_name);
         let file = File::create(&path).expect("a file");

@@ -5,9 +5,9 @@ pub mod hdf5;
 pub mod problem;
 pub mod sealed;
 
+use neuralee_core::{Error, Result};
 use neuralee_io::tenx::TenX;
 use neuralee_io::{Column, Counts, SparseColumns, Table, Values};
-use neuralee_core::{Error, Result};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 

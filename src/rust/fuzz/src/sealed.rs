@@ -2,7 +2,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A kind of sealed file, with the versions that core reads. `examples/seeds.rs` holds them against what core writes.
+/// A kind of sealed file, with the versions that core reads. `examples/seeds.rs` holds them
+/// against what core writes.
 pub struct Kind {
     pub magic: &'static [u8; 8],
     pub oldest: u32,

@@ -354,7 +354,8 @@ impl Table {
             if decimal_comma {
                 "Write numbers with a decimal point."
             } else {
-                "Remove columns and lines that hold no counts; see `header`, `row_names` and `sep` for names."
+                "Remove columns and lines that hold no counts; see `header`, `row_names` and `sep` \
+                 for names."
             },
         )
     }
@@ -367,7 +368,8 @@ impl Table {
                     "Line {line} holds no values (fields end at each {}).",
                     separator_name(self.separator)
                 ),
-                "Set `sep` if it is another, or `row_names = FALSE` if lines do not begin with names.",
+                "Set `sep` if it is another, or `row_names = FALSE` if lines do not begin with \
+                 names.",
             ));
         }
         self.width = Some(values);
@@ -384,9 +386,12 @@ impl Table {
                 n => format!(" and {n} columns of text"),
             };
             return Err(Error::file_format(
-                format!("The header names {named} columns, but line {line} holds {values} values{text} (fields end at each {}).",
+                format!(
+                    "The header names {named} columns, but line {line} holds {values} \
+                     values{text} (fields end at each {}).",
                     separator_name(self.separator)),
-                "Set `header = FALSE` if the first line holds values, `row_names = FALSE` if lines do not begin with names, or `sep`.",
+                "Set `header = FALSE` if the first line holds values, `row_names = FALSE` if lines \
+                 do not begin with names, or `sep`.",
             ));
         }
         for (column, name) in self

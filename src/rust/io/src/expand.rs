@@ -132,10 +132,12 @@ impl Text {
         if self.compressed && self.expanded > self.most {
             return Err(Error::memory(
                 format!(
-                    "The compressed file expands to more than {}, {TIMES_FREE_MEMORY} times the free memory.",
+                    "The compressed file expands to more than {}, {TIMES_FREE_MEMORY} times the \
+                     free memory.",
                     memory::size(self.most)
                 ),
-                "Check what it is; if it is sound, expand it first or use a machine with more memory.",
+                "Check what it is; if it is sound, expand it first or use a machine with more \
+                 memory.",
             ));
         }
         Ok(filled)
@@ -390,8 +392,9 @@ mod tests {
             Ok(text.expanded)
         };
         assert_eq!(all(1 << 20), Ok(1 << 20));
-        assert!(
-            matches!(all((1 << 20) - 1), Err(Error::Memory(r)) if r.message.contains("expands to more than"))
-        );
+        assert!(matches!(
+            all((1 << 20) - 1),
+            Err(Error::Memory(r)) if r.message.contains("expands to more than")
+        ));
     }
 }

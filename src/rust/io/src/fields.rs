@@ -312,7 +312,9 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_do_not_matter_and_quoting_is_undone(
-            lines in proptest::collection::vec(proptest::collection::vec("[a\",\r\n é]{0,4}", 2..4), 0..5),
+            lines in proptest::collection::vec(
+                proptest::collection::vec("[a\",\r\n é]{0,4}", 2..4), 0..5
+            ),
             piece in 1usize..9,
         ) {
             let quoted = |f: &String| format!("\"{}\"", f.replace('"', "\"\""));

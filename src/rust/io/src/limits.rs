@@ -88,7 +88,10 @@ pub(crate) fn require_memory(bytes: u64, what: &str) -> Result<()> {
 pub(crate) fn require_indexable(entries: usize) -> Result<()> {
     if entries > MOST_ENTRIES {
         return Err(Error::memory(
-            format!("The matrix stores {entries} values; an R sparse matrix holds at most {MOST_ENTRIES}."),
+            format!(
+                "The matrix stores {entries} values; an R sparse matrix holds at most \
+                 {MOST_ENTRIES}."
+            ),
             "Use a file with fewer cells or genes.",
         ));
     }
@@ -99,7 +102,11 @@ pub(crate) fn require_indexable(entries: usize) -> Result<()> {
 #[cfg(not(feature = "hdf5"))]
 pub(crate) fn without_hdf5<T, U>(path: &Path, _: U) -> Result<T> {
     Err(Error::file_format(
-        format!("{}: neuralee was installed without HDF5 and cannot read this.", path.display()),
-        "Install HDF5 (Debian and Ubuntu: apt-get install libhdf5-dev; macOS: brew install hdf5), then reinstall neuralee.",
+        format!(
+            "{}: neuralee was installed without HDF5 and cannot read this.",
+            path.display()
+        ),
+        "Install HDF5 (Debian and Ubuntu: apt-get install libhdf5-dev; macOS: brew install hdf5), \
+         then reinstall neuralee.",
     ))
 }

@@ -589,7 +589,11 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(
         values in (1usize..6, 1usize..6).prop_flat_map(|(genes, cells)| {
-            let value = prop_oneof![3 => Just(0.0), 1 => (1u32..1000).prop_map(f64::from), 1 => any::<f64>().prop_filter("finite", |v| v.is_finite())];
+            let value = prop_oneof![
+                3 => Just(0.0),
+                1 => (1u32..1000).prop_map(f64::from),
+                1 => any::<f64>().prop_filter("finite", |v| v.is_finite())
+            ];
             proptest::collection::vec(proptest::collection::vec(value, cells), genes)
         }),
         separator in prop_oneof![Just(','), Just('\t'), Just(';')],
@@ -623,8 +627,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_give_a_table_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200), start in 0usize..5) {
-        let magic: [&[u8]; 5] = [b"", b"PK\x03\x04", &[0x1f, 0x8b, 8], b"\xfd7zXZ\0", b"BZh91AY&SY"];
+    fn any_bytes_give_a_table_or_an_error(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        start in 0usize..5
+    ) {
+        let magic: [&[u8]; 5] =
+            [b"", b"PK\x03\x04", &[0x1f, 0x8b, 8], b"\xfd7zXZ\0", b"BZh91AY&SY"];
         let bytes = [magic[start], &bytes].concat();
         if let Ok(table) = read(&bytes) {
             prop_assert_eq!(table.genes.len(), table.counts.genes);

@@ -160,8 +160,11 @@ fn column(n: usize) -> impl Strategy<Value = Column> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
-    fn annotations_of_every_type_read_back_as_they_were(columns in proptest::collection::vec(column(4), 0..4)) {
-        let columns = columns.into_iter().enumerate().map(|(i, c)| (format!("column {i}"), c)).collect();
+    fn annotations_of_every_type_read_back_as_they_were(
+        columns in proptest::collection::vec(column(4), 0..4)
+    ) {
+        let named = |(i, c)| (format!("column {i}"), c);
+        let columns = columns.into_iter().enumerate().map(named).collect();
         let (cells, genes) = (table(&CELLS, columns), table(&["g0", "g1", "g2"], vec![]));
         let place = place();
         write(&place.path, &contents(&cells, &genes), 0, 2).expect("written");

@@ -373,7 +373,8 @@ fn lengths_beyond_the_file_are_refused() {
     }
     let array = |shape: &str, dtype: &str, size: &str| {
         format!(
-            "cnumpy\n_reconstruct\n(tR(I1\n{shape}cnumpy\ndtype\n(V{dtype}\ntR(I3\nV|\nNNNI{size}\ntbI00\nS''\ntb."
+            "cnumpy\n_reconstruct\n(tR(I1\n{shape}cnumpy\ndtype\n(V{dtype}\n\
+             tR(I3\nV|\nNNNI{size}\ntbI00\nS''\ntb."
         )
     };
     let shapes = [
@@ -397,7 +398,8 @@ fn lengths_beyond_the_file_are_refused() {
     // Nothing in it, but two billion columns.
     let empty = array("(I0\nI2000000000\nt", "f8", "8");
     assert_refused(read(empty.as_bytes()), "beyond reason");
-    let range = "cpandas\n_new_Index\n(cpandas\nRangeIndex\n(dVstart\nI0\nsVstop\nI2000000000\nsVstep\nI1\nstR.";
+    let range = "cpandas\n_new_Index\n(cpandas\nRangeIndex\n(\
+                 dVstart\nI0\nsVstop\nI2000000000\nsVstep\nI1\nstR.";
     assert_refused(read(range.as_bytes()), "beyond reason");
     let range = range.replace("I2000000000", "I9223372036854775807");
     assert_refused(read(range.as_bytes()), "too long");
@@ -416,7 +418,8 @@ fn values_that_hold_themselves_end() {
     assert_refused(read(b"]q\0(h\0tq\x01a0h\x01."), "holds itself");
     // A factor whose categories are an index of the factor.
     let index = "cpandas\n_new_Index\n(cpandas\nIndex\n}p0\ntRp1\n0g0\nVdata\n";
-    let factor = "cpandas\nCategorical\n(tR}V_codes\ncnumpy\n_reconstruct\n(tR(I1\n(I1\ntcnumpy\ndtype\n(Vi1\ntRI00\nS'a'\ntbsV_categories\ng1\nsb";
+    let factor = "cpandas\nCategorical\n(tR}V_codes\ncnumpy\n_reconstruct\n(tR(I1\n(I1\nt\
+                  cnumpy\ndtype\n(Vi1\ntRI00\nS'a'\ntbsV_categories\ng1\nsb";
     assert_refused(
         read(format!("{index}{factor}sg1\n.").as_bytes()),
         "categories of a factor",
@@ -428,7 +431,8 @@ fn values_that_hold_themselves_end() {
         content(own.as_bytes()),
         Content::Values(Column::Number(vec![7016996765293437281.0]))
     );
-    let field = "cnumpy\nscalar\n(cnumpy\ndtype\n(VV8\ntRp0\n(I3\nV|\nN(Va\nt(dVa\n(g0\nI0\ntsI8\ntbS'aaaaaaaa'\ntR.";
+    let field = "cnumpy\nscalar\n(cnumpy\ndtype\n(VV8\ntRp0\n(I3\nV|\nN(\
+                 Va\nt(dVa\n(g0\nI0\ntsI8\ntbS'aaaaaaaa'\ntR.";
     assert_refused(read(field.as_bytes()), "fields of several values");
 }
 

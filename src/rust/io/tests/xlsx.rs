@@ -14,13 +14,15 @@ use zip::zip;
 const WORKBOOK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"
  xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets>
-<sheet name="About" sheetId="1" r:id="rId1"/><sheet name="Counts &amp; more" sheetId="2" r:id="rId2"/>
+<sheet name="About" sheetId="1" r:id="rId1"/>
+<sheet name="Counts &amp; more" sheetId="2" r:id="rId2"/>
 </sheets></workbook>"#;
 const RELATIONS: &str = r#"<Relationships>
 <Relationship Id="rId1" Type="t/worksheet" Target="worksheets/sheet1.xml"/>
 <Relationship Id="rId2" Type="t/worksheet" Target="/xl/worksheets/sheet2.xml"/>
 <Relationship Id="rId3" Type="t/sharedStrings" Target="sharedStrings.xml"/></Relationships>"#;
-const TEXTS: &str = r#"<sst><si><t>'Aars'</t></si><si><r><t xml:space="preserve">B </t></r><r><t>&#956;</t></r>
+const TEXTS: &str = r#"<sst><si><t>'Aars'</t></si>
+<si><r><t xml:space="preserve">B </t></r><r><t>&#956;</t></r>
 <rPh sb="0" eb="1"><t>spoken</t></rPh></si><si><t/></si></sst>"#;
 
 /// A workbook whose second sheet has these rows, in XML.
@@ -56,8 +58,10 @@ fn read(rows: &str) -> Result<Sheet> {
     read_as(&workbook(rows), "Counts & more", false, true)
 }
 
-const ROWS: &str = r#"<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1"><v>1</v></c><c r="C1"><v>2.5e1</v></c></row>
-<row r="2"><c r="A2" t="s"><v>1</v></c><c r="B2" t="n"><v>0</v></c><c r="C2"><f>1+2</f><v>3</v></c></row>"#;
+const ROWS: &str = r#"
+<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1"><v>1</v></c><c r="C1"><v>2.5e1</v></c></row>
+<row r="2"><c r="A2" t="s"><v>1</v></c><c r="B2" t="n"><v>0</v></c>
+<c r="C2"><f>1+2</f><v>3</v></c></row>"#;
 
 #[test]
 fn numbers_and_names_are_read_row_by_row() {
@@ -178,7 +182,8 @@ fn what_is_wrong_is_named_by_its_cell() {
 
 #[test]
 fn a_cell_far_out_takes_no_memory() {
-    let rows = "<row r=\"1\"><c r=\"A1\"><v>1</v></c></row><row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
+    let rows = "<row r=\"1\"><c r=\"A1\"><v>1</v></c></row>\
+                <row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
     assert_refused(read(rows), "Row 2 of the sheet is empty");
     assert_refused(read("<row><c r=\"XFD1\"><v>1</v></c></row>"), "A1 is empty");
     assert_refused(

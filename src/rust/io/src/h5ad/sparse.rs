@@ -30,16 +30,16 @@ pub(super) fn sparse_group<'a>(
         Some(encoding) => encoding,
         None => matrix.text("h5sparse_format")?.unwrap_or_default(),
     };
-    let by_cells = match encoding.as_str() {
-        "csr_matrix" | "csr" => true,
-        "csc_matrix" | "csc" => false,
-        other => {
-            return Err(Error::file_format(
+    let by_cells =
+        match encoding.as_str() {
+            "csr_matrix" | "csr" => true,
+            "csc_matrix" | "csc" => false,
+            other => return Err(Error::file_format(
                 format!("{path} is encoded as '{other}', which is neither dense nor CSR nor CSC."),
-                "Convert the matrix in Python, for example by scipy.sparse.csr_matrix, and write it again.",
-            ))
-        }
-    };
+                "Convert the matrix in Python, for example by scipy.sparse.csr_matrix, and write \
+                 it again.",
+            )),
+        };
     let shape = match matrix.integers("shape")? {
         Some(shape) => Some(shape),
         None => matrix.integers("h5sparse_shape")?,

@@ -236,7 +236,10 @@ impl Contents<'_> {
             check_keys(&table.columns, what)?;
             if table.columns.iter().any(|(name, _)| name == "_index") {
                 return Err(Error::input(
-                    format!("\"_index\" cannot be the name of a {what}: AnnData keeps it for their names."),
+                    format!(
+                        "\"_index\" cannot be the name of a {what}: AnnData keeps it for their \
+                         names."
+                    ),
                     "Rename it.",
                 ));
             }

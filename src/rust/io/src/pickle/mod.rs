@@ -6,6 +6,7 @@
 //! and notes what would be called, if it is on the list of `names`; `numpy` and `pandas`
 //! read those notes as arrays and tables, within the limits that `reader` keeps.
 
+mod frame;
 mod machine;
 mod names;
 mod numpy;
@@ -23,35 +24,10 @@ use reader::{damaged, Reader};
 use std::path::Path;
 use values::{Id, Value};
 
+pub use frame::{Frame, RowNames};
+
 /// Tables in dictionaries in lists: no deeper than this.
 const DEEPEST: usize = 16;
-
-/// Labels of a table's rows.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RowNames {
-    /// Whole numbers at equal distances; from 0 by 1 where rows have no names.
-    Range {
-        /// The first.
-        start: i64,
-        /// From each to the next.
-        step: i64,
-    },
-    /// One for each row.
-    Labels(Column),
-}
-
-/// A table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    /// Number of rows.
-    pub rows: usize,
-    /// Their labels.
-    pub names: RowNames,
-    /// What the labels are called.
-    pub title: Option<String>,
-    /// Names, which may repeat, and columns of `rows` entries.
-    pub columns: Vec<(String, Column)>,
-}
 
 /// What a pickle holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -257,7 +233,10 @@ impl<'a> Reader<'a> {
 fn below(deepest: usize) -> Result<usize> {
     deepest.checked_sub(1).ok_or_else(|| {
         Error::file_format(
-            format!("The pickle has lists in lists, more than {DEEPEST} deep, or one that holds itself."),
+            format!(
+                "The pickle has lists in lists, more than {DEEPEST} deep, or one that holds \
+                 itself."
+            ),
             "Write a data frame, a series, an array, or a dictionary of such.",
         )
     })

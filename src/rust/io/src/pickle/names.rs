@@ -141,7 +141,8 @@ fn refused(module: &str, name: &str) -> Error {
         if arrow {
             "Write it with columns that do not need pyarrow: in Python df.astype(object)."
         } else {
-            "Pickles are programs, and only the names that tables need are known. Write the table as csv where the file is trusted."
+            "Pickles are programs, and only the names that tables need are known. Write the table \
+             as csv where the file is trusted."
         },
     )
 }

@@ -1,10 +1,10 @@
 //! Tables of pandas, as its versions have written them.
 
+use super::frame::{Frame, RowNames};
 use super::names::Name;
 use super::numpy::Array;
 use super::reader::{damaged, Reader};
 use super::values::{Id, Object, Value};
-use super::{Frame, RowNames};
 use crate::limits::MOST_ENTRIES;
 use crate::Column;
 use neuralee_core::{Error, Result};
@@ -26,7 +26,8 @@ struct Index {
 fn unsupported_index() -> Error {
     Error::file_format(
         "The table has an index of dates, intervals or several levels.",
-        "Write it with names of rows and columns that are text or numbers: in Python df.reset_index().",
+        "Write it with names of rows and columns that are text or numbers: in Python \
+         df.reset_index().",
     )
 }
 

@@ -100,7 +100,8 @@ impl Archive {
         if head == *b"\x89HDF\r\n\x1a\n" {
             return Err(Error::file_format(
                 "This is an HDF5 file, not a folder.",
-                "Cell Ranger's HDF5 files are read by read_10x_h5(), AnnData files (.h5ad) by read_h5ad().",
+                "Cell Ranger's HDF5 files are read by read_10x_h5(), AnnData files (.h5ad) by \
+                 read_h5ad().",
             ));
         }
         let file = BufReader::new(File::open(path).map_err(|e| limits::unreadable(&e))?);
@@ -242,7 +243,8 @@ impl Archive {
 fn no_archive() -> Error {
     Error::file_format(
         "This is not a folder, and no tar archive (.tar, .tar.gz) either.",
-        "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, or a .tar.gz of it.",
+        "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, or a \
+         .tar.gz of it.",
     )
 }
 

@@ -49,7 +49,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Those of a folder, or of the one folder in it that holds a matrix, or of an archive of these.
+    /// Those of a folder, of the one folder in it that holds a matrix, or of an archive.
     pub(super) fn find(path: &Path, monitor: &dyn Monitor) -> Result<Self> {
         if path.is_file() {
             Self::of_archive(path, monitor)
@@ -144,7 +144,8 @@ fn file_in(folder: &Path, name: &str) -> Option<Part> {
 fn no_matrix(place: &Path, problem: impl std::fmt::Display) -> Error {
     Error::file_format(
         format!("{}: {problem}.", place.display()),
-        "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, or a .tar.gz of it.",
+        "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, or a \
+         .tar.gz of it.",
     )
 }
 
