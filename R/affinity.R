@@ -15,7 +15,7 @@ compute_affinity <- function(x, search, perplexity, k, neighbors, metric, seed, 
       log_beta = stats::setNames(result$log_beta, names),
       perplexity = stats::setNames(result$perplexity, names),
       params = list(
-        affinity = search_name(search), perplexity = perplexity, k = attraction$k, n = nrow(x), metric = metric
+        affinity = search, perplexity = perplexity, k = attraction$k, n = nrow(x), metric = metric
       )
     ),
     class = "neuralee_affinity"
@@ -33,8 +33,8 @@ attract <- function(x, search, perplexity, k, neighbors, d, seed, threads, progr
   }
   rust_call(
     rs_attraction(
-      x, lists$index, lists$distance, as.double(perplexity), k, as.integer(d), search, given$search, seed,
-      as.double(network), memory_limit(), as.integer(threads), progress
+      x, lists$index, lists$distance, as.double(perplexity), k, as.integer(d), search, given$search,
+      seed, as.double(network), memory_limit(), as.integer(threads), progress
     )
   )
 }
@@ -48,9 +48,16 @@ memory_limit <- function() {
   1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0)
 }
 
-search_name <- function(search) c(entropic = "entropic", bisection = "gaussian")[[search]]
+# How the width of each cell's neighbourhood is found. In version 0.1.0 "bisection" was "gaussian",
+# and fits of that version say so.
+check_search <- function(affinity) {
+  if (identical(affinity, "gaussian")) {
+    inform_moved("affinity = \"gaussian\"", "affinity = \"bisection\"")
+  }
+  match_choice(search_of(affinity), "affinity", c("entropic", "bisection"))
+}
 
-search_of <- function(affinity) c(entropic = "entropic", gaussian = "bisection")[[affinity]]
+search_of <- function(affinity) if (identical(affinity, "gaussian")) "bisection" else affinity
 
 weights_matrix <- function(slots, n, names) {
   methods::new(
@@ -97,10 +104,14 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
   k <- check_count(k, "k", min = 1, max = most)
   if (perplexity >= k) {
     refuse(
-      sprintf("`perplexity` is %s, but it must lie below the %d neighbours in use.", format(perplexity), k),
+      sprintf(
+        "`perplexity` is %s, but it must lie below the %d neighbours in use.", format(perplexity), k
+      ),
       paste(c(
-        if (most > perplexity) sprintf("Use k = %d", as.integer(min(most, ceiling(3 * perplexity)))),
-        if (k > 1) sprintf("Use a perplexity of about %s", format(max(k / 3, (1 + k) / 2.5), digits = 3)),
+        if (most > perplexity) sprintf("Use k = %.0f", min(most, ceiling(3 * perplexity))),
+        if (k > 1) sprintf(
+          "Use a perplexity of about %s", format(max(k / 3, (1 + k) / 2.5), digits = 3)
+        ),
         if (k <= 1 && most <= perplexity) "Give more neighbours"
       ), collapse = ", or: ")
     )
@@ -111,7 +122,8 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
 check_affinity <- function(affinity, n) {
   refuse <- function(message) {
     abort_neuralee(
-      "input", message, "Make it with entropic_affinity() or gaussian_affinity() from the same cells."
+      "input", message,
+      "Make it with entropic_affinity() or gaussian_affinity() from the same cells."
     )
   }
   if (!inherits(affinity, "neuralee_affinity") || !inherits(affinity$weights, "Matrix")) {
