@@ -1,10 +1,10 @@
-# The data sets of 10x Genomics that are known by name, by the version of Cell Ranger that made them. Their lengths and
-# checksums are unverified.
+# The data sets of 10x Genomics that are known by name, by the version of Cell Ranger that made
+# them. Their lengths and checksums are unverified.
 tenx_versions <- list(
   "1.1.0" = c(
-    "frozen_pbmc_donor_a", "frozen_pbmc_donor_b", "frozen_pbmc_donor_c", "fresh_68k_pbmc_donor_a", "cd14_monocytes",
-    "b_cells", "cd34", "cd56_nk", "cd4_t_helper", "regulatory_t", "naive_t", "memory_t", "cytotoxic_t",
-    "naive_cytotoxic"
+    "frozen_pbmc_donor_a", "frozen_pbmc_donor_b", "frozen_pbmc_donor_c", "fresh_68k_pbmc_donor_a",
+    "cd14_monocytes", "b_cells", "cd34", "cd56_nk", "cd4_t_helper", "regulatory_t", "naive_t",
+    "memory_t", "cytotoxic_t", "naive_cytotoxic"
   ),
   "2.1.0" = c("pbmc8k", "pbmc4k", "t_3k", "t_4k", "neuron_9k")
 )
@@ -13,7 +13,11 @@ tenx_names <- unlist(tenx_versions, use.names = FALSE)
 
 # Before version 3, Cell Ranger knew genes only; since then the matrix is one of features.
 tenx_archive <- function(filename, type, version) {
-  matrix <- if (is.null(version) || numeric_version(version) < "3") "gene_bc_matrices" else "feature_bc_matrix"
+  matrix <- if (is.null(version) || numeric_version(version) < "3") {
+    "gene_bc_matrices"
+  } else {
+    "feature_bc_matrix"
+  }
   sprintf("%s_%s_%s.tar.gz", filename, type, matrix)
 }
 
@@ -24,9 +28,9 @@ tenx_url <- function(version, filename, file) {
 
 #' Data sets of 10x Genomics
 #'
-#' Reads the counts of one of the public data sets of 10x Genomics by its name, or those of any folder or
-#' archive of Cell Ranger, version 2 or 3. Cells without counts are dropped, with a message: in a `"raw"`
-#' matrix these are most barcodes.
+#' Reads the counts of one of the public data sets of 10x Genomics by its name, or those of any
+#' folder or archive of Cell Ranger, version 2 or 3. Cells without counts are dropped, with a
+#' message: in a `"raw"` matrix these are most barcodes.
 #'
 #' Known by name, and downloaded where `path = NULL`, are:
 #'
@@ -40,32 +44,35 @@ tenx_url <- function(version, filename, file) {
 #' | `"b_cells"`, `"cd34"` and eight others | sorted cells, listed in [PurifiedPBMCDataset()] |
 #'
 #' Their addresses are
-#' `https://cf.10xgenomics.com/samples/cell-exp/VERSION/NAME/NAME_TYPE_gene_bc_matrices.tar.gz`, with
-#' VERSION 2.1.0 for the first five and 1.1.0 for the others. No checksum is known for them; lengths are compared
-#' with what the server announces. The Bioconductor package TENxPBMCData has many of these data sets, and others.
+#' `https://cf.10xgenomics.com/samples/cell-exp/VERSION/NAME/NAME_TYPE_gene_bc_matrices.tar.gz`,
+#' with VERSION 2.1.0 for the first five and 1.1.0 for the others. No checksum is known for them;
+#' lengths are compared with what the server announces. The Bioconductor package TENxPBMCData has
+#' many of these data sets, and others.
 #'
-#' @param filename Name of the data set. With `path` it may be any name, or be left out where `path` is the archive
-#'   or the folder itself.
+#' @param filename Name of the data set. With `path` it may be any name, or be left out where `path`
+#'   is the archive or the folder itself.
 #' @param type `"filtered"` for the barcodes that Cell Ranger takes for cells, `"raw"` for all.
 #' @param ... Not used.
-#' @param path `NULL` to download the data set. Else its archive, the folder of its matrix, or a folder that
-#'   holds either under the data set's name: `NAME_TYPE_gene_bc_matrices.tar.gz`,
+#' @param path `NULL` to download the data set. Else its archive, the folder of its matrix, or a
+#'   folder that holds either under the data set's name: `NAME_TYPE_gene_bc_matrices.tar.gz`,
 #'   `NAME_TYPE_feature_bc_matrix.tar.gz` or a folder `NAME`. Which folder within is read is said in
 #'   [read_10x()]; of several in a folder `NAME`, it is the one whose name begins with `type`.
 #' @param gene_names Which names the rows get: `"symbol"` or `"id"`.
 #' @param verbose Whether to show progress.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse assay `counts`.
-#'   `rowData` has the columns `ID`, `Symbol` and, from version 3 on, `Type`; `colData` has `Barcode`.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse
+#'   assay `counts`. `rowData` has the columns `ID`, `Symbol` and, from version 3 on, `Type`;
+#'   `colData` has `Barcode`.
 #' @section Errors:
-#' `neuralee_error_input` for a name that is not known where `path` is `NULL` (those known are listed);
-#' `neuralee_error_file_format` where `path` holds no such data set, and for all that [read_10x()] refuses;
-#' `neuralee_error_download` where a file cannot be had.
+#' `neuralee_error_input` for a name that is not known where `path` is `NULL` (those known are
+#' listed); `neuralee_error_file_format` where `path` holds no such data set, and for all that
+#' [read_10x()] refuses; `neuralee_error_download` where a file cannot be had.
 #' @inheritSection dataset_files Where files are kept
-#' @references Zheng GXY et al. (2017). Massively parallel digital transcriptional profiling of single cells.
-#'   *Nature Communications* 8, 14049. \doi{10.1038/ncomms14049}
+#' @references Zheng GXY et al. (2017). Massively parallel digital transcriptional profiling of
+#'   single cells. *Nature Communications* 8, 14049. \doi{10.1038/ncomms14049}
 #'
 #'   The data sets: <https://www.10xgenomics.com/datasets>.
-#' @seealso [read_10x()], which reads a folder or an archive as it is, with cells that have no counts.
+#' @seealso [read_10x()], which reads a folder or an archive as it is, with cells that have no
+#'   counts.
 #' @family data sets
 #' @export
 #' @examples
@@ -100,9 +107,12 @@ read_tenx_dataset <- function(filename, type, path, gene_names, verbose) {
 download_tenx <- function(filename, type, verbose) {
   known <- is.character(filename) && length(filename) == 1L && filename %in% tenx_names
   if (!known) {
-    near <- if (is.character(filename) && length(filename) == 1L && !is.na(filename)) nearest_name(filename, tenx_names)
+    near <- if (is.character(filename) && length(filename) == 1L && !is.na(filename)) {
+      nearest_name(filename, tenx_names)
+    }
     abort_neuralee(
-      "input", sprintf("`filename` is %s, which is no data set that is known by name.", describe(filename)),
+      "input",
+      sprintf("`filename` is %s, which is no data set that is known by name.", describe(filename)),
       c(
         if (!is.null(near)) sprintf("Did you mean %s?", describe(near)),
         there_are(tenx_names), "For any other give the folder or the archive as `path`."
@@ -137,7 +147,9 @@ find_tenx <- function(filename, type, path) {
     return(path)
   }
   inside <- file.path(path, filename)
-  archives <- file.path(path, vapply(list(NULL, "3"), function(version) tenx_archive(filename, type, version), ""))
+  archives <- file.path(
+    path, vapply(list(NULL, "3"), function(version) tenx_archive(filename, type, version), "")
+  )
   archives <- archives[file.exists(archives)]
   if (dir.exists(inside)) {
     matrix_folder(inside, type)

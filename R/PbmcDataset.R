@@ -7,46 +7,51 @@ scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 
 #' Blood cells in two batches
 #'
-#' Reads 11,990 peripheral blood mononuclear cells (PBMCs) of one donor, in the two batches pbmc8k and pbmc4k of 10x
-#' Genomics, with the cell types and the quality of each cell as the authors of scVI published them, and the 3,346
-#' genes for which they compared expression between cell types.
+#' Reads 11,990 peripheral blood mononuclear cells (PBMCs) of one donor, in the two batches pbmc8k
+#' and pbmc4k of 10x Genomics, with the cell types and the quality of each cell as the authors of
+#' scVI published them, and the 3,346 genes for which they compared expression between cell types.
 #'
-#' Cells are matched with their annotation by barcode and batch. The annotation calls 49 cells by a barcode with a
-#' further 1 behind it (`-11`), in all likelihood those of pbmc4k whose barcode pbmc8k has too; they are left out, as
-#' in the original. (There, the cells of pbmc8k with these barcodes got the counts of pbmc4k, and a barcode that was
-#' missing from the matrix shifted the cell types of all cells after it.) Barcodes that their batch has not are left
-#' out with a message, as are genes that the matrix has not and cells without counts.
+#' Cells are matched with their annotation by barcode and batch. The annotation calls 49 cells by a
+#' barcode with a further 1 behind it (`-11`), in all likelihood those of pbmc4k whose barcode
+#' pbmc8k has too; they are left out, as in the original. (There, the cells of pbmc8k with these
+#' barcodes got the counts of pbmc4k, and a barcode that was missing from the matrix shifted the
+#' cell types of all cells after it.) Barcodes that their batch has not are left out with a message,
+#' as are genes that the matrix has not and cells without counts.
 #'
-#' The Bioconductor package TENxPBMCData has the counts (`"pbmc8k"`, `"pbmc4k"`) without this annotation.
+#' The Bioconductor package TENxPBMCData has the counts (`"pbmc8k"`, `"pbmc4k"`) without this
+#' annotation.
 #'
 #' @section Files:
 #' With `path` a folder, it must hold
-#' * pbmc8k and pbmc4k: each as `NAME_filtered_gene_bc_matrices.tar.gz` or as a folder `NAME` or `10X/NAME`, with
-#'   `filtered_gene_bc_matrices.tar.gz` or the matrix in it;
+#' * pbmc8k and pbmc4k: each as `NAME_filtered_gene_bc_matrices.tar.gz` or as a folder `NAME` or
+#'   `10X/NAME`, with `filtered_gene_bc_matrices.tar.gz` or the matrix in it;
 #' * `gene_info_pbmc.csv`, with the identifiers of the genes in the column `ENSG`;
-#' * `pbmc_metadata.pickle`, a dictionary as scVI has it: `barcodes` (a data frame with barcodes as index),
-#'   `clusters` (numbers from 0), `list_clusters` (their names), `design` (a data frame with the column
-#'   `batchpbmc4k`, 1 or 0), and, as far as wanted, `raw_qc`, `normalized_qc` (data frames) and `qc_pc` (an array).
-#'   It is read by [read_pickle()], which runs nothing. Or `pbmc_metadata.csv`, a table with the columns `barcode`,
-#'   `cell_type`, `batch` (`pbmc8k` or `pbmc4k`) and any others with numbers, which are the quality. Without `batch`,
-#'   a barcode that both have belongs to pbmc8k.
+#' * `pbmc_metadata.pickle`, a dictionary as scVI has it: `barcodes` (a data frame with barcodes as
+#'   index), `clusters` (numbers from 0), `list_clusters` (their names), `design` (a data frame with
+#'   the column `batchpbmc4k`, 1 or 0), and, as far as wanted, `raw_qc`, `normalized_qc` (data
+#'   frames) and `qc_pc` (an array). It is read by [read_pickle()], which runs nothing. Or
+#'   `pbmc_metadata.csv`, a table with the columns `barcode`, `cell_type`, `batch` (`pbmc8k` or
+#'   `pbmc4k`) and any others with numbers, which are the quality. Without `batch`, a barcode that
+#'   both have belongs to pbmc8k.
 #'
 #' `path = NULL` downloads <https://github.com/YosefLab/scVI-data/raw/master/pbmc_metadata.pickle>,
-#' `gene_info.csv` from the same place, and the archives as in [Dataset10X()]. Their checksums are not known.
+#' `gene_info.csv` from the same place, and the archives as in [Dataset10X()]. Their checksums are
+#' not known.
 #'
 #' @inheritParams Dataset10X
 #' @param path `NULL` to download the files, or a folder that holds them, see below.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse assay `counts`.
-#'   Cells come in the order of the annotation, genes in that of `gene_info_pbmc.csv`. `rowData` has `ID`, `Symbol`
-#'   and the columns of that file; `colData` has `Barcode`, the factors `cell_type` (nine levels) and `batch`, the
-#'   columns of `raw_qc`, and those of `normalized_qc` with `normalized_` before their names; `reducedDims` has
-#'   `qc_pc`.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse
+#'   assay `counts`. Cells come in the order of the annotation, genes in that of
+#'   `gene_info_pbmc.csv`. `rowData` has `ID`, `Symbol` and the columns of that file; `colData` has
+#'   `Barcode`, the factors `cell_type` (nine levels) and `batch`, the columns of `raw_qc`, and
+#'   those of `normalized_qc` with `normalized_` before their names; `reducedDims` has `qc_pc`.
 #' @section Errors:
-#' `neuralee_error_file_format` where a file is missing, damaged, or has not what is said above, and where no barcode
-#' or no gene is in the matrix; `neuralee_error_download` where a file cannot be had.
+#' `neuralee_error_file_format` where a file is missing, damaged, or has not what is said above, and
+#' where no barcode or no gene is in the matrix; `neuralee_error_download` where a file cannot be
+#' had.
 #' @inheritSection dataset_files Where files are kept
-#' @references Lopez R, Regier J, Cole MB, Jordan MI, Yosef N (2018). Deep generative modeling for single-cell
-#'   transcriptomics. *Nature Methods* 15, 1053-1058. \doi{10.1038/s41592-018-0229-2}
+#' @references Lopez R, Regier J, Cole MB, Jordan MI, Yosef N (2018). Deep generative modeling for
+#'   single-cell transcriptomics. *Nature Methods* 15, 1053-1058. \doi{10.1038/s41592-018-0229-2}
 #'
 #'   Zheng GXY et al. (2017). Massively parallel digital transcriptional profiling of single cells.
 #'   *Nature Communications* 8, 14049. \doi{10.1038/ncomms14049}
@@ -94,7 +99,10 @@ read_gene_info <- function(path, verbose) {
     path, "gene_info_pbmc.csv", paste0(scvi_data, "gene_info.csv"), verbose,
     alone = FALSE
   )
-  wanted <- "Give the file of scVI: comma-separated, with the identifiers of genes in a column ENSG."
+  wanted <- paste(
+    "Give the file of scVI: comma-separated, with the identifiers of genes in a column",
+    "ENSG."
+  )
   genes <- read_small_table(file, "table of genes", wanted)
   refuse <- function(problem) abort_neuralee("file_format", paste(describe(file), problem), wanted)
   if (!"ENSG" %in% names(genes)) refuse(sprintf("has no column ENSG. %s", there_are(names(genes))))
@@ -102,7 +110,12 @@ read_gene_info <- function(path, verbose) {
   named <- if (is.character(genes$ENSG)) !is.na(genes$ENSG) else rep(FALSE, nrow(genes))
   if (!all(named)) {
     first <- which(!named)[[1L]]
-    refuse(sprintf("has %s for gene %d in the column ENSG, which names no gene.", describe(genes$ENSG[[first]]), first))
+    refuse(
+      sprintf(
+        "has %s for gene %d in the column ENSG, which names no gene.",
+        describe(genes$ENSG[[first]]), first
+      )
+    )
   }
   genes[!duplicated(genes$ENSG), , drop = FALSE]
 }
@@ -129,8 +142,8 @@ pbmc_genes <- function(sets, genes) {
   genes[there, , drop = FALSE]
 }
 
-# What the annotation says of each of its cells: `barcode`, `batch` (NA where it is not known), `type`, and the quality
-# as columns and as a matrix.
+# What the annotation says of each of its cells: `barcode`, `batch` (NA where it is not known),
+# `type`, and the quality as columns and as a matrix.
 pbmc_metadata <- function(path, verbose) {
   read <- read_metadata(path, "pbmc_metadata", paste0(scvi_data, "pbmc_metadata.pickle"), verbose)
   about <- if (is.data.frame(read$content)) {
@@ -174,11 +187,15 @@ pbmc_dictionary <- function(content, file) {
   if (is.data.frame(clusters)) clusters <- clusters[[1L]]
   # Python counts from 0.
   if (!is.numeric(clusters) || anyNA(clusters) || !all(clusters %in% (seq_along(names) - 1))) {
-    wanted <- sprintf("has clusters that are not 0 to %d, the numbers of its cell types", length(names) - 1L)
+    wanted <- sprintf(
+      "has clusters that are not 0 to %d, the numbers of its cell types", length(names) - 1L
+    )
     refuse_metadata(file, wanted)
   }
   quality <- list()
-  if (is.data.frame(content[["raw_qc"]])) quality <- number_columns(content[["raw_qc"]], own_columns)
+  if (is.data.frame(content[["raw_qc"]])) {
+    quality <- number_columns(content[["raw_qc"]], own_columns)
+  }
   if (is.data.frame(content[["normalized_qc"]])) {
     normalized <- number_columns(content[["normalized_qc"]])
     if (length(normalized)) names(normalized) <- paste0("normalized_", names(normalized))
@@ -186,7 +203,9 @@ pbmc_dictionary <- function(content, file) {
   }
   list(
     barcode = barcodes, type = factor(names[clusters + 1], unique(names)),
-    batch = pbmc_batch(if (is.data.frame(content[["design"]])) content[["design"]], length(barcodes), file),
+    batch = pbmc_batch(
+      if (is.data.frame(content[["design"]])) content[["design"]], length(barcodes), file
+    ),
     quality = quality, components = if (is.matrix(content[["qc_pc"]])) content[["qc_pc"]]
   )
 }
@@ -197,7 +216,11 @@ pbmc_batch <- function(table, n, file) {
   if (!is.null(second) && !all(second %in% c(0, 1))) {
     refuse_metadata(file, "has other values than 0 and 1 in batchpbmc4k")
   }
-  batch <- if (!is.null(second)) pbmc_sets[match(second, c(0, 1))] else if (!is.null(table)) column_among(table, "batch")
+  batch <- if (!is.null(second)) {
+    pbmc_sets[match(second, c(0, 1))]
+  } else if (!is.null(table)) {
+    column_among(table, "batch")
+  }
   if (is.null(batch)) {
     return(rep(NA_character_, n))
   }
@@ -215,7 +238,9 @@ pbmc_cells <- function(sets, about, genes) {
   if (any(again)) {
     inform_left_out(sprintf("%d cells with barcodes that end in -11 were left out.", sum(again)))
   }
-  at <- cbind(match(about$barcode, colnames(sets[[1L]])), match(about$barcode, colnames(sets[[2L]])))
+  at <- cbind(
+    match(about$barcode, colnames(sets[[1L]])), match(about$barcode, colnames(sets[[2L]]))
+  )
   # Where the batch is not known, it is the first that has the barcode.
   batch <- match(about$batch, pbmc_sets)
   unknown <- is.na(about$batch)
@@ -224,8 +249,8 @@ pbmc_cells <- function(sets, about, genes) {
   lost <- is.na(at) & !again
   if (any(lost)) {
     inform_left_out(sprintf(
-      "%d barcodes of the annotation are not in the matrix of their batch and were left out: %s.", sum(lost),
-      list_some(about$barcode[lost])
+      "%d barcodes of the annotation are not in the matrix of their batch and were left out: %s.",
+      sum(lost), list_some(about$barcode[lost])
     ))
   }
   kept <- which(!is.na(at) & !again)
@@ -253,7 +278,8 @@ pbmc_cells <- function(sets, about, genes) {
   names <- ifelse(twice, paste(barcodes, pbmc_sets[batch], sep = "_"), barcodes)
   dimnames(counts) <- list(genes, names)
   data <- S4Vectors::DataFrame(
-    Barcode = barcodes, cell_type = about$type[kept], batch = factor(pbmc_sets[batch], pbmc_sets), row.names = names
+    Barcode = barcodes, cell_type = about$type[kept], batch = factor(pbmc_sets[batch], pbmc_sets),
+    row.names = names
   )
   for (name in names(about$quality)) data[[name]] <- about$quality[[name]][kept]
   cells <- SingleCellExperiment::SingleCellExperiment(

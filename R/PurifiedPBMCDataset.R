@@ -1,31 +1,33 @@
 # In the order of the original, each once.
 purified_types <- c(
-  "cd4_t_helper", "regulatory_t", "naive_t", "memory_t", "cytotoxic_t", "naive_cytotoxic", "b_cells", "cd34", "cd56_nk",
-  "cd14_monocytes"
+  "cd4_t_helper", "regulatory_t", "naive_t", "memory_t", "cytotoxic_t", "naive_cytotoxic",
+  "b_cells", "cd34", "cd56_nk", "cd14_monocytes"
 )
 
 #' Ten sorted populations of blood cells
 #'
-#' Reads the ten populations of peripheral blood mononuclear cells (PBMCs) that 10x Genomics sorted with
-#' antibodies and sequenced one by one: 94,655 cells and 32,738 genes. Genes without a count in any of the cells
-#' are dropped, as are cells without counts.
+#' Reads the ten populations of peripheral blood mononuclear cells (PBMCs) that 10x Genomics sorted
+#' with antibodies and sequenced one by one: 94,655 cells and 32,738 genes. Genes without a count in
+#' any of the cells are dropped, as are cells without counts.
 #'
-#' The populations are `"cd4_t_helper"`, `"regulatory_t"`, `"naive_t"`, `"memory_t"`, `"cytotoxic_t"`,
-#' `"naive_cytotoxic"`, `"b_cells"`, `"cd34"`, `"cd56_nk"` and `"cd14_monocytes"`, and these are their names in
-#' [Dataset10X()], which says where they come from. The Bioconductor package TENxPBMCData has them one by one.
+#' The populations are `"cd4_t_helper"`, `"regulatory_t"`, `"naive_t"`, `"memory_t"`,
+#' `"cytotoxic_t"`, `"naive_cytotoxic"`, `"b_cells"`, `"cd34"`, `"cd56_nk"` and `"cd14_monocytes"`,
+#' and these are their names in [Dataset10X()], which says where they come from. The Bioconductor
+#' package TENxPBMCData has them one by one.
 #'
 #' @inheritParams Dataset10X
-#' @param filter_cell_types Names of the populations to read, in the order that they shall have. `NULL` stands
-#'   for all ten. Only their files are downloaded.
-#' @param path `NULL` to download the files. Else a folder that holds, for each population, the archive
-#'   `NAME_filtered_gene_bc_matrices.tar.gz` or a folder `NAME` with what is in it.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse assay `counts`.
-#'   `rowData` has the columns `ID` and `Symbol`. `colData` has `Barcode` and the factor `cell_type` with the
-#'   population of each cell. All cells are one batch. Cells are called by their barcodes, with the population
-#'   behind where the same barcode is in several.
+#' @param filter_cell_types Names of the populations to read, in the order that they shall have.
+#'   `NULL` stands for all ten. Only their files are downloaded.
+#' @param path `NULL` to download the files. Else a folder that holds, for each population, the
+#'   archive `NAME_filtered_gene_bc_matrices.tar.gz` or a folder `NAME` with what is in it.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse
+#'   assay `counts`. `rowData` has the columns `ID` and `Symbol`. `colData` has `Barcode` and the
+#'   factor `cell_type` with the population of each cell. All cells are one batch. Cells are called
+#'   by their barcodes, with the population behind where the same barcode is in several.
 #' @section Errors:
-#' `neuralee_error_input` for a name that is no population or is given twice; `neuralee_error_file_format` where a
-#' file is missing from `path` or damaged; `neuralee_error_download` where one cannot be had.
+#' `neuralee_error_input` for a name that is no population or is given twice;
+#' `neuralee_error_file_format` where a file is missing from `path` or damaged;
+#' `neuralee_error_download` where one cannot be had.
 #' @inheritSection dataset_files Where files are kept
 #' @inherit Dataset10X references
 #' @family data sets
@@ -44,8 +46,8 @@ purified_types <- c(
 #' }
 #' cells <- PurifiedPBMCDataset(c("b_cells", "cd34"), path = folder)
 #' table(cells$cell_type)
-PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL, gene_names = c("symbol", "id"),
-                                verbose = interactive()) {
+PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL,
+                                gene_names = c("symbol", "id"), verbose = interactive()) {
   check_no_dots(...)
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
@@ -54,7 +56,8 @@ PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL, gene
   lost <- setdiff(types, purified_types)
   if (length(lost)) {
     abort_neuralee(
-      "input", sprintf("`filter_cell_types` names what is no population here: %s.", list_some(lost)),
+      "input",
+      sprintf("`filter_cell_types` names what is no population here: %s.", list_some(lost)),
       sprintf("There are: %s.", list_some(purified_types, 10L))
     )
   }

@@ -30,7 +30,7 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors) {
       options = neighbor_options(params$affinity, params$perplexity, k, neighbors), params = params
     ))
   }
-  affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"))
+  affinity <- check_search(affinity)
   found <- check_neighbors(neighbors, n)
   of_lists <- check_k(k, perplexity, n, found$lists)
   lists <- found$lists
@@ -48,9 +48,19 @@ metric_of <- function(affinity, metric) {
   if (inherits(affinity, "neuralee_affinity")) affinity$params$metric %||% "euclidean" else metric
 }
 
+# How the width of each cell's neighbourhood is found. In version 0.1.0 "bisection" was "gaussian",
+# and fits of that version say so.
+check_search <- function(affinity) {
+  if (identical(affinity, "gaussian")) {
+    inform_moved("affinity = \"gaussian\"", "affinity = \"bisection\"")
+    affinity <- "bisection"
+  }
+  match_choice(affinity, "affinity", c("entropic", "bisection"))
+}
+
 # `k` is NULL for three times the perplexity, of all cells and of those of a batch.
 neighbor_options <- function(affinity, perplexity, k, neighbors) {
-  solver <- c(entropic = "newton", gaussian = "bisection")[[affinity]]
+  solver <- if (identical(affinity, "entropic")) "newton" else "bisection"
   list(
     affinity = list(perplexity = perplexity, k = k, solver = solver),
     neighbors = if (is.character(neighbors)) neighbors else "auto"
@@ -111,10 +121,14 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
   k <- check_count(k, "k", min = 1, max = most)
   if (perplexity >= k) {
     refuse(
-      sprintf("`perplexity` is %s, but it must lie below the %d neighbours in use.", format(perplexity), k),
+      sprintf(
+        "`perplexity` is %s, but it must lie below the %d neighbours in use.", format(perplexity), k
+      ),
       paste(c(
-        if (most > perplexity) sprintf("Use k = %d", as.integer(min(most, ceiling(3 * perplexity)))),
-        if (k > 1) sprintf("Use a perplexity of about %s", format(max(k / 3, (1 + k) / 2.5), digits = 3)),
+        if (most > perplexity) sprintf("Use k = %.0f", min(most, ceiling(3 * perplexity))),
+        if (k > 1) sprintf(
+          "Use a perplexity of about %s", format(max(k / 3, (1 + k) / 2.5), digits = 3)
+        ),
         if (k <= 1 && most <= perplexity) "Give more neighbours"
       ), collapse = ", or: ")
     )
@@ -125,7 +139,8 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
 check_affinity <- function(affinity, n) {
   refuse <- function(message) {
     abort_neuralee(
-      "input", message, "Make it with entropic_affinity() or gaussian_affinity() from the same cells."
+      "input", message,
+      "Make it with entropic_affinity() or gaussian_affinity() from the same cells."
     )
   }
   if (!inherits(affinity, "neuralee_affinity") || !inherits(affinity$weights, "Matrix")) {

@@ -1,7 +1,7 @@
 # Names and annotations of genes and cells, as they are and as users give them.
 
-# Names of the genes of a container as text, from its rows or from the column `by` of its rowData; NULL
-# where the rows have none. `name` is what the container is called in a message.
+# Names of the genes of a container as text, from its rows or from the column `by` of its rowData;
+# NULL where the rows have none. `name` is what the container is called in a message.
 gene_names_of <- function(x, by, name) {
   if (is.null(by)) {
     return(rownames(x))
@@ -14,7 +14,8 @@ gene_names_of <- function(x, by, name) {
 annotation_of <- function(table, column, argument, where) {
   if (!column %in% colnames(table)) {
     abort_neuralee(
-      "input", sprintf("`%s` is %s, but there is no such column in %s.", argument, describe(column), where),
+      "input",
+      sprintf("`%s` is %s, but there is no such column in %s.", argument, describe(column), where),
       there_are(colnames(table), "It has no columns.")
     )
   }

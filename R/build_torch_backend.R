@@ -1,24 +1,28 @@
 #' Build the libtorch backend
 #'
-#' Compiles the library by which `device = "cuda"` and `device = "torch"` compute, against a libtorch that is
-#' already on this machine, and puts it into the user's data folder (`tools::R_user_dir("neuralee", "data")`).
-#' It takes some minutes, cargo (see the installation notes) and a C++ compiler; Linux (glibc) only.
+#' Compiles the library by which `device = "cuda"` and `device = "torch"` compute, against a
+#' libtorch that is already on this machine, and puts it into the user's data folder
+#' (`tools::R_user_dir("neuralee", "data")`). It takes some minutes, cargo (see the installation
+#' notes) and a C++ compiler; Linux (glibc) only.
 #'
-#' libtorch has to be of the version that neuralee's bindings are made for: `r paste("libtorch", torch_version())`. It is the core of
-#' PyTorch: `pip install torch==2.13.0` brings it, and so does the archive that pytorch.org offers as "LibTorch".
-#' Searched are, in this order, `libtorch`, the environment variables `NEURALEE_LIBTORCH` and `LIBTORCH`, and the package torch of
-#' `python` (`python3` by default). The installation of neuralee itself builds the backend where it finds
-#' such a libtorch (not with `NEURALEE_TORCH=no`).
+#' libtorch has to be of the version that neuralee's bindings are made for:
+#' `r paste("libtorch", torch_version())`. It is the core of PyTorch: `pip install torch==2.13.0`
+#' brings it, and so does the archive that pytorch.org offers as "LibTorch". Searched are, in this
+#' order, `libtorch`, the environment variables `NEURALEE_LIBTORCH` and `LIBTORCH`, and the package
+#' torch of `python` (`python3` by default). The installation of neuralee itself builds the backend
+#' where it finds such a libtorch (not with `NEURALEE_TORCH=no`).
 #'
-#' The package torch for R carries a libtorch of another version. The two cannot be loaded in one R session.
+#' The package torch for R carries a libtorch of another version. The two cannot be loaded in one R
+#' session.
 #'
 #' @param libtorch Folder of a libtorch (with `include` and `lib`), or `NULL` to search.
 #' @param python A Python interpreter whose package torch to use, or `NULL` for `python3`.
 #' @param verbose Show what is found and done?
 #' @return The path of the backend, invisibly.
 #' @section Errors:
-#' `neuralee_error_device` where no libtorch is found, where it is of another version or lacks its headers, where
-#' cargo is missing, and where the build or the first loading fails. What was there before then stays.
+#' `neuralee_error_device` where no libtorch is found, where it is of another version or lacks its
+#' headers, where cargo is missing, and where the build or the first loading fails. What was there
+#' before then stays.
 #' @seealso [neuralee_sitrep()].
 #' @examplesIf interactive() && nzchar(Sys.getenv("LIBTORCH"))
 #' # Takes some minutes.
@@ -30,7 +34,9 @@ build_torch_backend <- function(libtorch = NULL, python = NULL, verbose = TRUE) 
   if (!is.null(python)) check_string(python, "python", "a Python interpreter, or NULL")
   check_flag(verbose, "verbose")
   if (!startsWith(R.version$os, "linux")) {
-    abort_neuralee("device", "The libtorch backend runs on Linux (glibc) only.", "Use device = \"cpu\".")
+    abort_neuralee(
+      "device", "The libtorch backend runs on Linux (glibc) only.", "Use device = \"cpu\"."
+    )
   }
   source <- system.file("torch", "src", package = "neuralee")
   found <- find_libtorch(libtorch, python)
@@ -38,29 +44,36 @@ build_torch_backend <- function(libtorch = NULL, python = NULL, verbose = TRUE) 
   if (is.null(found$path)) {
     abort_neuralee(
       "device", c("No libtorch that serves was found:", found$looked),
-      sprintf("Install one, for example with pip install torch==%s.0, and give its folder as `libtorch`.", torch_version())
+      sprintf(
+        "Install one, for example with pip install torch==%s.0, and give its folder as `libtorch`.",
+        torch_version()
+      )
     )
   }
   cargo <- find_cargo()
   if (is.null(cargo)) {
     abort_neuralee(
-      "device", "cargo was not found.", "Install Rust (https://rust-lang.org/tools/install), and start R anew."
+      "device", "cargo was not found.",
+      "Install Rust (https://rust-lang.org/tools/install), and start R anew."
     )
   }
-  target <- Sys.getenv("NEURALEE_TORCH_TARGET_DIR", file.path(tools::R_user_dir("neuralee", "cache"), "torch"))
+  target <- Sys.getenv(
+    "NEURALEE_TORCH_TARGET_DIR", file.path(tools::R_user_dir("neuralee", "cache"), "torch")
+  )
   dir.create(target, recursive = TRUE, showWarnings = FALSE)
   if (verbose) cli::cli_inform("Building the backend in {target} (some minutes)")
   log <- tempfile(fileext = ".log")
   status <- system2(
     cargo, c(
-      "build", "--release", "--locked", "--manifest-path", shQuote(file.path(source, "Cargo.toml")), "--target-dir",
-      shQuote(target)
+      "build", "--release", "--locked", "--manifest-path", shQuote(file.path(source, "Cargo.toml")),
+      "--target-dir", shQuote(target)
     ),
     env = paste0("LIBTORCH=", shQuote(found$path)), stdout = log, stderr = log
   )
   if (status != 0) {
     abort_neuralee(
-      "device", c("The backend could not be built; cargo said at the end:", utils::tail(readLines(log), 15L)),
+      "device",
+      c("The backend could not be built; cargo said at the end:", utils::tail(readLines(log), 15L)),
       sprintf("The whole output is in %s.", log)
     )
   }
@@ -77,7 +90,9 @@ install_backend <- function(built, file, found, verbose) {
   partial <- paste0(file, ".partial")
   if (!file.copy(built, partial, overwrite = TRUE) || !file.rename(partial, file)) {
     unlink(partial)
-    abort_neuralee("device", sprintf("The backend could not be written to %s.", file), "Check the folder.")
+    abort_neuralee(
+      "device", sprintf("The backend could not be written to %s.", file), "Check the folder."
+    )
   }
   writeLines(c(found$path, found$version), paste0(file, ".libtorch"))
   if (verbose) cli::cli_inform(c("v" = "The backend is ready: {file}"))
@@ -85,17 +100,26 @@ install_backend <- function(built, file, found, verbose) {
     warn_neuralee(
       "device",
       c(
-        "This libtorch has CUDA, but not all libraries that it needs were found: the backend computes on the processor only.",
-        i = sprintf("See what is \"not found\" in: ldd %s", file.path(found$path, "lib", "libtorch_cuda.so"))
+        paste(
+          "This libtorch has CUDA, but not all libraries that it needs were found: the backend",
+          "computes on the processor only."
+        ),
+        i = sprintf(
+          "See what is \"not found\" in: ldd %s", file.path(found$path, "lib", "libtorch_cuda.so")
+        )
       )
     )
   }
-  if (!is.null(rs_torch_loaded()$libtorch)) cli::cli_inform(c("i" = "Restart R to use it: a libtorch is loaded already."))
+  if (!is.null(rs_torch_loaded()$libtorch)) {
+    cli::cli_inform(c("i" = "Restart R to use it: a libtorch is loaded already."))
+  }
   invisible(file)
 }
 
 # The version of libtorch that the bindings are made for, as major and minor.
-torch_version <- function() readLines(system.file("torch", "src", "libtorch-version", package = "neuralee"))
+torch_version <- function() {
+  readLines(system.file("torch", "src", "libtorch-version", package = "neuralee"))
+}
 
 find_cargo <- function() {
   home <- Sys.getenv("CARGO_HOME", file.path(Sys.getenv("HOME"), ".cargo"))
@@ -107,8 +131,8 @@ find_cargo <- function() {
   NULL
 }
 
-# The first libtorch that serves: `path` and `version`, NULL where there is none; and in `looked` what was
-# looked at and what was found there.
+# The first libtorch that serves: `path` and `version`, NULL where there is none; and in `looked`
+# what was looked at and what was found there.
 find_libtorch <- function(libtorch = NULL, python = NULL) {
   interpreter <- python %||% "python3"
   places <- if (!is.null(libtorch)) {
@@ -136,7 +160,10 @@ has_cuda_library <- function(libtorch) file.exists(file.path(libtorch, "lib", "l
 
 # Where the package torch of a Python lies, found without loading it; "" where there is none.
 python_torch <- function(python) {
-  script <- "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+  script <- paste(
+    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0]",
+    "if s else '')"
+  )
   found <- suppressWarnings(tryCatch(
     system2(python, c("-c", shQuote(script)), stdout = TRUE, stderr = FALSE),
     error = function(e) character()
@@ -161,10 +188,15 @@ judge_libtorch <- function(path) {
   if (!startsWith(version, paste0(torch_version(), "."))) {
     return(no("%s is libtorch %s, and %s is needed", path, version, torch_version()))
   }
-  if (!file.exists(file.path(path, "include", "torch", "csrc", "api", "include", "torch", "torch.h"))) {
+  if (!file.exists(
+    file.path(path, "include", "torch", "csrc", "api", "include", "torch", "torch.h")
+  )) {
     return(no("%s (libtorch %s) lacks its headers, include/torch", path, version))
   }
-  list(serves = TRUE, said = sprintf("libtorch %s in %s", version, path), version = version, path = path)
+  list(
+    serves = TRUE, said = sprintf("libtorch %s in %s", version, path), version = version,
+    path = path
+  )
 }
 
 libtorch_version <- function(path) {
@@ -174,6 +206,8 @@ libtorch_version <- function(path) {
     return(if (length(version) && nzchar(version)) version)
   }
   package <- file.path(path, "version.py")
-  line <- if (file.exists(package)) grep("^__version__", readLines(package, warn = FALSE), value = TRUE)
+  line <- if (file.exists(package)) {
+    grep("^__version__", readLines(package, warn = FALSE), value = TRUE)
+  }
   if (length(line)) sub("^[^'\"]*['\"]([^'\"]*)['\"].*", "\\1", line[[1L]])
 }

@@ -25,8 +25,8 @@
 #' @param threads Number of threads, as in [ee()].
 #' @param BPPARAM A BiocParallelParam whose number of workers sets the number of threads
 #'   instead, or `NULL`.
-#' @param ... For the container methods, arguments of the matrix method; for that,
-#'   arguments of [ee()] such as `lambda`, `perplexity`, `kernel` (`"student"` for heavy tails), `seed` or
+#' @param ... For the container methods, arguments of the matrix method; for that, arguments of
+#'   [ee()] such as `lambda`, `perplexity`, `kernel` (`"student"` for heavy tails), `seed` or
 #'   `verbose` (not `size`: subset the object instead).
 #' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `EE1`, `EE2`,
 #'   …; its attributes `loss`, `trace`, `timing` and `params` are those of [ee()], `trace` and
@@ -61,21 +61,23 @@ calculateEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
                                 BPPARAM = NULL) {
   embed_matrix(
     ee_house(), x,
-    ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale, transposed = transposed, ...,
-    threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
+    ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale,
+    transposed = transposed, ..., threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
   )
 }
 
 #' @rdname calculateEE
 #' @export
-calculateEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values) {
+calculateEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts",
+                                             assay.type = exprs_values) {
   embed_assay(ee_house(), x, ..., assay.type = assay.type)
 }
 
 #' @rdname calculateEE
 #' @export
-calculateEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values,
-                                             dimred = NULL, n_dimred = NULL, altexp = NULL) {
+calculateEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts",
+                                             assay.type = exprs_values, dimred = NULL,
+                                             n_dimred = NULL, altexp = NULL) {
   embed_experiment(
     ee_house(), x, ...,
     assay.type = assay.type, dimred = dimred, n_dimred = n_dimred, altexp = altexp
@@ -87,6 +89,8 @@ ee_house <- function() {
   list(
     name = "ee", fit = ee, formals = formals(ee), matrix_method = calculateEE.default,
     keep = "a reduced dimension holds the map alone. Use ee() where new cells are to be placed.",
-    attributes = function(fit, steps, source) list(params = new_ee_params(c(fit$params, list(source = source))))
+    attributes = function(fit, steps, source) list(
+      params = new_ee_params(c(fit$params, list(source = source)))
+    )
   )
 }

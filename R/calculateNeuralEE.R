@@ -1,22 +1,26 @@
 #' NeuralEE of a matrix or a SingleCellExperiment
 #'
-#' Trains a network on an assay or on an existing dimension reduction, with the arguments of scater's
-#' `calculateUMAP()`. [runNeuralEE()] stores the result in the object.
+#' Trains a network on an assay or on an existing dimension reduction, with the arguments of
+#' scater's `calculateUMAP()`. [runNeuralEE()] stores the result in the object.
 #'
-#' A matrix has features in rows and cells in columns, unless `transposed`. Without `subset_row` the `ntop` rows of
-#' largest variance are used. `dimred` takes the cells' coordinates from a reduction instead.
+#' A matrix has features in rows and cells in columns, unless `transposed`. Without `subset_row` the
+#' `ntop` rows of largest variance are used. `dimred` takes the cells' coordinates from a reduction
+#' instead.
 #'
-#' The choice of features and their scale become part of the model, so that `predict()` takes the same assay of new
-#' cells. From a reduction that [principal_components()] made, the loadings become part of it as well, and `predict()` takes the
-#' assay that they were computed from; from any other reduction, new cells need that reduction, projected on the same loadings.
+#' The choice of features and their scale become part of the model, so that `predict()` takes the
+#' same assay of new cells. From a reduction that [principal_components()] made, the loadings become
+#' part of it as well, and `predict()` takes the assay that they were computed from; from any other
+#' reduction, new cells need that reduction, projected on the same loadings.
 #'
 #' @inheritParams calculateEE
-#' @param ... For the container methods, arguments of the matrix method; for that, arguments of [neuralee()] such as
-#'   `lambda`, `kernel` (`"student"` for heavy tails), `hidden`, `batch_size`, `maxit` or `verbose` (not `size`: subset the
-#'   object instead; not `preprocess`: take `ntop`, `subset_row` and `scale`, or [principal_components()]).
-#' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `NeuralEE1`, `NeuralEE2`, …; its attributes
-#'   `loss`, `trace`, `timing`, `params` and `model` are those of [neuralee()]. They survive subsetting. On `cbind` of two
-#'   objects they survive where they are identical; otherwise SingleCellExperiment drops them with a warning.
+#' @param ... For the container methods, arguments of the matrix method; for that, arguments of
+#'   [neuralee()] such as `lambda`, `kernel` (`"student"` for heavy tails), `hidden`, `batch_size`,
+#'   `maxit` or `verbose` (not `size`: subset the object instead; not `preprocess`: take `ntop`,
+#'   `subset_row` and `scale`, or [principal_components()]).
+#' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `NeuralEE1`,
+#'   `NeuralEE2`, …; its attributes `loss`, `trace`, `timing`, `params` and `model` are those of
+#'   [neuralee()]. They survive subsetting. On `cbind` of two objects they survive where they are
+#'   identical; otherwise SingleCellExperiment drops them with a warning.
 #' @section Errors:
 #' Those of [neuralee()] and [calculateEE()].
 #' @inheritSection calculateEE Warnings
@@ -35,25 +39,28 @@ calculateNeuralEE <- function(x, ...) {
 
 #' @rdname calculateNeuralEE
 #' @export
-calculateNeuralEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
-                                      transposed = FALSE, ..., threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
+calculateNeuralEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row = NULL,
+                                      scale = FALSE, transposed = FALSE, ..., threads = NULL,
+                                      BNPARAM = NULL, BPPARAM = NULL) {
   embed_matrix(
     neuralee_house(), x,
-    ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale, transposed = transposed, ...,
-    threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
+    ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale,
+    transposed = transposed, ..., threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
   )
 }
 
 #' @rdname calculateNeuralEE
 #' @export
-calculateNeuralEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values) {
+calculateNeuralEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts",
+                                                   assay.type = exprs_values) {
   embed_assay(neuralee_house(), x, ..., assay.type = assay.type)
 }
 
 #' @rdname calculateNeuralEE
 #' @export
-calculateNeuralEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts", assay.type = exprs_values,
-                                                   dimred = NULL, n_dimred = NULL, altexp = NULL) {
+calculateNeuralEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts",
+                                                   assay.type = exprs_values, dimred = NULL,
+                                                   n_dimred = NULL, altexp = NULL) {
   embed_experiment(
     neuralee_house(), x, ...,
     assay.type = assay.type, dimred = dimred, n_dimred = n_dimred, altexp = altexp
@@ -68,8 +75,13 @@ neuralee_house <- function() {
     keep = "a reduced dimension holds the map and its model.",
     attributes = function(fit, steps, source) {
       if (fit$params$metric == "cosine") steps$unit_length <- TRUE
-      # What new cells are taken from: the genes, where components come from genes by known loadings.
-      taken <- if (steps$components > 0) list(assay.type = attr(steps, "assay.type"), altexp = source$altexp) else source
+      # What new cells are taken from: the genes, where components come from genes by known
+      # loadings.
+      taken <- if (steps$components > 0) {
+        list(assay.type = attr(steps, "assay.type"), altexp = source$altexp)
+      } else {
+        source
+      }
       origin <- model_info(fit$model)[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")]
       list(
         params = new_ee_params(c(fit$params, list(source = source))),

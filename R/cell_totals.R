@@ -1,5 +1,5 @@
-# Sum of the counts of each cell. Negative values are refused, so that a sum is 0 only where every value
-# is: after scaling, sums say nothing about counts. A DelayedMatrix is read in blocks.
+# Sum of the counts of each cell. Negative values are refused, so that a sum is 0 only where every
+# value is: after scaling, sums say nothing about counts. A DelayedMatrix is read in blocks.
 cell_totals <- function(x, cells) {
   if (!is_delayed(x)) {
     return(block_totals(as_number_matrix(x, "x"), cells))
@@ -27,8 +27,10 @@ block_totals <- function(x, cells, offset = c(0, 0)) {
     at <- which(values < 0)[[1L]]
     place <- locate_value(x, at, cells, offset)
     abort_neuralee(
-      "input", sprintf("`x` has the value %s in %s, which is no count.", format(values[[at]]), place$text),
-      "Give counts, not scaled values; of a container, name their assay with `assay.type`.", row = place$row, column = place$column
+      "input",
+      sprintf("`x` has the value %s in %s, which is no count.", format(values[[at]]), place$text),
+      "Give counts, not scaled values; of a container, name their assay with `assay.type`.",
+      row = place$row, column = place$column
     )
   }
   unname(if (cells == "rows") Matrix::rowSums(x) else Matrix::colSums(x))

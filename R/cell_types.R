@@ -1,23 +1,25 @@
 #' Cells of some types
 #'
-#' Keeps the cells of the given types, in the order that they have. (NeuralEE for Python groups them by
-#' type.) The labels become a factor whose levels are `types`, in the order given; with the cells go
-#' `colData`, reduced dimensions and alternative experiments. Cells without a label are of no type.
+#' Keeps the cells of the given types, in the order that they have. (NeuralEE for Python groups them
+#' by type.) The labels become a factor whose levels are `types`, in the order given; with the cells
+#' go `colData`, reduced dimensions and alternative experiments. Cells without a label are of no
+#' type.
 #'
 #' @section How types are named:
-#' By their names or, where the labels are a factor, by the numbers of its levels, from 1 on. Labels that
-#' are numbers are named by these numbers. Numbers are refused where they could mean both, because the
-#' levels of the factor look like numbers (clusters, mostly): then give text, such as `"0"`. Labels
-#' that are no factor become one, with its levels in order of first appearance.
+#' By their names or, where the labels are a factor, by the numbers of its levels, from 1 on. Labels
+#' that are numbers are named by these numbers. Numbers are refused where they could mean both,
+#' because the levels of the factor look like numbers (clusters, mostly): then give text, such as
+#' `"0"`. Labels that are no factor become one, with its levels in order of first appearance.
 #'
 #' @param x A SummarizedExperiment or SingleCellExperiment with cells in columns.
 #' @param types The types to keep, each once: names, or numbers (see below).
 #' @param labels Name of the column of `colData` that holds the type of each cell.
-#' @return `x` with these cells alone. A type that is a level of the factor but has no cells stays a level.
+#' @return `x` with these cells alone. A type that is a level of the factor but has no cells stays a
+#'   level.
 #' @section Errors:
 #' `neuralee_error_input` for types that are not there (the message names them and lists those there
-#' are), that are given twice or are neither text nor whole numbers, where no cell is of these types, for a
-#' column that is not there or holds no labels, and for an `x` of another class.
+#' are), that are given twice or are neither text nor whole numbers, where no cell is of these
+#' types, for a column that is not there or holds no labels, and for an `x` of another class.
 #' @seealso [merge_cell_types()], [map_cell_types()]; [subsample_cells()].
 #' @examples
 #' sce <- SingleCellExperiment::SingleCellExperiment(
@@ -35,8 +37,8 @@ filter_cell_types <- function(x, types, labels = "label") {
 
 #' Several cell types as one
 #'
-#' Gives the cells of `types` the label `new`, which becomes the last level of the labels. All cells stay,
-#' and so do the other levels, also those without cells.
+#' Gives the cells of `types` the label `new`, which becomes the last level of the labels. All cells
+#' stay, and so do the other levels, also those without cells.
 #'
 #' @inheritParams filter_cell_types
 #' @inheritSection filter_cell_types How types are named
@@ -45,9 +47,9 @@ filter_cell_types <- function(x, types, labels = "label") {
 #' @return `x` with these labels, which are a factor. Cells without a label still have none.
 #' @section Errors:
 #' `neuralee_error_input` for types that are not there (the message names them and lists those there
-#' are), that are given twice or are neither text nor whole numbers, for a `new` that is no name or that of
-#' a type which is not merged, for a column that is not there or holds no labels, and for an `x` of
-#' another class.
+#' are), that are given twice or are neither text nor whole numbers, for a `new` that is no name or
+#' that of a type which is not merged, for a column that is not there or holds no labels, and for an
+#' `x` of another class.
 #' @seealso [map_cell_types()] to rename several groups and drop the rest; [filter_cell_types()].
 #' @examples
 #' sce <- SingleCellExperiment::SingleCellExperiment(
@@ -68,26 +70,29 @@ merge_cell_types <- function(x, types, new, labels = "label") {
       "Name it in `types` too, or choose another name."
     )
   }
-  SummarizedExperiment::colData(x)[[labels]] <- rename_levels(current$values, stats::setNames(list(types), new), others)
+  SummarizedExperiment::colData(x)[[labels]] <- rename_levels(
+    current$values, stats::setNames(list(types), new), others
+  )
   x
 }
 
 #' New names for groups of cell types
 #'
-#' Keeps the cells of the types that `map` names and gives each group its new name. The names of `map`
-#' become the levels of the labels. All types are those of `x` as it is given: no name or number
-#' refers to what an earlier group became.
+#' Keeps the cells of the types that `map` names and gives each group its new name. The names of
+#' `map` become the levels of the labels. All types are those of `x` as it is given: no name or
+#' number refers to what an earlier group became.
 #'
 #' @inheritParams filter_cell_types
 #' @inheritSection filter_cell_types How types are named
-#' @param map A list with a name for each group, `list(new1 = c("a", "b"), new2 = "c")`; each element holds
-#'   the types of the group: names, or numbers (see below). A type can be in one group only.
+#' @param map A list with a name for each group, `list(new1 = c("a", "b"), new2 = "c")`; each
+#'   element holds the types of the group: names, or numbers (see below). A type can be in one group
+#'   only.
 #' @return `x` with these cells alone, in the order that they have.
 #' @section Errors:
-#' `neuralee_error_input` for a `map` that is no list, or one with missing or repeated names, for types
-#' that are not there (the message names them and lists those there are), that are named twice or are
-#' neither text nor whole numbers, where no cell is of these types, for a column that is not there or holds no
-#' labels, and for an `x` of another class.
+#' `neuralee_error_input` for a `map` that is no list, or one with missing or repeated names, for
+#' types that are not there (the message names them and lists those there are), that are named twice
+#' or are neither text nor whole numbers, where no cell is of these types, for a column that is not
+#' there or holds no labels, and for an `x` of another class.
 #' @seealso [merge_cell_types()], which keeps all cells; [filter_cell_types()].
 #' @examples
 #' sce <- SingleCellExperiment::SingleCellExperiment(
@@ -103,19 +108,24 @@ map_cell_types <- function(x, map, labels = "label") {
     refuse_argument(map, "map", "a list such as list(new1 = c(\"a\", \"b\"), new2 = \"c\")")
   }
   check_names(names(map) %||% rep("", length(map)), "names(map)", "a name for each group")
-  groups <- Map(function(types, new) find_types(types, sprintf("map$%s", new), current), map, names(map))
+  groups <- Map(
+    function(types, new) find_types(types, sprintf("map$%s", new), current), map, names(map)
+  )
   types <- unlist(groups, use.names = FALSE)
   if (anyDuplicated(types)) {
     abort_neuralee(
-      "input", sprintf("`map` has types in several groups: %s.", list_some(unique(types[duplicated(types)]))),
+      "input",
+      sprintf(
+        "`map` has types in several groups: %s.", list_some(unique(types[duplicated(types)]))
+      ),
       "Name each type once."
     )
   }
   keep_types(x, labels, rename_levels(current$values, groups), types)
 }
 
-# The labels of the cells: a factor in `values`, and in `numbered` what a number means: the number of a
-# level, the value itself, or nothing.
+# The labels of the cells: a factor in `values`, and in `numbered` what a number means: the number
+# of a level, the value itself, or nothing.
 labels_of <- function(x, labels) {
   check_container(x)
   labels <- check_name(labels, "labels")
@@ -170,7 +180,10 @@ find_types <- function(types, name, current) {
   if (length(lost)) {
     abort_neuralee(
       "input",
-      sprintf("`%s` names types that are not in the column %s: %s.", name, describe(current$column), list_some(lost)),
+      sprintf(
+        "`%s` names types that are not in the column %s: %s.", name, describe(current$column),
+        list_some(lost)
+      ),
       there_are(known)
     )
   }

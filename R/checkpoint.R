@@ -9,7 +9,8 @@ check_checkpoint <- function(checkpoint) {
   check_replaceable(checkpoint, "checkpoint")
 }
 
-# The path of a file that may be written: its folder is there, and it takes the place of no device or folder.
+# The path of a file that may be written: its folder is there, and it takes the place of no device
+# or folder.
 check_replaceable <- function(file, name) {
   file <- path.expand(file)
   folder <- dirname(file)
@@ -70,7 +71,10 @@ resume_bytes <- function(resume, method) {
     if (is.null(resume$state)) {
       abort_neuralee(
         "input",
-        sprintf("The fit given as `resume` is finished (%s): there is nothing to resume.", resume$params$reason),
+        sprintf(
+          "The fit given as `resume` is finished (%s): there is nothing to resume.",
+          resume$params$reason
+        ),
         if (inherits(resume, "neuralee_fit")) {
           "To go on from its weights, give net = fit instead."
         } else {
@@ -81,7 +85,8 @@ resume_bytes <- function(resume, method) {
     return(resume$state)
   }
   check_string(
-    resume, "resume", "TRUE, a checkpoint file, a fit that a callback stopped, or the raw bytes of its state"
+    resume, "resume",
+    "TRUE, a checkpoint file, a fit that a callback stopped, or the raw bytes of its state"
   )
   if (!file.exists(resume) || dir.exists(resume)) {
     abort_neuralee("file_format", sprintf("There is no file \"%s\".", resume))

@@ -12,9 +12,7 @@ describe <- function(x) {
 }
 
 refuse_argument <- function(x, name, wanted, kind = "input") {
-  abort_neuralee(
-    kind, sprintf("`%s` is %s.", name, describe(x)), sprintf("Give %s.", wanted)
-  )
+  abort_neuralee(kind, sprintf("`%s` is %s.", name, describe(x)), sprintf("Give %s.", wanted))
 }
 
 in_range <- function(min, max) {
@@ -105,12 +103,15 @@ as_number_matrix <- function(x, name) {
   refuse_seurat(x)
   if (methods::is(x, "SummarizedExperiment")) {
     abort_neuralee(
-      "input", sprintf("`%s` is a %s, but a matrix with cells in rows is needed.", name, class(x)[[1L]]),
+      "input",
+      sprintf("`%s` is a %s, but a matrix with cells in rows is needed.", name, class(x)[[1L]]),
       "For a SingleCellExperiment use runEE() or runNeuralEE(), or take t(assay(x))."
     )
   }
   if (is.data.frame(x)) {
-    text <- names(x)[!vapply(x, function(v) (is.numeric(v) && !inherits(v, "integer64")) || is.logical(v), NA)]
+    text <- names(x)[!vapply(
+      x, function(v) (is.numeric(v) && !inherits(v, "integer64")) || is.logical(v), NA
+    )]
     if (length(text)) {
       abort_neuralee(
         "input",
@@ -138,7 +139,10 @@ as_number_matrix <- function(x, name) {
     what <- if (is.matrix(x)) sprintf("a %s matrix", typeof(x)) else describe(x)
     abort_neuralee(
       "input", sprintf("`%s` is %s.", name, what),
-      "Give a numeric matrix, a sparse matrix (dgCMatrix), a DelayedMatrix or a data frame of numbers."
+      paste(
+        "Give a numeric matrix, a sparse matrix (dgCMatrix), a DelayedMatrix or a data frame of",
+        "numbers."
+      )
     )
   }
   if (!is.double(x)) {
@@ -173,7 +177,8 @@ check_sparse <- function(x, name) {
   if (methods::.hasSlot(x, "j")) sound <- sound && !anyNA(x@j) && all(x@j >= 0L & x@j < shape[[2L]])
   if (!sound || !isTRUE(methods::validObject(x, test = TRUE))) {
     abort_neuralee(
-      "input", sprintf("`%s` is a damaged %s: its slots do not fit each other.", name, class(x)[[1L]]),
+      "input",
+      sprintf("`%s` is a damaged %s: its slots do not fit each other.", name, class(x)[[1L]]),
       "Make the matrix anew."
     )
   }
@@ -200,7 +205,8 @@ check_finite <- function(x, name, cells, offset = c(0, 0), rows = NULL) {
   abort_neuralee(
     "not_finite",
     sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), place$text),
-    "All values must be finite: remove or impute these cells or genes first.", row = place$row, column = place$column
+    "All values must be finite: remove or impute these cells or genes first.", row = place$row,
+    column = place$column
   )
 }
 
@@ -256,8 +262,8 @@ refuse_seurat <- function(x) {
     abort_neuralee(
       "input", "This function does not take Seurat objects.",
       paste(
-        "To embed one use RunEE() or RunNeuralEE(); for the rest turn it into a SingleCellExperiment:",
-        "Seurat::as.SingleCellExperiment(object)."
+        "To embed one use RunEE() or RunNeuralEE();",
+        "for the rest turn it into a SingleCellExperiment: Seurat::as.SingleCellExperiment(object)."
       )
     )
   }
@@ -284,14 +290,23 @@ check_dot_names <- function(names, known) {
   }
   if (any(!nzchar(names))) {
     abort_neuralee(
-      "input", "An argument without a name has no place here.", "Name all arguments after the first."
+      "input", "An argument without a name has no place here.",
+      "Name all arguments after the first."
     )
   }
   for (name in setdiff(names, known)) {
-    near <- if (name == "d" && "ncomponents" %in% known) "ncomponents" else nearest_name(name, known)
+    near <- if (name == "d" && "ncomponents" %in% known) {
+      "ncomponents"
+    } else {
+      nearest_name(name, known)
+    }
     abort_neuralee(
       "input", sprintf("There is no argument `%s`.", name),
-      if (is.null(near)) sprintf("There are: %s.", toString(known)) else sprintf("Did you mean `%s`?", near)
+      if (is.null(near)) {
+        sprintf("There are: %s.", toString(known))
+      } else {
+        sprintf("Did you mean `%s`?", near)
+      }
     )
   }
 }

@@ -1,51 +1,52 @@
 #' Several data sets as one
 #'
-#' Puts the cells of several data sets one after the other, with the genes that all of them have, in the
-#' order of the first. Nothing is corrected: values stay as they are, and a factor says which batch a cell
-#' is from.
+#' Puts the cells of several data sets one after the other, with the genes that all of them have, in
+#' the order of the first. Nothing is corrected: values stay as they are, and a factor says which
+#' batch a cell is from.
 #'
 #' @section What becomes of the parts:
-#' * Assays that all data sets have (by name) are kept. One that is sparse in any of them is sparse, and
-#'   one that is a DelayedMatrix in any of them is one, still unread.
+#' * Assays that all data sets have (by name) are kept. One that is sparse in any of them is sparse,
+#'   and one that is a DelayedMatrix in any of them is one, still unread.
 #' * Columns of `colData` that all have are kept; those whose kinds do not agree (text here, numbers
 #'   there) are left out.
 #' * Columns of `rowData` are kept where all data sets agree on them for each gene.
-#' * Reduced dimensions, alternative experiments, pairings and metadata belong to one data set and are
-#'   left out.
+#' * Reduced dimensions, alternative experiments, pairings and metadata belong to one data set and
+#'   are left out.
 #'
 #' A message (of class `neuralee_message_left_out`) says which columns of different kinds, reduced
 #' dimensions and alternative experiments were left out.
 #'
 #' @section Names:
-#' A data set is called by the name of its argument, else by its number. Names of cells that occur more
-#' than once, as barcodes do, get the name of their data set behind: `AAAC-1` becomes `AAAC-1-pbmc4k`.
-#' Cells without names, where others have some, are numbered within their data set.
+#' A data set is called by the name of its argument, else by its number. Names of cells that occur
+#' more than once, as barcodes do, get the name of their data set behind: `AAAC-1` becomes
+#' `AAAC-1-pbmc4k`. Cells without names, where others have some, are numbered within their data set.
 #'
-#' Batches that are kept apart are called by their data set, and by the batch within it where there is
-#' such a column: `pbmc4k:2`. So are labels that are kept apart.
+#' Batches that are kept apart are called by their data set, and by the batch within it where there
+#' is such a column: `pbmc4k:2`. So are labels that are kept apart.
 #'
-#' @param ... SingleCellExperiment or SummarizedExperiment objects with cells in columns, which may have
-#'   names: `concat_datasets(pbmc4k = x, pbmc8k = y)`. For a list of them use
+#' @param ... SingleCellExperiment or SummarizedExperiment objects with cells in columns, which may
+#'   have names: `concat_datasets(pbmc4k = x, pbmc8k = y)`. For a list of them use
 #'   `do.call(concat_datasets, list)`.
-#' @param by Column of `rowData` that says which genes are the same, such as their IDs; `NULL` for the
-#'   names of the rows. Genes for which it is missing or empty are dropped.
-#' @param batch Name of the column of `colData` with the batch of each cell, which the result gets. A data
-#'   set that has none is one batch.
-#' @param labels Name of the column of `colData` with the type of each cell. Cells of data sets that have
-#'   none get `NA`. `NULL` to treat no column in this way.
-#' @param shared_labels Are labels of the same name the same type? Else types of different data sets are
-#'   kept apart.
-#' @param shared_batches Are batches of the same name the same batch? Else batches of different data sets
+#' @param by Column of `rowData` that says which genes are the same, such as their IDs; `NULL` for
+#'   the names of the rows. Genes for which it is missing or empty are dropped.
+#' @param batch Name of the column of `colData` with the batch of each cell, which the result gets.
+#'   A data set that has none is one batch.
+#' @param labels Name of the column of `colData` with the type of each cell. Cells of data sets that
+#'   have none get `NA`. `NULL` to treat no column in this way.
+#' @param shared_labels Are labels of the same name the same type? Else types of different data sets
 #'   are kept apart.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class]. `batch` and `labels` are factors; their
-#'   levels come in the order of first appearance: first those of the first data set, in its order, then
-#'   what the second adds, and so on.
+#' @param shared_batches Are batches of the same name the same batch? Else batches of different data
+#'   sets are kept apart.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class]. `batch` and `labels` are factors;
+#'   their levels come in the order of first appearance: first those of the first data set, in its
+#'   order, then what the second adds, and so on.
 #' @section Errors:
-#' `neuralee_error_input` for an argument that is no such object (it is named), for names of data sets
-#' that are given twice, where no gene or no assay is in all data sets, for a name that several of the
-#' genes in question carry, for a column `by` that is not there, for a column `labels` that is asked for
-#' and in no data set, for `shared_batches = TRUE` where a data set has no such column, and for a damaged
-#' sparse matrix; `neuralee_error_memory` where the values together are too many for one sparse matrix.
+#' `neuralee_error_input` for an argument that is no such object (it is named), for names of data
+#' sets that are given twice, where no gene or no assay is in all data sets, for a name that several
+#' of the genes in question carry, for a column `by` that is not there, for a column `labels` that
+#' is asked for and in no data set, for `shared_batches = TRUE` where a data set has no such column,
+#' and for a damaged sparse matrix; `neuralee_error_memory` where the values together are too many
+#' for one sparse matrix.
 #' @seealso [map_cell_types()] to agree on labels first, [filter_genes()].
 #' @examples
 #' first <- SingleCellExperiment::SingleCellExperiment(
@@ -67,14 +68,19 @@ concat_datasets <- function(..., by = NULL, batch = "batch", labels = "label", s
   batch <- check_name(batch, "batch")
   if (!is.null(labels)) labels <- check_name(labels, "labels")
   if (identical(batch, labels)) {
-    abort_neuralee("input", sprintf("`batch` and `labels` are both %s.", describe(batch)), "Name two columns.")
+    abort_neuralee(
+      "input", sprintf("`batch` and `labels` are both %s.", describe(batch)), "Name two columns."
+    )
   }
   check_flag(shared_labels, "shared_labels")
   check_flag(shared_batches, "shared_batches")
   labelled <- vapply(sets, has_column, NA, labels)
   if (asked && !any(labelled)) {
     abort_neuralee(
-      "input", sprintf("`labels` is %s, but no data set has such a column in its colData.", describe(labels)),
+      "input",
+      sprintf(
+        "`labels` is %s, but no data set has such a column in its colData.", describe(labels)
+      ),
       there_are(unique(unlist(lapply(sets, columns_of))), "They have no columns.")
     )
   }
@@ -88,7 +94,9 @@ concat_datasets <- function(..., by = NULL, batch = "batch", labels = "label", s
     cells$columns[[labels]] <- bind_factors(sets, labels, shared_labels, FALSE)
   }
   assays <- bind_assays(sets)
-  result <- SingleCellExperiment::SingleCellExperiment(assays, rowData = agreed_rows(sets), colData = cells$columns)
+  result <- SingleCellExperiment::SingleCellExperiment(
+    assays, rowData = agreed_rows(sets), colData = cells$columns
+  )
   dimnames(result) <- list(rownames(sets[[1L]]), cell_names(sets))
   tell_left_out(sets, cells$left_out)
   result
@@ -114,7 +122,9 @@ check_datasets <- function(sets, arguments) {
     }
   }
   if (!length(sets)) {
-    abort_neuralee("input", "There is no data set.", "Give one or more SingleCellExperiment objects.")
+    abort_neuralee(
+      "input", "There is no data set.", "Give one or more SingleCellExperiment objects."
+    )
   }
   unnamed <- !nzchar(given)
   given[unnamed] <- seq_along(sets)[unnamed]
@@ -146,12 +156,17 @@ shared_genes <- function(sets, by) {
       "input", "No gene is in all data sets.",
       sprintf(
         "Are the genes named in the same way? The first are %s.",
-        paste(vapply(keys, function(k) if (length(k)) describe(k[[1L]]) else "none", ""), collapse = ", ")
+        paste(
+          vapply(keys, function(k) if (length(k)) describe(k[[1L]]) else "none", ""),
+          collapse = ", "
+        )
       )
     )
   }
   for (name in names(keys)) {
-    refuse_repeated(intersect(shared, keys[[name]][duplicated(keys[[name]])]), sprintf("`%s`", name))
+    refuse_repeated(
+      intersect(shared, keys[[name]][duplicated(keys[[name]])]), sprintf("`%s`", name)
+    )
   }
   lapply(keys, function(k) match(shared, k))
 }
@@ -170,11 +185,14 @@ bind_assays <- function(sets) {
   names <- names[nzchar(names)]
   if (!length(names)) {
     abort_neuralee(
-      "input", "No assay is in all data sets.", "Give an assay of each the same name with assayNames()."
+      "input", "No assay is in all data sets.",
+      "Give an assay of each the same name with assayNames()."
     )
   }
   stats::setNames(lapply(names, function(name) {
-    parts <- lapply(sets, function(set) SummarizedExperiment::assay(set, name, withDimnames = FALSE))
+    parts <- lapply(
+      sets, function(set) SummarizedExperiment::assay(set, name, withDimnames = FALSE)
+    )
     bind_matrices(parts, name)
   }), names)
 }
@@ -204,16 +222,20 @@ check_entries <- function(entries, name) {
     abort_neuralee(
       "memory",
       sprintf(
-        "The assay %s would have %s values that are not 0; a sparse matrix holds %s.", describe(name),
-        format(sum(entries), big.mark = ","), format(.Machine$integer.max, big.mark = ",")
+        "The assay %s would have %s values that are not 0; a sparse matrix holds %s.",
+        describe(name), format(sum(entries), big.mark = ","),
+        format(.Machine$integer.max, big.mark = ",")
       ),
-      "Choose genes or cells first, or leave the values on disk (`on_disk` of the function that reads them)."
+      paste(
+        "Choose genes or cells first, or leave the values on disk (`on_disk` of the function that",
+        "reads them)."
+      )
     )
   }
 }
 
-# One factor over all cells. Levels of the same name are the same where they are `shared`; a data set without
-# the column is a level of its own (`fill`) or has NA.
+# One factor over all cells. Levels of the same name are the same where they are `shared`; a data
+# set without the column is a level of its own (`fill`) or has NA.
 bind_factors <- function(sets, column, shared, fill) {
   parts <- Map(function(set, name) {
     if (has_column(set, column)) {
@@ -224,7 +246,11 @@ bind_factors <- function(sets, column, shared, fill) {
     }
     if (fill && shared) {
       abort_neuralee(
-        "input", sprintf("`shared_batches` is TRUE, but `%s` has no column %s in its colData.", name, describe(column)),
+        "input",
+        sprintf(
+          "`shared_batches` is TRUE, but `%s` has no column %s in its colData.", name,
+          describe(column)
+        ),
         "Add the column, or keep the batches apart."
       )
     }
@@ -236,24 +262,31 @@ bind_factors <- function(sets, column, shared, fill) {
     distinct <- make.unique(unlist(names, use.names = FALSE))
     names <- split(distinct, rep(factor(names(sets), names(sets)), lengths(names)))
   }
-  values <- unlist(Map(function(part, names) names[as.integer(part)], parts, names), use.names = FALSE)
+  values <- unlist(
+    Map(function(part, names) names[as.integer(part)], parts, names), use.names = FALSE
+  )
   factor(values, unique(unlist(names, use.names = FALSE)))
 }
 
-# The columns of colData in common, without the `special` ones, and the names of those that do not go together.
+# The columns of colData in common, without the `special` ones, and the names of those that do not
+# go together.
 bind_cell_columns <- function(sets, special) {
   n <- sum(vapply(sets, ncol, 0L))
   columns <- S4Vectors::make_zero_col_DFrame(n)
   left_out <- character()
   for (name in setdiff(Reduce(intersect, lapply(sets, columns_of)), special)) {
-    parts <- lapply(unname(sets), function(set) plain_column(SummarizedExperiment::colData(set)[[name]]))
+    parts <- lapply(
+      unname(sets), function(set) plain_column(SummarizedExperiment::colData(set)[[name]])
+    )
     values <- bind_column(parts)
     if (NROW(values) == n) columns[[name]] <- values else left_out <- c(left_out, name)
   }
   list(columns = columns, left_out = left_out)
 }
 
-plain_column <- function(values) if (methods::is(values, "Rle")) S4Vectors::decode(values) else values
+plain_column <- function(values) {
+  if (methods::is(values, "Rle")) S4Vectors::decode(values) else values
+}
 
 # NULL where the parts are of different kinds.
 bind_column <- function(parts) {
@@ -269,7 +302,9 @@ bind_column <- function(parts) {
   if (length(unique(vapply(parts, kind, ""))) > 1L) {
     return(NULL)
   }
-  if (kind(parts[[1L]]) == "text" && !all(vapply(parts, is.factor, NA))) parts <- lapply(parts, as.character)
+  if (kind(parts[[1L]]) == "text" && !all(vapply(parts, is.factor, NA))) {
+    parts <- lapply(parts, as.character)
+  }
   # Tables within a column may differ in their own columns.
   tryCatch(S4Vectors::bindROWS(parts[[1L]], parts[-1L]), error = function(e) NULL)
 }
@@ -316,12 +351,18 @@ tell_left_out <- function(sets, columns) {
   experiments <- Filter(function(set) methods::is(set, "SingleCellExperiment"), sets)
   parts <- c(
     named_parts("columns of colData of different kinds", columns),
-    named_parts("reduced dimensions", unlist(lapply(experiments, SingleCellExperiment::reducedDimNames))),
-    named_parts("alternative experiments", unlist(lapply(experiments, SingleCellExperiment::altExpNames)))
+    named_parts(
+      "reduced dimensions", unlist(lapply(experiments, SingleCellExperiment::reducedDimNames))
+    ),
+    named_parts(
+      "alternative experiments", unlist(lapply(experiments, SingleCellExperiment::altExpNames))
+    )
   )
   if (length(parts)) {
     inform_left_out(sprintf("Left out: %s.", paste(parts, collapse = "; ")))
   }
 }
 
-named_parts <- function(what, names) if (length(names)) sprintf("%s (%s)", what, list_some(unique(names)))
+named_parts <- function(what, names) {
+  if (length(names)) sprintf("%s (%s)", what, list_some(unique(names)))
+}

@@ -69,3 +69,11 @@ inform_removed <- function(kept, reason) {
     class = "neuralee_message_removed"
   )
 }
+
+# What has another name than in the version before, said once in a session.
+inform_moved <- function(old, new) {
+  rlang::inform(
+    sprintf("%s is now %s; the old form goes with the next version.", old, new),
+    class = "neuralee_message_moved", .frequency = "once", .frequency_id = paste("neuralee", old)
+  )
+}

@@ -1,23 +1,26 @@
 #' A data set in an h5ad file
 #'
-#' Reads an h5ad file as [read_h5ad()] does and drops the cells whose values are all zero, with their
-#' annotations (and a message of class `neuralee_message_removed`).
+#' Reads an h5ad file as [read_h5ad()] does and drops the cells whose values are all zero, with
+#' their annotations (and a message of class `neuralee_message_removed`).
 #'
 #' @inheritParams LoomDataset
-#' @param new_n_genes How many of the most variable genes to keep (by the variance of the values in the file), in
-#'   descending order of variance: a whole number. `NULL` for all. Cells without a value in the chosen genes are
-#'   dropped too.
-#' @param subset_genes Genes to keep, in this order: names, numbers from 1 on, or `TRUE` or `FALSE` for each gene.
-#'   `NULL` for all.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, as [read_h5ad()] gives it.
+#' @param new_n_genes How many of the most variable genes to keep (by the variance of the values in
+#'   the file), in descending order of variance: a whole number. `NULL` for all. Cells without a
+#'   value in the chosen genes are dropped too.
+#' @param subset_genes Genes to keep, in this order: names, numbers from 1 on, or `TRUE` or `FALSE`
+#'   for each gene. `NULL` for all.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, as [read_h5ad()]
+#'   gives it.
 #' @section Errors:
-#' Those of [read_h5ad()]; `neuralee_error_input` where both `new_n_genes` and `subset_genes` are given, for genes that
-#' are not there, and where neither `path` nor `url` is given; `neuralee_error_file_format` where no cell is left.
+#' Those of [read_h5ad()]; `neuralee_error_input` where both `new_n_genes` and `subset_genes` are
+#' given, for genes that are not there, and where neither `path` nor `url` is given;
+#' `neuralee_error_file_format` where no cell is left.
 #' @family data sets
 #' @export
 #' @examples
 #' AnnDataset(system.file("extdata", "cortex.h5ad", package = "neuralee"), new_n_genes = 50)
-AnnDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes = NULL, verbose = interactive()) {
+AnnDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes = NULL,
+                       verbose = interactive()) {
   check_flag(verbose, "verbose")
   file <- any_file(path, url, verbose)
   x <- read_h5ad(file, verbose = verbose)
@@ -26,19 +29,22 @@ AnnDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 
 #' A data set in a text table
 #'
-#' Reads a table of counts as [read_csv_counts()] does, plain or compressed, and drops the cells without counts, with
-#' their labels (and a message of class `neuralee_message_removed`). All genes are kept, unless `new_n_genes` or
-#' `subset_genes` says otherwise. (NeuralEE for Python keeps 600 genes and does not say so.)
+#' Reads a table of counts as [read_csv_counts()] does, plain or compressed, and drops the cells
+#' without counts, with their labels (and a message of class `neuralee_message_removed`). All genes
+#' are kept, unless `new_n_genes` or `subset_genes` says otherwise. (NeuralEE for Python keeps 600
+#' genes and does not say so.)
 #'
 #' @inheritParams AnnDataset
 #' @inheritParams read_csv_counts
 #' @param gene_by_cell Is each line a gene (`TRUE`) or a cell (`FALSE`)?
-#' @param labels_file,batch_ids_file Path of a file with a label, or the batch, of each cell, one a line, or `NULL`; see
-#'   [read_csv_counts()].
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, as [read_csv_counts()] gives it.
+#' @param labels_file,batch_ids_file Path of a file with a label, or the batch, of each cell, one a
+#'   line, or `NULL`; see [read_csv_counts()].
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, as
+#'   [read_csv_counts()] gives it.
 #' @section Errors:
-#' Those of [read_csv_counts()]; `neuralee_error_input` where both `new_n_genes` and `subset_genes` are given, for genes
-#' that are not there, and where neither `path` nor `url` is given; `neuralee_error_file_format` where no cell is left.
+#' Those of [read_csv_counts()]; `neuralee_error_input` where both `new_n_genes` and `subset_genes`
+#' are given, for genes that are not there, and where neither `path` nor `url` is given;
+#' `neuralee_error_file_format` where no cell is left.
 #' @family data sets
 #' @export
 #' @examples
@@ -47,8 +53,9 @@ AnnDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #' cells <- CsvDataset(file, new_n_genes = 2)
 #' SummarizedExperiment::assay(cells)
 #' unlink(file)
-CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes = NULL, sep = NULL,
-                       gene_by_cell = TRUE, labels_file = NULL, batch_ids_file = NULL, verbose = interactive()) {
+CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes = NULL,
+                       sep = NULL, gene_by_cell = TRUE, labels_file = NULL,
+                       batch_ids_file = NULL, verbose = interactive()) {
   check_flag(verbose, "verbose")
   check_flag(gene_by_cell, "gene_by_cell")
   for (name in c("labels_file", "batch_ids_file")) {
@@ -64,27 +71,28 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 
 #' Spatial transcriptomics of a breast tumour and of the olfactory bulb
 #'
-#' Counts on spots of a section of tissue (not on single cells): layer 2 of a human breast tumour, and replicate 11
-#' of the mouse olfactory bulb.
+#' Counts on spots of a section of tissue (not on single cells): layer 2 of a human breast tumour,
+#' and replicate 11 of the mouse olfactory bulb.
 #'
-#' The files are text with tabs: a line of gene names, and then a line for each spot, which begins with its place,
-#' such as `17.907x4.967`. A spot that is called by a whole number has no known place. It is `NA`, with
-#' a message, and where no spot has a place there is no reduced dimension `spatial`.
-#' Spots without counts are dropped, with a message (of class `neuralee_message_removed`).
-#' All genes are kept, unless `new_n_genes` says otherwise. (NeuralEE for Python keeps 600.)
+#' The files are text with tabs: a line of gene names, and then a line for each spot, which begins
+#' with its place, such as `17.907x4.967`. A spot that is called by a whole number has no known
+#' place. It is `NA`, with a message, and where no spot has a place there is no reduced dimension
+#' `spatial`. Spots without counts are dropped, with a message (of class
+#' `neuralee_message_removed`). All genes are kept, unless `new_n_genes` says otherwise. (NeuralEE
+#' for Python keeps 600.)
 #'
-#' @param path Path of the file (`Layer2_BC_count_matrix-1.tsv`, `Rep11_MOB_count_matrix-1.tsv`), or of a folder that
-#'   holds it. `NULL` to download it.
+#' @param path Path of the file (`Layer2_BC_count_matrix-1.tsv`, `Rep11_MOB_count_matrix-1.tsv`), or
+#'   of a folder that holds it. `NULL` to download it.
 #' @inheritParams AnnDataset
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by spots with `counts`; the reduced
-#'   dimension `spatial` holds the places of the spots, with the columns `x_coord` and `y_coord` (in distances
-#'   between neighbouring spots).
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by spots with `counts`; the
+#'   reduced dimension `spatial` holds the places of the spots, with the columns `x_coord` and
+#'   `y_coord` (in distances between neighbouring spots).
 #' @section Errors:
-#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line begins neither with a place
-#' nor with a number.
+#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line begins neither with a
+#' place nor with a number.
 #' @source <http://www.spatialtranscriptomicsresearch.org>
-#' @references Stahl PL et al. (2016). Visualization and analysis of gene expression in tissue sections by spatial
-#'   transcriptomics. Science 353, 78-82. \doi{10.1126/science.aaf2403}
+#' @references Stahl PL et al. (2016). Visualization and analysis of gene expression in tissue
+#'   sections by spatial transcriptomics. Science 353, 78-82. \doi{10.1126/science.aaf2403}
 #' @family data sets
 #' @export
 #' @examples
@@ -123,7 +131,10 @@ read_spots <- function(path, name, new_n_genes, verbose) {
   if (length(wrong)) {
     abort_neuralee(
       "file_format",
-      sprintf("%s: spot %d is called %s.", describe(file), wrong[[1L]], describe(colnames(x)[[wrong[[1L]]]])),
+      sprintf(
+        "%s: spot %d is called %s.", describe(file), wrong[[1L]],
+        describe(colnames(x)[[wrong[[1L]]]])
+      ),
       "Names of spots are their places, such as \"17.907x4.967\"."
     )
   }

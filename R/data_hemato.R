@@ -1,34 +1,39 @@
 #' Mouse haematopoietic progenitors (HEMATO)
 #'
-#' Progenitors of the blood in the bone marrow of mice, on their way from stem cells to erythrocytes on one side and
-#' granulocytes on the other: 4,016 cells and 7,397 genes, with what population balance analysis found for them.
+#' Progenitors of the blood in the bone marrow of mice, on their way from stem cells to erythrocytes
+#' on one side and granulocytes on the other: 4,016 cells and 7,397 genes, with what population
+#' balance analysis found for them.
 #'
-#' Three files belong together. `bBM.raw_umifm_counts.csv.gz` has a line for each cell: `cell_id`, `barcode`,
-#' `library_id`, `seq_run_id`, `pass_filter` and then the counts of all genes. `bBM.spring_and_pba.csv` has for each
-#' cell of the paper its place in the authors' SPRING plot, its potential and its probabilities of fate.
-#' `bBM.filtered_gene_list.paper.txt` has the genes that are kept, one a line. The last two are taken from the folder
-#' or, where they are not in it, from `data.zip`, of which nothing else is read.
+#' Three files belong together. `bBM.raw_umifm_counts.csv.gz` has a line for each cell: `cell_id`,
+#' `barcode`, `library_id`, `seq_run_id`, `pass_filter` and then the counts of all genes.
+#' `bBM.spring_and_pba.csv` has for each cell of the paper its place in the authors' SPRING plot,
+#' its potential and its probabilities of fate. `bBM.filtered_gene_list.paper.txt` has the genes
+#' that are kept, one a line. The last two are taken from the folder or, where they are not in it,
+#' from `data.zip`, of which nothing else is read.
 #'
-#' The library `basal_bm1` is left out, as the authors advise. The cells are those in both tables, in the order of
-#' the counts; where the tables have further columns in common, these agree too. Cells without counts in the genes
-#' that are kept are dropped, with a message (of class `neuralee_message_removed`).
+#' The library `basal_bm1` is left out, as the authors advise. The cells are those in both tables,
+#' in the order of the counts; where the tables have further columns in common, these agree too.
+#' Cells without counts in the genes that are kept are dropped, with a message (of class
+#' `neuralee_message_removed`).
 #'
 #' @param path Path of a folder that holds the files. `NULL` to download them.
 #' @param verbose Whether to show progress.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with `counts` (a `dgCMatrix`);
-#'   `colData` with the columns of both tables, and with `potential`: logit(`Pr_Gr`) - logit(`Pr_Er`), a number for
-#'   each cell, positive towards granulocytes. A probability of 0 or 1 counts as the nearest one between. Beside the
-#'   authors' `Potential`, the probabilities of fate are `Pr_Er` (erythroid), `Pr_Gr` (granulocytic neutrophil),
-#'   `Pr_Ly` (lymphocytic), `Pr_DC` (dendritic), `Pr_Mk` (megakaryocytic), `Pr_Mo` (monocytic) and `Pr_Ba`
-#'   (basophilic). The reduced dimension `SPRING` has the columns `x_spring` and `y_spring`.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with `counts` (a
+#'   `dgCMatrix`); `colData` with the columns of both tables, and with `potential`: logit(`Pr_Gr`) -
+#'   logit(`Pr_Er`), a number for each cell, positive towards granulocytes. A probability of 0 or 1
+#'   counts as the nearest one between. Beside the authors' `Potential`, the probabilities of fate
+#'   are `Pr_Er` (erythroid), `Pr_Gr` (granulocytic neutrophil), `Pr_Ly` (lymphocytic), `Pr_DC`
+#'   (dendritic), `Pr_Mk` (megakaryocytic), `Pr_Mo` (monocytic) and `Pr_Ba` (basophilic). The
+#'   reduced dimension `SPRING` has the columns `x_spring` and `y_spring`.
 #' @section Errors:
-#' `neuralee_error_file_format` where a file is not there or has another layout, where it lacks a column or a gene,
-#' where a cell is in it twice, and where no cell is in both tables; and those of [read_csv_counts()]. Files are
-#' named, and what is expected.
+#' `neuralee_error_file_format` where a file is not there or has another layout, where it lacks a
+#' column or a gene, where a cell is in it twice, and where no cell is in both tables; and those of
+#' [read_csv_counts()]. Files are named, and what is expected.
 #' @source GEO accession GSM2388072 for the counts,
-#'   <https://github.com/romain-lopez/scVI-reproducibility/raw/master/additional/data.zip> for the other files.
-#' @references Tusi BK et al. (2018). Population snapshots predict early haematopoietic and erythroid hierarchies.
-#'   Nature 555, 54-60. \doi{10.1038/nature25741}
+#'   <https://github.com/romain-lopez/scVI-reproducibility/raw/master/additional/data.zip> for the
+#'   other files.
+#' @references Tusi BK et al. (2018). Population snapshots predict early haematopoietic and
+#'   erythroid hierarchies. Nature 555, 54-60. \doi{10.1038/nature25741}
 #' @family data sets
 #' @export
 #' @examples
@@ -76,7 +81,11 @@ HematoDataset <- function(path = NULL, verbose = interactive()) {
       "file_format",
       sprintf(
         "%s has %s.", describe(counts_file),
-        if (ncol(x)) sprintf("%d cells, all of the library basal_bm1, which is left out", ncol(x)) else "no cells"
+        if (ncol(x)) {
+          sprintf("%d cells, all of the library basal_bm1, which is left out", ncol(x))
+        } else {
+          "no cells"
+        }
       ),
       "Give the file as it was published."
     )
@@ -89,7 +98,10 @@ HematoDataset <- function(path = NULL, verbose = interactive()) {
     problem <- if (length(lost)) "has no column for genes" else "has several columns for genes"
     abort_neuralee(
       "file_format",
-      sprintf("%s %s of %s: %s.", describe(counts_file), problem, basename(extras$genes), list_some(c(lost, repeated))),
+      sprintf(
+        "%s %s of %s: %s.", describe(counts_file), problem, basename(extras$genes),
+        list_some(c(lost, repeated))
+      ),
       "Give the files as they were published."
     )
   }
@@ -106,7 +118,8 @@ hemato_extras <- function(path, verbose) {
     }
   }
   archive <- dataset_file(
-    path, "data.zip", "https://github.com/romain-lopez/scVI-reproducibility/raw/master/additional/data.zip", verbose,
+    path, "data.zip",
+    "https://github.com/romain-lopez/scVI-reproducibility/raw/master/additional/data.zip", verbose,
     alone = FALSE
   )
   folder <- tempfile("hemato")
@@ -137,7 +150,9 @@ unzip_one <- function(archive, name, folder) {
   most <- 2^28
   if (members$Length[[found]] > most) refuse(sprintf("holds a %s of more than 256 MiB", name))
   out <- tryCatch(
-    suppressWarnings(utils::unzip(archive, members$Name[[found]], exdir = folder, junkpaths = TRUE)),
+    suppressWarnings(
+      utils::unzip(archive, members$Name[[found]], exdir = folder, junkpaths = TRUE)
+    ),
     error = function(e) character()
   )
   if (!identical(basename(out), name) || file.size(out) != members$Length[[found]]) {
@@ -147,7 +162,9 @@ unzip_one <- function(archive, name, folder) {
 }
 
 read_spring <- function(file) {
-  table <- read_small_table(file, "table", "Give the file as it was published.", colClasses = "character")
+  table <- read_small_table(
+    file, "table", "Give the file as it was published.", colClasses = "character"
+  )
   refuse_twice(names(table), file, "column")
   require_columns(table, c("cell_id", "x_spring", "y_spring", "Pr_Er", "Pr_Gr"), file, "column")
   for (name in grep("^Pr_|_spring$|^Potential$", names(table), value = TRUE)) {
@@ -157,7 +174,10 @@ read_spring <- function(file) {
     if (length(wrong)) {
       abort_neuralee(
         "file_format",
-        sprintf("%s, cell %d: %s is %s.", describe(file), wrong[[1L]], name, describe(table[[name]][[wrong[[1L]]]])),
+        sprintf(
+          "%s, cell %d: %s is %s.", describe(file), wrong[[1L]], name,
+          describe(table[[name]][[wrong[[1L]]]])
+        ),
         if (startsWith(name, "Pr_")) "A probability is expected." else "A number is expected."
       )
     }
@@ -181,14 +201,17 @@ read_gene_list <- function(file) {
   genes
 }
 
-# The counts with the columns before the genes as colData. These are the known ones, and what else stands before
-# or between them; the others are told from counts by holding text.
+# The counts with the columns before the genes as colData. These are the known ones, and what else
+# stands before or between them; the others are told from counts by holding text.
 read_hemato_counts <- function(file, verbose) {
   # Whatever is wrong with the text, the reader of the whole table finds, and says better.
   lines <- tryCatch(read_lines(file, 2L), neuralee_error = function(e) character())
   fields <- lapply(lines, function(line) {
     suppressWarnings(
-      scan(text = line, what = "", sep = ",", quiet = TRUE, na.strings = character(), encoding = "UTF-8")
+      scan(
+        text = line, what = "", sep = ",", quiet = TRUE, na.strings = character(),
+        encoding = "UTF-8"
+      )
     )
   })
   first <- if (length(fields)) utils::head(fields[[1L]], 20L)
@@ -201,9 +224,13 @@ read_hemato_counts <- function(file, verbose) {
   check_text_of(lines, file)
   if (length(lines) && length(lost)) {
     abort_neuralee(
-      "file_format", sprintf("%s has no column %s among its first.", describe(file), list_some(lost)),
+      "file_format",
+      sprintf("%s has no column %s among its first.", describe(file), list_some(lost)),
       paste(
-        "The columns cell_id, barcode, library_id, seq_run_id and pass_filter are expected, and then genes.",
+        paste(
+          "The columns cell_id, barcode, library_id, seq_run_id and pass_filter are expected, and",
+          "then genes."
+        ),
         there_are(first)
       )
     )
@@ -212,25 +239,32 @@ read_hemato_counts <- function(file, verbose) {
     file, FALSE, ",", TRUE, verbose, "HematoDataset", text_columns = max(0L, before - 1L)
   )
   columns <- stats::setNames(c(list(data$cells), data$text_columns), first[seq_len(before)])
-  if (!is.null(columns$pass_filter)) columns$pass_filter <- utils::type.convert(columns$pass_filter, as.is = TRUE)
+  if (!is.null(columns$pass_filter)) {
+    columns$pass_filter <- utils::type.convert(columns$pass_filter, as.is = TRUE)
+  }
   names <- columns$cell_id
   sparse_experiment(
     data$counts,
-    genes = as_data_frame(list(names = data$genes)), cells = as_data_frame(list(names = names, columns = columns))
+    genes = as_data_frame(list(names = data$genes)),
+    cells = as_data_frame(list(names = names, columns = columns))
   )
 }
 
 join_spring <- function(x, spring, counts_file, spring_file) {
   cells <- SummarizedExperiment::colData(x)
   common <- intersect(colnames(cells), names(spring))
-  key <- function(table) do.call(paste, c(lapply(common, function(name) as.character(table[[name]])), sep = "\r"))
+  key <- function(table) {
+    do.call(paste, c(lapply(common, function(name) as.character(table[[name]])), sep = "\r"))
+  }
   keys <- list(key(cells), key(spring))
   for (i in seq_along(keys)) {
     if (anyDuplicated(keys[[i]])) {
       twice <- list(cells, spring)[[i]]$cell_id[[anyDuplicated(keys[[i]])]]
       abort_neuralee(
         "file_format",
-        sprintf("%s has the cell %s twice.", describe(c(counts_file, spring_file)[[i]]), describe(twice)),
+        sprintf(
+          "%s has the cell %s twice.", describe(c(counts_file, spring_file)[[i]]), describe(twice)
+        ),
         "Each cell is expected once."
       )
     }
@@ -239,7 +273,10 @@ join_spring <- function(x, spring, counts_file, spring_file) {
   if (all(is.na(place))) {
     abort_neuralee(
       "file_format",
-      sprintf("No cell is in both %s and %s by %s.", describe(counts_file), describe(spring_file), list_some(common)),
+      sprintf(
+        "No cell is in both %s and %s by %s.", describe(counts_file), describe(spring_file),
+        list_some(common)
+      ),
       "Give the files as they were published."
     )
   }
@@ -248,7 +285,9 @@ join_spring <- function(x, spring, counts_file, spring_file) {
   for (name in setdiff(names(spring), c(common, "x_spring", "y_spring"))) {
     SummarizedExperiment::colData(x)[[name]] <- spring[[name]]
   }
-  x$potential <- logit(spring$Pr_Gr, "Pr_Gr", spring_file) - logit(spring$Pr_Er, "Pr_Er", spring_file)
+  x$potential <- logit(spring$Pr_Gr, "Pr_Gr", spring_file) - logit(
+    spring$Pr_Er, "Pr_Er", spring_file
+  )
   place_cells(x, spring$x_spring, spring$y_spring, "SPRING", c("x_spring", "y_spring"))
 }
 

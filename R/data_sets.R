@@ -1,7 +1,7 @@
 # What the functions that load one data set have in common.
 
-# The file of a data set that goes by several names: its own, and those that NeuralEE for Python gave it. In a
-# folder, the first that is there is taken; else see dataset_file().
+# The file of a data set that goes by several names: its own, and those that NeuralEE for Python
+# gave it. In a folder, the first that is there is taken; else see dataset_file().
 known_file <- function(path, names, url, verbose, alone = TRUE) {
   name <- names[[1L]]
   if (is.character(path) && length(path) == 1L && !is.na(path)) {
@@ -21,11 +21,14 @@ any_file <- function(path, url, verbose) {
   dataset_file(path, utils::URLdecode(sub("[?#].*$", "", basename(url))), url, verbose)
 }
 
-# Drops the cells whose values are all zero, with all that belongs to them. `file` is where they came from.
+# Drops the cells whose values are all zero, with all that belongs to them. `file` is where they
+# came from.
 drop_empty_cells <- function(x, file) {
   # Errors of reading would lose their class to the dispatch of assay().
   force(x)
-  keep_cells(x, Matrix::colSums(SummarizedExperiment::assay(x, 1L) != 0) > 0, "they have no counts", file)
+  keep_cells(
+    x, Matrix::colSums(SummarizedExperiment::assay(x, 1L) != 0) > 0, "they have no counts", file
+  )
 }
 
 keep_cells <- function(x, kept, reason, file) {
@@ -34,7 +37,8 @@ keep_cells <- function(x, kept, reason, file) {
   }
   if (!any(kept)) {
     abort_neuralee(
-      "file_format", sprintf("Of the %d cells in %s none is left: %s.", length(kept), describe(file), reason),
+      "file_format",
+      sprintf("Of the %d cells in %s none is left: %s.", length(kept), describe(file), reason),
       "Look whether the file is the right one, and whether genes and cells were chosen rightly."
     )
   }
@@ -46,9 +50,7 @@ keep_cells <- function(x, kept, reason, file) {
 choose_genes <- function(x, n, subset, file) {
   force(x)
   if (!is.null(n) && !is.null(subset)) {
-    abort_neuralee(
-      "input", "Both `new_n_genes` and `subset_genes` are given.", "Give one of them."
-    )
+    abort_neuralee("input", "Both `new_n_genes` and `subset_genes` are given.", "Give one of them.")
   }
   if (is.null(n) && is.null(subset)) {
     return(x)
@@ -73,31 +75,47 @@ genes_by_any <- function(x, subset) {
   if (is.character(subset) || is.factor(subset)) {
     return(find_genes(rownames(x), subset, "The genes of the file carry no names", "subset_genes"))
   }
-  places <- if (is.logical(subset) && length(subset) == nrow(x) && !anyNA(subset)) which(subset) else subset
+  places <- if (is.logical(subset) && length(subset) == nrow(x) && !anyNA(subset)) {
+    which(subset)
+  } else {
+    subset
+  }
   sound <- is.numeric(places) && !is.object(places) && length(places) && all(is.finite(places)) &&
     all(places == floor(places)) && all(places >= 1 & places <= nrow(x)) && !anyDuplicated(places)
-  if (!sound) refuse_argument(subset, "subset_genes", paste(wanted, "- each once, and at least one"))
+  if (!sound) {
+    refuse_argument(subset, "subset_genes", paste(wanted, "- each once, and at least one"))
+  }
   as.integer(places)
 }
 
-# The answer of the reader of text tables, with lines above the table and columns of text as they are.
-read_text_table <- function(file, genes_in_rows, sep, header, verbose, label, above = 0L, text_columns = 0L) {
+# The answer of the reader of text tables, with lines above the table and columns of text as they
+# are.
+read_text_table <- function(file, genes_in_rows, sep, header, verbose, label, above = 0L,
+                            text_columns = 0L) {
   progress <- progress_reporter(verbose, label)
   as_published(rust_call(
-    rs_read_csv(path_for_rust(file), genes_in_rows, sep, header, TRUE, above, text_columns, progress)
+    rs_read_csv(
+      path_for_rust(file), genes_in_rows, sep, header, TRUE, above, text_columns, progress
+    )
   ))
 }
 
-# A table of comma-separated text that holds no counts. `what` it should be, and what to do where it is not.
+# A table of comma-separated text that holds no counts. `what` it should be, and what to do where it
+# is not.
 read_small_table <- function(file, what, remedy, ...) {
   refuse <- function(problem) {
-    abort_neuralee("file_format", sprintf("%s is no %s: %s.", describe(file), what, problem), remedy)
+    abort_neuralee(
+      "file_format", sprintf("%s is no %s: %s.", describe(file), what, problem), remedy
+    )
   }
   lines <- read_lines(file)
   # R only warns of a quote that is not closed.
   table <- tryCatch(
-    utils::read.csv(text = lines, check.names = FALSE, stringsAsFactors = FALSE, encoding = "UTF-8", ...),
-    error = function(e) refuse(conditionMessage(e)), warning = function(w) refuse(conditionMessage(w))
+    utils::read.csv(
+      text = lines, check.names = FALSE, stringsAsFactors = FALSE, encoding = "UTF-8", ...
+    ),
+    error = function(e) refuse(conditionMessage(e)),
+    warning = function(w) refuse(conditionMessage(w))
   )
   check_text_of(lines, file)
   table
@@ -129,8 +147,8 @@ check_text_of <- function(lines, file) {
   }
 }
 
-# Errors of a reader as those of the function that the user called. A published file is no matter of the
-# reader's arguments, which its remedies speak of.
+# Errors of a reader as those of the function that the user called. A published file is no matter of
+# the reader's arguments, which its remedies speak of.
 as_published <- function(expr) {
   withCallingHandlers(expr, neuralee_error_file_format = function(condition) {
     abort_neuralee(
@@ -143,7 +161,9 @@ as_published <- function(expr) {
 # A container with sparse counts, whatever their share of zeros is.
 sparse_experiment <- function(counts, genes, cells) {
   x <- as_experiment(counts, "counts", genes, cells)
-  SummarizedExperiment::assay(x, "counts") <- as_sparse_columns(SummarizedExperiment::assay(x, "counts"))
+  SummarizedExperiment::assay(x, "counts") <- as_sparse_columns(
+    SummarizedExperiment::assay(x, "counts")
+  )
   x
 }
 
@@ -169,7 +189,10 @@ place_cells <- function(x, first, second, name = "spatial", columns = c("x_coord
 refuse_twice <- function(names, file, what) {
   if (anyDuplicated(names)) {
     abort_neuralee(
-      "file_format", sprintf("%s has the %s %s twice.", describe(file), what, describe(names[[anyDuplicated(names)]])),
+      "file_format",
+      sprintf(
+        "%s has the %s %s twice.", describe(file), what, describe(names[[anyDuplicated(names)]])
+      ),
       "Give the file as it was published."
     )
   }

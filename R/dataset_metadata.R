@@ -1,6 +1,8 @@
-# What is known of the cells of a data set beside their counts, from a pickle or from a csv of one table.
+# What is known of the cells of a data set beside their counts, from a pickle or from a csv of one
+# table.
 
-# The content of `stem`.pickle, or of `stem`.csv where the folder has only that, with the file it came from.
+# The content of `stem`.pickle, or of `stem`.csv where the folder has only that, with the file it
+# came from.
 read_metadata <- function(path, stem, url, verbose) {
   file <- known_file(path, paste0(stem, c(".pickle", ".csv")), url, verbose, alone = FALSE)
   content <- if (endsWith(file, ".csv")) {
@@ -17,7 +19,8 @@ no_barcodes <- c("cell_type", "label", "labels", "batch", "batchpbmc4k", "cluste
 # A table whose first column has a name for each row, unless another is called `barcode`.
 read_metadata_csv <- function(file) {
   table <- read_small_table(
-    file, "table of comma-separated text", "Write it again, with one line of names and one for each cell."
+    file, "table of comma-separated text",
+    "Write it again, with one line of names and one for each cell."
   )
   if (ncol(table) < 2L || !nrow(table)) {
     refuse_metadata(file, sprintf("has %d rows and %d columns", nrow(table), ncol(table)))
@@ -25,7 +28,11 @@ read_metadata_csv <- function(file) {
   named <- which(tolower(names(table)) %in% c("barcode", "barcodes"))
   if (!length(named) && (is.numeric(table[[1L]]) || tolower(names(table)[[1L]]) %in% no_barcodes)) {
     refuse_metadata(
-      file, sprintf("has no column barcode, and its first, %s, has no names of cells", describe(names(table)[[1L]]))
+      file,
+      sprintf(
+        "has no column barcode, and its first, %s, has no names of cells",
+        describe(names(table)[[1L]])
+      )
     )
   }
   named <- if (length(named)) named[[1L]] else 1L
@@ -35,7 +42,8 @@ read_metadata_csv <- function(file) {
   table
 }
 
-# The barcodes of a table of cells: its row names, its first column of text, or what a csv had for them.
+# The barcodes of a table of cells: its row names, its first column of text, or what a csv had for
+# them.
 barcodes_of <- function(table) {
   barcodes <- attr(table, "barcodes")
   if (is.null(barcodes) && is.character(attr(table, "row.names"))) barcodes <- row.names(table)
@@ -81,7 +89,8 @@ refuse_metadata <- function(file, problem) {
   )
 }
 
-# Where the archive or the folder of one of 10x Genomics' sets is that belongs to a data set of several files.
+# Where the archive or the folder of one of 10x Genomics' sets is that belongs to a data set of
+# several files.
 tenx_place <- function(name, path, verbose) {
   if (is.null(path)) {
     return(download_tenx(name, "filtered", verbose))

@@ -5,10 +5,12 @@
 # its attribute `label` is for people.
 resolve_device <- function(device, pin_memory, verbose = FALSE) {
   check_flag(pin_memory, "pin_memory")
-  ok <- is.character(device) && length(device) == 1L && grepl("^(auto|cpu|torch|cuda(:[0-9]{1,3})?)$", device)
+  ok <- is.character(device) && length(device) == 1L &&
+    grepl("^(auto|cpu|torch|cuda(:[0-9]{1,3})?)$", device)
   if (!ok) {
     refuse_argument(
-      device, "device", "\"cpu\", \"torch\", \"cuda\", \"cuda:1\" (a number from 0 on) or \"auto\"", kind = "device"
+      device, "device", "\"cpu\", \"torch\", \"cuda\", \"cuda:1\" (a number from 0 on) or \"auto\"",
+      kind = "device"
     )
   }
   if (device == "cpu") {
@@ -20,7 +22,8 @@ resolve_device <- function(device, pin_memory, verbose = FALSE) {
   path <- torch_backend_file()
   if (is.null(path)) {
     abort_neuralee(
-      "device", sprintf("`device = \"%s\"` needs the libtorch backend, which is not built.", device),
+      "device",
+      sprintf("`device = \"%s\"` needs the libtorch backend, which is not built.", device),
       "Build it with build_torch_backend(); neuralee_sitrep() says what there is."
     )
   }
@@ -42,7 +45,10 @@ resolve_device <- function(device, pin_memory, verbose = FALSE) {
       if (known$devices > 0L) {
         "Give one of them."
       } else if (known$cuda) {
-        "Check that nvidia-smi lists one and that its driver is recent enough, or use device = \"cpu\"."
+        paste(
+          "Check that nvidia-smi lists one and that its driver is recent enough, or use device =",
+          "\"cpu\"."
+        )
       } else {
         "Give build_torch_backend() a libtorch with CUDA, or use device = \"cpu\"."
       }
@@ -58,7 +64,10 @@ best_device <- function(pin_memory, verbose) {
   if (inherits(known, "error")) {
     warn_neuralee(
       "device",
-      c("The libtorch backend cannot be used; computing on the processor.", i = conditionMessage(known))
+      c(
+        "The libtorch backend cannot be used; computing on the processor.",
+        i = conditionMessage(known)
+      )
     )
     known <- NULL
   }
@@ -84,8 +93,8 @@ device_list <- function(path, index, pin_memory, known) {
   )
 }
 
-# The file of the backend: what the option or the environment names, what build_torch_backend() put into the
-# user's data, or what the installation brought; NULL where there is none.
+# The file of the backend: what the option or the environment names, what build_torch_backend() put
+# into the user's data, or what the installation brought; NULL where there is none.
 torch_backend_file <- function() {
   named <- getOption("neuralee.torch_backend", Sys.getenv("NEURALEE_TORCH_BACKEND"))
   if (!is.character(named) || length(named) != 1L || is.na(named)) {
@@ -104,7 +113,9 @@ torch_backend_file <- function() {
 
 backend_name <- "libneuralee_torch.so"
 
-user_backend_file <- function() file.path(tools::R_user_dir("neuralee", "data"), "torch", backend_name)
+user_backend_file <- function() {
+  file.path(tools::R_user_dir("neuralee", "data"), "torch", backend_name)
+}
 
 # What the backend says of libtorch and the devices; loads libtorch into this session.
 describe_backend <- function(path) {
@@ -114,6 +125,7 @@ describe_backend <- function(path) {
   of_devices <- function(what) unname(values[paste0(what, ".", seq_len(devices) - 1L)])
   list(
     libtorch = values[["libtorch"]], cuda = values[["cuda"]] == "true", devices = devices,
-    name = ifelse(is.na(of_devices("name")), "unknown", of_devices("name")), total = as.numeric(of_devices("total"))
+    name = ifelse(is.na(of_devices("name")), "unknown", of_devices("name")),
+    total = as.numeric(of_devices("total"))
   )
 }

@@ -4,35 +4,40 @@
 #' published. What holds for all of these files is said here.
 #'
 #' @section Where files are kept:
-#' With `path = NULL` a file is downloaded once and kept in `tools::R_user_dir("neuralee", "cache")`, a
-#' cache of the package BiocFileCache; the environment variable `R_USER_CACHE_DIR` puts it elsewhere.
+#' With `path = NULL` a file is downloaded once and kept in
+#' `tools::R_user_dir("neuralee", "cache")`, a cache of the package BiocFileCache; the environment
+#' variable `R_USER_CACHE_DIR` puts it elsewhere.
 #' `BiocFileCache::BiocFileCache(tools::R_user_dir("neuralee", "cache"))` lists what is there, and
 #' `BiocFileCache::bfcremove()` removes one file. To remove all, use
 #' `unlink(tools::R_user_dir("neuralee", "cache"), recursive = TRUE)`.
 #'
-#' Downloads need the packages BiocFileCache and curl. Where a machine has no network, take the file there
-#' by other means and give its place as `path`.
+#' Downloads need the packages BiocFileCache and curl. Where a machine has no network, take the file
+#' there by other means and give its place as `path`.
 #'
 #' @section Downloads:
-#' A file gets its place in the cache only when it is whole: its length is that which the server announced
-#' and, where they are known, its length and checksum are those of the published file. What arrives before
-#' a connection breaks is kept apart, and the next call goes on from there if the server can and the file
-#' has not changed, else from the beginning. A connection that breaks is taken up again up to four times
-#' within a call. A server that sends nothing for `getOption("timeout")` seconds is given up. Several R
-#' processes that want the same file wait for the first.
+#' A file gets its place in the cache only when it is whole: its length is that which the server
+#' announced and, where they are known, its length and checksum are those of the published file.
+#' What arrives before a connection breaks is kept apart, and the next call goes on from there if
+#' the server can and the file has not changed, else from the beginning. A connection that breaks is
+#' taken up again up to four times within a call. A server that sends nothing for
+#' `getOption("timeout")` seconds is given up. Several R processes that want the same file wait for
+#' the first.
 #'
-#' `neuralee_error_download` says that a file could not be had: it names the file, its address and what went
-#' wrong, and has the fields `url`, `file` and, where the server answered, `status`.
+#' `neuralee_error_download` says that a file could not be had: it names the file, its address and
+#' what went wrong, and has the fields `url`, `file` and, where the server answered, `status`.
 #'
 #' @return Nothing: this page tells of files. Each data set has a function of its own.
 #' @name dataset_files
 #' @family data sets
 NULL
 
-# Downloads `url` once, keeps it in the package's cache and returns its path there. BiocFileCache knows what is in the
-# cache; it would download itself, but starts again after each break and cannot tell half a file from a whole one.
+# Downloads `url` once, keeps it in the package's cache and returns its path there. BiocFileCache
+# knows what is in the cache; it would download itself, but starts again after each break and cannot
+# tell half a file from a whole one.
 download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 = NULL) {
-  wanted <- list(url = url, name = name, bytes = bytes, md5 = md5, sha256 = sha256, verbose = verbose)
+  wanted <- list(
+    url = url, name = name, bytes = bytes, md5 = md5, sha256 = sha256, verbose = verbose
+  )
   check_transport(wanted)
   cache <- tools::R_user_dir("neuralee", "cache")
   folder <- file.path(cache, "partial", cli::hash_md5(url))
@@ -63,12 +68,14 @@ download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 =
 
 abort_download <- function(wanted, message, remedy = NULL, ...) {
   abort_neuralee(
-    "download", sprintf("%s could not be downloaded from <%s>: %s", wanted$name, wanted$url, message),
-    c(remedy, "Or download it by other means, and give its place as `path`."), url = wanted$url, file = wanted$name, ...
+    "download",
+    sprintf("%s could not be downloaded from <%s>: %s", wanted$name, wanted$url, message),
+    c(remedy, "Or download it by other means, and give its place as `path`."), url = wanted$url,
+    file = wanted$name, ...
   )
 }
 
-check_transport <- function(wanted, installed = function(package) requireNamespace(package, quietly = TRUE)) {
+check_transport <- function(wanted, installed = rlang::is_installed) {
   packages <- c("BiocFileCache", "curl", "filelock")
   missing <- packages[!vapply(packages, installed, NA)]
   if (length(missing)) {
@@ -83,7 +90,8 @@ check_transport <- function(wanted, installed = function(package) requireNamespa
 }
 
 make_folder <- function(folder, wanted) {
-  if (!dir.exists(folder) && !dir.create(folder, showWarnings = FALSE, recursive = TRUE) && !dir.exists(folder)) {
+  if (!dir.exists(folder) && !dir.create(folder, showWarnings = FALSE, recursive = TRUE) &&
+    !dir.exists(folder)) {
     abort_cache(folder, wanted, "The folder cannot be made.")
   }
 }
@@ -91,7 +99,10 @@ make_folder <- function(folder, wanted) {
 abort_cache <- function(place, wanted, message) {
   abort_download(
     wanted, sprintf("it cannot be kept in %s. %s", describe(place), message),
-    "Make room there or the right to write, or put the cache elsewhere with the environment variable R_USER_CACHE_DIR."
+    paste(
+      "Make room there or the right to write, or put the cache elsewhere with the environment",
+      "variable R_USER_CACHE_DIR."
+    )
   )
 }
 
@@ -145,8 +156,8 @@ keep_file <- function(cache, part, wanted) {
   })
 }
 
-# Receives the file into `part`, from where an earlier call stopped if that can be. A connection that breaks is taken
-# up again as long as each attempt brings something that can be built upon.
+# Receives the file into `part`, from where an earlier call stopped if that can be. A connection
+# that breaks is taken up again as long as each attempt brings something that can be built upon.
 receive_file <- function(part, wanted) {
   progress <- progress_reporter(wanted$verbose, "download")
   attempts <- 5L
@@ -162,13 +173,18 @@ receive_file <- function(part, wanted) {
   abort_download(
     wanted, sub("[.]?$", ".", broken),
     c(
-      if (grepl("time|slow", broken, ignore.case = TRUE)) "For a slow server raise options(timeout = ), in seconds.",
-      if (after > 0) sprintf("The first %.0f bytes are kept: the next call goes on from there.", after)
+      if (grepl("time|slow", broken, ignore.case = TRUE)) {
+        "For a slow server raise options(timeout = ), in seconds."
+      },
+      if (after > 0) {
+        sprintf("The first %.0f bytes are kept: the next call goes on from there.", after)
+      }
     )
   )
 }
 
-# What names this version of the file for the server, so that a later request can ask for the rest of it.
+# What names this version of the file for the server, so that a later request can ask for the rest
+# of it.
 validator_file <- function(part) file.path(dirname(part), "validator")
 
 resumable_bytes <- function(part) {
@@ -192,7 +208,9 @@ receive_once <- function(part, have, progress, wanted) {
     done <<- if (resumed) have else 0
     total <<- response$length + done
     if (!is.null(wanted$bytes) && !is.na(total) && total != wanted$bytes) {
-      abort_download(wanted, sprintf("it has %.0f bytes there; %.0f are expected.", total, wanted$bytes))
+      abort_download(
+        wanted, sprintf("it has %.0f bytes there; %.0f are expected.", total, wanted$bytes)
+      )
     }
     if (!resumed) {
       unlink(validator_file(part))
@@ -209,9 +227,14 @@ receive_once <- function(part, have, progress, wanted) {
     failed <<- tryCatch(
       {
         if (is.null(file)) begin()
-        tryCatch(writeBin(chunk, file), warning = function(w) abort_cache(part, wanted, conditionMessage(w)))
+        tryCatch(
+          writeBin(chunk, file),
+          warning = function(w) abort_cache(part, wanted, conditionMessage(w))
+        )
         done <<- done + length(chunk)
-        if (!is.null(progress) && !progress(wanted$name, done, if (is.na(total)) 0 else total)) rlang::interrupt()
+        if (!is.null(progress) && !progress(wanted$name, done, if (is.na(total)) 0 else total)) {
+          rlang::interrupt()
+        }
         NULL
       },
       error = identity, interrupt = identity
@@ -274,8 +297,8 @@ new_request <- function(url, have, validator) {
   handle
 }
 
-# Of the last answer after redirections: its status, the length of what it sends, the place of that in the
-# file, and the name of the version.
+# Of the last answer after redirections: its status, the length of what it sends, the place of that
+# in the file, and the name of the version.
 read_response <- function(handle) {
   data <- curl::handle_data(handle)
   headers <- curl::parse_headers_list(data$headers)
@@ -300,7 +323,8 @@ refuse_status <- function(status, have, wanted) {
   if (status == 416L && have > 0) abort_stale("There is no such part.")
   abort_download(
     wanted, sprintf("the server answered with status %d.", status),
-    if (status >= 500L || status == 429L) "Try again later: the fault is the server's." else "It may have moved.",
+    if (status >= 500L ||
+      status == 429L) "Try again later: the fault is the server's." else "It may have moved.",
     status = status
   )
 }
@@ -330,7 +354,10 @@ check_known <- function(found, expected, format, wanted, as_text = tolower) {
   expected <- as_text(expected)
   if (found != expected) {
     abort_download(
-      wanted, sprintf("what came has %s; expected is %s.", sprintf(format, found), sprintf(format, expected)),
+      wanted,
+      sprintf(
+        "what came has %s; expected is %s.", sprintf(format, found), sprintf(format, expected)
+      ),
       "Try again; if the result is the same, the file has changed."
     )
   }

@@ -13,11 +13,12 @@
 #' @section Heavy tails:
 #' With `kernel = "student"` the squared distance of the attraction becomes
 #' \eqn{\log(1 + \|x_n - x_m\|^2) + \|x_n - x_m\|^2 / 1000} and the Gaussian of the repulsion
-#' \eqn{1 / (1 + \|x_n - x_m\|^2)}, as in t-SNE, while W- goes on repelling cells by their distance in the data. Such maps keep
-#' neighbours about as t-SNE does and distances about as elastic embedding does; their repulsion reaches over the
-#' whole map and is summed over all pairs of some thousand cells, and over a pyramid of grids of more (relative error about 1e-3 in E
-#' and 1e-2 in the gradient; `"exact"` has none).
-#' Take it for pictures of cells; the Gaussian kernel with a number for `lambda` is what the papers describe.
+#' \eqn{1 / (1 + \|x_n - x_m\|^2)}, as in t-SNE, while W- goes on repelling cells by their distance
+#' in the data. Such maps keep neighbours about as t-SNE does and distances about as elastic
+#' embedding does; their repulsion reaches over the whole map and is summed over all pairs of some
+#' thousand cells, and over a pyramid of grids of more (relative error about 1e-3 in E and 1e-2 in
+#' the gradient; `"exact"` has none). Take it for pictures of cells; the Gaussian kernel with a
+#' number for `lambda` is what the papers describe.
 #'
 #' @section Reproducibility:
 #' One `seed` gives one result, the same for any number of threads and for a run that was
@@ -25,18 +26,18 @@
 #' `set.seed()` has no effect.
 #'
 #' @section Large data:
-#' Time and memory grow linearly with the number of cells: beyond 20,000 cells neighbours are searched
-#' approximately, and the repulsion is summed over a grid. What the run will take is estimated first;
-#' where it is more than there is (or than `options(neuralee.max_memory_gb = )` allows), it is refused
-#' with `neuralee_error_memory`, and the message says what would fit. The weights W+ of 100,000 cells and
-#' more are kept in single precision.
+#' Time and memory grow linearly with the number of cells: beyond 20,000 cells neighbours are
+#' searched approximately, and the repulsion is summed over a grid. What the run will take is
+#' estimated first; where it is more than there is (or than `options(neuralee.max_memory_gb = )`
+#' allows), it is refused with `neuralee_error_memory`, and the message says what would fit. The
+#' weights W+ of 100,000 cells and more are kept in single precision.
 #'
 #' @section Interrupting and resuming:
 #' Ctrl-C stops the run within about a second with a condition of class
-#' `neuralee_error_interrupted`. With `checkpoint`, the iterations done so far are in that
-#' file, and the same call with `resume =` that file goes on from there: give it the same
-#' data and settings (`method`, `maxit` and `tol` are those of the interrupted run). A fit that a `callback` stopped can be resumed
-#' too (`resume = fit`), also after `saveRDS()` and `readRDS()`.
+#' `neuralee_error_interrupted`. With `checkpoint`, the iterations done so far are in that file, and
+#' the same call with `resume =` that file goes on from there: give it the same data and settings
+#' (`method`, `maxit` and `tol` are those of the interrupted run). A fit that a `callback` stopped
+#' can be resumed too (`resume = fit`), also after `saveRDS()` and `readRDS()`.
 #'
 #' @inheritParams entropic_affinity
 #' @param x Cells in rows and features (genes or principal components) in columns: a
@@ -45,13 +46,14 @@
 #'   (`options(neuralee.max_dense_gb = 8)`). Elastic embedding uses the distances as they
 #'   are, so bring genes to a common scale first (see [standard_scale()]).
 #' @param d Number of dimensions of the embedding, 1 to 50.
-#' @param lambda Weight of the repulsion, 0 or more; `"auto"`, with which the map finds it for itself, or a [repulsion_share()].
-#'   `NULL` is 1 for `kernel = "gaussian"` and `"auto"` for `"student"`. Larger values spread the map; 1 to 100
-#'   are usual. Several values are taken in turn, each from the map of the one before (homotopy),
-#'   which often ends lower than the last value alone; `maxit` is shared out evenly among them.
-#' @param kernel How attraction and repulsion fall with distance in the map: `"gaussian"`, elastic embedding as published, or
-#'   `"student"`, with heavy tails (see below).
-#' @param affinity `"entropic"`, `"gaussian"` or an object that [entropic_affinity()] or
+#' @param lambda Weight of the repulsion, 0 or more; `"auto"`, with which the map finds it for
+#'   itself, or a [repulsion_share()]. `NULL` is 1 for `kernel = "gaussian"` and `"auto"` for
+#'   `"student"`. Larger values spread the map; 1 to 100 are usual. Several values are taken in
+#'   turn, each from the map of the one before (homotopy), which often ends lower than the last
+#'   value alone; `maxit` is shared out evenly among them.
+#' @param kernel How attraction and repulsion fall with distance in the map: `"gaussian"`, elastic
+#'   embedding as published, or `"student"`, with heavy tails (see below).
+#' @param affinity `"entropic"`, `"bisection"` or an object that [entropic_affinity()] or
 #'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k`, `neighbors` and
 #'   `metric` are not used).
 #' @param method How the repulsion is summed: `"grid"` (linear time, `d` up to 3; relative
@@ -62,26 +64,30 @@
 #'   `subset`.
 #' @param maxit Largest number of iterations.
 #' @param tol The run has converged when ten iterations lower E by less than this fraction, one
-#'   moves the embedding by less than this fraction of its norm, or the gradient's norm times that of
-#'   the embedding is below this fraction of E. With `"auto"` or a share it is compared with these themselves, not with a fraction
-#'   of E, and a short step does not end the run. `NULL` is 1e-5, or 4e-3 with `"auto"` or a share.
+#'   moves the embedding by less than this fraction of its norm, or the gradient's norm times that
+#'   of the embedding is below this fraction of E. With `"auto"` or a share it is compared with
+#'   these themselves, not with a fraction of E, and a short step does not end the run. `NULL` is
+#'   1e-5, or 4e-3 with `"auto"` or a share.
 #' @param every Report, call `callback` and write `checkpoint` each time this many
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
 #' @param seed A whole number, 0 or more, for the random start, the subset and the approximate
 #'   search.
-#' @param device Where to compute: `"cpu"` (the default; needs nothing else), `"cuda"` or `"cuda:1"` (a GPU, through libtorch),
-#'   `"torch"` (libtorch on the processor) or `"auto"` (the first GPU, else the processor). All but the
-#'   first need the backend that [build_torch_backend()] makes. Neighbours and affinities are always computed on the processor. The
-#'   results are those of `"cpu"` to rounding; on a GPU two runs, and with libtorch two numbers of threads, may differ by rounding too. A map so wide
-#'   that its grid does not fit into one box there is summed over all pairs.
-#' @param pin_memory For a GPU: keep all cells on the device? If `FALSE`, they stay in main memory and are sent in
-#'   blocks for each evaluation, which takes less memory there and more time. What a run takes on the device is estimated
-#'   before, and refused where it is more than nine tenths of its memory or `options(neuralee.max_device_memory_gb = )`.
+#' @param device Where to compute: `"cpu"` (the default; needs nothing else), `"cuda"` or `"cuda:1"`
+#'   (a GPU, through libtorch), `"torch"` (libtorch on the processor) or `"auto"` (the first GPU,
+#'   else the processor). All but the first need the backend that [build_torch_backend()] makes.
+#'   Neighbours and affinities are always computed on the processor. The results are those of
+#'   `"cpu"` to rounding; on a GPU two runs, and with libtorch two numbers of threads, may differ by
+#'   rounding too. A map so wide that its grid does not fit into one box there is summed over all
+#'   pairs.
+#' @param pin_memory For a GPU: keep all cells on the device? If `FALSE`, they stay in main memory
+#'   and are sent in blocks for each evaluation, which takes less memory there and more time. What a
+#'   run takes on the device is estimated before, and refused where it is more than nine tenths of
+#'   its memory or `options(neuralee.max_device_memory_gb = )`.
 #' @param checkpoint A file that is rewritten (in one move, so that it is never half
 #'   written) every `every` iterations, at the end and on interrupt.
-#' @param resume `TRUE` goes on from `checkpoint` if that file exists and starts anew if not, so that a
-#'   script can simply be run again; or a checkpoint file, a fit that a callback stopped, or the raw
-#'   bytes of its `state`.
+#' @param resume `TRUE` goes on from `checkpoint` if that file exists and starts anew if not, so
+#'   that a script can simply be run again; or a checkpoint file, a fit that a callback stopped, or
+#'   the raw bytes of its `state`.
 #' @param keep Keep the cells in the fit, so that [predict()][predict.ee_fit] can place new ones
 #'   without being given them? They take 8 bytes a number, which `print()` shows.
 #' @param callback A function of `iteration`, `loss` and `embedding` (N x d). If it returns
@@ -111,8 +117,8 @@
 #' @section Warnings:
 #' Before the work starts, `neuralee_warning_orientation` says that `x` seems to lie the wrong way:
 #' the names of its columns are those of cells, or the names of its rows those of genes.
-#' `neuralee_warning_counts` says that it seems to hold counts of genes without logarithms. The check
-#' reads names and a few values; a matrix without names gets no warning. If this is intended,
+#' `neuralee_warning_counts` says that it seems to hold counts of genes without logarithms. The
+#' check reads names and a few values; a matrix without names gets no warning. If this is intended,
 #' `suppressWarnings(classes = "neuralee_warning_counts")` around the call keeps it quiet.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for
 #'   dimensionality reduction", ICML. Vladymyrov and Carreira-Perpinan (2012),
@@ -128,12 +134,13 @@
 #' fit
 #' plot(fit, colour_by = iris$Species)
 #' @export
-ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"), k = NULL, neighbors = NULL,
-               metric = c("euclidean", "cosine"), affinity = c("entropic", "gaussian"),
-               method = c("auto", "grid", "exact"),
-               init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = NULL, every = 0,
-               seed = 42L, threads = NULL, device = "cpu", pin_memory = TRUE, checkpoint = NULL, resume = NULL,
-               callback = NULL, keep = FALSE, verbose = interactive()) {
+ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"),
+               k = NULL, neighbors = NULL, metric = c("euclidean", "cosine"),
+               affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
+               init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = NULL,
+               every = 0, seed = 42L, threads = NULL, device = "cpu", pin_memory = TRUE,
+               checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
+               verbose = interactive()) {
   check_given()
   begin <- seconds_now()
   check_flag(verbose, "verbose")

@@ -66,7 +66,9 @@ check_share <- function(share, name) {
     refuse_argument(share, name, "one number above 0, or several to take in turn")
   }
   for (i in seq_along(share)) {
-    check_number(share[[i]], if (length(share) > 1L) sprintf("%s[%d]", name, i) else name, above = 0)
+    check_number(
+      share[[i]], if (length(share) > 1L) sprintf("%s[%d]", name, i) else name, above = 0
+    )
   }
   as.double(share)
 }
@@ -77,7 +79,9 @@ check_lambda <- function(lambda) {
     refuse_argument(lambda, "lambda", "one number of at least 0, or several to take in turn")
   }
   for (i in seq_along(lambda)) {
-    check_number(lambda[[i]], if (length(lambda) > 1L) sprintf("lambda[%d]", i) else "lambda", min = 0)
+    check_number(
+      lambda[[i]], if (length(lambda) > 1L) sprintf("lambda[%d]", i) else "lambda", min = 0
+    )
   }
   as.double(lambda)
 }
@@ -99,7 +103,9 @@ densify <- function(x, name = "x", rows = NULL) {
     return(x)
   }
   gigabytes <- prod(as.numeric(dim(x))) * 8 / 1024^3
-  limit <- check_number(getOption("neuralee.max_dense_gb", 8), "options(neuralee.max_dense_gb)", above = 0)
+  limit <- check_number(
+    getOption("neuralee.max_dense_gb", 8), "options(neuralee.max_dense_gb)", above = 0
+  )
   if (gigabytes > limit) {
     abort_neuralee(
       "memory",
@@ -109,7 +115,8 @@ densify <- function(x, name = "x", rows = NULL) {
         if (is_delayed(x)) "on disk or delayed" else "sparse", gigabytes, format(limit)
       ),
       paste(
-        "Select variable genes with subsample_genes() or give principal components (principal_components()),",
+        "Select variable genes with subsample_genes()",
+        "or give principal components (principal_components()),",
         "or raise options(neuralee.max_dense_gb = )."
       )
     )
@@ -117,7 +124,8 @@ densify <- function(x, name = "x", rows = NULL) {
   if (is_delayed(x)) read_whole(x, name, rows) else as.matrix(x)
 }
 
-# How many of `n` cells are asked for: a number in (0, 1] is a fraction of them, a whole number from 2 on a count.
+# How many of `n` cells are asked for: a number in (0, 1] is a fraction of them, a whole number from
+# 2 on a count.
 subset_count <- function(n, size) {
   if (!is_number(size) || size <= 0 || (size > 1 && (size != trunc(size) || size > n))) {
     abort_neuralee(
@@ -137,7 +145,8 @@ choose_subset <- function(n, size, seed) {
   }
   if (count < 3) {
     abort_neuralee(
-      "input", sprintf("`size` leaves %d of the %d cells; at least 3 are needed.", as.integer(count), n),
+      "input",
+      sprintf("`size` leaves %d of the %d cells; at least 3 are needed.", as.integer(count), n),
       "Raise `size`."
     )
   }
@@ -149,7 +158,8 @@ subset_cells <- function(x, subset, neighbors, affinity) {
   if (is.null(subset)) {
     return(x)
   }
-  if ((!is.null(neighbors) && !is.character(neighbors)) || inherits(affinity, "neuralee_affinity")) {
+  if ((!is.null(neighbors) && !is.character(neighbors)) ||
+    inherits(affinity, "neuralee_affinity")) {
     abort_neuralee(
       "input", "`neighbors` and an affinity object are for all cells, but `size` takes a subset.",
       "Take the subset of `x` first and compute them on it."
@@ -166,21 +176,30 @@ check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "rando
   if (!is.matrix(init) || !is.numeric(init)) {
     abort_neuralee(
       "input", sprintf("`init` is %s.", describe(init)),
-      sprintf("Give %s or a numeric matrix with a row per cell.", paste(dQuote(choices, FALSE), collapse = ", "))
+      sprintf(
+        "Give %s or a numeric matrix with a row per cell.",
+        paste(dQuote(choices, FALSE), collapse = ", ")
+      )
     )
   }
   wanted <- c(n, length(subset))
   if (!nrow(init) %in% wanted || ncol(init) != d) {
     abort_neuralee(
       "input",
-      sprintf("`init` is %d x %d, but %d cells and d = %d need %d x %d.", nrow(init), ncol(init), n, d, n, d)
+      sprintf(
+        "`init` is %d x %d, but %d cells and d = %d need %d x %d.", nrow(init), ncol(init), n, d, n,
+        d
+      )
     )
   }
   bad <- which(!is.finite(init))
   if (length(bad)) {
     abort_neuralee(
       "not_finite",
-      sprintf("`init` has a value that is not finite in row %d, column %d.", row(init)[bad[1L]], col(init)[bad[1L]])
+      sprintf(
+        "`init` has a value that is not finite in row %d, column %d.", row(init)[bad[1L]],
+        col(init)[bad[1L]]
+      )
     )
   }
   if (!is.null(subset) && nrow(init) == n) {

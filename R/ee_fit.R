@@ -7,7 +7,9 @@ print.ee_fit <- function(x, ...) {
   ))
   cat(sprintf(
     "E = %s at lambda = %s%s; %s affinities, perplexity %s, k = %d\n",
-    format(x$loss, digits = 6), format(p$lambda, digits = 5), if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity), p$k
+    format(x$loss, digits = 6), format(p$lambda, digits = 5),
+    if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity),
+    p$k
   ))
   cat(sprintf(
     "%d iterations (%s), method \"%s\", %s s\n",
@@ -58,12 +60,16 @@ summary.ee_fit <- function(object, ...) {
 #' @export
 print.summary.ee_fit <- function(x, ...) {
   lines <- c(
-    "E" = sprintf("%s (at the start %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)),
+    "E" = sprintf(
+      "%s (at the start %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)
+    ),
     "gradient norm" = format(x$gradient_norm, digits = 3),
     "iterations" = sprintf("%d of at most %d (%s)", x$iterations, x$params$maxit, x$reason),
     "cells, features" = sprintf("%s, %d", format(x$params$n, big.mark = ","), x$params$features),
     "lambda" = format(x$params$lambda),
-    "affinities" = sprintf("%s, perplexity %s, k = %d", x$params$affinity, format(x$params$perplexity), x$params$k),
+    "affinities" = sprintf(
+      "%s, perplexity %s, k = %d", x$params$affinity, format(x$params$perplexity), x$params$k
+    ),
     "repulsion" = x$params$method,
     "start, seed" = sprintf("%s, %s", x$params$init, format(x$params$seed)),
     "seconds" = paste(names(x$timing), format(x$timing, digits = 3, trim = TRUE), collapse = ", "),
@@ -75,7 +81,10 @@ print.summary.ee_fit <- function(x, ...) {
 }
 
 extent_in_words <- function(extent) {
-  paste(sprintf("%s to %s", format(extent[1L, ], digits = 3), format(extent[2L, ], digits = 3)), collapse = "; ")
+  paste(
+    sprintf("%s to %s", format(extent[1L, ], digits = 3), format(extent[2L, ], digits = 3)),
+    collapse = "; "
+  )
 }
 
 #' Plot an elastic embedding

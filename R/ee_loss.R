@@ -48,7 +48,9 @@ ee_loss <- function(embedding, x, affinity, lambda = 1, method = c("exact", "gri
 ee_gradient <- function(embedding, x, affinity, lambda = 1, method = c("exact", "grid"),
                         threads = NULL, kernel = c("gaussian", "student")) {
   check_given()
-  result <- evaluate_ee(embedding, x, affinity, kernel, lambda, method, threads, want_gradient = TRUE)
+  result <- evaluate_ee(
+    embedding, x, affinity, kernel, lambda, method, threads, want_gradient = TRUE
+  )
   gradient <- result$gradient
   dimnames(gradient) <- dimnames(as.matrix(embedding))
   gradient
@@ -88,7 +90,8 @@ evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads,
   x <- dense_cells(x)
   if (nrow(x) != n) {
     abort_neuralee(
-      "input", sprintf("`embedding` has %d rows, but `x` has %d; both need a row per cell.", n, nrow(x))
+      "input",
+      sprintf("`embedding` has %d rows, but `x` has %d; both need a row per cell.", n, nrow(x))
     )
   }
   weights <- check_affinity(affinity, n)
@@ -120,7 +123,8 @@ check_dense_weights <- function(weights, name, n) {
   }
   if (!is.matrix(weights) || !is.numeric(weights) || !identical(dim(weights), c(n, n))) {
     abort_neuralee(
-      "input", sprintf("`%s` must be a numeric %d x %d matrix, as `embedding` has %d rows.", where, n, n, n)
+      "input",
+      sprintf("`%s` must be a numeric %d x %d matrix, as `embedding` has %d rows.", where, n, n, n)
     )
   }
   if (!all(is.finite(weights))) {

@@ -1,35 +1,40 @@
 #' A path of maps from continuous to clustered
 #'
-#' Embeds the same cells under weaker and stronger repulsion, each map going on from the one before. While
-#' attraction prevails, maps show how cell states pass into each other; the more repulsion counts, the more they fall
-#' into clusters. No single one is right: what stays along the path is in the data, and what one map alone shows
-#' deserves a second look.
+#' Embeds the same cells under weaker and stronger repulsion, each map going on from the one before.
+#' While attraction prevails, maps show how cell states pass into each other; the more repulsion
+#' counts, the more they fall into clusters. No single one is right: what stays along the path is in
+#' the data, and what one map alone shows deserves a second look.
 #'
-#' The affinities are computed once. The first map is that of [ee()]; each further one starts from the one before and
-#' is then turned onto it (without scaling), so that cells keep their places from panel to panel as far as they can.
+#' The affinities are computed once. The first map is that of [ee()]; each further one starts from
+#' the one before and is then turned onto it (without scaling), so that cells keep their places from
+#' panel to panel as far as they can.
 #'
-#' The shares of the default double up to 1, the share of `lambda = "auto"`. Below 0.06 cells of several types lie on
-#' one thin line, and above 1 clusters spread until they touch. With the Gaussian kernel maps change less.
+#' The shares of the default double up to 1, the share of `lambda = "auto"`. Below 0.06 cells of
+#' several types lie on one thin line, and above 1 clusters spread until they touch. With the
+#' Gaussian kernel maps change less.
 #'
 #' @inheritParams ee
-#' @param lambda The values to go through, ascending: two numbers above 0 or more, or the shares of [repulsion_share()].
-#' @param kernel `"student"`, with heavy tails, or `"gaussian"`, elastic embedding as published (see [ee()]).
+#' @param lambda The values to go through, ascending: two numbers above 0 or more, or the shares of
+#'   [repulsion_share()].
+#' @param kernel `"student"`, with heavy tails, or `"gaussian"`, elastic embedding as published (see
+#'   [ee()]).
 #' @param maxit Largest number of iterations for each map.
 #' @param tol When each map has converged, as in [ee()].
 #' @param seed A whole number, 0 or more, for the random start and the approximate search.
 #' @param keep Keep the cells in the fits, so that [predict()][predict.ee_fit] can place new ones?
-#' @param ... Not used. `size`, `device`, `pin_memory`, `checkpoint`, `resume`, `callback` and `every` of [ee()] have no
-#'   place in a path.
-#' @return An object of class `ee_path`: a list with a fit of [ee()] for each value, in order. Its names are the values,
-#'   as in `"share 0.25"` or `"lambda 10"`. `path[[2]]` is the second fit, with its embedding, loss, trace and settings;
-#'   `path[2:3]` is a shorter path. The seconds of neighbours and affinities are in the `timing` of the first.
+#' @param ... Not used. `size`, `device`, `pin_memory`, `checkpoint`, `resume`, `callback` and
+#'   `every` of [ee()] have no place in a path.
+#' @return An object of class `ee_path`: a list with a fit of [ee()] for each value, in order. Its
+#'   names are the values, as in `"share 0.25"` or `"lambda 10"`. `path[[2]]` is the second fit,
+#'   with its embedding, loss, trace and settings; `path[2:3]` is a shorter path. The seconds of
+#'   neighbours and affinities are in the `timing` of the first.
 #' @section Errors:
-#' Those of [ee()]; `neuralee_error_input` also for values that do not ascend, are not above 0 or too few, and for
-#' arguments that have no place here.
+#' Those of [ee()]; `neuralee_error_input` also for values that do not ascend, are not above 0 or
+#' too few, and for arguments that have no place here.
 #' @inheritSection ee Warnings
-#' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality reduction", ICML, section 4
-#'   (the path over lambda). Boehm, Berens and Kobak (2022), "Attraction-repulsion spectrum in neighbor embeddings",
-#'   JMLR 23.
+#' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
+#'   reduction", ICML, section 4 (the path over lambda). Boehm, Berens and Kobak (2022),
+#'   "Attraction-repulsion spectrum in neighbor embeddings", JMLR 23.
 #' @seealso [plot.ee_path()], [repulsion_share()], [embedding_quality()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
@@ -44,11 +49,12 @@
 #' sce <- SingleCellExperiment::SingleCellExperiment(list(logcounts = t(x)))
 #' SingleCellExperiment::reducedDim(sce, "EE") <- path[[3]]$embedding
 #' @export
-ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)), kernel = c("student", "gaussian"), d = 2,
-                    perplexity = 30, k = NULL, neighbors = NULL, metric = c("euclidean", "cosine"),
-                    affinity = c("entropic", "gaussian"), method = c("auto", "grid", "exact"),
-                    init = c("pca", "spectral", "random"), maxit = 200, tol = NULL, seed = 42L, threads = NULL,
-                    keep = FALSE, verbose = interactive(), ...) {
+ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
+                    kernel = c("student", "gaussian"), d = 2, perplexity = 30, k = NULL,
+                    neighbors = NULL, metric = c("euclidean", "cosine"),
+                    affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
+                    init = c("pca", "spectral", "random"), maxit = 200, tol = NULL, seed = 42L,
+                    threads = NULL, keep = FALSE, verbose = interactive(), ...) {
   check_given()
   check_path_dots(list(...), names(formals(ee_path)))
   begin <- seconds_now()
@@ -133,7 +139,9 @@ check_path_dots <- function(given, known) {
       pin_memory = "Paths are computed on the processor.",
       "Leave it out."
     )
-    abort_neuralee("input", sprintf("`%s` of ee() has no place in a path of maps.", of_ee[[1L]]), remedy)
+    abort_neuralee(
+      "input", sprintf("`%s` of ee() has no place in a path of maps.", of_ee[[1L]]), remedy
+    )
   }
 }
 
@@ -144,7 +152,9 @@ check_path <- function(kernel, lambda) {
   repulsion <- check_repulsion(kernel, lambda)
   values <- repulsion$lambda
   refuse <- function(message) abort_neuralee("input", message, sprintf("Give %s.", wanted))
-  if (length(values) < 2L) refuse("`lambda` has one value, which makes no path: for one map use ee().")
+  if (length(values) < 2L) {
+    refuse("`lambda` has one value, which makes no path: for one map use ee().")
+  }
   if (values[[1L]] <= 0) refuse("`lambda[1]` is 0, without which no cell is repelled.")
   falls <- which(diff(values) <= 0)
   if (length(falls)) {
@@ -172,8 +182,9 @@ format_each <- function(values) {
 print.ee_path <- function(x, ...) {
   first <- x[[1L]]$params
   cat(sprintf(
-    "A path of %d maps of %s cells in %d dimension%s%s\n", length(x), format(first$n, big.mark = ","), first$d,
-    if (first$d == 1L) "" else "s", if (identical(first$kernel, "student")) ", heavy tails" else ""
+    "A path of %d maps of %s cells in %d dimension%s%s\n", length(x),
+    format(first$n, big.mark = ","), first$d, if (first$d == 1L) "" else "s",
+    if (identical(first$kernel, "student")) ", heavy tails" else ""
   ))
   of <- function(name) vapply(x, function(fit) fit$params[[name]], x[[1L]]$params[[name]])
   table <- data.frame(
@@ -188,15 +199,16 @@ print.ee_path <- function(x, ...) {
 #'
 #' Draws the maps of [ee_path()] side by side, in order, under their shares or values of lambda.
 #'
-#' Each map fills its panel, as if it were drawn alone; how wide the maps are is not compared. All else is as in
-#' [plot_embedding()].
+#' Each map fills its panel, as if it were drawn alone; how wide the maps are is not compared. All
+#' else is as in [plot_embedding()].
 #'
 #' @param x What [ee_path()] returned.
-#' @param colour_by A vector with an entry per cell, or a matrix or data frame of numbers, whose columns get a row of
-#'   panels each, as in [plot_embedding()].
+#' @param colour_by A vector with an entry per cell, or a matrix or data frame of numbers, whose
+#'   columns get a row of panels each, as in [plot_embedding()].
 #' @param ncol Number of panels side by side; `NULL` for about as many as there are rows.
 #' @param axes Draw the axes? Their numbers are parts of half the width of each map.
-#' @param ... Further arguments of [plot_embedding()] but `facet_by`, such as `label`, `palette` or `point_size`.
+#' @param ... Further arguments of [plot_embedding()] but `facet_by`, such as `label`, `palette` or
+#'   `point_size`.
 #' @return A ggplot object.
 #' @inheritSection plot_embedding Errors
 #' @seealso [ee_path()], [plot_embedding()].
@@ -212,7 +224,8 @@ plot.ee_path <- function(x, colour_by = NULL, ncol = NULL, axes = FALSE, ...) {
 cells_of_path <- function(path, dimred, dims, colour_by, facet_by, assay.type, size, seed) {
   if (!is.null(facet_by)) {
     abort_neuralee(
-      "input", "`facet_by` has no place here: the maps of the path have the panels.", "Leave it out."
+      "input", "`facet_by` has no place here: the maps of the path have the panels.",
+      "Leave it out."
     )
   }
   maps <- lapply(path, cells_to_draw, dimred, dims, colour_by, NULL, assay.type, size, seed)
@@ -226,7 +239,9 @@ cells_of_path <- function(path, dimred, dims, colour_by, facet_by, assay.type, s
   cells$x <- unlist(lapply(filled, `[[`, "x"), use.names = FALSE)
   cells$y <- unlist(lapply(filled, `[[`, "y"), use.names = FALSE)
   cells$name <- rep(cells$name, length(path))
-  cells$colours <- lapply(cells$colours, function(values) if (!is.null(values)) rep(values, length(path)))
+  cells$colours <- lapply(
+    cells$colours, function(values) if (!is.null(values)) rep(values, length(path))
+  )
   cells$groups <- factor(rep(names(path), each = count), names(path))
   cells$apart <- TRUE
   cells

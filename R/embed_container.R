@@ -1,6 +1,7 @@
-# What calculateEE() and calculateNeuralEE() share: from containers and matrices of features x cells to
-# the function at the matrix level, and back to a reduced dimension. `house` says which of them is called. Names
-# of arguments are checked here, so that arguments that have a name come after the dots: none is matched in part.
+# What calculateEE() and calculateNeuralEE() share: from containers and matrices of features x cells
+# to the function at the matrix level, and back to a reduced dimension. `house` says which of them
+# is called. Names of arguments are checked here, so that arguments that have a name come after the
+# dots: none is matched in part.
 
 embed_matrix <- function(house, x, ..., transposed = FALSE) {
   refuse_seurat(x)
@@ -12,7 +13,9 @@ embed_matrix <- function(house, x, ..., transposed = FALSE) {
     !inherits(given$affinity, "neuralee_affinity")) {
     abort_neuralee(
       "perplexity",
-      sprintf("`x` has %d columns: too few cells for a perplexity of %s.", ncol(x), format(perplexity)),
+      sprintf(
+        "`x` has %d columns: too few cells for a perplexity of %s.", ncol(x), format(perplexity)
+      ),
       "If `x` has its cells in rows, set transposed = TRUE; else lower `perplexity`."
     )
   }
@@ -54,8 +57,9 @@ check_container_dots <- function(house, given, own) {
 
 # `source` says where in a container `x` comes from; it is kept with the settings. `steps` lead
 # to the columns of `x`, where it holds dimensions of a reduction.
-embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, subset_row = NULL, scale = FALSE,
-                         transposed = FALSE, steps = NULL, threads = NULL, BNPARAM = NULL, BPPARAM = NULL) {
+embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, subset_row = NULL,
+                         scale = FALSE, transposed = FALSE, steps = NULL, threads = NULL,
+                         BNPARAM = NULL, BPPARAM = NULL) {
   d <- check_dimension(ncomponents, "ncomponents")
   check_flag(scale, "scale")
   if (!is.null(BNPARAM)) {
@@ -72,7 +76,10 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
   if ("preprocess" %in% names(list(...))) {
     abort_neuralee(
       "input", "`preprocess` is for neuralee(), which takes a matrix.",
-      "Choose and scale the genes with ntop, subset_row and scale, or give dimred = \"PCA\" after principal_components()."
+      paste(
+        "Choose and scale the genes with ntop, subset_row and scale, or give dimred = \"PCA\"",
+        "after principal_components()."
+      )
     )
   }
   if ("keep" %in% names(list(...))) {
@@ -99,7 +106,9 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
     chosen <- select_features(x, ntop, subset_row, scale, threads)
     x <- chosen$x
     steps <- chosen$steps
-    source <- if (!is.null(source)) c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
+    source <- if (!is.null(source)) {
+      c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
+    }
   }
   fit <- without_warnings_of_input(house$fit(x, d = d, threads = threads, ...))
   do.call(SingleCellExperiment::reduced.dim.matrix, c(
@@ -108,8 +117,8 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
   ))
 }
 
-# The chosen and scaled features as a dense matrix, cells in rows, and the steps that lead to them. Only the chosen
-# rows of a file-backed matrix are read into memory as a whole.
+# The chosen and scaled features as a dense matrix, cells in rows, and the steps that lead to them.
+# Only the chosen rows of a file-backed matrix are read into memory as a whole.
 select_features <- function(x, ntop, subset_row, scale, threads) {
   x <- as_number_matrix(x, "x")
   steps <- no_steps(nrow(x), rownames(x))
@@ -141,7 +150,10 @@ find_rows <- function(x, subset_row, name = "subset_row") {
     rows <- match(subset_row, rownames(x))
     if (anyNA(rows)) {
       abort_neuralee(
-        "input", sprintf("`%s` names rows that are not there: %s.", name, list_some(subset_row[is.na(rows)])),
+        "input",
+        sprintf(
+          "`%s` names rows that are not there: %s.", name, list_some(subset_row[is.na(rows)])
+        ),
         there_are(rownames(x), "The rows of `x` carry no names.")
       )
     }
@@ -160,21 +172,26 @@ find_rows <- function(x, subset_row, name = "subset_row") {
   } else {
     rows <- subset_row
   }
-  if (!is.numeric(rows) || !length(rows) || anyNA(rows) || any(rows < 1 | rows > n | rows != trunc(rows))) {
+  if (!is.numeric(rows) || !length(rows) || anyNA(rows) ||
+    any(rows < 1 | rows > n | rows != trunc(rows))) {
     abort_neuralee(
-      "input", sprintf("`%s` must name rows, number them from 1 to %d or be logical of that length.", name, n)
+      "input",
+      sprintf(
+        "`%s` must name rows, number them from 1 to %d or be logical of that length.", name, n
+      )
     )
   }
   rows
 }
 
-# The steps from genes to the chosen components, where principal_components() made them; NULL where the loadings or
-# the means are not known.
+# The steps from genes to the chosen components, where principal_components() made them; NULL where
+# the loadings or the means are not known.
 loadings_of <- function(reduction, chosen) {
   rotation <- attr(reduction, "rotation")
   centre <- attr(reduction, "centre")
   scale <- attr(reduction, "scale")
-  if (is.null(rotation) || is.null(centre) || is.null(scale) || !all(chosen %in% colnames(rotation))) {
+  if (is.null(rotation) || is.null(centre) || is.null(scale) ||
+    !all(chosen %in% colnames(rotation))) {
     return(NULL)
   }
   steps <- no_steps(nrow(rotation), rownames(rotation))
@@ -224,7 +241,9 @@ reduction_of <- function(x, dimred, n_dimred = NULL) {
       if (identical(dimred, "PCA")) {
         "Make it with principal_components(), or with runPCA() of scater."
       } else {
-        there_are(names, "There are none yet: run runEE() or principal_components() first.", "Set dimred")
+        there_are(
+          names, "There are none yet: run runEE() or principal_components() first.", "Set dimred"
+        )
       }
     )
   }
@@ -237,10 +256,15 @@ chosen_dimensions <- function(y, dimred, n_dimred) {
   if (is.null(n_dimred)) {
     return(seq_len(ncol(y)))
   }
-  chosen <- if (length(n_dimred) == 1L) seq_len(check_count(n_dimred, "n_dimred", min = 1)) else n_dimred
+  chosen <- if (length(n_dimred) == 1L) {
+    seq_len(check_count(n_dimred, "n_dimred", min = 1))
+  } else {
+    n_dimred
+  }
   if (!is.numeric(chosen) || anyNA(chosen) || any(!chosen %in% seq_len(ncol(y)))) {
     abort_neuralee(
-      "input", sprintf("`n_dimred` must ask for some of the %d dimensions of %s.", ncol(y), entry(dimred))
+      "input",
+      sprintf("`n_dimred` must ask for some of the %d dimensions of %s.", ncol(y), entry(dimred))
     )
   }
   as.integer(chosen)
@@ -265,4 +289,6 @@ is_entry <- function(which, names, count) {
     ((is.character(which) && which %in% names) || (is.numeric(which) && which %in% seq_len(count)))
 }
 
-entry <- function(which) if (is.character(which)) paste0("\"", which, "\"", collapse = ", ") else toString(which)
+entry <- function(which) {
+  if (is.character(which)) paste0("\"", which, "\"", collapse = ", ") else toString(which)
+}

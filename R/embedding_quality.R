@@ -8,9 +8,10 @@
 #'   perfect, k / (N - 1) is chance.
 #' * `trustworthiness` of the `k` nearest cells in the embedding (Venna and Kaski 2001):
 #'   1 is perfect, about 0.5 is chance.
-#' * `auc_rnx`: area under R_NX(K) = ((N - 1) Q_NX(K) - K) / (N - 1 - K), the preservation of K neighbours
-#'   rescaled so that chance gives 0 and 1 is perfect, over a logarithmic scale of K = 1, ..., N - 2 (Lee et
-#'   al. 2015). It weighs all sizes of neighbourhoods; the curve itself is in `r_nx`.
+#' * `auc_rnx`: area under R_NX(K) = ((N - 1) Q_NX(K) - K) / (N - 1 - K), the preservation of K
+#'   neighbours rescaled so that chance gives 0 and 1 is perfect, over a logarithmic scale of K = 1,
+#'   ..., N - 2 (Lee et al. 2015). It weighs all sizes of neighbourhoods; the curve itself is in
+#'   `r_nx`.
 #' * `distance_correlation`: Spearman's correlation of the distances between cells in data
 #'   and embedding, which speaks of the global arrangement (as in Kobak and Berens 2019).
 #'   `NA` where all distances are equal.
@@ -26,11 +27,11 @@
 #'
 #' @param embedding The embedding: a numeric matrix with cells in rows, a fit of [ee()], or
 #'   a SingleCellExperiment that holds it.
-#' @param x The data: a numeric matrix, sparse matrix or data frame of numbers with the same
-#'   cells in rows (at least 3). It is made dense. For a fit with `preprocess`, give what entered the network
-#'   (`neuralee(keep = TRUE)$data`) rather than raw counts. For a SingleCellExperiment also the name
-#'   or number of a reducedDim, or the name of an assay (all its features); `NULL` stands for
-#'   the reducedDim or assay, with its genes and scaling, that [runEE()] computed the map from.
+#' @param x The data: a numeric matrix, sparse matrix or data frame of numbers with the same cells
+#'   in rows (at least 3). It is made dense. For a fit with `preprocess`, give what entered the
+#'   network (`neuralee(keep = TRUE)$data`) rather than raw counts. For a SingleCellExperiment also
+#'   the name or number of a reducedDim, or the name of an assay (all its features); `NULL` stands
+#'   for the reducedDim or assay, with its genes and scaling, that [runEE()] computed the map from.
 #' @param labels One label per cell (factor, character or whole numbers), or `NULL`. Cells whose
 #'   label is `NA` are left out of the label accuracy. For a SingleCellExperiment also the name
 #'   of a column of `colData`.
@@ -44,14 +45,16 @@
 #' @param verbose Show progress?
 #' @param ... Arguments of the matrix method.
 #' @return A data frame of class `neuralee_quality` with one row and the columns `n` (number of
-#'   cells), `k`, `compared` (cells whose neighbours were compared), the five measures
-#'   above, and `r_nx`, a list: its entry is the curve R_NX(K), one number for each K = 1, ..., N - 2, whose area
-#'   `auc_rnx` is. Bind the rows of several to compare embeddings: they print as a table (without the curves), and
-#'   [plot_quality()] draws them. Drop `r_nx` before you write the table as text.
+#'   cells), `k`, `compared` (cells whose neighbours were compared), the five measures above, and
+#'   `r_nx`, a list: its entry is the curve R_NX(K), one number for each K = 1, ..., N - 2, whose
+#'   area `auc_rnx` is. Bind the rows of several to compare embeddings: they print as a table
+#'   (without the curves), and [plot_quality()] draws them. Drop `r_nx` before you write the table
+#'   as text.
 #' @section Errors:
 #' `neuralee_error_input` for `k` out of range, for different numbers or names of cells in
-#' `embedding`, `x` and `labels`, for an embedding of more columns than `x`, and for a reducedDim or column that is not there (the message lists
-#' those there are); `neuralee_error_not_finite` for `NA`, `NaN` and infinite values.
+#' `embedding`, `x` and `labels`, for an embedding of more columns than `x`, and for a reducedDim or
+#' column that is not there (the message lists those there are); `neuralee_error_not_finite` for
+#' `NA`, `NaN` and infinite values.
 #' @references
 #' Cover T, Hart P (1967). Nearest neighbor pattern classification. *IEEE Transactions on
 #' Information Theory* 13, 21-27.
@@ -99,9 +102,7 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
   progress <- progress_reporter(check_flag(verbose, "verbose"), "quality")
   codes <- if (!is.null(labels)) label_codes(labels, n, k)
 
-  found <- rust_call(
-    rs_embedding_quality(embedding, x, k, cells, pairs, seed, threads, progress)
-  )
+  found <- rust_call(rs_embedding_quality(embedding, x, k, cells, pairs, seed, threads, progress))
   accuracy <- NA_real_
   if (!is.null(codes)) {
     labelled <- !is.na(codes)
@@ -113,7 +114,7 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
     n = n, k = k, compared = found$compared,
     neighborhood_preservation = found$neighborhood_preservation,
     trustworthiness = found$trustworthiness, auc_rnx = found$auc_rnx,
-    distance_correlation = if (is.null(found$distance_correlation)) NA_real_ else found$distance_correlation,
+    distance_correlation = found$distance_correlation %||% NA_real_,
     label_accuracy = accuracy
   )
   quality$r_nx <- list(found$r_nx)
@@ -133,7 +134,8 @@ embedding_quality.ee_fit <- function(embedding, x, labels = NULL, ...) {
 # The data may be those of all cells or those of the subset that was embedded.
 rows_of_fit <- function(x, fit) {
   chosen <- fit$subset
-  all <- !is.null(chosen) && length(dim(x)) == 2L && nrow(x) >= max(chosen) && nrow(x) > length(chosen)
+  all <- !is.null(chosen) && length(dim(x)) == 2L && nrow(x) >= max(chosen) &&
+    nrow(x) > length(chosen)
   if (all) x[chosen, , drop = FALSE] else x
 }
 
@@ -258,7 +260,11 @@ check_squares <- function(x, name) {
   size <- max(abs(x))
   if (size > 1e150 || (size > 0 && size < 1e-150)) {
     abort_neuralee(
-      "input", sprintf("`%s` has values of a size of %s, whose squares have no place in a number.", name, format(size, digits = 3)),
+      "input",
+      sprintf(
+        "`%s` has values of a size of %s, whose squares have no place in a number.", name,
+        format(size, digits = 3)
+      ),
       "Bring the values to a usual scale first."
     )
   }

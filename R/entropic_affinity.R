@@ -23,9 +23,9 @@
 #' @param neighbors How to find the neighbours: `NULL` or `"auto"` (exactly up to 20,000 cells,
 #'   approximately beyond, see [find_neighbors()]), `"exact"`, `"approximate"`; or neighbours found
 #'   elsewhere: `list(index = , distance = )`, both N x k, 1-based cell numbers and Euclidean
-#'   distances, as [find_neighbors()] and `BiocNeighbors::findKNN()` return them, a `Neighbor` object
-#'   of Seurat, or the lists of uwot, FNN and RANN. Where each cell comes first in its own list, it is
-#'   left out.
+#'   distances, as [find_neighbors()] and `BiocNeighbors::findKNN()` return them, a `Neighbor`
+#'   object of Seurat, or the lists of uwot, FNN and RANN. Where each cell comes first in its own
+#'   list, it is left out.
 #' @param metric `"euclidean"`, or `"cosine"`: cells are scaled to length 1 first.
 #' @param seed A whole number, 0 or more, for the approximate search.
 #' @param threads Number of threads; `NULL` takes `getOption("neuralee.threads")`, else

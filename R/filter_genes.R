@@ -1,17 +1,18 @@
 #' Genes by name
 #'
-#' Keeps the named genes, in the order in which they are named. All cells stay, also those that have no
-#' count in any of these genes: see [remove_zero_cells()].
+#' Keeps the named genes, in the order in which they are named. All cells stay, also those that have
+#' no count in any of these genes: see [remove_zero_cells()].
 #'
-#' @param x A numeric matrix, sparse matrix, DelayedMatrix or data frame of numbers with cells in rows and
-#'   named columns, or a SummarizedExperiment or SingleCellExperiment with cells in columns.
+#' @param x A numeric matrix, sparse matrix, DelayedMatrix or data frame of numbers with cells in
+#'   rows and named columns, or a SummarizedExperiment or SingleCellExperiment with cells in
+#'   columns.
 #' @param genes Names of the genes to keep, each once, as text or a factor.
 #' @param ... Not used.
 #' @return `x` with these genes alone, of the same type.
 #' @section Errors:
 #' `neuralee_error_input` for genes that are not there (the message names them), for a name that is
-#' given twice or that several genes carry, for an `x` whose genes have no names, for a column `by` that
-#' is not there (the message lists those there are) or holds no names, and for data that are no
+#' given twice or that several genes carry, for an `x` whose genes have no names, for a column `by`
+#' that is not there (the message lists those there are) or holds no names, and for data that are no
 #' numbers.
 #' @seealso [subsample_genes()] for the most variable genes, [remove_zero_cells()].
 #' @examples
@@ -39,7 +40,8 @@ filter_genes.default <- function(x, genes, ...) {
 }
 
 #' @rdname filter_genes
-#' @param by Column of `rowData` that holds the names, such as symbols; `NULL` for the names of the rows.
+#' @param by Column of `rowData` that holds the names, such as symbols; `NULL` for the names of the
+#'   rows.
 #' @export
 filter_genes.SummarizedExperiment <- function(x, genes, ..., by = NULL) {
   check_no_dots(...)
@@ -60,7 +62,10 @@ find_genes <- function(names, genes, unnamed, argument = "genes") {
   places <- match(genes, names)
   if (anyNA(places)) {
     abort_neuralee(
-      "input", sprintf("`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(places)])),
+      "input",
+      sprintf(
+        "`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(places)])
+      ),
       there_are(names)
     )
   }

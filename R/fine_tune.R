@@ -1,25 +1,27 @@
 #' Go on training a model with new cells
 #'
-#' Takes up a trained network where it is and trains it further: on new cells alone, or on the old and the new ones
-#' together. The map goes on from where it is and keeps its arrangement, but no cell is held in its place: in trials with halves of
-#' two data sets old cells moved by a tenth to a quarter of the map's radius. With new cells alone nothing draws the map towards the
-#' old ones.
+#' Takes up a trained network where it is and trains it further: on new cells alone, or on the old
+#' and the new ones together. The map goes on from where it is and keeps its arrangement, but no
+#' cell is held in its place: in trials with halves of two data sets old cells moved by a tenth to a
+#' quarter of the map's radius. With new cells alone nothing draws the map towards the old ones.
 #'
-#' E is that of the cells given, and depends on their number: compare it between fits of the same cells only.
+#' E is that of the cells given, and depends on their number: compare it between fits of the same
+#' cells only.
 #'
-#' The preprocessing of the model is applied as it was learned, and the inputs are centred and scaled as before. Affinities
-#' are computed anew among all cells given.
+#' The preprocessing of the model is applied as it was learned, and the inputs are centred and
+#' scaled as before. Affinities are computed anew among all cells given.
 #'
 #' @param object A fit of [neuralee()] or `fine_tune()`, or a model.
 #' @param newdata New cells, as [predict()][predict.neuralee_fit] takes them.
-#' @param data Old cells to train on too, of the kinds that `newdata` may be; `TRUE` for those that `neuralee(keep = TRUE)`
-#'   put into the fit; `NULL` for the new cells alone.
+#' @param data Old cells to train on too, of the kinds that `newdata` may be; `TRUE` for those that
+#'   `neuralee(keep = TRUE)` put into the fit; `NULL` for the new cells alone.
 #' @param maxit Epochs.
 #' @param lambda,perplexity Those of the model where `NULL`.
 #' @param assay.type,dimred As for [predict()][predict.neuralee_fit], for `newdata` and `data`.
-#' @param missing The value given to features that cells lack, as for [predict()][predict.neuralee_fit].
-#' @param ... Other arguments of [neuralee()], such as `optimizer`, `batch_size`, `seed`, `callback` or `verbose`; not those that
-#'   the model determines (the network and the preprocessing).
+#' @param missing The value given to features that cells lack, as for
+#'   [predict()][predict.neuralee_fit].
+#' @param ... Other arguments of [neuralee()], such as `optimizer`, `batch_size`, `seed`, `callback`
+#'   or `verbose`; not those that the model determines (the network and the preprocessing).
 #' @return A fit as [neuralee()] returns it, of the old cells (if given) and then the new ones.
 #' @section Errors:
 #' Those of [neuralee()] and [predict()][predict.neuralee_fit].
@@ -30,17 +32,22 @@
 #' more <- fine_tune(fit, x[101:150, ], data = TRUE, maxit = 50, verbose = FALSE)
 #' dim(more$embedding)
 #' @export
-fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = NULL, perplexity = NULL,
-                      assay.type = NULL, dimred = NULL, missing = c("error", "zero", "mean")) {
+fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = NULL,
+                      perplexity = NULL, assay.type = NULL, dimred = NULL,
+                      missing = c("error", "zero", "mean")) {
   check_given()
   model <- model_of(object)
   info <- model_info(model)
   given <- list(...)
-  own <- c("x", "d", "net", "hidden", "activation", "batch_norm", "dropout", "residual", "initial_sd", "preprocess", "metric", "kernel")
+  own <- c(
+    "x", "d", "net", "hidden", "activation", "batch_norm", "dropout", "residual", "initial_sd",
+    "preprocess", "metric", "kernel"
+  )
   fixed <- intersect(names(given), own)
   if (length(fixed)) {
     abort_neuralee(
-      "input", sprintf("`%s` is what the model determines.", fixed[[1L]]), "Leave it out, or train anew with neuralee()."
+      "input", sprintf("`%s` is what the model determines.", fixed[[1L]]),
+      "Leave it out, or train anew with neuralee()."
     )
   }
   known <- unique(c(
@@ -56,7 +63,9 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
     rownames(inputs) <- cells$names
     inputs
   }
-  inputs <- classed_interrupts(bind_cells(old_cells(object, data, prepared), prepared(newdata, "newdata")))
+  inputs <- classed_interrupts(
+    bind_cells(old_cells(object, data, prepared), prepared(newdata, "newdata"))
+  )
   fit <- neuralee(
     inputs,
     d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
@@ -77,7 +86,8 @@ old_cells <- function(object, data, prepared) {
   kept <- if (inherits(object, "neuralee_fit")) object$data
   if (is.null(kept)) {
     abort_neuralee(
-      "input", "`data` is TRUE, but the fit keeps no cells.", "Give the cells as `data`, or fit with neuralee(keep = TRUE)."
+      "input", "`data` is TRUE, but the fit keeps no cells.",
+      "Give the cells as `data`, or fit with neuralee(keep = TRUE)."
     )
   }
   kept
@@ -100,5 +110,7 @@ redescribe_model <- function(model, old, info) {
     info[c("names", "occurrence", "copies", "selected", "width")]
   )
   new <- model_info(model)
-  describe_model(model, steps, new[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")], info$source)
+  describe_model(
+    model, steps, new[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")], info$source
+  )
 }

@@ -2,10 +2,10 @@
 #'
 #' The affinities of t-SNE ("x2p"): the same Gaussian neighbourhoods as
 #' [entropic_affinity()], with each cell's width found by doubling and bisection until the
-#' entropy is within 1e-3 of `log(perplexity)`, instead of to machine accuracy.
+#' entropy is within 1e-10 of `log(perplexity)`, instead of to machine accuracy.
 #'
-#' Use it to reproduce work that was done with these affinities. [entropic_affinity()] is
-#' more accurate and the default of [ee()].
+#' Use it to reproduce work that was done with these affinities; `affinity = "bisection"` in
+#' [ee()] is the same. [entropic_affinity()] is the default there.
 #'
 #' @inheritParams entropic_affinity
 #' @return An object of class `neuralee_affinity`, as [entropic_affinity()] describes it.
@@ -26,5 +26,5 @@ gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
   seed <- check_seed(seed)
   x <- dense_cells(x)
   warn_orientation(x, "rows")
-  compute_affinity(x, "gaussian", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
+  compute_affinity(x, "bisection", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
 }

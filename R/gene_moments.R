@@ -22,7 +22,8 @@ gene_moments <- function(x, cells, threads) {
     more <- dim(block)[[axes[["cells"]]]]
     if (before > 0) {
       part <- rs_merge_moments(
-        before, moments$mean[genes], moments$variance[genes], as.double(more), part$mean, part$variance
+        before, moments$mean[genes], moments$variance[genes], as.double(more), part$mean,
+        part$variance
       )
     }
     seen[genes] <- before + more

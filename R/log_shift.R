@@ -80,7 +80,8 @@ block_log <- function(x, cells, threads, offset = c(0, 0)) {
         "`x` has the value %s in %s, which has no log(1 + x).",
         format(values[[logs$refused]]), place$text
       ),
-      "Give counts: all values must be greater than -1. Is `x` scaled already?", row = place$row, column = place$column
+      "Give counts: all values must be greater than -1. Is `x` scaled already?", row = place$row,
+      column = place$column
     )
   }
   if (is.matrix(x)) {

@@ -4,8 +4,9 @@
 # them give the same bits as all cells at once.
 cells_per_task <- 1024L
 
-# Blocks of all features of some cells, for a matrix of this shape: as many cells as DelayedArray::getAutoBlockSize()
-# allows, and four blocks for every worker, so that none waits long for the others.
+# Blocks of all features of some cells, for a matrix of this shape: as many cells as
+# DelayedArray::getAutoBlockSize() allows, and four blocks for every worker, so that none waits long
+# for the others.
 task_blocks <- function(shape, axis, workers = NULL) {
   most <- DelayedArray::getAutoBlockSize() / (8 * shape[[3L - axis]])
   if (!is.null(workers)) most <- min(most, shape[[axis]] / (4 * workers))
@@ -16,7 +17,8 @@ task_grid <- function(x, axis, block_cells) {
   DelayedArray::RegularArrayGrid(dim(x), replace(dim(x), axis, as.integer(block_cells)))
 }
 
-# All places in a matrix, or in the file `output`. `task` is what a block is computed with, wherever that is.
+# All places in a matrix, or in the file `output`. `task` is what a block is computed with, wherever
+# that is.
 map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, progress) {
   x <- task$x
   axis <- if (task$at == "rows") 1L else 2L
@@ -57,7 +59,10 @@ map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, pr
 
 interrupted_map <- function(finished, tell_kept) {
   abort_neuralee(
-    "interrupted", sprintf("The computation was interrupted after %d of %d blocks.", sum(finished), length(finished)),
+    "interrupted",
+    sprintf(
+      "The computation was interrupted after %d of %d blocks.", sum(finished), length(finished)
+    ),
     tell_kept()
   )
 }
@@ -71,7 +76,8 @@ embedding_in_memory <- function(count, d, block_cells) {
   )
 }
 
-# Places of one block, in this process or in a worker. `item` carries the values where the worker cannot read them.
+# Places of one block, in this process or in a worker. `item` carries the values where the worker
+# cannot read them.
 map_block <- function(item, task) {
   viewport <- task$grid[[item$number]]
   block <- item$values %||% values_of_block(task$x, viewport)
@@ -79,7 +85,8 @@ map_block <- function(item, task) {
   check_finite(block, "newdata", task$at, block_offset(viewport))
   rust_call(
     rs_model_map(
-      task$bytes, block, task$at == "rows", block_offset(viewport)[[axis]], task$threads, task$place, NULL
+      task$bytes, block, task$at == "rows", block_offset(viewport)[[axis]], task$threads,
+      task$place, NULL
     )
   )
 }
@@ -91,8 +98,8 @@ values_of_block <- function(x, viewport) {
   x[block_range(viewport, 1L), block_range(viewport, 2L), drop = FALSE]
 }
 
-# What the places depend on, as fingerprints; of the values a few cells stand for all. The names are what a message
-# says where one differs.
+# What the places depend on, as fingerprints; of the values a few cells stand for all. The names are
+# what a message says where one differs.
 map_identity <- function(bytes, cells, place) {
   axis <- if (cells$at == "rows") 1L else 2L
   shape <- dim(cells$x)

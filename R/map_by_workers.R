@@ -1,5 +1,5 @@
-# Blocks on the back-ends of BiocParallel. Nothing here relies on a worker staying alive: the parent knows
-# which blocks are out, and sends those that do not come back to new workers.
+# Blocks on the back-ends of BiocParallel. Nothing here relies on a worker staying alive: the parent
+# knows which blocks are out, and sends those that do not come back to new workers.
 
 # `keep` takes the number and the places of each block of `todo`, in the order in which they come.
 map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kept) {
@@ -77,14 +77,19 @@ map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kep
       }
     }
     # What did not come back.
-    fail(which(out > 0L), paste0("the worker ended", if (!is.null(trouble)) paste("; BiocParallel says:", trouble)))
+    fail(
+      which(out > 0L),
+      paste0("the worker ended", if (!is.null(trouble)) paste("; BiocParallel says:", trouble))
+    )
   }
   if (stops()) raise_again(refusal$error)
-  if (any(waiting)) refuse_blocks(which(waiting), length(waiting), reasons, retries, rows_of, tell_kept)
+  if (any(waiting)) {
+    refuse_blocks(which(waiting), length(waiting), reasons, retries, rows_of, tell_kept)
+  }
 }
 
-# Sends the blocks out and receives them: one by one as they finish where the back-end can, else in rounds of four
-# for each worker.
+# Sends the blocks out and receives them: one by one as they finish where the back-end can, else in
+# rounds of four for each worker.
 run_blocks <- function(BPPARAM, numbers, send, receive, stops, task) {
   if (inherits(BPPARAM, "SnowParam") || inherits(BPPARAM, "SerialParam")) {
     BiocParallel::bpiterate(
@@ -107,14 +112,17 @@ run_blocks <- function(BPPARAM, numbers, send, receive, stops, task) {
     size <- 4L * max(1L, BiocParallel::bpnworkers(BPPARAM))
     for (round in split(numbers, (seq_along(numbers) - 1L) %/% size)) {
       if (stops()) break
-      replies <- BiocParallel::bplapply(lapply(round, send), map_block_remotely, task = task, BPPARAM = BPPARAM)
+      replies <- BiocParallel::bplapply(
+        lapply(round, send), map_block_remotely, task = task, BPPARAM = BPPARAM
+      )
       lapply(replies, receive)
     }
   }
   invisible()
 }
 
-# What a worker runs. It looks for this package itself, so that where it is missing the error says so.
+# What a worker runs. It looks for this package itself, so that where it is missing the error says
+# so.
 map_block_remotely <- function(item, task) {
   tryCatch(
     {
@@ -122,7 +130,10 @@ map_block_remotely <- function(item, task) {
         stop("neuralee is not installed where the workers run.")
       }
       if (as.character(utils::packageVersion("neuralee")) != task$version) {
-        stop("the workers have neuralee ", utils::packageVersion("neuralee"), ", not ", task$version, ".")
+        stop(
+          "the workers have neuralee ", utils::packageVersion("neuralee"), ", not ", task$version,
+          "."
+        )
       }
       for (package in task$packages) loadNamespace(package)
       list(number = item$number, places = get("map_block", asNamespace("neuralee"))(item, task))
@@ -154,8 +165,9 @@ packages_of <- function(x) {
   setdiff(unique(found), c(".GlobalEnv", "base"))
 }
 
-# After the end of a worker BiocParallel neither uses nor stops a back-end: it writes to the connection that is gone.
-# So the connections are closed, on which the workers that are left end, and the back-end is one not started.
+# After the end of a worker BiocParallel neither uses nor stops a back-end: it writes to the
+# connection that is gone. So the connections are closed, on which the workers that are left end,
+# and the back-end is one not started.
 reset_backend <- function(BPPARAM, receive) {
   if (inherits(BPPARAM, "SnowParam")) {
     for (node in as.list(BiocParallel::bpbackend(BPPARAM))) try(close(node$con), silent = TRUE)
@@ -166,8 +178,8 @@ reset_backend <- function(BPPARAM, receive) {
   try(BiocParallel::bpstop(BPPARAM), silent = TRUE)
 }
 
-# One job that ends takes with it the results of all that were submitted with it; those that have finished are still
-# in the registry.
+# One job that ends takes with it the results of all that were submitted with it; those that have
+# finished are still in the registry.
 receive_finished_jobs <- function(BPPARAM, receive) {
   try(
     for (id in batchtools::findDone(reg = BPPARAM$registry)$job.id) {
@@ -190,13 +202,16 @@ refuse_blocks <- function(lost, count, reasons, retries, rows_of, tell_kept) {
   first <- vapply(rows, function(row) row[[1L]], 0)
   last <- vapply(rows, function(row) row[[length(row)]], 0)
   shown <- utils::head(seq_along(lost), 3L)
-  lines <- sprintf("cells %.0f to %.0f (%s)", first[shown], last[shown], sub("\\.$", "", reasons[lost[shown]]))
+  lines <- sprintf(
+    "cells %.0f to %.0f (%s)", first[shown], last[shown], sub("\\.$", "", reasons[lost[shown]])
+  )
   rest <- length(lost) - length(shown)
   abort_neuralee(
     "worker",
     sprintf(
-      "%d of %d blocks of cells could not be mapped in %d tries: %s%s.", length(lost), count, retries + 1L,
-      paste(lines, collapse = "; "), if (rest > 0L) sprintf("; and %d more", rest) else ""
+      "%d of %d blocks of cells could not be mapped in %d tries: %s%s.", length(lost), count,
+      retries + 1L, paste(lines, collapse = "; "),
+      if (rest > 0L) sprintf("; and %d more", rest) else ""
     ),
     tell_kept(), first = first, last = last
   )

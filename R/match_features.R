@@ -91,7 +91,8 @@ check_copies <- function(at, known, given, name, whole) {
       ),
       paste(
         "Which is which cannot be told. Give each as often as in the training; or leave out all of",
-        "that name and set missing = \"zero\" or \"mean\"; or train with unique names, such as identifiers."
+        "that name and set missing = \"zero\" or \"mean\"; or train with unique names,",
+        "such as identifiers."
       )
     )
   }
@@ -154,15 +155,14 @@ announce_lacking <- function(lacking, count, names, name, fill, whole, swapped) 
       } else {
         paste0(
           sprintf("Give the features of the training. `%s` has %s.", name, list_some(names, 3L)),
-          if (is.null(fill)) " missing = \"zero\" or \"mean\" makes up for those that are not there."
+          if (is.null(fill)) {
+            " missing = \"zero\" or \"mean\" makes up for those that are not there."
+          }
         )
       }
     )
   }
-  warn_neuralee(
-    "missing_features",
-    c(message, i = sprintf("Each of these gets %s.", fill$words))
-  )
+  warn_neuralee("missing_features", c(message, i = sprintf("Each of these gets %s.", fill$words)))
 }
 
 warn_copies <- function(names, name, whole) {

@@ -27,7 +27,8 @@
 #' fit <- ee(x, neighbors = found, perplexity = 20, maxit = 30, verbose = FALSE)
 #' @export
 find_neighbors <- function(x, k = 90, search = c("auto", "exact", "approximate"),
-                           metric = c("euclidean", "cosine"), seed = 42L, threads = NULL, verbose = FALSE) {
+                           metric = c("euclidean", "cosine"), seed = 42L, threads = NULL,
+                           verbose = FALSE) {
   check_given()
   check_flag(verbose, "verbose")
   search <- match_choice(search, "search", c("auto", "exact", "approximate"))
@@ -57,7 +58,8 @@ in_metric <- function(x, metric) {
   largest <- apply(abs(x), 1L, max)
   if (any(largest == 0)) {
     abort_neuralee(
-      "input", sprintf("Cell %d is zero in every feature: it has no direction.", which(largest == 0)[1L]),
+      "input",
+      sprintf("Cell %d is zero in every feature: it has no direction.", which(largest == 0)[1L]),
       "Remove such cells, or use metric = \"euclidean\".", row = which(largest == 0)[1L]
     )
   }
@@ -91,7 +93,10 @@ check_neighbors <- function(neighbors, n) {
   if (nrow(index) != n || ncol(index) < 1L || !identical(dim(index), dim(distance))) {
     refuse(
       sprintf(
-        "`neighbors$index` is %d x %d and `neighbors$distance` %d x %d; both need %d rows, one per cell.",
+        paste(
+          "`neighbors$index` is %d x %d and `neighbors$distance` %d x %d; both need %d rows, one",
+          "per cell."
+        ),
         nrow(index), ncol(index), nrow(distance), ncol(distance), n
       ),
       remedy
@@ -110,7 +115,8 @@ check_neighbors <- function(neighbors, n) {
     abort_neuralee(
       "not_finite",
       sprintf("`neighbors$distance` has the value %s in %s.", format(distance[bad[1L]]), at(bad)),
-      "Give the Euclidean distance to each neighbour.", row = row(index)[bad[1L]], column = col(index)[bad[1L]]
+      "Give the Euclidean distance to each neighbour.", row = row(index)[bad[1L]],
+      column = col(index)[bad[1L]]
     )
   }
   bad <- which(distance < 0)
@@ -125,7 +131,10 @@ check_neighbors <- function(neighbors, n) {
   }
   bad <- which(index == row(index))
   if (length(bad)) {
-    refuse(sprintf("`neighbors$index` has the cell itself in %s.", at(bad)), "Leave each cell out of its own neighbours.")
+    refuse(
+      sprintf("`neighbors$index` has the cell itself in %s.", at(bad)),
+      "Leave each cell out of its own neighbours."
+    )
   }
   storage.mode(index) <- "integer"
   storage.mode(distance) <- "double"
@@ -135,7 +144,11 @@ check_neighbors <- function(neighbors, n) {
 # The two matrices, whatever the package that made them calls them; NULL if there are none.
 neighbor_lists <- function(neighbors) {
   if (methods::is(neighbors, "Neighbor")) {
-    return(list(index = methods::slot(neighbors, "nn.idx"), distance = methods::slot(neighbors, "nn.dist")))
+    return(
+      list(
+        index = methods::slot(neighbors, "nn.idx"), distance = methods::slot(neighbors, "nn.dist")
+      )
+    )
   }
   if (!is.list(neighbors)) {
     return(NULL)
@@ -144,7 +157,9 @@ neighbor_lists <- function(neighbors) {
     return(list(index = neighbors[[1L]], distance = neighbors[[2L]]))
   }
   # BiocNeighbors; uwot; FNN and dbscan; RANN.
-  known <- list(c("index", "distance"), c("idx", "dist"), c("nn.index", "nn.dist"), c("nn.idx", "nn.dists"))
+  known <- list(
+    c("index", "distance"), c("idx", "dist"), c("nn.index", "nn.dist"), c("nn.idx", "nn.dists")
+  )
   for (pair in known) {
     if (all(pair %in% names(neighbors))) {
       return(list(index = neighbors[[pair[1L]]], distance = neighbors[[pair[2L]]]))

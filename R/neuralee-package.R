@@ -10,12 +10,13 @@
 #'
 #' @section Start here:
 #' * [runEE()] embeds a SingleCellExperiment, [ee()] a matrix with cells in rows.
-#' * [runNeuralEE()] and [neuralee()] let a network learn the map; [predict()][predict.neuralee_fit] then takes new
-#'   cells, [fine_tune()] goes on with them, and [save_neuralee()] keeps the model.
-#' * [read_h5ad()], [read_loom()], [read_10x()], [read_10x_h5()] and [read_csv_counts()] read data; [log_shift()], [subsample_genes()],
-#'   [standard_scale()] and [principal_components()] prepare them.
-#' * [concat_datasets()], [map_cell_types()], [filter_cell_types()], [subsample_cells()], [filter_genes()] and
-#'   [remove_zero_cells()] choose and join cells with all that belongs to them.
+#' * [runNeuralEE()] and [neuralee()] let a network learn the map; [predict()][predict.neuralee_fit]
+#'   then takes new cells, [fine_tune()] goes on with them, and [save_neuralee()] keeps the model.
+#' * [read_h5ad()], [read_loom()], [read_10x()], [read_10x_h5()] and [read_csv_counts()] read data;
+#'   [log_shift()], [subsample_genes()], [standard_scale()] and [principal_components()] prepare
+#'   them.
+#' * [concat_datasets()], [map_cell_types()], [filter_cell_types()], [subsample_cells()],
+#'   [filter_genes()] and [remove_zero_cells()] choose and join cells with all that belongs to them.
 #' * [plot_embedding()] draws the map, [plot_trace()] how it converged, and
 #'   [embedding_quality()] measures what it keeps.
 #' * `vignette("neuralee")` goes from counts to a map; [neuralee_sitrep()] says what this
@@ -26,8 +27,10 @@
 #'   of the cores that the process may use, at least 1 and at most 8, and at most 2 under
 #'   `R CMD check`. The environment variable `OMP_THREAD_LIMIT` is an upper bound for both
 #'   and for `threads`. Results do not depend on the number of threads.
-#' * `neuralee.torch_backend`: the file of a libtorch backend; else the one that [build_torch_backend()] or the installation made.
-#' * `neuralee.max_device_memory_gb`: the memory, in GiB, that a run may use on a GPU; else nine tenths of what it has.
+#' * `neuralee.torch_backend`: the file of a libtorch backend; else the one that
+#'   [build_torch_backend()] or the installation made.
+#' * `neuralee.max_device_memory_gb`: the memory, in GiB, that a run may use on a GPU; else nine
+#'   tenths of what it has.
 #' * `neuralee.max_dense_gb`: the largest matrix, in GB as doubles, that a sparse or delayed
 #'   one is turned into; 8 without it.
 #'
@@ -36,9 +39,9 @@
 #' this package. Give `seed` instead.
 #'
 #' @section Errors:
-#' Every error has the class `neuralee_error` and one that names its kind:
-#' `neuralee_error_` followed by `input`, `file_format`, `not_finite`, `perplexity`,
-#' `dimension`, `memory`, `device`, `model_version`, `download`, `interrupted`, `worker` or `internal`.
+#' Every error has the class `neuralee_error` and one that names its kind: `neuralee_error_`
+#' followed by `input`, `file_format`, `not_finite`, `perplexity`, `dimension`, `memory`, `device`,
+#' `model_version`, `download`, `interrupted`, `worker` or `internal`.
 #'
 #' @references
 #' Carreira-Perpinan MA (2010). The elastic embedding algorithm for dimensionality

@@ -1,114 +1,136 @@
 #' Elastic embedding by a neural network
 #'
-#' Learns a map from features to places, X = f(Y), that minimises the same E as [ee()]: neighbours attract
-#' each other, all pairs repel each other the more the further apart they are in the data. What [ee()]
-#' finds for each cell by itself, a network learns for all, so that cells that were not there can be mapped
-#' ([predict()][predict.neuralee_fit]).
+#' Learns a map from features to places, X = f(Y), that minimises the same E as [ee()]: neighbours
+#' attract each other, all pairs repel each other the more the further apart they are in the data.
+#' What [ee()] finds for each cell by itself, a network learns for all, so that cells that were not
+#' there can be mapped ([predict()][predict.neuralee_fit]).
 #'
 #' The network minimises
 #' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
 #'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2), \quad x_n = f(y_n; \theta)}
-#' over its parameters \eqn{\theta}. The gradient with respect to X comes from all cells, their true neighbours and
-#' the repulsion of all pairs, in time linear in their number, and is passed back through the network; every epoch takes one step along it.
+#' over its parameters \eqn{\theta}. The gradient with respect to X comes from all cells, their true
+#' neighbours and the repulsion of all pairs, in time linear in their number, and is passed back
+#' through the network; every epoch takes one step along it.
 #'
 #' @section Starting from a map:
-#' With `init = "ee"` the cells are first embedded freely by [ee()], the network learns that map (in `pretrain`
-#' epochs of small batches, by least squares), and then goes on to minimise E itself. It ends lower than from random
-#' weights and at nearly the same E from every seed. `init = "none"` starts from random weights, as the published
-#' method does; it is the default with `net` and with independent batches.
+#' With `init = "ee"` the cells are first embedded freely by [ee()], the network learns that map (in
+#' `pretrain` epochs of small batches, by least squares), and then goes on to minimise E itself. It
+#' ends lower than from random weights and at nearly the same E from every seed. `init = "none"`
+#' starts from random weights, as the published method does; it is the default with `net` and with
+#' independent batches.
 #'
 #' @section Batches:
-#' Without `batch_size` every epoch takes one step from all cells. With it, the cells are shuffled anew in each epoch and
-#' a step is made from every batch, along the gradient that all cells had at the start of the epoch, corrected by what the
-#' pairs within the batch say of its change since (Johnson and Zhang 2013). So the steps follow E of all cells and their true
-#' neighbours, whatever the size of the batch. Many cells need fewer epochs so: 10,000 cells
-#' a batch and 30 to 50 epochs serve a million. `accumulate = TRUE` takes the same one step as without
-#' batches, bit for bit, but holds the hidden layers of few cells at a time; it takes up to twice the time and
-#' serves wide networks on many cells. `batches = "independent"` is the scheme of the original package: a fixed
+#' Without `batch_size` every epoch takes one step from all cells. With it, the cells are shuffled
+#' anew in each epoch and a step is made from every batch, along the gradient that all cells had at
+#' the start of the epoch, corrected by what the pairs within the batch say of its change since
+#' (Johnson and Zhang 2013). So the steps follow E of all cells and their true neighbours, whatever
+#' the size of the batch. Many cells need fewer epochs so: 10,000 cells a batch and 30 to 50 epochs
+#' serve a million. `accumulate = TRUE` takes the same one step as without batches, bit for bit, but
+#' holds the hidden layers of few cells at a time; it takes up to twice the time and serves wide
+#' networks on many cells. `batches = "independent"` is the scheme of the original package: a fixed
 #' random partition whose parts have affinities of their own; its E is higher.
 #'
-#' The E that is reported and by which the best weights are kept is always that of all cells, with the true neighbours, as they
-#' are mapped afterwards. Batch normalisation then uses the mean and variance over all cells.
+#' The E that is reported and by which the best weights are kept is always that of all cells, with
+#' the true neighbours, as they are mapped afterwards. Batch normalisation then uses the mean and
+#' variance over all cells.
 #'
 #' @section Networks of your own:
-#' `net = "file.pt"` trains a network that was written in PyTorch and saved by `torch.jit.script(net).save("file.pt")`, from the parameters in
-#' the file; it needs `device = "torch"` or a GPU, for mapping too. The program takes a single-precision tensor of cells x features (centred, and divided by
-#' one number) and returns cells x `d`. It may behave differently in training mode (dropout), but must place a cell by its
-#' features alone and keep no state but its parameters: normalise by layer, not over a batch.
-#' A step sends all cells of its batch through the program at once, and Ctrl-C waits for it: give `batch_size` for many cells. Parameters
-#' that are frozen in the file stay as they are.
-#' A TorchScript file is a program: it is only loaded where you name it, and a model that was trained from one contains it and runs it to map
-#' cells. Take such files and models only from people whom you trust.
+#' `net = "file.pt"` trains a network that was written in PyTorch and saved by
+#' `torch.jit.script(net).save("file.pt")`, from the parameters in the file; it needs
+#' `device = "torch"` or a GPU, for mapping too. The program takes a single-precision tensor of
+#' cells x features (centred, and divided by one number) and returns cells x `d`. It may behave
+#' differently in training mode (dropout), but must place a cell by its features alone and keep no
+#' state but its parameters: normalise by layer, not over a batch. A step sends all cells of its
+#' batch through the program at once, and Ctrl-C waits for it: give `batch_size` for many cells.
+#' Parameters that are frozen in the file stay as they are. A TorchScript file is a program: it is
+#' only loaded where you name it, and a model that was trained from one contains it and runs it to
+#' map cells. Take such files and models only from people whom you trust.
 #'
 #' @inheritSection ee Reproducibility
 #' @section Interrupting and resuming:
-#' Ctrl-C stops the run within about a second with a condition of class `neuralee_error_interrupted`. With `checkpoint`, the
-#' epochs done so far are in that file, and the same call with `resume =` that file goes on from there to the same bits. Other settings of the
-#' training are refused; for more epochs give a finished fit as `net`. A fit
-#' that a `callback` stopped can be resumed too (`resume = fit`).
+#' Ctrl-C stops the run within about a second with a condition of class
+#' `neuralee_error_interrupted`. With `checkpoint`, the epochs done so far are in that file, and the
+#' same call with `resume =` that file goes on from there to the same bits. Other settings of the
+#' training are refused; for more epochs give a finished fit as `net`. A fit that a `callback`
+#' stopped can be resumed too (`resume = fit`).
 #'
 #' @inheritParams ee
-#' @param x Cells in rows and features (genes or principal components) in columns: a numeric matrix, a data
-#'   frame of numbers, a sparse `dgCMatrix` or a DelayedMatrix. Without `preprocess` the last two are made dense, after
-#'   a size check (`options(neuralee.max_dense_gb = 8)`). The network forgets the unit and the origin of the features, but not
-#'   their relative scale: bring genes to a common one (`preprocess = preprocessing(scale = TRUE)`).
-#' @param lambda Weight of the repulsion, 0 or more, `"auto"` or a [repulsion_share()], as in [ee()]. Several values are taken in
-#'   turn, for equal shares of the epochs.
+#' @param x Cells in rows and features (genes or principal components) in columns: a numeric matrix,
+#'   a data frame of numbers, a sparse `dgCMatrix` or a DelayedMatrix. Without `preprocess` the last
+#'   two are made dense, after a size check (`options(neuralee.max_dense_gb = 8)`). The network
+#'   forgets the unit and the origin of the features, but not their relative scale: bring genes to a
+#'   common one (`preprocess = preprocessing(scale = TRUE)`).
+#' @param lambda Weight of the repulsion, 0 or more, `"auto"` or a [repulsion_share()], as in
+#'   [ee()]. Several values are taken in turn, for equal shares of the epochs.
 #' @param init `"ee"`, `"none"`, or an N x d matrix or fit of [ee()] whose map is learned first.
 #' @param hidden Units of each hidden layer.
-#' @param activation What a hidden unit makes of its input: `"relu"`, `"gelu"` (the form with tanh), `"tanh"` or
-#'   `"leaky_relu"` (slope 0.01).
+#' @param activation What a hidden unit makes of its input: `"relu"`, `"gelu"` (the form with tanh),
+#'   `"tanh"` or `"leaky_relu"` (slope 0.01).
 #' @param batch_norm Normalise the inputs of the hidden units over the cells?
 #' @param dropout Share of the hidden units that is left out in each step, at least 0 and below 1.
 #' @param residual Add the input of a hidden layer to its output where both have the same width?
 #' @param initial_sd Standard deviation of the initial weights.
-#' @param net A fit of `neuralee()` or a model to start from, which takes as many features; its network replaces `hidden` and what
-#'   belongs to it. See [fine_tune()] for cells as the model takes them. Or the path of a TorchScript file (see below).
+#' @param net A fit of `neuralee()` or a model to start from, which takes as many features; its
+#'   network replaces `hidden` and what belongs to it. See [fine_tune()] for cells as the model
+#'   takes them. Or the path of a TorchScript file (see below).
 #' @param optimizer [adam()], [adamw()] or [sgd()].
-#' @param batch_size Cells of a batch: a fraction of all in (0, 1] or a whole number from 2 on. `NULL` or 1 for all.
+#' @param batch_size Cells of a batch: a fraction of all in (0, 1] or a whole number from 2 on.
+#'   `NULL` or 1 for all.
 #' @param batches `"shared"` or `"independent"` (see below).
 #' @param accumulate Hold the hidden layers of few cells at a time in memory, at the cost of time?
-#' @param preprocess `NULL`, or [preprocessing()]: steps from the features in `x` to those that enter the network, which
-#'   become part of the model.
-#' @param size Train on a random subset: a fraction in (0, 1] or a whole number of cells from 3 on. The row numbers are returned
-#'   as `subset`; [predict()][predict.neuralee_fit] maps the rest.
+#' @param preprocess `NULL`, or [preprocessing()]: steps from the features in `x` to those that
+#'   enter the network, which become part of the model.
+#' @param size Train on a random subset: a fraction in (0, 1] or a whole number of cells from 3 on.
+#'   The row numbers are returned as `subset`; [predict()][predict.neuralee_fit] maps the rest.
 #' @param maxit Epochs.
 #' @param pretrain How many of them learn the map that `init` names; `NULL` for half.
-#' @param tol,patience The run has converged when `patience` epochs lower the least E by less than the fraction `tol`.
-#' @param every Report, call `callback`, write `checkpoint` and `save_embedding` each time this many epochs are done; 0
-#'   means no reports, and 50 for the others.
-#' @param seed A whole number, 0 or more, for the weights, the order of the cells, dropout, the subset and the approximate search.
-#' @param save_embedding `NULL`, or the beginning of file names: after every `every` epochs the embedding of that moment is
-#'   saved to `<save_embedding>_epoch_<number>.rds`.
-#' @param callback A function of `epoch`, `loss` and `embedding` (N x d). If it returns `FALSE`, the run stops there.
+#' @param tol,patience The run has converged when `patience` epochs lower the least E by less than
+#'   the fraction `tol`.
+#' @param every Report, call `callback`, write `checkpoint` and `save_embedding` each time this many
+#'   epochs are done; 0 means no reports, and 50 for the others.
+#' @param seed A whole number, 0 or more, for the weights, the order of the cells, dropout, the
+#'   subset and the approximate search.
+#' @param save_embedding `NULL`, or the beginning of file names: after every `every` epochs the
+#'   embedding of that moment is saved to `<save_embedding>_epoch_<number>.rds`.
+#' @param callback A function of `epoch`, `loss` and `embedding` (N x d). If it returns `FALSE`, the
+#'   run stops there.
 #' @param keep Keep the inputs of the network in the fit, for [fine_tune()] with `data = TRUE`?
 #' @return An object of classes `neuralee_fit` and `ee_fit`, a list:
 #'   \describe{
-#'     \item{`embedding`}{N x d matrix with the row names of `x` and column names `NeuralEE1`, …, its mean at the origin}
+#'     \item{`embedding`}{N x d matrix with the row names of `x` and column names `NeuralEE1`, …,
+#'       its mean at the origin}
 #'     \item{`loss`}{E over all cells of that embedding, the least of the run.}
-#'     \item{`trace`}{data frame with a row for the start (iteration 0) and one per epoch: `iteration`, `lambda`, `loss` (E over all
-#'       cells), `gradient_norm` (Frobenius, with respect to X), `learning_rate` and `seconds` so far; with independent
-#'       batches also `batch_loss`, the mean of their own E.}
-#'     \item{`timing`}{seconds for `neighbors`, `affinity`, `init` (the map to learn), `optimize` and in `total`.}
-#'     \item{`params`}{list of all settings, with `iterations`, `best_iteration`, `converged`, `reason` and the `method` chosen.}
+#'     \item{`trace`}{data frame with a row for the start (iteration 0) and one per epoch:
+#'       `iteration`, `lambda`, `loss` (E over all cells), `gradient_norm` (Frobenius, with respect
+#'       to X), `learning_rate` and `seconds` so far; with independent batches also `batch_loss`,
+#'       the mean of their own E.}
+#'     \item{`timing`}{seconds for `neighbors`, `affinity`, `init` (the map to learn), `optimize`
+#'       and in `total`.}
+#'     \item{`params`}{list of all settings, with `iterations`, `best_iteration`, `converged`,
+#'       `reason` and the `method` chosen.}
 #'     \item{`subset`}{row numbers of the cells where `size` was used, else `NULL`.}
-#'     \item{`model`}{the `neuralee_model` (see [save_neuralee()]), 10 to 1,000 kilobytes without any cell.}
+#'     \item{`model`}{the `neuralee_model` (see [save_neuralee()]), 10 to 1,000 kilobytes without
+#'       any cell.}
 #'     \item{`data`}{with `keep = TRUE`, the inputs of the network.}
 #'     \item{`state`}{raw bytes to resume from, where a callback stopped the run.}
 #'   }
-#'   It has methods for `predict`, `print`, `summary`, `plot`, `coef`, `weights`, `as.matrix`, `as.data.frame` and `head`.
+#'   It has methods for `predict`, `print`, `summary`, `plot`, `coef`, `weights`, `as.matrix`,
+#'   `as.data.frame` and `head`.
 #' @section Errors:
-#' Classed conditions `neuralee_error_<kind>`: `perplexity`, `dimension`, `not_finite`, `device`, `memory`, `file_format`
-#' and `model_version` (`resume`), `interrupted`, and `input` for any other argument of the wrong kind. A run whose E is no longer
-#' finite ends with a warning of class `neuralee_warning_diverged` and the best weights before.
+#' Classed conditions `neuralee_error_<kind>`: `perplexity`, `dimension`, `not_finite`, `device`,
+#' `memory`, `file_format` and `model_version` (`resume`), `interrupted`, and `input` for any other
+#' argument of the wrong kind. A run whose E is no longer finite ends with a warning of class
+#' `neuralee_warning_diverged` and the best weights before.
 #' @inheritSection ee Warnings
-#' @references Xiong J, Gong F, Wan L, Ma L (2020). NeuralEE: a GPU-accelerated elastic embedding dimensionality
-#'   reduction method for visualizing large-scale scRNA-seq data. *Frontiers in Genetics* 11, 786. Carreira-Perpinan (2010), "The
-#'   elastic embedding algorithm for dimensionality reduction", ICML. Ioffe and Szegedy (2015), "Batch normalization: accelerating
-#'   deep network training by reducing internal covariate shift", ICML (algorithm 2: moments over all cells). Johnson and
-#'   Zhang (2013), "Accelerating stochastic gradient descent using predictive variance reduction", NeurIPS.
-#' @seealso [runNeuralEE()] for a SingleCellExperiment, [predict()][predict.neuralee_fit], [fine_tune()],
-#'   [save_neuralee()], [plot_trace()].
+#' @references Xiong J, Gong F, Wan L, Ma L (2020). NeuralEE: a GPU-accelerated elastic embedding
+#'   dimensionality reduction method for visualizing large-scale scRNA-seq data. *Frontiers in
+#'   Genetics* 11, 786. Carreira-Perpinan (2010), "The elastic embedding algorithm for
+#'   dimensionality reduction", ICML. Ioffe and Szegedy (2015), "Batch normalization: accelerating
+#'   deep network training by reducing internal covariate shift", ICML (algorithm 2: moments over
+#'   all cells). Johnson and Zhang (2013), "Accelerating stochastic gradient descent using
+#'   predictive variance reduction", NeurIPS.
+#' @seealso [runNeuralEE()] for a SingleCellExperiment, [predict()][predict.neuralee_fit],
+#'   [fine_tune()], [save_neuralee()], [plot_trace()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
 #' old <- seq(1, 150, by = 2)
@@ -117,15 +139,18 @@
 #' plot(fit, colour_by = iris$Species[old])
 #' new <- predict(fit, x[-old, ])
 #' @export
-neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"), k = NULL, neighbors = NULL,
-                     metric = c("euclidean", "cosine"), affinity = c("entropic", "gaussian"),
-                     method = c("auto", "grid", "exact"), init = c("ee", "none"), hidden = c(50, 50),
-                     activation = c("relu", "gelu", "tanh", "leaky_relu"), batch_norm = TRUE, dropout = 0,
-                     residual = FALSE, initial_sd = 0.1, net = NULL, optimizer = adam(), batch_size = NULL,
-                     batches = c("shared", "independent"), accumulate = FALSE, preprocess = NULL, size = 1,
-                     maxit = 500, pretrain = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
-                     threads = NULL, device = "cpu", pin_memory = TRUE, save_embedding = NULL, checkpoint = NULL, resume = NULL,
-                     callback = NULL, keep = FALSE, verbose = interactive()) {
+neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"),
+                     k = NULL, neighbors = NULL, metric = c("euclidean", "cosine"),
+                     affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
+                     init = c("ee", "none"), hidden = c(50, 50),
+                     activation = c("relu", "gelu", "tanh", "leaky_relu"), batch_norm = TRUE,
+                     dropout = 0, residual = FALSE, initial_sd = 0.1, net = NULL,
+                     optimizer = adam(), batch_size = NULL, batches = c("shared", "independent"),
+                     accumulate = FALSE, preprocess = NULL, size = 1, maxit = 500,
+                     pretrain = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
+                     threads = NULL, device = "cpu", pin_memory = TRUE, save_embedding = NULL,
+                     checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
+                     verbose = interactive()) {
   check_given()
   begin <- seconds_now()
   check_flag(verbose, "verbose")
@@ -250,7 +275,13 @@ warn_diverged <- function(run, epochs, best, method) {
       "diverged",
       c(
         sprintf("Training diverged after %.0f epochs.", epochs),
-        i = sprintf("The weights are those after %.0f epochs. Lower the learning rate: optimizer = %s(lr = ).", best, method)
+        i = sprintf(
+          paste(
+            "The weights are those after %.0f epochs. Lower the learning rate: optimizer = %s(lr",
+            "= )."
+          ),
+          best, method
+        )
       )
     )
   }

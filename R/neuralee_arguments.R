@@ -57,7 +57,10 @@ read_program <- function(path, device) {
   check_string(path, "net", "a fit, a model or the path of a TorchScript file")
   path <- path.expand(path)
   if (!is_regular_file(path)) {
-    abort_neuralee("input", sprintf("`net`: there is no file \"%s\".", path), "Give the path of a TorchScript file.")
+    abort_neuralee(
+      "input", sprintf("`net`: there is no file \"%s\".", path),
+      "Give the path of a TorchScript file."
+    )
   }
   if (identical(device, "cpu")) {
     abort_neuralee(
@@ -128,7 +131,9 @@ check_batches <- function(batches, batch_size, accumulate) {
   }
   if (accumulate && !is.null(batch_size)) {
     abort_neuralee(
-      "input", "`accumulate` and `batch_size` exclude each other: the first takes a step from all cells.", "Leave one of them out."
+      "input",
+      "`accumulate` and `batch_size` exclude each other: the first takes a step from all cells.",
+      "Leave one of them out."
     )
   }
   if (accumulate) "accumulated" else if (is.null(batch_size)) "all" else "shared"
@@ -150,21 +155,27 @@ batch_cells <- function(batch_size, n) {
   if (is.null(batch_size)) {
     return(n)
   }
-  ok <- is_number(batch_size) && batch_size > 0 && (batch_size <= 1 || batch_size == floor(batch_size))
+  ok <- is_number(batch_size) && batch_size > 0 &&
+    (batch_size <= 1 || batch_size == floor(batch_size))
   if (!ok) {
     refuse_argument(
-      batch_size, "batch_size", sprintf("a fraction in (0, 1] or a whole number of cells from 2 to %d", n)
+      batch_size, "batch_size",
+      sprintf("a fraction in (0, 1] or a whole number of cells from 2 to %d", n)
     )
   }
   count <- if (batch_size <= 1) floor(batch_size * n) else batch_size
   if (count > n) {
     abort_neuralee(
-      "input", sprintf("`batch_size` is %.0f, but there are only %d cells.", count, n), "Give less, or NULL for all."
+      "input", sprintf("`batch_size` is %.0f, but there are only %d cells.", count, n),
+      "Give less, or NULL for all."
     )
   }
   if (count < 2) {
     abort_neuralee(
-      "input", sprintf("`batch_size` leaves %.0f of the %d cells in a batch; at least 2 are needed.", count, n),
+      "input",
+      sprintf(
+        "`batch_size` leaves %.0f of the %d cells in a batch; at least 2 are needed.", count, n
+      ),
       "Raise it."
     )
   }
@@ -178,7 +189,8 @@ check_net <- function(net, x, d) {
   info <- model_info(net)
   if (info$inputs != ncol(x)) {
     abort_neuralee(
-      "input", sprintf("The network of `net` takes %d features, but there are %d.", info$inputs, ncol(x)),
+      "input",
+      sprintf("The network of `net` takes %d features, but there are %d.", info$inputs, ncol(x)),
       "Give the features that it was trained on; fine_tune() takes the steps of its preprocessing."
     )
   }
@@ -200,7 +212,8 @@ check_snapshot <- function(prefix) {
   folder <- dirname(prefix)
   if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
     abort_neuralee(
-      "input", sprintf("`save_embedding`: the folder \"%s\" does not exist or is not writable.", folder),
+      "input",
+      sprintf("`save_embedding`: the folder \"%s\" does not exist or is not writable.", folder),
       "Create it first."
     )
   }

@@ -9,14 +9,18 @@ print.neuralee_fit <- function(x, ...) {
   cat(sprintf("Network %s; preprocessing: %s\n", describe_network(info), describe_steps(info)))
   cat(sprintf(
     "E = %s at lambda = %s%s; %s affinities, perplexity %s, k = %d\n",
-    format(x$loss, digits = 6), format(p$lambda, digits = 5), if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity), p$k
+    format(x$loss, digits = 6), format(p$lambda, digits = 5),
+    if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity),
+    p$k
   ))
   cat(sprintf(
     "%d epochs (%s; least E after %d), %s, %s, %s s\n", p$iterations, p$reason, p$best_iteration,
     format(p$optimizer), describe_batches(p), format(x$timing[["total"]], digits = 3)
   ))
   if (!is.null(x$subset)) {
-    cat("Trained on a random subset; its row numbers are in $subset, and predict() maps other cells\n")
+    cat(
+      "Trained on a random subset; its row numbers are in $subset, and predict() maps other cells\n"
+    )
   }
   if (!is.null(x$data)) {
     size <- structure(8 * length(x$data), class = "object_size")
@@ -29,7 +33,10 @@ describe_batches <- function(params) {
   switch(params$batches,
     all = "all cells a step",
     accumulated = "all cells a step, accumulated",
-    sprintf("%s cells a step%s", format(params$batch_size, big.mark = ","), if (params$batches == "independent") ", independent" else "")
+    sprintf(
+      "%s cells a step%s", format(params$batch_size, big.mark = ","),
+      if (params$batches == "independent") ", independent" else ""
+    )
   )
 }
 
@@ -39,8 +46,8 @@ describe_batches <- function(params) {
 #'
 #' @param object A fit that [neuralee()] or [fine_tune()] returned.
 #' @param ... Not used.
-#' @return An object of class `summary.neuralee_fit`: that of [summary.ee_fit()] with `model`, what is known of
-#'   the network; it prints as a short table.
+#' @return An object of class `summary.neuralee_fit`: that of [summary.ee_fit()] with `model`, what
+#'   is known of the network; it prints as a short table.
 #' @examples
 #' fit <- neuralee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 20, verbose = FALSE)
 #' summary(fit)
@@ -56,12 +63,16 @@ summary.neuralee_fit <- function(object, ...) {
 print.summary.neuralee_fit <- function(x, ...) {
   p <- x$params
   lines <- c(
-    "E" = sprintf("%s (at the start %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)),
+    "E" = sprintf(
+      "%s (at the start %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)
+    ),
     "gradient norm" = format(x$gradient_norm, digits = 3),
     "epochs" = sprintf(
       "%d of at most %d (%s), least E after %d", p$iterations, p$maxit, p$reason, p$best_iteration
     ),
-    "network" = sprintf("%s: %s parameters", describe_network(x$model), format(x$model$parameters, big.mark = ",")),
+    "network" = sprintf(
+      "%s: %s parameters", describe_network(x$model), format(x$model$parameters, big.mark = ",")
+    ),
     "preprocessing" = describe_steps(x$model),
     "optimizer" = format(p$optimizer),
     "batches" = describe_batches(p),
@@ -70,7 +81,8 @@ print.summary.neuralee_fit <- function(x, ...) {
     "affinities" = sprintf("%s, perplexity %s, k = %d", p$affinity, format(p$perplexity), p$k),
     "repulsion" = p$method,
     "start, seed" = sprintf(
-      "%s, %s", if (p$pretrain > 0L) sprintf("%s (%d epochs)", p$init, p$pretrain) else "weights", format(p$seed)
+      "%s, %s", if (p$pretrain > 0L) sprintf("%s (%d epochs)", p$init, p$pretrain) else "weights",
+      format(p$seed)
     ),
     "seconds" = paste(names(x$timing), format(x$timing, digits = 3, trim = TRUE), collapse = ", "),
     "extent" = extent_in_words(x$extent)

@@ -6,7 +6,12 @@ new_model <- function(bytes) structure(list(bytes = bytes), class = "neuralee_mo
 describe_model <- function(model, steps, origin, source = NULL) {
   source <- Filter(function(value) length(value) == 1L, source)
   # Numbers of entries are told from names that are made of digits.
-  source <- lapply(source, function(value) if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(value))
+  source <- lapply(
+    source,
+    function(value) if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(
+      value
+    )
+  )
   origin <- c(
     origin[c("cells", "lambda", "perplexity", "k", "affinity", "kernel")],
     list(
@@ -42,7 +47,10 @@ model_of <- function(object, name = "object") {
   if (!inherits(model, "neuralee_model") || !is.list(model) || !is.raw(model$bytes)) {
     abort_neuralee(
       "input", sprintf("`%s` is %s, which holds no model.", name, describe(object)),
-      "Give a fit of neuralee(), a model that load_neuralee() read, or a reduction of runNeuralEE() or RunNeuralEE()."
+      paste(
+        "Give a fit of neuralee(), a model that load_neuralee() read, or a reduction of",
+        "runNeuralEE() or RunNeuralEE()."
+      )
     )
   }
   model
@@ -50,26 +58,25 @@ model_of <- function(object, name = "object") {
 
 #' Models of NeuralEE
 #'
-#' A model is what [neuralee()] leaves to map cells with: the network, the preprocessing that leads to its
-#' inputs, and the names of the features. It holds no cells and takes 10 to 1,000 kilobytes: 4 bytes a weight, 8 a
-#' loading.
-#' `save_neuralee()` writes it to a file, `load_neuralee()` reads it back; `saveRDS()` of a fit or of a model
-#' works too, and in another session.
+#' A model is what [neuralee()] leaves to map cells with: the network, the preprocessing that leads
+#' to its inputs, and the names of the features. It holds no cells and takes 10 to 1,000 kilobytes:
+#' 4 bytes a weight, 8 a loading. `save_neuralee()` writes it to a file, `load_neuralee()` reads it
+#' back; `saveRDS()` of a fit or of a model works too, and in another session.
 #'
 #' The file is plain data: 8 bytes that name its kind, its version, its length, a checksum, and the
-#' numbers in postcard's format. Reading one runs nothing. Later versions of this package read the files
-#' of earlier ones.
+#' numbers in postcard's format. Reading one runs nothing. Later versions of this package read the
+#' files of earlier ones.
 #'
 #' @param object A fit of [neuralee()] or [fine_tune()], a model, or the reduction that
 #'   [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param file Path of a file. An existing one is replaced, in one move, once the new one is whole.
 #' @param ... Not used.
-#' @return `save_neuralee()`: the path, invisibly. `load_neuralee()`: an object of class `neuralee_model`.
-#'   `weights()`: a list with the weight matrix of every layer, a row per unit; of a TorchScript program all
-#'   parameters as one vector. `coef()`: a list of
-#'   `layers`, each with all of its parameters (`weight` and, with batch normalisation, `gamma`, `beta` and
-#'   the `mean` and `variance` that normalise, else `bias`), and `centre` and `scale`: what is subtracted
-#'   from each input of the network, and what divides them all.
+#' @return `save_neuralee()`: the path, invisibly. `load_neuralee()`: an object of class
+#'   `neuralee_model`. `weights()`: a list with the weight matrix of every layer, a row per unit; of
+#'   a TorchScript program all parameters as one vector. `coef()`: a list of `layers`, each with all
+#'   of its parameters (`weight` and, with batch normalisation, `gamma`, `beta` and the `mean` and
+#'   `variance` that normalise, else `bias`), and `centre` and `scale`: what is subtracted from each
+#'   input of the network, and what divides them all.
 #' @section Errors:
 #' `neuralee_error_file_format` for a file that is missing, damaged or of another kind,
 #' `neuralee_error_model_version` for one of a later version, `neuralee_error_input` where
@@ -94,7 +101,9 @@ save_neuralee <- function(object, file) {
   check_string(file, "file", "the path of one file")
   file <- path.expand(file)
   if (dir.exists(file) || (file.exists(file) && !is_regular_file(file))) {
-    abort_neuralee("input", sprintf("`file`: \"%s\" exists and is no regular file.", file), "Give another path.")
+    abort_neuralee(
+      "input", sprintf("`file`: \"%s\" exists and is no regular file.", file), "Give another path."
+    )
   }
   rust_call(rs_model_save(model$bytes, file))
   invisible(file)
@@ -107,7 +116,10 @@ load_neuralee <- function(file) {
   check_string(file, "file", "the path of one file")
   file <- path.expand(file)
   if (!file.exists(file)) {
-    abort_neuralee("file_format", sprintf("There is no file \"%s\".", file), "Give one that save_neuralee() wrote.")
+    abort_neuralee(
+      "file_format", sprintf("There is no file \"%s\".", file),
+      "Give one that save_neuralee() wrote."
+    )
   }
   model <- new_model(rust_call(rs_model_read(file)))
   model_info(model)
@@ -162,7 +174,8 @@ describe_network <- function(info) {
   }
   paste0(
     paste(c(info$inputs, info$hidden, info$d), collapse = "-"), ", ", info$activation,
-    if (info$batch_norm) ", batch norm", if (info$dropout > 0) sprintf(", dropout %s", format(info$dropout)),
+    if (info$batch_norm) ", batch norm",
+    if (info$dropout > 0) sprintf(", dropout %s", format(info$dropout)),
     if (info$residual) ", residual"
   )
 }
@@ -183,7 +196,8 @@ print.neuralee_model <- function(x, ...) {
   info <- model_info(model_of(x, "x"))
   cat(sprintf("NeuralEE model: network %s\n", describe_network(info)))
   cat(sprintf("%s parameters, %s\n",
-    format(info$parameters, big.mark = ","), format(structure(length(x$bytes), class = "object_size"), units = "auto")
+    format(info$parameters, big.mark = ","),
+    format(structure(length(x$bytes), class = "object_size"), units = "auto")
   ))
   cat(sprintf(
     "%d features (%s); preprocessing: %s\n", info$features,
@@ -191,8 +205,8 @@ print.neuralee_model <- function(x, ...) {
   ))
   cat(sprintf(
     "Trained on %s cells: E = %s at lambda = %s, perplexity %s, after %.0f epochs\n",
-    format(info$cells, big.mark = ","), format(info$loss, digits = 6), format(info$lambda), format(info$perplexity),
-    info$epochs
+    format(info$cells, big.mark = ","), format(info$loss, digits = 6), format(info$lambda),
+    format(info$perplexity), info$epochs
   ))
   invisible(x)
 }

@@ -4,7 +4,8 @@
 #' gradient of E.
 #'
 #' With the learning rate \eqn{\eta}, the gradient g and the weights w:
-#' * `adam()`: \eqn{m \leftarrow \beta_1 m + (1 - \beta_1) g}, \eqn{v \leftarrow \beta_2 v + (1 - \beta_2) g^2},
+#' * `adam()`: \eqn{m \leftarrow \beta_1 m + (1 - \beta_1) g},
+#'   \eqn{v \leftarrow \beta_2 v + (1 - \beta_2) g^2},
 #'   \eqn{w \leftarrow w - \eta \hat m / (\sqrt{\hat v} + \epsilon)} with the bias-corrected
 #'   \eqn{\hat m, \hat v}.
 #' * `adamw()`: the same, with weights that shrink by \eqn{\eta} times `weight_decay` in each step.
@@ -40,36 +41,45 @@
 #' adamw(lr = 0.005, weight_decay = 0.1, schedule = "cosine")
 #' sgd(lr = 0.1, schedule = lr_schedule("step", every = 100, factor = 0.5, warmup = 10))
 #' @export
-adam <- function(lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, schedule = "constant") {
+adam <- function(lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0,
+                 schedule = "constant") {
   new_optimizer("adam", lr, weight_decay, schedule, beta1 = beta1, beta2 = beta2, eps = eps)
 }
 
 #' @rdname adam
 #' @export
-adamw <- function(lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01, schedule = "constant") {
+adamw <- function(lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01,
+                  schedule = "constant") {
   new_optimizer("adamw", lr, weight_decay, schedule, beta1 = beta1, beta2 = beta2, eps = eps)
 }
 
 #' @rdname adam
 #' @export
-sgd <- function(lr = 0.01, momentum = 0.9, nesterov = FALSE, weight_decay = 0, schedule = "constant") {
+sgd <- function(lr = 0.01, momentum = 0.9, nesterov = FALSE, weight_decay = 0,
+                schedule = "constant") {
   check_flag(nesterov, "nesterov")
-  optimizer <- new_optimizer("sgd", lr, weight_decay, schedule, momentum = momentum, nesterov = nesterov)
+  optimizer <- new_optimizer(
+    "sgd", lr, weight_decay, schedule, momentum = momentum, nesterov = nesterov
+  )
   if (nesterov && momentum == 0) {
-    abort_neuralee("input", "`nesterov` is TRUE, but `momentum` is 0.", "Give a momentum greater than 0.")
+    abort_neuralee(
+      "input", "`nesterov` is TRUE, but `momentum` is 0.", "Give a momentum greater than 0."
+    )
   }
   optimizer
 }
 
 #' @rdname adam
 #' @export
-lr_schedule <- function(decay = c("constant", "linear", "cosine", "exponential", "step"), warmup = 0, last = 0.01,
-                        every = 100, factor = 0.1) {
+lr_schedule <- function(decay = c("constant", "linear", "cosine", "exponential", "step"),
+                        warmup = 0, last = 0.01, every = 100, factor = 0.1) {
   decay <- match_choice(decay, "decay", decays)
   warmup <- check_count(warmup, "warmup", min = 0)
   last <- check_number(last, "last", min = 0, max = 1)
   if (decay == "exponential" && last == 0) {
-    abort_neuralee("input", "An exponential decay never comes to 0.", "Give `last` greater than 0, such as 0.01.")
+    abort_neuralee(
+      "input", "An exponential decay never comes to 0.", "Give `last` greater than 0, such as 0.01."
+    )
   }
   every <- check_count(every, "every", min = 1)
   factor <- check_number(factor, "factor", above = 0, max = 1)
@@ -119,9 +129,13 @@ print.neuralee_schedule <- function(x, ...) {
 format.neuralee_optimizer <- function(x, ...) {
   paste0(
     x$method, ", lr ", format(x$lr),
-    if (x$schedule$decay != "constant" || x$schedule$warmup > 0L) sprintf(" (%s)", format(x$schedule)),
+    if (x$schedule$decay != "constant" || x$schedule$warmup > 0L) sprintf(
+      " (%s)", format(x$schedule)
+    ),
     if (x$weight_decay > 0) sprintf(", weight decay %s", format(x$weight_decay)),
-    if (x$method == "sgd") sprintf(", momentum %s%s", format(x$momentum), if (x$nesterov) " (Nesterov)" else "")
+    if (x$method == "sgd") {
+      sprintf(", momentum %s%s", format(x$momentum), if (x$nesterov) " (Nesterov)" else "")
+    }
   )
 }
 

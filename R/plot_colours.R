@@ -1,12 +1,13 @@
-# How numbers become colours: the limits of the scale, the colours along it, and what its ends are called. NULL for
-# labels.
+# How numbers become colours: the limits of the scale, the colours along it, and what its ends are
+# called. NULL for labels.
 number_scale <- function(colours, palette, poles, limits, quantiles) {
   numbers <- unlist(colours, use.names = FALSE)
   if (!is.numeric(numbers)) {
     given <- c(poles = !is.null(poles), limits = !is.null(limits), quantiles = !is.null(quantiles))
     if (any(given)) {
       abort_neuralee(
-        "input", sprintf("`%s` is for numbers, but `colour_by` has none.", names(given)[given][[1L]]),
+        "input",
+        sprintf("`%s` is for numbers, but `colour_by` has none.", names(given)[given][[1L]]),
         "Leave it out, or colour by numbers."
       )
     }
@@ -27,7 +28,9 @@ number_scale <- function(colours, palette, poles, limits, quantiles) {
 # A scale between poles is the same to both sides of 0 where the numbers have both signs.
 colour_limits <- function(numbers, limits, quantiles, diverging) {
   if (!is.null(limits) && !is.null(quantiles)) {
-    abort_neuralee("input", "`limits` and `quantiles` both set the ends of the colours.", "Give one.")
+    abort_neuralee(
+      "input", "`limits` and `quantiles` both set the ends of the colours.", "Give one."
+    )
   }
   if (!is.null(limits)) {
     return(check_interval(limits, "limits", "two numbers, the lower first", -Inf, Inf))
@@ -49,7 +52,8 @@ colour_limits <- function(numbers, limits, quantiles, diverging) {
 }
 
 check_interval <- function(x, name, wanted, min, max) {
-  if (!is.numeric(x) || length(x) != 2L || !all(is.finite(x)) || x[[1L]] >= x[[2L]] || any(x < min | x > max)) {
+  if (!is.numeric(x) || length(x) != 2L || !all(is.finite(x)) || x[[1L]] >= x[[2L]] ||
+    any(x < min | x > max)) {
     refuse_argument(x, name, wanted)
   }
   as.numeric(x)
@@ -58,7 +62,7 @@ check_interval <- function(x, name, wanted, min, max) {
 # Each column from its own lower to its own upper limit, as 0 to 1.
 rescale_columns <- function(colours, quantiles) {
   lapply(colours, function(values) {
-    ends <- colour_limits(values, NULL, quantiles, FALSE, NULL)
+    ends <- colour_limits(values, NULL, quantiles, FALSE)
     pmin(pmax((values - ends[[1L]]) / max(diff(ends), .Machine$double.xmin), 0), 1)
   })
 }
@@ -67,11 +71,12 @@ rescale_columns <- function(colours, quantiles) {
 into_limits <- function(x, range, ...) pmin(pmax(x, range[[1L]]), range[[2L]])
 
 viridis <- c(
-  "#440154", "#482878", "#3E4A89", "#31688E", "#26828E", "#1F9E89", "#35B779", "#6DCD59", "#B4DE2C", "#FDE725"
+  "#440154", "#482878", "#3E4A89", "#31688E", "#26828E", "#1F9E89", "#35B779", "#6DCD59", "#B4DE2C",
+  "#FDE725"
 )
 
-# Blue and orange differ under each of the common colour-vision deficiencies; the middle is light, but not
-# white like the ground.
+# Blue and orange differ under each of the common colour-vision deficiencies; the middle is light,
+# but not white like the ground.
 from_pole_to_pole <- c("#08519C", "#6BAED6", "#D9D9D9", "#FD8D3C", "#A63603")
 
 missing_colour <- "grey80"
@@ -82,7 +87,8 @@ colour_scale <- function(colour, scale, palette, title, legend) {
   }
   if (!is.null(scale)) {
     return(ggplot2::scale_colour_gradientn(
-      name = title, colours = scale$colours, limits = scale$limits, oob = into_limits, na.value = missing_colour,
+      name = title, colours = scale$colours, limits = scale$limits, oob = into_limits,
+      na.value = missing_colour,
       breaks = if (is.null(scale$poles)) ggplot2::waiver() else scale$limits,
       labels = if (is.null(scale$poles)) ggplot2::waiver() else short_lines(scale$poles, 25L),
       guide = if (legend) ggplot2::guide_colourbar(ticks = is.null(scale$poles)) else "none"
@@ -90,7 +96,8 @@ colour_scale <- function(colour, scale, palette, title, legend) {
   }
   ggplot2::scale_colour_manual(
     name = title, values = colours_of_labels(levels(colour), palette), na.value = missing_colour,
-    labels = function(x) short_lines(x, 25L), guide = if (legend) label_guide(levels(colour)) else "none"
+    labels = function(x) short_lines(x, 25L),
+    guide = if (legend) label_guide(levels(colour)) else "none"
   )
 }
 
@@ -106,7 +113,8 @@ colours_of_labels <- function(labels, palette) {
   }
   if (!all(labels %in% names(palette))) {
     abort_neuralee(
-      "input", sprintf("`palette` names no colour for %s.", list_some(setdiff(labels, names(palette)))),
+      "input",
+      sprintf("`palette` names no colour for %s.", list_some(setdiff(labels, names(palette)))),
       "Name a colour for each label, or give colours without names."
     )
   }
@@ -114,7 +122,9 @@ colours_of_labels <- function(labels, palette) {
 }
 
 check_palette <- function(palette, count, why) {
-  known <- function(one) !is.na(one) && !inherits(try(grDevices::col2rgb(one), silent = TRUE), "try-error")
+  known <- function(one) {
+    !is.na(one) && !inherits(try(grDevices::col2rgb(one), silent = TRUE), "try-error")
+  }
   valid <- if (is.character(palette)) vapply(palette, known, NA) else FALSE
   if (!all(valid)) {
     abort_neuralee(
@@ -142,7 +152,9 @@ label_guide <- function(labels) {
   } else {
     max(1L, min(8L, 90L %/% (max(longest_line(short_lines(labels, 25L))) + 5L)))
   }
-  ggplot2::guide_legend(override.aes = list(size = 2.5, alpha = 1), ncol = columns, title.position = "top")
+  ggplot2::guide_legend(
+    override.aes = list(size = 2.5, alpha = 1), ncol = columns, title.position = "top"
+  )
 }
 
 # The eight colours of Okabe and Ito, then each time the colour farthest (in CIELAB) from

@@ -1,8 +1,8 @@
 #' An embedding to explore in a browser
 #'
-#' Draws the map of [plot_embedding()] as an HTML widget to zoom and pan in. Under the pointer stand the name of the
-#' cell, its colour value and what `hover` adds. A click on a label of the legend hides its cells, a double click
-#' all others.
+#' Draws the map of [plot_embedding()] as an HTML widget to zoom and pan in. Under the pointer stand
+#' the name of the cell, its colour value and what `hover` adds. A click on a label of the legend
+#' hides its cells, a double click all others.
 #'
 #' Above 5,000 cells the points are drawn by WebGL, which browsers draw fast and some viewers lack.
 #' `htmlwidgets::saveWidget(plot, "map.html")` writes a file that opens without R; it holds the
@@ -13,13 +13,12 @@
 #' @param point_size Diameter of the points in pixels; `NULL` fits it to the number of cells.
 #' @param alpha Opacity of the points, from 0 to 1.
 #' @param title,colour_title Titles of the plot and of the legend: one text or `NULL`.
-#' @param hover What else to show for a cell: a vector with an entry per cell, a data frame with a row per cell,
-#'   or, for a
-#'   SingleCellExperiment or Seurat object, names of columns or features.
+#' @param hover What else to show for a cell: a vector with an entry per cell, a data frame with a
+#'   row per cell, or, for a SingleCellExperiment or Seurat object, names of columns or features.
 #' @return A plotly object, which is an htmlwidget.
 #' @section Errors:
-#' Those of [plot_embedding()]; `neuralee_error_input` also where the package plotly is not installed, and where
-#' `colour_by` has several columns.
+#' Those of [plot_embedding()]; `neuralee_error_input` also where the package plotly is not
+#' installed, and where `colour_by` has several columns.
 #' @seealso [plot_embedding()].
 #' @examples
 #' if (requireNamespace("plotly", quietly = TRUE)) {
@@ -27,10 +26,12 @@
 #'   plot_embedding_interactive(map, colour_by = iris$Species, hover = iris[, 1:2])
 #' }
 #' @export
-plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, dims = NULL, assay.type = "logcounts",
-                                       point_size = NULL, alpha = 0.8, palette = NULL, title = NULL,
-                                       colour_title = NULL, legend = TRUE, poles = NULL, limits = NULL,
-                                       quantiles = NULL, hover = NULL, size = 1, seed = 42L, axes = TRUE, ...) {
+plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, dims = NULL,
+                                       assay.type = "logcounts", point_size = NULL, alpha = 0.8,
+                                       palette = NULL, title = NULL, colour_title = NULL,
+                                       legend = TRUE, poles = NULL, limits = NULL,
+                                       quantiles = NULL, hover = NULL, size = 1, seed = 42L,
+                                       axes = TRUE, ...) {
   check_given()
   american <- american_spelling(list(...), formals(plot_embedding_interactive))
   colour_by <- american$color_by %||% colour_by
@@ -49,7 +50,9 @@ plot_embedding_interactive <- function(object, colour_by = NULL, dimred = NULL, 
   cells <- cells_to_draw(object, dimred, dims, colour_by, NULL, assay.type, size, seed, hover)
   check_text(cells$name, "the names of the cells")
   if (length(cells$colours) > 1L) {
-    abort_neuralee("input", "`colour_by` has several columns.", "Give one; plot_embedding() draws several.")
+    abort_neuralee(
+      "input", "`colour_by` has several columns.", "Give one; plot_embedding() draws several."
+    )
   }
   scale <- number_scale(cells$colours, palette, poles, limits, quantiles)
   points <- drawn_points(cells, "value", if (!is.null(poles)) mean(scale$limits))
@@ -80,8 +83,8 @@ widget_traces <- function(points, scale, palette, marker, colour_title, legend) 
   type <- if (nrow(points) > 5000L) "scattergl" else "scatter"
   trace <- function(of, name, ...) {
     list(
-      x = of$x, y = of$y, text = of$text, hoverinfo = "text", type = type, mode = "markers", name = as_html(name),
-      marker = c(marker, list(...)), inherit = FALSE
+      x = of$x, y = of$y, text = of$text, hoverinfo = "text", type = type, mode = "markers",
+      name = as_html(name), marker = c(marker, list(...)), inherit = FALSE
     )
   }
   if (is.null(points$colour)) {
@@ -93,17 +96,28 @@ widget_traces <- function(points, scale, palette, marker, colour_title, legend) 
   if (is.factor(known$colour)) {
     colours <- hex_colours(colours_of_labels(levels(known$colour), palette))
     groups <- split(known, known$colour)
-    return(c(below, Map(function(of, name, colour) trace(of, name, color = colour), groups, names(groups), colours)))
+    return(
+      c(
+        below,
+        Map(
+          function(of, name, colour) trace(of, name, color = colour), groups, names(groups), colours
+        )
+      )
+    )
   }
   bar <- list(title = as_html(colour_title), thickness = 15)
   if (!is.null(scale$poles)) {
-    bar <- c(bar, list(tickmode = "array", tickvals = scale$limits, ticktext = as_html(scale$poles)))
+    bar <- c(
+      bar, list(tickmode = "array", tickvals = scale$limits, ticktext = as_html(scale$poles))
+    )
   }
   along <- seq(0, 1, length.out = length(scale$colours))
   c(below, list(trace(
     known, "cells",
-    color = into_limits(known$colour, scale$limits), cmin = scale$limits[[1L]], cmax = scale$limits[[2L]],
-    colorscale = Map(list, along, hex_colours(scale$colours), USE.NAMES = FALSE), showscale = legend, colorbar = bar
+    color = into_limits(known$colour, scale$limits), cmin = scale$limits[[1L]],
+    cmax = scale$limits[[2L]],
+    colorscale = Map(list, along, hex_colours(scale$colours), USE.NAMES = FALSE),
+    showscale = legend, colorbar = bar
   )))
 }
 
@@ -121,7 +135,11 @@ hover_texts <- function(cells, colour_title) {
   }
   for (i in seq_along(shown)) {
     values <- shown[[i]]
-    text <- if (is.numeric(values)) formatC(values, digits = 4L, format = "g") else as.character(values)
+    text <- if (is.numeric(values)) {
+      formatC(values, digits = 4L, format = "g")
+    } else {
+      as.character(values)
+    }
     name <- names(shown)[[i]]
     lines[[i + 1L]] <- paste0(if (nzchar(name)) paste0(as_html(name), ": "), as_html(trimws(text)))
   }

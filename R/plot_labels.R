@@ -1,12 +1,17 @@
-# The labels of every panel; `across` is the number of panels side by side, which leaves each less room.
+# The labels of every panel; `across` is the number of panels side by side, which leaves each less
+# room.
 label_layers <- function(points, across) {
   points <- points[!is.na(points$colour), ]
   panels <- if (is.null(points$panel)) list(points) else split(points, points$panel, drop = TRUE)
   size <- if (nlevels(points$colour) > 20L || across > 1L) 2.3 else 3
-  placed <- do.call(rbind, lapply(panels, place_panel, whole = points, size = size, across = across))
+  placed <- do.call(
+    rbind, lapply(panels, place_panel, whole = points, size = size, across = across)
+  )
   left_out <- sum(!placed$fits)
   note <- if (left_out > 0L) {
-    ggplot2::labs(caption = sprintf("%d of %d labels do not fit and are left out", left_out, nrow(placed)))
+    ggplot2::labs(
+      caption = sprintf("%d of %d labels do not fit and are left out", left_out, nrow(placed))
+    )
   }
   placed <- placed[placed$fits, ]
   # The argument that takes the frame away has changed its name in ggplot2.
@@ -55,7 +60,8 @@ place_labels <- function(centre, points, size) {
   for (i in seq_len(nrow(centre))) {
     x <- centre$x[i] + radius * cos(angle)
     y <- centre$y[i] + radius * sin(angle)
-    free <- radius == 0 | (x >= min(points$x) & x <= max(points$x) & y >= min(points$y) & y <= max(points$y))
+    free <- radius == 0 |
+      (x >= min(points$x) & x <= max(points$x) & y >= min(points$y) & y <= max(points$y))
     for (j in which(centre$fits)) {
       free <- free & (abs(x - centre$at_x[j]) >= (width[i] + width[j]) / 2 |
         abs(y - centre$at_y[j]) >= (height[i] + height[j]) / 2)

@@ -1,13 +1,13 @@
 #' Plot how an embedding converged
 #'
-#' Draws the loss E, and below it the norm of its gradient on a logarithmic scale, against the iterations
-#' or the seconds.
+#' Draws the loss E, and below it the norm of its gradient on a logarithmic scale, against the
+#' iterations or the seconds.
 #'
 #' @param object A fit of [ee()] or [neuralee()], a reduction that [calculateEE()] returned, a
-#'   SingleCellExperiment or Seurat object with one, or a trace: a data frame with the columns `iteration`,
-#'   `loss`, `gradient_norm` and `seconds`.
-#' @param dimred Name or number of the reduction of a container; `NULL` for `"EE"`, else `"NeuralEE"` (in a
-#'   Seurat object `"ee"`, else `"neuralee"`).
+#'   SingleCellExperiment or Seurat object with one, or a trace: a data frame with the columns
+#'   `iteration`, `loss`, `gradient_norm` and `seconds`.
+#' @param dimred Name or number of the reduction of a container; `NULL` for `"EE"`, else
+#'   `"NeuralEE"` (in a Seurat object `"ee"`, else `"neuralee"`).
 #' @param against `"iteration"` or `"seconds"`.
 #' @param log_loss Draw the logarithm of E too? It shows late progress that the fall of the
 #'   first iterations hides.
@@ -18,7 +18,8 @@
 #' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 50, verbose = FALSE)
 #' plot_trace(fit)
 #' @export
-plot_trace <- function(object, dimred = NULL, against = c("iteration", "seconds"), log_loss = FALSE) {
+plot_trace <- function(object, dimred = NULL, against = c("iteration", "seconds"),
+                       log_loss = FALSE) {
   check_given()
   against <- match_choice(against, "against", c("iteration", "seconds"))
   check_flag(log_loss, "log_loss")
@@ -32,7 +33,9 @@ plot_trace <- function(object, dimred = NULL, against = c("iteration", "seconds"
   )
   ggplot2::ggplot(long, ggplot2::aes(x = .data$at, y = .data$value)) +
     ggplot2::geom_line(colour = "#0072B2", linewidth = 0.6) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1L, scales = "free_y", strip.position = "left") +
+    ggplot2::facet_wrap(
+      ggplot2::vars(.data$panel), ncol = 1L, scales = "free_y", strip.position = "left"
+    ) +
     ggplot2::labs(x = if (against == "iteration") "Iteration" else "Seconds", y = NULL) +
     ggplot2::theme_classic(base_size = 11) +
     ggplot2::theme(
@@ -64,7 +67,10 @@ trace_of <- function(object, dimred) {
     !all(vapply(trace[trace_columns], is.numeric, NA))) {
     abort_neuralee(
       "input", "`object` carries no trace of an optimisation.",
-      "Give a fit of ee() or neuralee(), or a reduction that runEE(), runNeuralEE(), RunEE() or RunNeuralEE() made."
+      paste(
+        "Give a fit of ee() or neuralee(), or a reduction that runEE(), runNeuralEE(), RunEE() or",
+        "RunNeuralEE() made."
+      )
     )
   }
   trace

@@ -1,6 +1,8 @@
 # What the plots take from matrices, fits and containers.
 
-is_container <- function(object) methods::is(object, "SingleCellExperiment") || inherits(object, "Seurat")
+is_container <- function(object) {
+  methods::is(object, "SingleCellExperiment") || inherits(object, "Seurat")
+}
 
 # NULL stands for the map that runEE() stores, or else for that of runNeuralEE().
 map_to_draw <- function(object, dimred) {
@@ -36,15 +38,17 @@ coordinates_of <- function(object, dimred) {
   }
   if (!is.matrix(coordinates) || !is.numeric(coordinates)) {
     abort_neuralee(
-      "input", "`object` must be a numeric matrix, a fit of ee(), a SingleCellExperiment or a Seurat object."
+      "input",
+      "`object` must be a numeric matrix, a fit of ee(), a SingleCellExperiment or a Seurat object."
     )
   }
   coordinates
 }
 
-# The cells to draw: x, y, name, one column of `colours` for each of the features or columns, `groups` to facet by, and
-# columns for `hover`.
-cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type, size, seed, hover = NULL) {
+# The cells to draw: x, y, name, one column of `colours` for each of the features or columns,
+# `groups` to facet by, and columns for `hover`.
+cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type, size, seed,
+                          hover = NULL) {
   dimred <- map_to_draw(object, dimred)
   coordinates <- coordinates_of(object, dimred)
   n <- nrow(coordinates)
@@ -76,7 +80,10 @@ cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type,
   if (length(labelled) > 1L && any(labelled)) {
     abort_neuralee(
       "input",
-      sprintf("`colour_by` asks for several panels, but %s holds labels.", list_some(names(columns)[labelled])),
+      sprintf(
+        "`colour_by` asks for several panels, but %s holds labels.",
+        list_some(names(columns)[labelled])
+      ),
       "Give features or columns of numbers, or one column of labels."
     )
   }
@@ -101,10 +108,9 @@ check_dims <- function(dims, d) {
   if (is.null(dims)) {
     return(seq_len(min(2L, d)))
   }
-  if (!is.numeric(dims) || !length(dims) %in% c(1L, 2L) || anyNA(dims) || any(!dims %in% seq_len(d))) {
-    abort_neuralee(
-      "input", sprintf("`dims` must be one or two of the dimensions 1 to %d.", d)
-    )
+  if (!is.numeric(dims) || !length(dims) %in% c(1L, 2L) || anyNA(dims) ||
+    any(!dims %in% seq_len(d))) {
+    abort_neuralee("input", sprintf("`dims` must be one or two of the dimensions 1 to %d.", d))
   }
   as.integer(dims)
 }
@@ -125,7 +131,9 @@ columns_to_draw <- function(object, by, argument, n, assay.type) {
   } else if (length(dim(by)) == 2L) {
     if (methods::is(by, "Matrix")) by <- as.matrix(by)
     # Columns of a DataFrame may be more than as.data.frame() can take.
-    if (!methods::is(by, "DataFrame")) by <- as.data.frame(by, optional = TRUE, stringsAsFactors = FALSE)
+    if (!methods::is(by, "DataFrame")) {
+      by <- as.data.frame(by, optional = TRUE, stringsAsFactors = FALSE)
+    }
     columns <- as.list(by)
     if (is.null(names(columns))) names(columns) <- sprintf("column %d", seq_along(columns))
   } else {
@@ -133,16 +141,24 @@ columns_to_draw <- function(object, by, argument, n, assay.type) {
     names(columns) <- ""
   }
   named <- is.character(by)
-  Map(function(values, name) plain_values(values, name, argument, n, named), columns, names(columns))
+  Map(
+    function(values, name) plain_values(values, name, argument, n, named), columns, names(columns)
+  )
 }
 
 # A vector or factor with an entry for each cell, which can be drawn as labels or numbers.
 plain_values <- function(values, name, argument, n, named) {
   if (methods::is(values, "Rle")) values <- S4Vectors::decode(values)
-  what <- if (nzchar(name)) sprintf("Column %s of `%s`", dQuote(name, FALSE), argument) else sprintf("`%s`", argument)
-  drawable <- is.numeric(values) || is.logical(values) || is.character(values) || is.factor(values) ||
+  what <- if (nzchar(name)) {
+    sprintf("Column %s of `%s`", dQuote(name, FALSE), argument)
+  } else {
+    sprintf("`%s`", argument)
+  }
+  drawable <- is.numeric(values) || is.logical(values) || is.character(values) ||
+    is.factor(values) ||
     inherits(values, c("Date", "POSIXct", "difftime"))
-  if (!drawable || inherits(values, "integer64") || (length(dim(values)) == 2L && ncol(values) != 1L)) {
+  if (!drawable || inherits(values, "integer64") ||
+    (length(dim(values)) == 2L && ncol(values) != 1L)) {
     abort_neuralee(
       "input", sprintf("%s is %s, which is neither labels nor numbers.", what, describe(values)),
       "Give a vector or factor with one entry per cell."
@@ -172,12 +188,14 @@ named_columns <- function(object, names, argument, n, assay.type) {
       "input",
       sprintf(
         "%s\"%s\" is neither a %s nor a feature.",
-        if (several) sprintf("`%s` has %d entries, but there are %d cells, and ", argument, length(names), n) else "",
+        if (several) sprintf(
+          "`%s` has %d entries, but there are %d cells, and ", argument, length(names), n
+        ) else "",
         unknown[[1L]], if (seurat) "column of the meta data" else "colData column"
       ),
       sprintf(
-        "%s: %s. Features: %s.", if (seurat) "Columns of the meta data" else "colData columns", list_some(columns),
-        list_some(features)
+        "%s: %s. Features: %s.", if (seurat) "Columns of the meta data" else "colData columns",
+        list_some(columns), list_some(features)
       )
     )
   }

@@ -4,29 +4,31 @@
 #' cell is pulled towards its nearest neighbours among the cells of the map and pushed away from all
 #' of them, as [ee()] does. New cells do not feel each other, unless they are placed `together`.
 #'
-#' A new cell with inputs y and entropic affinities \eqn{p_m} to its `k` nearest cells on the map goes
-#' to a minimum of
+#' A new cell with inputs y and entropic affinities \eqn{p_m} to its `k` nearest cells on the map
+#' goes to a minimum of
 #' \deqn{f(x) = \sum_m p_m \|x - x_m\|^2 + \lambda N / S \sum_m \|y - y_m\|^2 \exp(-\|x - x_m\|^2)}
-#' with \eqn{S = \sum_{nm} \|y_n - y_m\|^2}, starting from the mean of these neighbours. With `kernel = "student"`
-#' the terms are those of [ee()] with that kernel, and the cell starts at the neighbour that is pulled least by the others. Perplexity,
-#' `k`, `lambda` and `metric` are those of the fit. The result for a cell does not depend on the other
-#' new cells or the number of threads.
+#' with \eqn{S = \sum_{nm} \|y_n - y_m\|^2}, starting from the mean of these neighbours. With
+#' `kernel = "student"` the terms are those of [ee()] with that kernel, and the cell starts at the
+#' neighbour that is pulled least by the others. Perplexity, `k`, `lambda` and `metric` are those of
+#' the fit. The result for a cell does not depend on the other new cells or the number of threads.
 #'
-#' With `together = TRUE` that is where the new cells start. They then go to a minimum of E of all cells, old
-#' and new (see [ee()]), as a function of the new cells' places alone. Neighbours are searched among all cells, so
-#' that new cells which are neighbours come together, and a place depends on the other new cells. A group of more than `k` cells
-#' that the map does not have lies apart; how far says nothing. The search ends after 200 iterations
-#' at the latest. It takes about as long as `ee()` of all cells, started from a nearly finished map.
+#' With `together = TRUE` that is where the new cells start. They then go to a minimum of E of all
+#' cells, old and new (see [ee()]), as a function of the new cells' places alone. Neighbours are
+#' searched among all cells, so that new cells which are neighbours come together, and a place
+#' depends on the other new cells. A group of more than `k` cells that the map does not have lies
+#' apart; how far says nothing. The search ends after 200 iterations at the latest. It takes about
+#' as long as `ee()` of all cells, started from a nearly finished map.
 #'
-#' The sum over the cells of a map of more than 1,000 is read from a grid, as in [ee()] (`method = "grid"`), where that
-#' is less work; with `kernel = "student"` a place is then off the minimum by some tenth of the kernel's width, or
-#' in another of close minima.
+#' The sum over the cells of a map of more than 1,000 is read from a grid, as in [ee()]
+#' (`method = "grid"`), where that is less work; with `kernel = "student"` a place is then off the
+#' minimum by some tenth of the kernel's width, or in another of close minima.
 #'
 #' @param object A fit of [ee()].
 #' @param newdata New cells in rows, with the features of the fit in columns, brought to the same
 #'   scale: for principal components, project the new cells onto the loadings of the old ones.
 #' @param data The cells that the map was made from, N x D, as they were given to [ee()] (only those
-#'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the fit.
+#'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the
+#'   fit.
 #' @param missing What features of the map get that `newdata` lacks: `"error"` refuses such cells,
 #'   `"zero"` puts 0 in their place, `"mean"` their mean over the cells of the map (not with cosine
 #'   distances). A warning of class `neuralee_warning_missing_features` names them.
@@ -37,9 +39,10 @@
 #' @return A matrix with a row for every row of `newdata` and the columns of the embedding.
 #' @inheritSection predict.neuralee_fit Features
 #' @section Errors:
-#' `neuralee_error_input` where the fit keeps no data and none are given, and where features or cells
-#' do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_memory` where the cells are too
-#' many to be placed together (`options(neuralee.max_memory_gb = )`, as in [ee()]); `neuralee_error_interrupted` on Ctrl-C.
+#' `neuralee_error_input` where the fit keeps no data and none are given, and where features or
+#' cells do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_memory` where
+#' the cells are too many to be placed together (`options(neuralee.max_memory_gb = )`, as in
+#' [ee()]); `neuralee_error_interrupted` on Ctrl-C.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
 #'   reduction", ICML, section 5 (out-of-sample extension).
 #' @seealso [ee()].
@@ -59,7 +62,8 @@ predict.ee_fit <- function(object, newdata, data = NULL, ...,
   check_dot_names(names(given) %||% rep("", length(given)), known)
   if (missing(newdata)) {
     abort_neuralee(
-      "input", "There are no new cells.", "Give newdata =; the map itself is object$embedding or as.matrix(object)."
+      "input", "There are no new cells.",
+      "Give newdata =; the map itself is object$embedding or as.matrix(object)."
     )
   }
   check_flag(verbose, "verbose")
@@ -110,7 +114,8 @@ predict.ee_fit <- function(object, newdata, data = NULL, ...,
 check_order <- function(given, of_map) {
   if (!is.null(given) && !is.null(of_map) && !identical(given, of_map) && setequal(given, of_map)) {
     abort_neuralee(
-      "input", "The cells of `data` are in another order than those of the map.", "Give them as they were given to ee()."
+      "input", "The cells of `data` are in another order than those of the map.",
+      "Give them as they were given to ee()."
     )
   }
 }
@@ -121,12 +126,17 @@ check_ee_fit <- function(object) {
   among <- function(name, choices) is.character(name) && length(name) == 1L && name %in% choices
   map <- object$embedding
   sound <- are_places(map) && is.list(params) &&
-    all(vapply(params[c("features", "perplexity", "k", "seed", "lambda")], is_number, NA)) && params$lambda >= 0 &&
+    all(vapply(params[c("features", "perplexity", "k", "seed", "lambda")], is_number, NA)) &&
+      params$lambda >= 0 &&
     among(params$kernel %||% "gaussian", c("gaussian", "student")) &&
-    among(params$affinity, c("entropic", "gaussian")) && among(params$metric, c("euclidean", "cosine")) &&
-    is_whole(params$k) && is_whole(params$features) && (is.null(object$data) || are_places(object$data))
+    among(params$affinity, c("entropic", "bisection", "gaussian")) &&
+      among(params$metric, c("euclidean", "cosine")) &&
+    is_whole(params$k) && is_whole(params$features) &&
+      (is.null(object$data) || are_places(object$data))
   if (!sound) {
-    abort_neuralee("input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned.")
+    abort_neuralee(
+      "input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned."
+    )
   }
   params
 }

@@ -1,8 +1,9 @@
 #' Map cells with a trained network
 #'
-#' Places cells by the network that [neuralee()] trained: those that it was trained on come to the places that they
-#' have in the fit, others to where the network puts them. The place of a cell depends on nothing but the cell (and,
-#' by rounding, on its position within the 1,024 cells that are computed at once), unless cells are placed `together`.
+#' Places cells by the network that [neuralee()] trained: those that it was trained on come to the
+#' places that they have in the fit, others to where the network puts them. The place of a cell
+#' depends on nothing but the cell (and, by rounding, on its position within the 1,024 cells that
+#' are computed at once), unless cells are placed `together`.
 #'
 #' Values are taken as they are: give the same kind (counts, logarithms, scaled values) as in
 #' training. The preprocessing that was learned in training is applied. A DelayedMatrix is read
@@ -25,72 +26,82 @@
 #' `neuralee_warning_counts` if the model was trained on something else.
 #'
 #' @section New cells together:
-#' A network is smooth: it puts a new cell into its group, but keeps few of its immediate neighbours. With
-#' `together = TRUE` the places that it gives are where the new cells start. They then go to a minimum of E of the
-#' cells of `data` and the new ones, with kernel, lambda, perplexity and `k` of the model, as a function of the
-#' new cells' places alone (see [predict.ee_fit()]). All cells must fit into memory, and a place then depends on the other
-#' cells that are placed and on `data`.
+#' A network is smooth: it puts a new cell into its group, but keeps few of its immediate
+#' neighbours. With `together = TRUE` the places that it gives are where the new cells start. They
+#' then go to a minimum of E of the cells of `data` and the new ones, with kernel, lambda,
+#' perplexity and `k` of the model, as a function of the new cells' places alone (see
+#' [predict.ee_fit()]). All cells must fit into memory, and a place then depends on the other cells
+#' that are placed and on `data`.
 #'
 #' @section Many cells:
-#' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of BiocParallel,
-#' such as `MulticoreParam(8)`, `SnowParam(8)` or `BatchtoolsParam(100, cluster = "slurm")`. They must have the same
-#' version of neuralee. A matrix on disk is read by the workers themselves, at its path; of a matrix in memory each is
-#' sent its blocks. A block is a multiple of 1,024 cells, of at most `DelayedArray::getAutoBlockSize()` bytes (but
-#' 1,024 cells at least), so that on the processor the result has the same bits for every back-end, number of workers
-#' and block size.
+#' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of
+#' BiocParallel, such as `MulticoreParam(8)`, `SnowParam(8)` or
+#' `BatchtoolsParam(100, cluster = "slurm")`. They must have the same version of neuralee. A matrix
+#' on disk is read by the workers themselves, at its path; of a matrix in memory each is sent its
+#' blocks. A block is a multiple of 1,024 cells, of at most `DelayedArray::getAutoBlockSize()` bytes
+#' (but 1,024 cells at least), so that on the processor the result has the same bits for every
+#' back-end, number of workers and block size.
 #'
-#' A block whose worker ends, or fails for another reason than its values, goes out again, at most `retries` times and
-#' the last time alone. Values that are refused are an error at once, with the class and the numbers that they have
-#' without workers. A machine that falls silent without closing its connection is not noticed.
+#' A block whose worker ends, or fails for another reason than its values, goes out again, at most
+#' `retries` times and the last time alone. Values that are refused are an error at once, with the
+#' class and the numbers that they have without workers. A machine that falls silent without closing
+#' its connection is not noticed.
 #'
-#' With `output` this process alone writes an HDF5 file: each block as it comes (`MulticoreParam`, `SnowParam`,
-#' `SerialParam`) or as its round of four blocks a worker is over (others, such as `BatchtoolsParam`). Until the map
-#' is whole the file has `.partial` at the end of its name. If the call ends before (an error, Ctrl-C, a machine that
-#' goes down), the same call computes only what is missing, with any `BPPARAM`; and once the file is whole, nothing. A
-#' file that holds anything else than this map is refused, never replaced: the model, the number and the names of the
-#' cells, the values of eight of them, the version of neuralee and the device are compared. The file has the map as
-#' the dataset `embedding`, with its names, for [HDF5Array::HDF5Array()]. One call at a time may write it.
+#' With `output` this process alone writes an HDF5 file: each block as it comes (`MulticoreParam`,
+#' `SnowParam`, `SerialParam`) or as its round of four blocks a worker is over (others, such as
+#' `BatchtoolsParam`). Until the map is whole the file has `.partial` at the end of its name. If the
+#' call ends before (an error, Ctrl-C, a machine that goes down), the same call computes only what
+#' is missing, with any `BPPARAM`; and once the file is whole, nothing. A file that holds anything
+#' else than this map is refused, never replaced: the model, the number and the names of the cells,
+#' the values of eight of them, the version of neuralee and the device are compared. The file has
+#' the map as the dataset `embedding`, with its names, for [HDF5Array::HDF5Array()]. One call at a
+#' time may write it.
 #'
-#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the reduction that
-#'   [runNeuralEE()] or [RunNeuralEE()] stored.
-#' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows (one cell may be a
-#'   vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object, or an assay of Seurat. Of a Seurat
-#'   object the assay of the training is taken if it is there with all cells, else the default assay.
-#' @param data With `together`, cells of the map, such as those of the training: of the kinds that `newdata` may be, with
-#'   the same features; `assay.type` and `dimred` are for both. `NULL` takes those that `neuralee(keep = TRUE)` put into the fit.
-#' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take; `NULL` for the
-#'   one that the model was trained on, else `"counts"` if its preprocessing takes logarithms and `"logcounts"`
-#'   (Seurat: `"data"`) if not.
-#' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take instead; `NULL`
-#'   for what the model was trained on. New cells must have been projected on the same loadings. Dimensions of Seurat
-#'   are matched by their numbers, whatever the key of the reduction.
-#' @param missing The value given to features of the model that cells lack. `"error"` refuses such cells.
-#'   `"zero"` gives each of these features the value 0 before the model's preprocessing, such as a
-#'   count of 0. `"mean"` gives them their mean in the training, where the model knows it (not of
-#'   cosine distances without `scale`). A warning of class `neuralee_warning_missing_features` says
-#'   how many these are, and names some.
-#' @param together Place the new cells by each other and by the cells of `data`, which stay where the network puts
-#'   them? See the section on it.
-#' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"gaussian"` affinities of the new cells, or an
-#'   object of [entropic_affinity()] for them. E of the new cells among themselves, with perplexity and lambda of the
-#'   model, is then in the attribute `loss` of the result.
-#' @param threads Number of threads, as in [ee()]; with `BPPARAM` that of each worker, where `NULL` stands for 1.
+#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the
+#'   reduction that [runNeuralEE()] or [RunNeuralEE()] stored.
+#' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows
+#'   (one cell may be a vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object,
+#'   or an assay of Seurat. Of a Seurat object the assay of the training is taken if it is there
+#'   with all cells, else the default assay.
+#' @param data With `together`, cells of the map, such as those of the training: of the kinds that
+#'   `newdata` may be, with the same features; `assay.type` and `dimred` are for both. `NULL` takes
+#'   those that `neuralee(keep = TRUE)` put into the fit.
+#' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take;
+#'   `NULL` for the one that the model was trained on, else `"counts"` if its preprocessing takes
+#'   logarithms and `"logcounts"` (Seurat: `"data"`) if not.
+#' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take
+#'   instead; `NULL` for what the model was trained on. New cells must have been projected on the
+#'   same loadings. Dimensions of Seurat are matched by their numbers, whatever the key of the
+#'   reduction.
+#' @param missing The value given to features of the model that cells lack. `"error"` refuses such
+#'   cells. `"zero"` gives each of these features the value 0 before the model's preprocessing, such
+#'   as a count of 0. `"mean"` gives them their mean in the training, where the model knows it (not
+#'   of cosine distances without `scale`). A warning of class `neuralee_warning_missing_features`
+#'   says how many these are, and names some.
+#' @param together Place the new cells by each other and by the cells of `data`, which stay where
+#'   the network puts them? See the section on it.
+#' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"bisection"` affinities of the
+#'   new cells, or an object of [entropic_affinity()] for them. E of the new cells among themselves,
+#'   with perplexity and lambda of the model, is then in the attribute `loss` of the result.
+#' @param threads Number of threads, as in [ee()]; with `BPPARAM` that of each worker, where `NULL`
+#'   stands for 1.
 #' @param device Where the network runs, as in [ee()].
 #' @param BPPARAM A BiocParallelParam whose workers map the cells, or `NULL` for this process.
 #' @param output Path of an HDF5 file for the map, or `NULL` for a matrix in memory.
 #' @param retries How often a block that failed in a worker is tried again.
 #' @param verbose Show progress?
 #' @param ... Not used.
-#' @return A matrix with a row for every cell and the columns `NeuralEE1`, `NeuralEE2`, …; with `output` a DelayedMatrix
-#'   (of the package HDF5Array) that stands on the file.
+#' @return A matrix with a row for every cell and the columns `NeuralEE1`, `NeuralEE2`, …; with
+#'   `output` a DelayedMatrix (of the package HDF5Array) that stands on the file.
 #' @section Errors:
-#' `neuralee_error_input` for features that are missing (the message names them) or too many, for no cell and for
-#' values that the preprocessing cannot take; `neuralee_error_not_finite` for NA, NaN and Inf (the message names cell
-#' and feature); `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_worker` for workers that cannot be used and
-#' for blocks that failed in each try (the message says which cells, and why); `neuralee_error_input` where `output`
-#' cannot be written or holds another map, and `neuralee_error_file_format` where it is no map at all. With `together` also
-#' `neuralee_error_input` where there are no cells of the map, `neuralee_error_perplexity` where there are too few, and
-#' `neuralee_error_memory` where there are too many.
+#' `neuralee_error_input` for features that are missing (the message names them) or too many, for no
+#' cell and for values that the preprocessing cannot take; `neuralee_error_not_finite` for NA, NaN
+#' and Inf (the message names cell and feature); `neuralee_error_interrupted` on Ctrl-C;
+#' `neuralee_error_worker` for workers that cannot be used and for blocks that failed in each try
+#' (the message says which cells, and why); `neuralee_error_input` where `output` cannot be written
+#' or holds another map, and `neuralee_error_file_format` where it is no map at all. With `together`
+#' also `neuralee_error_input` where there are no cells of the map, `neuralee_error_perplexity`
+#' where there are too few, and `neuralee_error_memory` where there are too many.
 #' @seealso [neuralee()], [fine_tune()], [save_neuralee()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
@@ -101,10 +112,10 @@
 #' head(predict(fit, x[101:150, ], together = TRUE, data = x[1:100, ]))
 #' @export
 predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type = NULL,
-                                 dimred = NULL,
-                                 missing = c("error", "zero", "mean"), together = FALSE,
-                                 affinity = NULL, threads = NULL, device = "cpu", BPPARAM = NULL, output = NULL,
-                                 retries = 2, verbose = interactive()) {
+                                 dimred = NULL, missing = c("error", "zero", "mean"),
+                                 together = FALSE, affinity = NULL, threads = NULL,
+                                 device = "cpu", BPPARAM = NULL, output = NULL, retries = 2,
+                                 verbose = interactive()) {
   check_predict_dots(list(...))
   map_cells(
     object, newdata, missing(newdata), data, assay.type, dimred, missing, together, affinity,
@@ -134,7 +145,8 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
                       threads, device, BPPARAM, output, retries, verbose) {
   if (none) {
     abort_neuralee(
-      "input", "There are no new cells.", "Give newdata =; the map of a fit itself is as.matrix(fit)."
+      "input", "There are no new cells.",
+      "Give newdata =; the map of a fit itself is as.matrix(fit)."
     )
   }
   check_flag(verbose, "verbose")
@@ -146,7 +158,8 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
   output <- check_output(output)
   if (!is.null(output) && !is.null(affinity)) {
     abort_neuralee(
-      "input", "`affinity` judges a map in memory, but `output` puts it into a file.", "Leave one of them out."
+      "input", "`affinity` judges a map in memory, but `output` puts it into a file.",
+      "Leave one of them out."
     )
   }
   # Each cell is sent there once, so that nothing need stay.
@@ -155,7 +168,8 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
   info <- model_info(model)
   fill <- fill_for_model(missing, model)
   cells <- cells_for_model(newdata, info, assay.type, dimred, fill = fill)
-  if (together && is.null(data) && (ncol(object$data) != info$inputs || ncol(object$embedding) != info$d)) refuse_kept()
+  if (together && is.null(data) &&
+    (ncol(object$data) != info$inputs || ncol(object$embedding) != info$d)) refuse_kept()
   old <- if (!is.null(data)) {
     cells_for_model(data, info, assay.type, dimred, "data", fill)
   }
@@ -171,13 +185,17 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
       network_map <- function(cells) {
         by_blocks(cells, info$d, "mapping", progress, function(block, first) {
           reporter <- if (!is_delayed(cells$x)) progress
-          rust_call(rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter))
+          rust_call(
+            rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter)
+          )
         })
       }
       places <- if (is.null(BPPARAM) && is.null(output)) {
         network_map(cells)
       } else {
-        task <- list(x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, place = place)
+        task <- list(
+          x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, place = place
+        )
         identity <- if (!is.null(output)) map_identity(model$bytes, cells, place)
         map_in_blocks(task, info$d, cells$names, identity, output, BPPARAM, retries, progress)
       }
@@ -203,7 +221,8 @@ check_together <- function(object, together, data, BPPARAM, output) {
   if (!together) {
     if (!is.null(data)) {
       abort_neuralee(
-        "input", "`data` is for new cells that are placed together.", "Give together = TRUE with it."
+        "input", "`data` is for new cells that are placed together.",
+        "Give together = TRUE with it."
       )
     }
     return()
@@ -211,7 +230,10 @@ check_together <- function(object, together, data, BPPARAM, output) {
   if (is.null(data) && (!inherits(object, "neuralee_fit") || is.null(object$data))) {
     abort_neuralee(
       "input", "New cells are placed together by the cells of the map, and none are kept.",
-      "Give data = with cells of the map, such as those of the training, or fit with neuralee(keep = TRUE)."
+      paste(
+        "Give data = with cells of the map, such as those of the training, or fit with",
+        "neuralee(keep = TRUE)."
+      )
     )
   }
   sound <- function(kept, map) are_places(kept) && are_places(map) && nrow(kept) == nrow(map)
@@ -220,14 +242,16 @@ check_together <- function(object, together, data, BPPARAM, output) {
   }
   if (!is.null(BPPARAM) || !is.null(output)) {
     abort_neuralee(
-      "input", "Cells that are placed together must be in this process.", "Leave out `BPPARAM` and `output`."
+      "input", "Cells that are placed together must be in this process.",
+      "Leave out `BPPARAM` and `output`."
     )
   }
 }
 
 refuse_kept <- function() {
   abort_neuralee(
-    "input", "The cells that `object` keeps are not those of its map.", "Give what neuralee() returned, or data =."
+    "input", "The cells that `object` keeps are not those of its map.",
+    "Give what neuralee() returned, or data =."
   )
 }
 
@@ -238,8 +262,8 @@ model_inputs <- function(model, info, cells, threads) {
   })
 }
 
-# A cells x columns matrix from blocks of cells that are read one by one, or from all at once. Values
-# are checked where they are read. `compute` takes a block and the number of cells before it.
+# A cells x columns matrix from blocks of cells that are read one by one, or from all at once.
+# Values are checked where they are read. `compute` takes a block and the number of cells before it.
 by_blocks <- function(cells, columns, stage, progress, compute) {
   x <- cells$x
   if (!is_delayed(x)) {
@@ -261,9 +285,8 @@ by_blocks <- function(cells, columns, stage, progress, compute) {
 # E of new cells among themselves.
 loss_of_map <- function(places, inputs, affinity, info, threads) {
   if (!inherits(affinity, "neuralee_affinity")) {
-    affinity <- match_choice(affinity, "affinity", c("entropic", "gaussian"))
     affinity <- compute_affinity(
-      inputs, affinity, info$perplexity, NULL, NULL, "euclidean", 42, threads
+      inputs, check_search(affinity), info$perplexity, NULL, NULL, "euclidean", 42, threads
     )
   }
   weights <- check_affinity(affinity, nrow(places))
@@ -274,8 +297,8 @@ loss_of_map <- function(places, inputs, affinity, info, threads) {
   )$loss
 }
 
-# The cells that a user gave as a checked matrix that has the features of the model in their order: `x`, where its
-# cells are (`at`), and their names.
+# The cells that a user gave as a checked matrix that has the features of the model in their order:
+# `x`, where its cells are (`at`), and their names.
 cells_for_model <- function(newdata, info, assay.type, dimred, name = "newdata", fill = NULL) {
   found <- container_values(newdata, info, assay.type, dimred)
   at <- found$at
@@ -308,7 +331,9 @@ check_no_container <- function(assay.type, dimred) {
   }
 }
 
-take <- function(x, which, axis) if (axis == 1L) x[which, , drop = FALSE] else x[, which, drop = FALSE]
+take <- function(x, which, axis) {
+  if (axis == 1L) x[which, , drop = FALSE] else x[, which, drop = FALSE]
+}
 
 # The values of a container; `at` is NULL where `x` is none.
 container_values <- function(x, info, assay.type, dimred) {
@@ -328,7 +353,9 @@ container_values <- function(x, info, assay.type, dimred) {
   }
   usual <- as_entry(source$assay.type)
   # Trained on Seurat's "data", which Bioconductor calls so.
-  if (identical(usual, "data") && !"data" %in% SummarizedExperiment::assayNames(x)) usual <- "logcounts"
+  if (identical(usual, "data") && !"data" %in% SummarizedExperiment::assayNames(x)) {
+    usual <- "logcounts"
+  }
   assay.type <- assay.type %||% usual %||% if (info$log) "counts" else "logcounts"
   list(x = assay_of(x, assay.type), at = "columns")
 }
@@ -343,7 +370,8 @@ with_loadings_hint <- function(expr, source) {
       "input", rlang::cnd_header(condition),
       sprintf(
         paste(
-          "The model takes the reduction \"%s\" and does not know its loadings: project new cells on those of the training, or",
+          "The model takes the reduction \"%s\" and does not know its loadings:",
+          "project new cells on those of the training, or",
           "train on principal_components(), whose loadings become part of the model."
         ), source$dimred
       )
@@ -353,5 +381,9 @@ with_loadings_hint <- function(expr, source) {
 
 # A name or number that a model keeps as text.
 as_entry <- function(text) {
-  if (is.null(text) || !grepl("^\\[\\[[0-9]+\\]\\]$", text)) text else as.integer(gsub("[][]", "", text))
+  if (is.null(text) || !grepl("^\\[\\[[0-9]+\\]\\]$", text)) {
+    text
+  } else {
+    as.integer(gsub("[][]", "", text))
+  }
 }

@@ -2,20 +2,22 @@
 #'
 #' Says what [neuralee()] does to the features of the cells before they enter the network. What is
 #' learned from the cells (which features are variable, their means and deviations, the loadings of
-#' principal components) becomes part of the model, so that [predict()][predict.neuralee_fit] takes new
-#' cells as they come: raw counts, if the model was trained on raw counts.
+#' principal components) becomes part of the model, so that [predict()][predict.neuralee_fit] takes
+#' new cells as they come: raw counts, if the model was trained on raw counts.
 #'
-#' The steps are taken in the order of the arguments: [log_shift()], then the features of largest variance
-#' ([subsample_genes()]), then either [standard_scale()] or, with `components`, [principal_components()]
-#' (`scale` brings the features to unit variance first). Sparse and delayed matrices are made dense
-#' only after the last step. Cells are not brought to a common library size: where that matters, divide by size factors
-#' first (for example by scater's `logNormCounts()`), in training and for new cells alike.
+#' The steps are taken in the order of the arguments: [log_shift()], then the features of largest
+#' variance ([subsample_genes()]), then either [standard_scale()] or, with `components`,
+#' [principal_components()] (`scale` brings the features to unit variance first). Sparse and delayed
+#' matrices are made dense only after the last step. Cells are not brought to a common library size:
+#' where that matters, divide by size factors first (for example by scater's `logNormCounts()`), in
+#' training and for new cells alike.
 #'
 #' @param log Replace counts by log(1 + x)?
 #' @param ntop Number of features of largest variance to keep; `NULL` for all.
 #' @param scale Bring the features to mean 0 and unit variance?
 #' @param components Number of principal components; `NULL` for none.
-#' @return An object of class `neuralee_preprocessing` for the argument `preprocess` of [neuralee()].
+#' @return An object of class `neuralee_preprocessing` for the argument `preprocess` of
+#'   [neuralee()].
 #' @section Errors:
 #' `neuralee_error_input` for arguments of the wrong kind.
 #' @examples
@@ -29,7 +31,8 @@ preprocessing <- function(log = FALSE, ntop = NULL, scale = FALSE, components = 
   if (!is.null(components)) components <- check_count(components, "components", min = 1)
   if (!is.null(ntop) && !is.null(components) && components > ntop) {
     abort_neuralee(
-      "input", sprintf("`components` is %d, but `ntop` keeps %d features.", components, ntop), "Give no more components than features."
+      "input", sprintf("`components` is %d, but `ntop` keeps %d features.", components, ntop),
+      "Give no more components than features."
     )
   }
   structure(
@@ -60,8 +63,8 @@ check_preprocessing <- function(preprocess) {
   preprocess
 }
 
-# Takes the steps on cells in rows: `x` for the network, still sparse or delayed where the steps leave it so,
-# and in `steps` what a model has to know.
+# Takes the steps on cells in rows: `x` for the network, still sparse or delayed where the steps
+# leave it so, and in `steps` what a model has to know.
 learn_preprocessing <- function(x, preprocess, seed, threads, verbose) {
   steps <- no_steps(ncol(x), colnames(x))
   if (preprocess$log) {
@@ -76,9 +79,12 @@ learn_preprocessing <- function(x, preprocess, seed, threads, verbose) {
     }
   }
   if (!is.null(preprocess$components)) {
-    scores <- components_of(x, "rows", preprocess$components, preprocess$scale, seed, threads, verbose)
+    scores <- components_of(
+      x, "rows", preprocess$components, preprocess$scale, seed, threads, verbose
+    )
     steps <- rotate_steps(
-      steps, attr(scores, "centre"), if (preprocess$scale) attr(scores, "scale"), attr(scores, "rotation")
+      steps, attr(scores, "centre"), if (preprocess$scale) attr(scores, "scale"),
+      attr(scores, "rotation")
     )
     x <- matrix(scores, nrow(scores), dimnames = dimnames(scores))
   } else if (preprocess$scale) {

@@ -32,8 +32,8 @@
 #'     \item{`rotation`}{genes x components, the loadings.}
 #'     \item{`centre`, `scale`}{what is subtracted from each gene, and by what it is divided.}
 #'   }
-#'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`; its attribute `assay.type` names the
-#'   assay, and `genes` says which of its rows were taken.
+#'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`; its attribute
+#'   `assay.type` names the assay, and `genes` says which of its rows were taken.
 #' @section Errors:
 #' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
 #' cell and gene); `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes;

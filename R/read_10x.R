@@ -54,7 +54,8 @@
 #' writeLines(c("AAAC-1", "AAAG-1"), file.path(folder, "barcodes.tsv"))
 #' cells <- read_10x(folder)
 #' SummarizedExperiment::assay(cells)
-read_10x <- function(folder, gene_names = c("symbol", "id"), assay = NULL, verbose = interactive()) {
+read_10x <- function(folder, gene_names = c("symbol", "id"), assay = NULL,
+                     verbose = interactive()) {
   check_given()
   check_string(folder, "folder", "the path of one folder or archive")
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))

@@ -5,49 +5,53 @@
 #' The first bytes of the file, not its name, say which.
 #'
 #' The text is read once, piece by piece, and only values other than zero are kept: the counts are a
-#' `dgCMatrix` wherever that takes less memory than a dense matrix, and cells in rows are transposed while they
-#' are read. What was read is compared with the free memory as it grows, and the matrix
+#' `dgCMatrix` wherever that takes less memory than a dense matrix, and cells in rows are transposed
+#' while they are read. What was read is compared with the free memory as it grows, and the matrix
 #' once more before it is made; a compressed file may expand to at most 64 times the free memory.
 #'
-#' Fields may be quoted, and then hold separators, line breaks and doubled quotes, as [utils::write.csv()]
-#' writes them. Lines end with a line feed, a carriage return or both, the last one with or without. Text is
-#' UTF-8, with or without a byte order mark. Numbers have a decimal point and may have an exponent; spaces around them
-#' do not matter. Every value must be there and finite, and all lines must have as many, at least one.
+#' Fields may be quoted, and then hold separators, line breaks and doubled quotes, as
+#' [utils::write.csv()] writes them. Lines end with a line feed, a carriage return or both, the last
+#' one with or without. Text is UTF-8, with or without a byte order mark. Numbers have a decimal
+#' point and may have an exponent; spaces around them do not matter. Every value must be there and
+#' finite, and all lines must have as many, at least one.
 #'
 #' Names are kept as they are, also when they repeat; see [base::make.unique()]. Where the file
 #' has none, genes or cells are numbered.
 #'
-#' A file of labels has one label a line, quoted or not, in the order of the cells; commas in a label need no
-#' quotes, unless all lines have as many. If there is exactly one line more than cells, the first is a header and
-#' is not used. It may be compressed like the counts.
+#' A file of labels has one label a line, quoted or not, in the order of the cells; commas in a
+#' label need no quotes, unless all lines have as many. If there is exactly one line more than
+#' cells, the first is a header and is not used. It may be compressed like the counts.
 #'
 #' @param file Path of the file.
 #' @param genes_in_rows Is each line a gene (`TRUE`) or a cell (`FALSE`)?
 #' @param sep The separator: one character, such as `","` or `"\t"`. `NULL` takes the one of tab,
-#'   semicolon and comma that stands as often in each of the first 20 lines, or else the most frequent.
-#' @param header Does the first line name the columns? It may have a field for the corner above the names of the
-#'   rows, or not. In a table without further lines, and with names of rows, the first field is the corner.
+#'   semicolon and comma that stands as often in each of the first 20 lines, or else the most
+#'   frequent.
+#' @param header Does the first line name the columns? It may have a field for the corner above the
+#'   names of the rows, or not. In a table without further lines, and with names of rows, the first
+#'   field is the corner.
 #' @param row_names Does each line begin with the name of its gene or cell?
-#' @param labels_file,batches_file Path of a file with a label, or the batch, of each cell, or `NULL`. A label may be `NA`
-#'   (without quotes), a batch may not.
+#' @param labels_file,batches_file Path of a file with a label, or the batch, of each cell, or
+#'   `NULL`. A label may be `NA` (without quotes), a batch may not.
 #' @param assay Name of the assay. `NULL` stands for `"counts"` if all values are whole and
 #'   none is negative, else for `"X"`.
 #' @param verbose Whether to show progress.
 #'
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with one assay (a `dgCMatrix`
-#'   or a matrix). `colData` has `label`, a factor with levels in alphabetical (C) order, and `batch`, a factor with levels
-#'   in the order of their first appearance, as far as files for them were given.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with one assay (a
+#'   `dgCMatrix` or a matrix). `colData` has `label`, a factor with levels in alphabetical (C)
+#'   order, and `batch`, a factor with levels in the order of their first appearance, as far as
+#'   files for them were given.
 #'
 #' @section Errors:
-#' `neuralee_error_file_format` where a file is missing, damaged or no such table: a value that is no number, a line of
-#' another length, a quote that is not closed, labels of another number;
-#' `neuralee_error_not_finite` for a value that is empty, `NA`, `NaN` or infinite, and for a missing batch;
-#' `neuralee_error_memory` where the matrix would not fit, or a compressed file expands too far;
-#' `neuralee_error_input` for arguments out of range. The file and the line are named, and for values
-#' the column, gene and cell.
+#' `neuralee_error_file_format` where a file is missing, damaged or no such table: a value that is
+#' no number, a line of another length, a quote that is not closed, labels of another number;
+#' `neuralee_error_not_finite` for a value that is empty, `NA`, `NaN` or infinite, and for a missing
+#' batch; `neuralee_error_memory` where the matrix would not fit, or a compressed file expands too
+#' far; `neuralee_error_input` for arguments out of range. The file and the line are named, and for
+#' values the column, gene and cell.
 #'
-#' @seealso [read_h5ad()] and [read_10x()] for formats that are smaller and faster to read; [write_csv_embedding()] for the
-#'   way back.
+#' @seealso [read_h5ad()] and [read_10x()] for formats that are smaller and faster to read;
+#'   [write_csv_embedding()] for the way back.
 #' @export
 #' @examples
 #' file <- tempfile(fileext = ".csv")
@@ -57,8 +61,9 @@
 #' cells <- read_csv_counts(file, labels_file = labels)
 #' SummarizedExperiment::assay(cells)
 #' cells$label
-read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRUE, row_names = TRUE,
-                            labels_file = NULL, batches_file = NULL, assay = NULL, verbose = interactive()) {
+read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRUE,
+                            row_names = TRUE, labels_file = NULL, batches_file = NULL,
+                            assay = NULL, verbose = interactive()) {
   check_given()
   check_string(file, "file", "the path of one file")
   check_flag(genes_in_rows, "genes_in_rows")
@@ -75,7 +80,11 @@ read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRU
   }
 
   progress <- progress_reporter(verbose, "read_csv_counts")
-  data <- rust_call(rs_read_csv(path_for_rust(file), genes_in_rows, sep %||% "", header, row_names, 0L, 0L, progress))
+  data <- rust_call(
+    rs_read_csv(
+      path_for_rust(file), genes_in_rows, sep %||% "", header, row_names, 0L, 0L, progress
+    )
+  )
   n <- length(data$cells)
   cells <- S4Vectors::make_zero_col_DFrame(n)
   rownames(cells) <- data$cells

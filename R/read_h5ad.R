@@ -24,9 +24,9 @@
 #' @param layer Which matrix: `"X"`, `"raw"` (`raw/X`, with the genes of `raw/var`), or the
 #'   name of a layer.
 #' @param obsm Whether to read the dense matrices of `obsm` as reduced dimensions. `X_pca`,
-#'   `X_tsne`, `X_umap`, `X_mds` and `X_nmf` are named as scater names them (`PCA`, `TSNE` and
-#'   so on), `X_ee` and `X_neuralee` as [runEE()] and [runNeuralEE()] do (`EE`, `NeuralEE`); others lose
-#'   the leading `X_`.
+#'   `X_tsne`, `X_umap`, `X_mds` and `X_nmf` are named as scater names them (`PCA`, `TSNE` and so
+#'   on), `X_ee` and `X_neuralee` as [runEE()] and [runNeuralEE()] do (`EE`, `NeuralEE`); others
+#'   lose the leading `X_`.
 #' @param assay Name of the assay. `NULL` stands for `"counts"` if all values (with `on_disk`:
 #'   the first 65,536) are whole and none is negative, else for `layer`.
 #' @param on_disk Leave the matrix in the file? Then the assay is a DelayedMatrix (of the
@@ -35,11 +35,11 @@
 #'   and false, half precision, LZF without its plugin) is read by this package, as dense blocks.
 #' @param verbose Whether to show progress.
 #'
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, with one
-#'   assay (a `dgCMatrix`, a matrix or a DelayedMatrix), `obs` as `colData`, `var` as `rowData`, and `obsm` as
-#'   `reducedDims`. Categories become factors, in the file's order, or text where [write_h5ad()] made
-#'   them of text. `uns` is not read. Parts without a counterpart or without any value are left out
-#'   with a message.
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, with one assay (a
+#'   `dgCMatrix`, a matrix or a DelayedMatrix), `obs` as `colData`, `var` as `rowData`, and `obsm`
+#'   as `reducedDims`. Categories become factors, in the file's order, or text where [write_h5ad()]
+#'   made them of text. `uns` is not read. Parts without a counterpart or without any value are left
+#'   out with a message.
 #'
 #' @section Errors:
 #' `neuralee_error_file_format` where the file is missing, damaged, has no `X` or is not
@@ -53,7 +53,8 @@
 #' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
 #'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is
 #'   described at <https://anndata.readthedocs.io/en/stable/fileformat-prose.html>.
-#' @seealso [write_h5ad()]; [read_10x()], [read_10x_h5()]; [principal_components()] for matrices on disk.
+#' @seealso [write_h5ad()]; [read_10x()], [read_10x_h5()]; [principal_components()] for matrices on
+#'   disk.
 #' @importFrom rlang %||%
 #' @export
 #' @examples
@@ -94,7 +95,8 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
 }
 
 require_hdf5array <- function(installed = requireNamespace("HDF5Array", quietly = TRUE),
-                              purpose = "`on_disk = TRUE`", otherwise = ", or leave `on_disk` out") {
+                              purpose = "`on_disk = TRUE`",
+                              otherwise = ", or leave `on_disk` out") {
   if (!installed) {
     abort_neuralee(
       "input", sprintf("%s needs the package HDF5Array, which is not installed.", purpose),
@@ -108,7 +110,10 @@ matrix_on_disk <- function(file, stored, extent) {
   if (!stored$by_cells) {
     rlang::inform(
       c(
-        sprintf("%s is stored gene by gene (CSC), so that each block of cells searches all of it.", stored$path),
+        sprintf(
+          "%s is stored gene by gene (CSC), so that each block of cells searches all of it.",
+          stored$path
+        ),
         i = "Reading goes faster once it is stored by cells: in Python adata.X = adata.X.tocsr()."
       ),
       class = "neuralee_message_by_genes"
@@ -156,17 +161,21 @@ as_experiment <- function(counts, assay, genes, cells, reduced = list()) {
     dimnames(matrix) <- dimnames
   }
   # The matrix comes last, as what makes the object would have it checked eight times.
-  x <- SingleCellExperiment::SingleCellExperiment(rowData = genes, colData = cells, reducedDims = reduced)
+  x <- SingleCellExperiment::SingleCellExperiment(
+    rowData = genes, colData = cells, reducedDims = reduced
+  )
   SummarizedExperiment::assay(x, assay, withDimnames = FALSE) <- matrix
   x
 }
 
 # What scater and this package call reductions, named as scanpy would, less its X_.
 known_reductions <- c(
-  pca = "PCA", tsne = "TSNE", umap = "UMAP", mds = "MDS", nmf = "NMF", ee = "EE", neuralee = "NeuralEE"
+  pca = "PCA", tsne = "TSNE", umap = "UMAP", mds = "MDS", nmf = "NMF", ee = "EE",
+  neuralee = "NeuralEE"
 )
 
-# The names of the matrices of obsm in R; where two would be called the same, both keep the file's name.
+# The names of the matrices of obsm in R; where two would be called the same, both keep the file's
+# name.
 reduced_dim_names <- function(names) {
   bare <- sub("^X_", "", names)
   known <- bare %in% names(known_reductions)

@@ -9,13 +9,13 @@
 #' a whole unless it has to be: it becomes a `dgCMatrix` if less than a third of its values
 #' differ from zero.
 #'
-#' Row attributes become columns of `rowData` and column attributes columns of `colData`, as
-#' they are: text stays text, integers stay integers (loompy writes true and false as 0 and
-#' 1). An attribute of the cells with several numbers for each, such as a reduction, becomes
-#' a reduced dimension, with names as in [read_h5ad()]. Graphs (`row_graphs`, `col_graphs`)
-#' and what has no counterpart or no values are left out with a message. Names of genes and cells are kept
-#' as they are, also when they repeat; see [base::make.unique()]. Before version 3, text is
-#' ASCII and other characters are written by their numbers (`&#181;`); they are put back.
+#' Row attributes become columns of `rowData` and column attributes columns of `colData`, as they
+#' are: text stays text, integers stay integers (loompy writes true and false as 0 and 1). An
+#' attribute of the cells with several numbers for each, such as a reduction, becomes a reduced
+#' dimension, with names as in [read_h5ad()]. Graphs (`row_graphs`, `col_graphs`) and what has no
+#' counterpart or no values are left out with a message. Names of genes and cells are kept as they
+#' are, also when they repeat; see [base::make.unique()]. Before version 3, text is ASCII and other
+#' characters are written by their numbers (`&#181;`); they are put back.
 #'
 #' @section Names of cell types:
 #' Some files number the cells' clusters in the column attribute `ClusterID` and name them in
@@ -62,7 +62,8 @@
 #' look); `neuralee_error_memory` where the matrix would not fit.
 #'
 #' @references The format: <http://linnarssonlab.org/loompy/format/>.
-#' @seealso [read_h5ad()], [read_10x()] and [read_10x_h5()]; [principal_components()] for matrices on disk.
+#' @seealso [read_h5ad()], [read_10x()] and [read_10x_h5()]; [principal_components()] for matrices
+#'   on disk.
 #' @export
 #' @examplesIf requireNamespace("rhdf5", quietly = TRUE)
 #' file <- tempfile(fileext = ".loom")
@@ -111,8 +112,8 @@ read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellI
   }
   cells <- as_experiment(
     counts, assay,
-    genes = as_data_frame(data$genes, data$genes$n), cells = as_data_frame(data$cells, data$cells$n),
-    reduced = reduced
+    genes = as_data_frame(data$genes, data$genes$n),
+    cells = as_data_frame(data$cells, data$cells$n), reduced = reduced
   )
   S4Vectors::metadata(cells) <- data$attributes
   cells

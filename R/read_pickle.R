@@ -1,24 +1,25 @@
 #' Read a table from a Python pickle
 #'
-#' Reads data frames and series of pandas and arrays of numpy, and dictionaries and lists of these, from a pickle
-#' (`.pickle`, `.pkl`), without Python. The file may be compressed by gzip, bzip2 or xz, or be the only file in a
-#' zip archive.
+#' Reads data frames and series of pandas and arrays of numpy, and dictionaries and lists of these,
+#' from a pickle (`.pickle`, `.pkl`), without Python. The file may be compressed by gzip, bzip2 or
+#' xz, or be the only file in a zip archive.
 #'
-#' Pickles of the protocols 0 to 5 are read, with the layouts that pandas has used since version 0.15. A
-#' data frame or a series becomes a data frame. Its index becomes row names; where labels repeat
-#' or are missing, it becomes the first column, called like the index or else `"index"`. Integers stay integers where R
-#' has them, and become numbers otherwise. `None`, `NaT` and pandas' `NA` become `NA` (`NaN` in columns of numbers),
-#' categories become factors with their levels, and ordered ones ordered factors. Columns of dates, intervals and
-#' complex numbers are left out with a message.
+#' Pickles of the protocols 0 to 5 are read, with the layouts that pandas has used since
+#' version 0.15. A data frame or a series becomes a data frame. Its index becomes row names; where
+#' labels repeat or are missing, it becomes the first column, called like the index or else
+#' `"index"`. Integers stay integers where R has them, and become numbers otherwise. `None`, `NaT`
+#' and pandas' `NA` become `NA` (`NaN` in columns of numbers), categories become factors with their
+#' levels, and ordered ones ordered factors. Columns of dates, intervals and complex numbers are
+#' left out with a message.
 #'
-#' An array with one index, or a list of single values, becomes a vector; an array with two indices a matrix; an
-#' array of records a data frame; and any other list and a dictionary a list.
+#' An array with one index, or a list of single values, becomes a vector; an array with two indices
+#' a matrix; an array of records a data frame; and any other list and a dictionary a list.
 #'
 #' @section Files from strangers:
-#' A pickle is a program, and Python runs it when it reads it. Here nothing is run. Only the names of classes and
-#' functions that pandas and numpy write for tables are known, and they are compared, not called; any other name ends
-#' the reading. Lengths are held against the length of the file, and what the file holds may not expand to more than 256
-#' times its length (and 1 MiB).
+#' A pickle is a program, and Python runs it when it reads it. Here nothing is run. Only the names
+#' of classes and functions that pandas and numpy write for tables are known, and they are compared,
+#' not called; any other name ends the reading. Lengths are held against the length of the file, and
+#' what the file holds may not expand to more than 256 times its length (and 1 MiB).
 #'
 #' @param file Path of the file.
 #' @param verbose Whether to show progress.
@@ -26,9 +27,10 @@
 #' @return A data frame, vector, matrix or list, by what the file holds; `NULL` for `None`.
 #'
 #' @section Errors:
-#' `neuralee_error_file_format` where the file is missing or damaged (the place is named), uses a name that is no part
-#' of a table (it is named; among them those of pyarrow), has an index of dates or of several
-#' levels, or holds what is no table; `neuralee_error_memory` where the table would not fit.
+#' `neuralee_error_file_format` where the file is missing or damaged (the place is named), uses a
+#' name that is no part of a table (it is named; among them those of pyarrow), has an index of dates
+#' or of several levels, or holds what is no table; `neuralee_error_memory` where the table would
+#' not fit.
 #'
 #' @references The format: <https://docs.python.org/3/library/pickle.html>.
 #' @seealso [PbmcDataset()] and [BrainSmallDataset()], whose annotations are pickles.

@@ -6,15 +6,15 @@
 #' says how many cells were dropped.
 #'
 #' @param x Counts: a numeric matrix, sparse matrix, DelayedMatrix (read in blocks) or data frame of
-#'   numbers with cells in rows, or a SummarizedExperiment or SingleCellExperiment with cells in columns.
-#'   Zeros that a sparse matrix stores are zeros.
+#'   numbers with cells in rows, or a SummarizedExperiment or SingleCellExperiment with cells in
+#'   columns. Zeros that a sparse matrix stores are zeros.
 #' @param ... Not used.
 #' @return `x` without these cells, of the same type; `x` as it is where there are none.
 #' @section Errors:
-#' `neuralee_error_input` for a negative value, which is no count (the message names the first cell and
-#' gene), where no cell would be left, for data that are no numbers, and for an assay that is not
-#' there (the message lists those there are); `neuralee_error_not_finite` for `NA`, `NaN` and infinite
-#' values.
+#' `neuralee_error_input` for a negative value, which is no count (the message names the first cell
+#' and gene), where no cell would be left, for data that are no numbers, and for an assay that is
+#' not there (the message lists those there are); `neuralee_error_not_finite` for `NA`, `NaN` and
+#' infinite values.
 #' @seealso [filter_genes()] and [subsample_genes()], which keep all cells; [subsample_cells()].
 #' @examples
 #' counts <- rbind(a = c(0, 3, 1), b = c(0, 0, 0), c = c(2, 0, 0))

@@ -2,20 +2,21 @@
 #'
 #' Calls [calculateNeuralEE()] and stores the result in `reducedDim(x, name)`.
 #'
-#' From an assay, set `scale = TRUE` to bring the genes to unit variance: without it the few genes of largest variance decide the
-#' distances, and with them the map. From principal components (`dimred = "PCA"`) leave it: their variances are meant.
+#' From an assay, set `scale = TRUE` to bring the genes to unit variance: without it the few genes
+#' of largest variance decide the distances, and with them the map. From principal components
+#' (`dimred = "PCA"`) leave it: their variances are meant.
 #'
 #' @param x A SingleCellExperiment.
-#' @param ... Arguments of [calculateNeuralEE()] and [neuralee()]: for example `dimred = "PCA"`, `lambda = 10`,
-#'   `kernel = "student"` (heavy tails), `hidden = c(100, 100)`, `seed = 1`.
+#' @param ... Arguments of [calculateNeuralEE()] and [neuralee()]: for example `dimred = "PCA"`,
+#'   `lambda = 10`, `kernel = "student"` (heavy tails), `hidden = c(100, 100)`, `seed = 1`.
 #' @inheritParams runEE
-#' @return `x` with the map in `reducedDim(x, name)`: a `reduced.dim.matrix`, cells in rows, whose attributes `loss`, `trace`,
-#'   `timing`, `params` and `model` survive subsetting.
+#' @return `x` with the map in `reducedDim(x, name)`: a `reduced.dim.matrix`, cells in rows, whose
+#'   attributes `loss`, `trace`, `timing`, `params` and `model` survive subsetting.
 #' @inheritSection calculateNeuralEE Errors
 #' @inheritSection calculateEE Warnings
 #' @inherit neuralee references
-#' @seealso [predict()][predict.neuralee_fit] maps new cells by the model, `attr(reducedDim(x, "NeuralEE"), "model")`;
-#'   [plot_embedding()], [plot_trace()].
+#' @seealso [predict()][predict.neuralee_fit] maps new cells by the model,
+#'   `attr(reducedDim(x, "NeuralEE"), "model")`; [plot_embedding()], [plot_trace()].
 #' @examples
 #' sce <- SingleCellExperiment::SingleCellExperiment(
 #'   list(logcounts = t(as.matrix(iris[, 1:4]))),

@@ -1,6 +1,6 @@
-# Values of a layer of Seurat's assays, features x cells. Assays of Seurat 4 (Assay, SCTAssay) have three slots. Those
-# of Seurat 5 (StdAssay) have any layers, and each may be split into parts. The class of the assay decides, since Seurat
-# 5 has assays of both kinds.
+# Values of a layer of Seurat's assays, features x cells. Assays of Seurat 4 (Assay, SCTAssay) have
+# three slots. Those of Seurat 5 (StdAssay) have any layers, and each may be split into parts. The
+# class of the assay decides, since Seurat 5 has assays of both kinds.
 
 # `features` are the names of those that are needed: a layer whose parts lack one is refused.
 seurat_layer <- function(x, layer, features = NULL) {
@@ -14,7 +14,8 @@ seurat_layer <- function(x, layer, features = NULL) {
   values <- if (identical(names, layer)) parts[[1L]] else join_parts(parts, layer, assay, features)
   if (!all(dim(values))) {
     abort_neuralee(
-      "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)), "Name another layer."
+      "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)),
+      "Name another layer."
     )
   }
   values
@@ -42,7 +43,11 @@ layer_values <- function(assay, name) {
     methods::slot(assay, name)
   }
   # Matrices of BPCells stay in their files, and are read block by block as other matrices on disk.
-  if (inherits(values, "IterableMatrix")) DelayedArray::DelayedArray(new_iterable_seed(matrix = values)) else values
+  if (inherits(values, "IterableMatrix")) {
+    DelayedArray::DelayedArray(new_iterable_seed(matrix = values))
+  } else {
+    values
+  }
 }
 
 refuse_missing_layer <- function(layer, there) {
@@ -55,7 +60,8 @@ refuse_missing_layer <- function(layer, there) {
     )
   }
   abort_neuralee(
-    "input", sprintf("The Seurat object has no layer %s.", entry(layer)), there_are(there, remedy = "Name another")
+    "input", sprintf("The Seurat object has no layer %s.", entry(layer)),
+    there_are(there, remedy = "Name another")
   )
 }
 
@@ -65,7 +71,8 @@ join_parts <- function(parts, layer, assay, features) {
   split <- sprintf("The layer %s is split into %s", entry(layer), list_some(names(parts)))
   if (anyDuplicated(cells)) {
     abort_neuralee(
-      "input", sprintf("%s, which share cells, such as %s.", split, list_some(cells[duplicated(cells)], 1L)),
+      "input",
+      sprintf("%s, which share cells, such as %s.", split, list_some(cells[duplicated(cells)], 1L)),
       "Name one of these layers."
     )
   }
@@ -73,7 +80,10 @@ join_parts <- function(parts, layer, assay, features) {
   if (length(without)) {
     abort_neuralee(
       "input",
-      sprintf("%s, which lack %d of the %d cells: %s.", split, length(without), ncol(assay), list_some(without)),
+      sprintf(
+        "%s, which lack %d of the %d cells: %s.", split, length(without), ncol(assay),
+        list_some(without)
+      ),
       "Make the layer for all cells, or choose the cells by subset()."
     )
   }
@@ -88,7 +98,8 @@ join_parts <- function(parts, layer, assay, features) {
     }
   }
   joined <- do.call(
-    BiocGenerics::cbind, lapply(unname(parts), function(part) DelayedArray::DelayedArray(part)[common, , drop = FALSE])
+    BiocGenerics::cbind,
+    lapply(unname(parts), function(part) DelayedArray::DelayedArray(part)[common, , drop = FALSE])
   )
   joined[, match(colnames(assay), cells), drop = FALSE]
 }

@@ -1,17 +1,19 @@
 #' What this installation can do
 #'
-#' Reports the versions, the number of threads, the processor's vector instruction sets,
-#' whether HDF5 is there, and libtorch and the CUDA devices, with the command that mends what is missing.
-#' Where the libtorch backend is built, a process of its own asks it, so that libtorch does not come into this session.
+#' Reports the versions, the number of threads, the processor's vector instruction sets, whether
+#' HDF5 is there, and libtorch and the CUDA devices, with the command that mends what is missing.
+#' Where the libtorch backend is built, a process of its own asks it, so that libtorch does not come
+#' into this session.
 #'
-#' @return A list of class `neuralee_sitrep`, which prints as a report: `neuralee`, `r` and
-#'   `rustc` (versions; the compiler that built the package), `platform`,
-#'   `threads_available` (cores that this process may use), `threads_default` (what
-#'   `threads = NULL` means now), `simd` (character), `hdf5` (version of the library, or
-#'   `NULL`), `hdf5_built_in` (compiled into the package rather than the system's library),
-#'   `backend` (path of the libtorch backend, or `NULL`), `libtorch` (its version), `cuda` (was that built with CUDA?),
-#'   `devices` (a data frame with the `name` and memory, `total`, in bytes, of each CUDA device), `torch_problem` (why the
-#'   backend cannot be used, or `NULL`) and `torch_found` (what [build_torch_backend()] would find; only without a backend).
+#' @return A list of class `neuralee_sitrep`, which prints as a report: `neuralee`, `r` and `rustc`
+#'   (versions; the compiler that built the package), `platform`, `threads_available` (cores that
+#'   this process may use), `threads_default` (what `threads = NULL` means now), `simd` (character),
+#'   `hdf5` (version of the library, or `NULL`), `hdf5_built_in` (compiled into the package rather
+#'   than the system's library), `backend` (path of the libtorch backend, or `NULL`), `libtorch`
+#'   (its version), `cuda` (was that built with CUDA?), `devices` (a data frame with the `name` and
+#'   memory, `total`, in bytes, of each CUDA device), `torch_problem` (why the backend cannot be
+#'   used, or `NULL`) and `torch_found` (what [build_torch_backend()] would find; only without a
+#'   backend).
 #' @export
 #' @examples
 #' neuralee_sitrep()
@@ -64,10 +66,12 @@ print.neuralee_sitrep <- function(x, ...) {
   )
   width <- max(nchar(names(lines)))
   for (name in names(lines)) {
-    cat(paste0(c(formatC(name, width = -width), rep(strrep(" ", width), length(lines[[name]]) - 1L)),
-      "  ", lines[[name]],
-      collapse = "\n"
-    ), "\n", sep = "")
+    cat(
+      paste0(c(formatC(name, width = -width), rep(strrep(" ", width), length(lines[[name]]) - 1L)),
+        "  ", lines[[name]],
+        collapse = "\n"
+      ), "\n", sep = ""
+    )
   }
   invisible(x)
 }
@@ -93,13 +97,19 @@ ask_backend <- function(path) {
   file <- tempfile(fileext = ".rds")
   on.exit(unlink(file))
   script <- sprintf(
-    "saveRDS(tryCatch(neuralee:::describe_backend(%s), error = conditionMessage), %s)", deparse1(path), deparse1(file)
+    "saveRDS(tryCatch(neuralee:::describe_backend(%s), error = conditionMessage), %s)",
+    deparse1(path), deparse1(file)
   )
   libraries <- paste0("R_LIBS=", shQuote(paste(.libPaths(), collapse = ":")))
   said <- suppressWarnings(system2(
-    file.path(R.home("bin"), "Rscript"), c("-e", shQuote(script)), stdout = TRUE, stderr = TRUE, env = libraries
+    file.path(R.home("bin"), "Rscript"), c("-e", shQuote(script)), stdout = TRUE, stderr = TRUE,
+    env = libraries
   ))
-  if (file.exists(file)) readRDS(file) else paste(c("The backend could not be asked:", said), collapse = "\n")
+  if (file.exists(file)) {
+    readRDS(file)
+  } else {
+    paste(c("The backend could not be asked:", said), collapse = "\n")
+  }
 }
 
 libtorch_lines <- function(x) {
@@ -114,11 +124,20 @@ libtorch_lines <- function(x) {
   }
   if (is.null(x$torch_found$path)) {
     return(c(
-      "not used; everything runs on the processor", paste0("(", x$torch_found$looked, ")"), "To have it, run",
-      sprintf("  pip install torch==%s.0   and then, in R, neuralee::build_torch_backend()", torch_version())
+      "not used; everything runs on the processor", paste0("(", x$torch_found$looked, ")"),
+      "To have it, run",
+      sprintf(
+        "  pip install torch==%s.0   and then, in R, neuralee::build_torch_backend()",
+        torch_version()
+      )
     ))
   }
-  c(sprintf("%s in %s, without a backend. To have one, run", x$torch_found$version, x$torch_found$path), "  neuralee::build_torch_backend()")
+  c(
+    sprintf(
+      "%s in %s, without a backend. To have one, run", x$torch_found$version, x$torch_found$path
+    ),
+    "  neuralee::build_torch_backend()"
+  )
 }
 
 cuda_lines <- function(x) {
@@ -129,9 +148,15 @@ cuda_lines <- function(x) {
     from <- paste0(x$backend, ".libtorch")
     root <- if (file.exists(from)) readLines(from, n = 1L) else ""
     return(if (has_cuda_library(root)) {
-      c("its libraries were not all found when the backend was built; install them, and run", "  neuralee::build_torch_backend()")
+      c(
+        "its libraries were not all found when the backend was built; install them, and run",
+        "  neuralee::build_torch_backend()"
+      )
     } else {
-      c("this libtorch was built without it; with one that has it, run", "  neuralee::build_torch_backend(libtorch = )")
+      c(
+        "this libtorch was built without it; with one that has it, run",
+        "  neuralee::build_torch_backend(libtorch = )"
+      )
     })
   }
   if (!nrow(x$devices)) {

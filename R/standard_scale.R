@@ -12,16 +12,17 @@
 #' @param x Logarithms of counts or other values, in units that the result forgets: a
 #'   numeric matrix, sparse matrix, DelayedMatrix or data frame of numbers with at least 2
 #'   cells in rows, or a SummarizedExperiment or SingleCellExperiment with cells in columns.
-#' @param like What `standard_scale()` returned for other cells: their means and deviations are used, so that new
-#'   cells come to the same scale. The genes must be the same, by name where both have names, else by number.
+#' @param like What `standard_scale()` returned for other cells: their means and deviations are
+#'   used, so that new cells come to the same scale. The genes must be the same, by name where both
+#'   have names, else by number.
 #' @return For a matrix, a double matrix (DelayedMatrix for a DelayedMatrix) of the same
 #'   shape and names, in units of standard deviations. As with [base::scale()], its
 #'   attributes `scaled:center` and `scaled:scale` hold what was subtracted from and divided
 #'   by for each gene; they vanish on subsetting. For a container, `x` with that matrix as
 #'   assay `name`.
 #' @section Errors:
-#' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
-#' first cell and gene); `neuralee_error_input` for fewer than 2 cells (without `like`) or no gene, for data
+#' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the first cell
+#' and gene); `neuralee_error_input` for fewer than 2 cells (without `like`) or no gene, for data
 #' that are no numbers, for an assay that is not there, and for `like` without its attributes or of
 #' other genes, or of genes that share a name and stand in another order.
 #' @section Warnings:
@@ -104,7 +105,8 @@ scale_like <- function(x, like, cells) {
     at <- if (identical(genes, names(centre))) seq_along(genes) else match(genes, names(centre))
     if (anyNA(at)) {
       abort_neuralee(
-        "input", sprintf("`like` has no gene %s.", list_some(genes[is.na(at)])), "Keep the genes of `like` in `x`."
+        "input", sprintf("`like` has no gene %s.", list_some(genes[is.na(at)])),
+        "Keep the genes of `like` in `x`."
       )
     }
     twice <- function(names) names[duplicated(names)]

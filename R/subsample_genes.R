@@ -7,9 +7,9 @@
 #'
 #' The variance of counts and of their logarithms changes with the mean, whatever the gene does.
 #' With `by = "trend"` the genes are those whose variance lies furthest above what is usual for
-#' their mean, in descending order of the difference (the trend is never below 0, nor the difference above the
-#' variance). The trend is [stats::lowess()] (`f = 0.3`) of log variance over log mean,
-#' so that values must not be negative; genes without variance take no part and come last.
+#' their mean, in descending order of the difference (the trend is never below 0, nor the difference
+#' above the variance). The trend is [stats::lowess()] (`f = 0.3`) of log variance over log mean, so
+#' that values must not be negative; genes without variance take no part and come last.
 #'
 #' @inheritParams log_shift
 #' @param x Usually logarithms of counts: a numeric matrix, sparse matrix, DelayedMatrix or
@@ -21,17 +21,17 @@
 #' @return `x` with the chosen genes alone, of the same type; `x` as it is where `n` is not
 #'   less than the number of genes.
 #' @section Errors:
-#' `neuralee_error_input` for `n` that is no whole number of at least 1, for fewer than 2
-#' cells, for data that are no numbers, for an assay that is not there (the message
-#' lists those there are), and for a trend of genes with negative mean or of too few genes; `neuralee_error_not_finite` for `NA`, `NaN` and infinite values
-#' (the message names the first cell and gene).
+#' `neuralee_error_input` for `n` that is no whole number of at least 1, for fewer than 2 cells, for
+#' data that are no numbers, for an assay that is not there (the message lists those there are), and
+#' for a trend of genes with negative mean or of too few genes; `neuralee_error_not_finite` for
+#' `NA`, `NaN` and infinite values (the message names the first cell and gene).
 #' @section Warnings:
 #' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
 #' [ee()].
-#' @references
-#' The original selects by variance: see [log_shift()]. For variance above a trend: Lun ATL, McCarthy DJ, Marioni
-#' JC (2016). A step-by-step workflow for low-level analysis of single-cell RNA-seq data with Bioconductor.
-#' *F1000Research* 5, 2122. \doi{10.12688/f1000research.9501.2}.
+#' @references The original selects by variance: see [log_shift()]. For variance above a trend: Lun
+#' ATL, McCarthy DJ, Marioni JC (2016). A step-by-step workflow for low-level analysis of
+#' single-cell RNA-seq data with Bioconductor. *F1000Research* 5, 2122.
+#' \doi{10.12688/f1000research.9501.2}.
 #' @examples
 #' x <- log_shift(matrix(rpois(60, c(1, 9)), 10, dimnames = list(NULL, paste0("gene", 1:6))))
 #' colnames(subsample_genes(x, 3))
@@ -53,8 +53,8 @@ subsample_genes.default <- function(x, n, ..., by = c("variance", "trend"), thre
 
 #' @rdname subsample_genes
 #' @export
-subsample_genes.SummarizedExperiment <- function(x, n, ..., by = c("variance", "trend"), assay.type = "logcounts",
-                                                 threads = NULL) {
+subsample_genes.SummarizedExperiment <- function(x, n, ..., by = c("variance", "trend"),
+                                                 assay.type = "logcounts", threads = NULL) {
   check_no_dots(...)
   by <- match_choice(by, "by", c("variance", "trend"))
   values <- assay_of(x, assay.type)
@@ -97,7 +97,8 @@ variance_above_trend <- function(moments) {
     abort_neuralee(
       "input", sprintf(
         "Gene %d has the mean %s, and the trend runs over the logarithm of the mean.",
-        which(varies & moments$mean <= 0)[[1L]], format(moments$mean[varies & moments$mean <= 0][[1L]])
+        which(varies & moments$mean <= 0)[[1L]],
+        format(moments$mean[varies & moments$mean <= 0][[1L]])
       ),
       "Give values that are not negative, such as logcounts, or select by = \"variance\"."
     )

@@ -6,10 +6,7 @@ resolve_threads <- function(threads = NULL, BPPARAM = NULL) {
   } else if (!is.null(threads)) {
     check_count(threads, "threads", min = 1, max = 1024)
   } else if (!is.null(getOption("neuralee.threads"))) {
-    check_count(
-      getOption("neuralee.threads"), "options(neuralee.threads)",
-      min = 1, max = 1024
-    )
+    check_count(getOption("neuralee.threads"), "options(neuralee.threads)", min = 1, max = 1024)
   } else {
     default_threads()
   }

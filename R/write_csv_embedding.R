@@ -1,23 +1,23 @@
 #' Write an embedding as text
 #'
-#' Writes a line for each cell, separated by commas: its name, its coordinates and, if there are any, its label. The file
-#' takes the place of an existing one in one move, once it is whole.
+#' Writes a line for each cell, separated by commas: its name, its coordinates and, if there are
+#' any, its label. The file takes the place of an existing one in one move, once it is whole.
 #'
-#' The header is `cell`, the names of the dimensions (those of the columns, else `EE1`, `EE2` and so on) and `label`.
-#' Names and labels are quoted, quotes within them doubled. Coordinates have as many digits as it takes to read
-#' them back as the same numbers. Cells without names are numbered.
+#' The header is `cell`, the names of the dimensions (those of the columns, else `EE1`, `EE2` and so
+#' on) and `label`. Names and labels are quoted, quotes within them doubled. Coordinates have as
+#' many digits as it takes to read them back as the same numbers. Cells without names are numbered.
 #'
-#' @param x The embedding: a fit of [ee()] or [neuralee()], a numeric matrix with cells in rows, or a
-#'   SingleCellExperiment that holds it.
+#' @param x The embedding: a fit of [ee()] or [neuralee()], a numeric matrix with cells in rows, or
+#'   a SingleCellExperiment that holds it.
 #' @param file Path of the file; it is gzipped if its name ends with `.gz`.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment.
-#' @param labels One label per cell (factor, character, logical or number), or `NULL`; for a SingleCellExperiment also the
-#'   name of a column of `colData`. `NA` is written without quotes.
+#' @param labels One label per cell (factor, character, logical or number), or `NULL`; for a
+#'   SingleCellExperiment also the name of a column of `colData`. `NA` is written without quotes.
 #' @return The path, invisibly.
 #' @section Errors:
-#' `neuralee_error_input` where `x` is no embedding, for a reduction or column that is not there (the message lists those
-#' there are), for `labels` of another length, and where the file cannot be written; `neuralee_error_not_finite` for
-#' coordinates that are not finite.
+#' `neuralee_error_input` where `x` is no embedding, for a reduction or column that is not there
+#' (the message lists those there are), for `labels` of another length, and where the file cannot be
+#' written; `neuralee_error_not_finite` for coordinates that are not finite.
 #' @seealso [write_h5ad_embedding()] for AnnData files; [read_csv_counts()].
 #' @export
 #' @examples
@@ -33,7 +33,9 @@ write_csv_embedding <- function(x, file, dimred = "EE", labels = NULL) {
   if (in_experiment && is.character(labels) && length(labels) == 1L && ncol(x) != 1L) {
     columns <- names(SummarizedExperiment::colData(x))
     if (!labels %in% columns) {
-      abort_neuralee("input", sprintf("`colData` has no column %s.", dQuote(labels, FALSE)), there_are(columns))
+      abort_neuralee(
+        "input", sprintf("`colData` has no column %s.", dQuote(labels, FALSE)), there_are(columns)
+      )
     }
     labels <- SummarizedExperiment::colData(x)[[labels]]
   }
@@ -50,12 +52,16 @@ write_csv_embedding <- function(x, file, dimred = "EE", labels = NULL) {
 
   cells <- rownames(embedding) %||% as.character(seq_len(n))
   dimensions <- colnames(embedding) %||% sprintf("EE%d", seq_len(ncol(embedding)))
-  rust_call(rs_write_csv(unname(embedding), enc2utf8(cells), enc2utf8(dimensions), labels, path_for_rust(file)))
+  rust_call(
+    rs_write_csv(
+      unname(embedding), enc2utf8(cells), enc2utf8(dimensions), labels, path_for_rust(file)
+    )
+  )
   invisible(file)
 }
 
-# A fit, a matrix or a reduction of a SingleCellExperiment as a matrix of finite doubles with names of cells, where
-# there are any, and of dimensions.
+# A fit, a matrix or a reduction of a SingleCellExperiment as a matrix of finite doubles with names
+# of cells, where there are any, and of dimensions.
 embedding_to_write <- function(x, dimred) {
   refuse_seurat(x)
   embedding <- if (methods::is(x, "SingleCellExperiment")) {

@@ -1,37 +1,42 @@
 #' Write an AnnData file
 #'
-#' Writes a SingleCellExperiment as an `.h5ad` file that anndata and scanpy read, from version 0.8 of anndata on, and
-#' [read_h5ad()] too.
+#' Writes a SingleCellExperiment as an `.h5ad` file that anndata and scanpy read, from version 0.8
+#' of anndata on, and [read_h5ad()] too.
 #'
-#' The assay that `assay.type` names becomes `X`, and other assays become `layers` under their names. `colData` and the
-#' names of the cells become `obs`, `rowData` and the names of the genes `var`. `reducedDims` become `obsm`: `PCA` as
-#' `X_pca`, likewise `TSNE`, `UMAP`, `MDS`, `NMF`, `EE` and `NeuralEE`; `spatial` as it is, others with a leading `X_`.
-#' `metadata` becomes `uns`, as far as it is text, numbers, true and false, and vectors of these.
+#' The assay that `assay.type` names becomes `X`, and other assays become `layers` under their
+#' names. `colData` and the names of the cells become `obs`, `rowData` and the names of the genes
+#' `var`. `reducedDims` become `obsm`: `PCA` as `X_pca`, likewise `TSNE`, `UMAP`, `MDS`, `NMF`, `EE`
+#' and `NeuralEE`; `spatial` as it is, others with a leading `X_`. `metadata` becomes `uns`, as far
+#' as it is text, numbers, true and false, and vectors of these.
 #'
-#' Sparse matrices stay sparse (CSR of cells by genes), others are written dense. All are of doubles, so that no value
-#' changes. A DelayedMatrix is read and written block by block; see [DelayedArray::setAutoBlockSize()].
+#' Sparse matrices stay sparse (CSR of cells by genes), others are written dense. All are of
+#' doubles, so that no value changes. A DelayedMatrix is read and written block by block; see
+#' [DelayedArray::setAutoBlockSize()].
 #'
-#' Factors become categories in the order of their levels; where values are missing, so does text, and the file notes
-#' that it was text. Integers and logical values with `NA` become nullable arrays; a missing double is a NaN. Genes or
-#' cells without names are numbered from 1. Names of dimensions are not kept. What has no counterpart is left out with
-#' a message (of class `neuralee_message_left_out`): columns of other types, alternative experiments, ranges of genes,
+#' Factors become categories in the order of their levels; where values are missing, so does text,
+#' and the file notes that it was text. Integers and logical values with `NA` become nullable
+#' arrays; a missing double is a NaN. Genes or cells without names are numbered from 1. Names of
+#' dimensions are not kept. What has no counterpart is left out with a message (of class
+#' `neuralee_message_left_out`): columns of other types, alternative experiments, ranges of genes,
 #' pairings of cells or of genes.
 #'
-#' The file is written beside its place, as `<file>.partial`, and moved there once it is whole and on the disk.
+#' The file is written beside its place, as `<file>.partial`, and moved there once it is whole and
+#' on the disk.
 #'
 #' @param x A SingleCellExperiment or SummarizedExperiment.
 #' @param file Path of the file.
-#' @param assay.type Name or number of the assay for `X`. `NULL` stands for `"counts"` where there is such an assay,
-#'   else for the first.
+#' @param assay.type Name or number of the assay for `X`. `NULL` stands for `"counts"` where there
+#'   is such an assay, else for the first.
 #' @param layers Names of the assays to write as layers, `TRUE` for all but that of `X`, or `FALSE`.
 #' @param compression `"gzip"` or `"none"`, for the matrices of `X` and the layers.
 #' @param overwrite May a file that is there be replaced?
 #' @param verbose Whether to show progress.
 #' @return The path, invisibly.
 #' @section Errors:
-#' `neuralee_error_input` for an assay that is not there, for names that a path in the file cannot have (empty, or
-#' with `/`) or that repeat, for a file that exists, and where it cannot be written (its folder is missing or not
-#' writable, the disk is full); `neuralee_error_file_format` where neuralee was installed without HDF5.
+#' `neuralee_error_input` for an assay that is not there, for names that a path in the file cannot
+#' have (empty, or with `/`) or that repeat, for a file that exists, and where it cannot be written
+#' (its folder is missing or not writable, the disk is full); `neuralee_error_file_format` where
+#' neuralee was installed without HDF5.
 #' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
 #'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is
 #'   described at <https://anndata.readthedocs.io/en/stable/fileformat-prose.html>.
@@ -43,7 +48,8 @@
 #' write_h5ad(cells[, 1:100], file)
 #' read_h5ad(file)
 #' unlink(file)
-write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = c("gzip", "none"), overwrite = FALSE,
+write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE,
+                       compression = c("gzip", "none"), overwrite = FALSE,
                        verbose = interactive()) {
   check_given()
   refuse_seurat(x)
@@ -62,7 +68,9 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = 
   genes <- columns_to_write(SummarizedExperiment::rowData(x), "rowData")
   reductions <- reductions_to_write(x)
   metadata <- metadata_to_write(S4Vectors::metadata(x))
-  notes <- c(cells$notes, genes$notes, reductions$notes, metadata$notes, matrices$notes, others_left_out(x))
+  notes <- c(
+    cells$notes, genes$notes, reductions$notes, metadata$notes, matrices$notes, others_left_out(x)
+  )
   inform_left_out(notes)
 
   progress <- progress_reporter(verbose, "write_h5ad")
@@ -80,31 +88,34 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE, compression = 
 
 #' Add an embedding to an AnnData file
 #'
-#' Adds an embedding to `obsm` of an existing `.h5ad` file, where `scanpy.pl.embedding()` finds it: `basis = "ee"` for
-#' `X_ee`. All else in the file stays as it is.
+#' Adds an embedding to `obsm` of an existing `.h5ad` file, where `scanpy.pl.embedding()` finds it:
+#' `basis = "ee"` for `X_ee`. All else in the file stays as it is.
 #'
-#' Where the embedding has names of cells, they are matched with those in the file, in any order; all of the file's
-#' cells must be there. Without names the order must be that of the file.
+#' Where the embedding has names of cells, they are matched with those in the file, in any order;
+#' all of the file's cells must be there. Without names the order must be that of the file.
 #'
-#' The file is copied, the copy changed and then moved to the place of the file: HDF5 keeps no journal, and a program
-#' that dies while it changes a file in place can leave all of it unreadable. So for a moment the disk must have room
-#' for the file once more, and it takes as long as copying it: for 10 GB seconds on a fast disk, a minute or two on a
-#' slow one, and next to nothing on file systems that share blocks (Btrfs, XFS).
+#' The file is copied, the copy changed and then moved to the place of the file: HDF5 keeps no
+#' journal, and a program that dies while it changes a file in place can leave all of it unreadable.
+#' So for a moment the disk must have room for the file once more, and it takes as long as copying
+#' it: for 10 GB seconds on a fast disk, a minute or two on a slow one, and next to nothing on file
+#' systems that share blocks (Btrfs, XFS).
 #'
-#' @param x The embedding: a fit of [ee()] or [neuralee()], a numeric matrix with cells in rows, or a
-#'   SingleCellExperiment that holds it.
+#' @param x The embedding: a fit of [ee()] or [neuralee()], a numeric matrix with cells in rows, or
+#'   a SingleCellExperiment that holds it.
 #' @param file Path of the file.
-#' @param name Its name in `obsm`. `NULL` stands for the name that [write_h5ad()] would give the reduction `dimred`, for
-#'   `"X_neuralee"` where `x` is a fit of [neuralee()], else for `"X_ee"`.
+#' @param name Its name in `obsm`. `NULL` stands for the name that [write_h5ad()] would give the
+#'   reduction `dimred`, for `"X_neuralee"` where `x` is a fit of [neuralee()], else for `"X_ee"`.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment.
-#' @param overwrite May an embedding of this name be replaced? (HDF5 does not give back the room that it took.)
+#' @param overwrite May an embedding of this name be replaced? (HDF5 does not give back the room
+#'   that it took.)
 #' @return The path, invisibly.
 #' @section Errors:
-#' `neuralee_error_input` where `x` is no embedding, for another number of cells than the file has, for a cell of the
-#' file that `x` lacks, for names that repeat and so cannot be matched, for a name that is taken, and where the file
-#' cannot be written; `neuralee_error_not_finite` for coordinates that are not finite; `neuralee_error_file_format`
-#' where `file` is missing, damaged, no AnnData file or one of anndata before 0.7, and where neuralee was installed
-#' without HDF5. After an error the file is as it was.
+#' `neuralee_error_input` where `x` is no embedding, for another number of cells than the file has,
+#' for a cell of the file that `x` lacks, for names that repeat and so cannot be matched, for a name
+#' that is taken, and where the file cannot be written; `neuralee_error_not_finite` for coordinates
+#' that are not finite; `neuralee_error_file_format` where `file` is missing, damaged, no AnnData
+#' file or one of anndata before 0.7, and where neuralee was installed without HDF5. After an error
+#' the file is as it was.
 #' @seealso [write_h5ad()], [read_h5ad()]; [write_csv_embedding()] for text.
 #' @export
 #' @examples
@@ -135,7 +146,9 @@ write_h5ad_embedding <- function(x, file, name = NULL, dimred = "EE", overwrite 
     }
   }
   cells <- if (!is.null(cells)) enc2utf8(cells)
-  rust_call(rs_h5ad_add_embedding(path_for_rust(file), enc2utf8(name), unname(embedding), cells, overwrite))
+  rust_call(
+    rs_h5ad_add_embedding(path_for_rust(file), enc2utf8(name), unname(embedding), cells, overwrite)
+  )
   invisible(file)
 }
 
@@ -160,7 +173,8 @@ matrices_to_write <- function(x, assay.type, layers) {
     missing <- setdiff(layers, names[others])
     if (length(missing)) {
       abort_neuralee(
-        "input", sprintf("`layers` names %s, but beside X there is no such assay.", list_some(missing)),
+        "input",
+        sprintf("`layers` names %s, but beside X there is no such assay.", list_some(missing)),
         there_are(names[others])
       )
     }
@@ -169,7 +183,8 @@ matrices_to_write <- function(x, assay.type, layers) {
   repeated <- names[others][duplicated(names[others])]
   if (length(repeated)) {
     abort_neuralee(
-      "input", sprintf("Several assays are called %s.", describe(repeated[[1L]])), "Rename them with assayNames()."
+      "input", sprintf("Several assays are called %s.", describe(repeated[[1L]])),
+      "Rename them with assayNames()."
     )
   }
   for (i in others) values[[paste0("layers/", enc2utf8(names[[i]]))]] <- assays[[i]]
@@ -226,12 +241,16 @@ columns_to_write <- function(table, where) {
   out <- vapply(values, is.null, NA)
   list(
     values = values[!out],
-    notes = sprintf("%s of %s was left out: its type has no counterpart in AnnData.", names(named)[out], where)
+    notes = sprintf(
+      "%s of %s was left out: its type has no counterpart in AnnData.", names(named)[out], where
+    )
   )
 }
 
 reductions_to_write <- function(x) {
-  reductions <- if (methods::is(x, "SingleCellExperiment")) as.list(SingleCellExperiment::reducedDims(x))
+  reductions <- if (methods::is(x, "SingleCellExperiment")) {
+    as.list(SingleCellExperiment::reducedDims(x))
+  }
   names <- names(reductions) %||% rep("", length(reductions))
   values <- lapply(reductions, function(reduction) {
     reduction <- as.matrix(reduction)
@@ -240,13 +259,17 @@ reductions_to_write <- function(x) {
   out <- vapply(values, is.null, NA) | !nzchar(names)
   list(
     values = stats::setNames(values, enc2utf8(obsm_names(names)))[!out],
-    notes = sprintf("The reduction %s was left out: it has no name or no numbers.", dQuote(names[out], FALSE))
+    notes = sprintf(
+      "The reduction %s was left out: it has no name or no numbers.", dQuote(names[out], FALSE)
+    )
   )
 }
 
 metadata_to_write <- function(metadata) {
   names <- names(metadata) %||% rep("", length(metadata))
-  values <- Map(function(value, name) column_to_write(value, paste("metadata", describe(name))), metadata, names)
+  values <- Map(
+    function(value, name) column_to_write(value, paste("metadata", describe(name))), metadata, names
+  )
   out <- vapply(values, is.null, NA) | !nzchar(names)
   list(
     values = stats::setNames(values, enc2utf8(names))[!out],
@@ -259,9 +282,12 @@ metadata_to_write <- function(metadata) {
 
 others_left_out <- function(x) {
   what <- c(
-    "alternative experiments" = methods::is(x, "SingleCellExperiment") && length(SingleCellExperiment::altExps(x)) > 0L,
-    "pairings of cells" = methods::is(x, "SingleCellExperiment") && length(SingleCellExperiment::colPairs(x)) > 0L,
-    "pairings of genes" = methods::is(x, "SingleCellExperiment") && length(SingleCellExperiment::rowPairs(x)) > 0L,
+    "alternative experiments" = methods::is(x, "SingleCellExperiment") &&
+      length(SingleCellExperiment::altExps(x)) > 0L,
+    "pairings of cells" = methods::is(x, "SingleCellExperiment") &&
+      length(SingleCellExperiment::colPairs(x)) > 0L,
+    "pairings of genes" = methods::is(x, "SingleCellExperiment") &&
+      length(SingleCellExperiment::rowPairs(x)) > 0L,
     "ranges of genes" = methods::is(x, "RangedSummarizedExperiment") &&
       any(lengths(SummarizedExperiment::rowRanges(x)) > 0L)
   )

@@ -6,13 +6,15 @@ library(neuralee)
 stopifnot(utils::packageVersion("SeuratObject") < "5.0.0")
 cells <- seq(1, 150, by = 3)
 x <- matrix(
-  as.matrix(iris[cells, 1:4]), length(cells), dimnames = list(sprintf("cell%d", cells), c("sl", "sw", "pl", "pw"))
+  as.matrix(iris[cells, 1:4]), length(cells),
+  dimnames = list(sprintf("cell%d", cells), c("sl", "sw", "pl", "pw"))
 )
 object <- SeuratObject::CreateSeuratObject(counts = methods::as(10 * t(x), "CsparseMatrix"))
 colnames(x) <- paste0("PC_", 1:4)
 object[["pca"]] <- SeuratObject::CreateDimReducObject(embeddings = x, key = "PC_", assay = "RNA")
 object <- RunEE(object, dims = 1:4, perplexity = 5, maxit = 20, verbose = FALSE)
 object <- RunNeuralEE(
-  object, features = c("pl", "sw", "pw"), layer = "counts", perplexity = 5, maxit = 20, hidden = 5, verbose = FALSE
+  object, features = c("pl", "sw", "pw"), layer = "counts", perplexity = 5, maxit = 20, hidden = 5,
+  verbose = FALSE
 )
 saveRDS(object, "tests/testthat/fixtures/seurat_4.rds", version = 2, compress = "xz")

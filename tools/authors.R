@@ -28,7 +28,11 @@ crates <- Filter(function(crate) !is.null(crate$source), packages[reached])
 crates <- crates[order(vapply(crates, `[[`, "", "name"))]
 
 lines <- vapply(crates, function(crate) {
-  licence <- if (is.null(crate$license)) paste("see its file", crate$license_file) else crate$license
+  licence <- if (is.null(crate$license)) {
+    paste("see its file", crate$license_file)
+  } else {
+    crate$license
+  }
   sprintf("%s %s: %s", crate$name, crate$version, licence)
 }, "")
 note <- readLines("LICENSE.note")
@@ -48,4 +52,6 @@ authors <- vapply(crates, function(crate) {
   if (!length(people)) people <- sprintf("the contributors of %s", crate$repository)
   sprintf("%s: %s", crate$name, paste(people, collapse = ", "))
 }, "")
-writeLines(c("Authors of the Rust crates in the compiled library:", "", unique(authors)), "inst/AUTHORS")
+writeLines(
+  c("Authors of the Rust crates in the compiled library:", "", unique(authors)), "inst/AUTHORS"
+)

@@ -21,7 +21,9 @@ cat(
   sprintf("E           %.6g (lambda = 10, perplexity = 30)\n", fit$loss),
   sprintf("iterations  %d\n", max(fit$trace$iteration)),
   sprintf("seconds     %.1f\n", seconds),
-  sprintf("accuracy    %.3f (label of a cell from its 10 nearest neighbours)\n", quality$label_accuracy),
+  sprintf(
+    "accuracy    %.3f (label of a cell from its 10 nearest neighbours)\n", quality$label_accuracy
+  ),
   sep = ""
 )
 
@@ -32,4 +34,7 @@ ggplot2::ggsave(
   file.path(folder, "cortex_ee.png"), plot_embedding(fit, colour_by = cells$label),
   width = 7, height = 4.2, dpi = 150
 )
-cat("written     ", file.path(folder, "cortex_ee.csv"), ", ", file.path(folder, "cortex_ee.png"), "\n", sep = "")
+cat(
+  "written     ", file.path(folder, "cortex_ee.csv"), ", ", file.path(folder, "cortex_ee.png"),
+  "\n", sep = ""
+)

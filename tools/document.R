@@ -6,7 +6,10 @@ library <- normalizePath(commandArgs(TRUE)[[1]])
 roxygen2::roxygenise(load_code = function(path) {
   status <- system2(
     file.path(R.home("bin"), "R"),
-    c("CMD", "INSTALL", "--no-docs", "--no-test-load", shQuote(paste0("--library=", library)), shQuote(path))
+    c(
+      "CMD", "INSTALL", "--no-docs", "--no-test-load", shQuote(paste0("--library=", library)),
+      shQuote(path)
+    )
   )
   stopifnot("the package could not be installed" = status == 0)
   roxygen2::load_installed(path)

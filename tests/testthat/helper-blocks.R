@@ -10,8 +10,9 @@ flowers_on_disk <- function(x = many_flowers()) {
   HDF5Array::writeHDF5Array(x, tempfile(fileext = ".h5"), "x", with.dimnames = TRUE)
 }
 
-# The same matrix, whose folder takes a file for each block that is read, in whatever process that is (looks at a few
-# cells do not count). The block with flower 3,000 passes through `act(block, folder)` first.
+# The same matrix, whose folder takes a file for each block that is read, in whatever process that
+# is (looks at a few cells do not count). The block with flower 3,000 passes through `act(block,
+# folder)` first.
 watched <- function(x, act = function(block, folder) block) {
   folder <- tempfile("blocks")
   dir.create(folder)
@@ -23,7 +24,9 @@ watched <- function(x, act = function(block, folder) block) {
     file.create(tempfile("read", folder))
     if (any(block[, 1] == flower)) act(block, folder) else block
   }
-  environment(look) <- list2env(list(folder = folder, act = act, flower = many_flowers()[3000, 1]), parent = baseenv())
+  environment(look) <- list2env(
+    list(folder = folder, act = act, flower = many_flowers()[3000, 1]), parent = baseenv()
+  )
   stack <- methods::getClass("DelayedUnaryIsoOpStack", where = asNamespace("DelayedArray"))
   list(
     x = DelayedArray::DelayedArray(methods::new(stack, seed = x@seed, OPS = list(look))),

@@ -15,7 +15,8 @@ in_new_session <- function(expression, backend = NULL) {
   writeLines(code, script)
   libraries <- paste0("R_LIBS=", shQuote(paste(.libPaths(), collapse = ":")))
   output <- suppressWarnings(system2(
-    file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(script)), stdout = TRUE, stderr = TRUE, env = libraries
+    file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(script)), stdout = TRUE,
+    stderr = TRUE, env = libraries
   ))
   paste(output, collapse = "\n")
 }

@@ -3,8 +3,8 @@ interrupt_in <- function(seconds) {
   system(sprintf("(sleep %s; kill -INT %d) >/dev/null 2>&1 &", seconds, Sys.getpid()))
 }
 
-# A process that was started with SIGINT ignored, as in a batch job, keeps ignoring it from R 4.5 on. What waits for
-# the signal would then wait for ever.
+# A process that was started with SIGINT ignored, as in a batch job, keeps ignoring it from R 4.5
+# on. What waits for the signal would then wait for ever.
 skip_without_interrupts <- function() {
   skip_on_os("windows")
   arrives <- tryCatch(

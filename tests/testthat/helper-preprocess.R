@@ -5,7 +5,9 @@ golden_counts <- function() {
 # Cells in columns, two of their genes constant.
 counts_sce <- function() {
   counts <- t(golden_counts())
-  dimnames(counts) <- list(sprintf("gene%d", seq_len(nrow(counts))), sprintf("cell%d", seq_len(ncol(counts))))
+  dimnames(counts) <- list(
+    sprintf("gene%d", seq_len(nrow(counts))), sprintf("cell%d", seq_len(ncol(counts)))
+  )
   SingleCellExperiment::SingleCellExperiment(list(counts = counts))
 }
 
@@ -43,6 +45,8 @@ expect_cells <- function(found, numbers) {
   expect_identical(found$number, as.integer(numbers))
   expect_identical(colnames(found), colnames(whole)[numbers])
   expect_identical(counts_of(found), counts_of(whole)[, numbers])
-  expect_equal(SingleCellExperiment::reducedDim(found, "PCA")[, "PC2"], -numbers, ignore_attr = TRUE)
+  expect_equal(
+    SingleCellExperiment::reducedDim(found, "PCA")[, "PC2"], -numbers, ignore_attr = TRUE
+  )
   expect_equal(drop(counts_of(SingleCellExperiment::altExp(found))), numbers, ignore_attr = TRUE)
 }

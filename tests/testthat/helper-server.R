@@ -1,5 +1,5 @@
-# Starts the server of fixtures/file_server.py for one test, with a cache of its own for what it downloads.
-# The result has `url(path)` and `requests()`, one line for each request to a path.
+# Starts the server of fixtures/file_server.py for one test, with a cache of its own for what it
+# downloads. The result has `url(path)` and `requests()`, one line for each request to a path.
 start_file_server <- function(envir = parent.frame()) {
   for (package in c("BiocFileCache", "curl", "filelock")) skip_if_not_installed(package)
   python <- Sys.which("python3")

@@ -2,7 +2,8 @@
 seurat_of <- function(counts, ...) SeuratObject::CreateSeuratObject(counts = sparse(counts), ...)
 
 has_seurat_5 <- function() {
-  requireNamespace("SeuratObject", quietly = TRUE) && utils::packageVersion("SeuratObject") >= "5.0.0"
+  requireNamespace("SeuratObject", quietly = TRUE) &&
+    utils::packageVersion("SeuratObject") >= "5.0.0"
 }
 
 skip_without_seurat_5 <- function() skip_if_not(has_seurat_5(), "Seurat 4 has no such assays")

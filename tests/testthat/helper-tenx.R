@@ -4,7 +4,8 @@ barcode <- function(i) {
   paste0(do.call(paste0, lapply(0:15, letter)), "-1")
 }
 
-# Writes a matrix with names, genes by cells, as Cell Ranger 2 does; the symbols are the identifiers in small letters.
+# Writes a matrix with names, genes by cells, as Cell Ranger 2 does; the symbols are the identifiers
+# in small letters.
 write_tenx_matrix <- function(folder, counts) {
   dir.create(folder, recursive = TRUE)
   put <- function(lines, name) writeLines(lines, file.path(folder, name))

@@ -1,5 +1,6 @@
 # A file of the true layout: 3 libraries, genes that differ in how far their counts vary. The counts
-# are those of `brain_counts`; gene k has its place in `indices`, and what is in `data` are small numbers.
+# are those of `brain_counts`; gene k has its place in `indices`, and what is in `data` are small
+# numbers.
 brain_counts <- function(cells = 60, genes = 30) {
   counts <- outer(seq_len(genes), seq_len(cells), function(gene, cell) {
     ifelse((cell * 7 + gene * 3) %% 5 == 0, (cell * gene) %% (1 + gene %% 11), 0)
@@ -49,7 +50,8 @@ test_that("genes are those that vary most over the first cells, found by their i
     expect_identical(rownames(cells), sprintf("Gene%d", genes))
     expect_equal(unname(as.matrix(counts_of(cells))), counts[genes, ])
   }
-  # Counts are small numbers: taken for the genes' places, as the original does, they name other genes.
+  # Counts are small numbers: taken for the genes' places, as the original does, they name other
+  # genes.
   values <- matrix(0, nrow(counts), ncol(counts))
   for (cell in seq_len(ncol(counts))) {
     stored <- counts[counts[, cell] != 0, cell]
@@ -95,7 +97,11 @@ test_that("some cells are drawn with the seed, and the genes do not depend on th
   some <- brain(file, 6, max_cells = 20, seed = 7, remove_zeros = FALSE)
   expect_identical(colnames(some), colnames(subsample_cells(all, 20, by = "random", seed = 7)))
   expect_equal(counts_of(some), counts_of(all)[, colnames(some)])
-  expect_false(identical(colnames(brain(file, 6, max_cells = 20, seed = 8, remove_zeros = FALSE)), colnames(some)))
+  expect_false(
+    identical(
+      colnames(brain(file, 6, max_cells = 20, seed = 8, remove_zeros = FALSE)), colnames(some)
+    )
+  )
   expect_identical(brain(file, 6, max_cells = 100, remove_zeros = FALSE), all)
 })
 
@@ -113,16 +119,26 @@ test_that("cells without a count in the kept genes are dropped on request", {
 
 test_that("wrong arguments and files are refused before anything is read or downloaded", {
   expect_error(BrainLargeDataset(0), "`nb_genes_kept` is 0", class = "neuralee_error_input")
-  expect_error(BrainLargeDataset(max_cells = 0.5), "`max_cells` is 0.5", class = "neuralee_error_input")
-  expect_error(BrainLargeDataset(variance_cells = 1), "`variance_cells` is 1", class = "neuralee_error_input")
-  expect_error(BrainLargeDataset(remove_zeros = NA), "`remove_zeros`", class = "neuralee_error_input")
-  expect_error(BrainLargeDataset(subsample_size = 5), "no argument `subsample_size`", class = "neuralee_error_input")
+  expect_error(
+    BrainLargeDataset(max_cells = 0.5), "`max_cells` is 0.5", class = "neuralee_error_input"
+  )
+  expect_error(
+    BrainLargeDataset(variance_cells = 1), "`variance_cells` is 1", class = "neuralee_error_input"
+  )
+  expect_error(
+    BrainLargeDataset(remove_zeros = NA), "`remove_zeros`", class = "neuralee_error_input"
+  )
+  expect_error(
+    BrainLargeDataset(subsample_size = 5), "no argument `subsample_size`",
+    class = "neuralee_error_input"
+  )
   skip_if_not_installed("HDF5Array")
   folder <- tempfile()
   dir.create(folder)
   on.exit(unlink(folder, recursive = TRUE))
   expect_error(
-    BrainLargeDataset(path = folder), "no file .*1M_neurons_filtered.*1.3.0/1M_neurons/1M_neurons_filtered",
+    BrainLargeDataset(path = folder),
+    "no file .*1M_neurons_filtered.*1.3.0/1M_neurons/1M_neurons_filtered",
     class = "neuralee_error_file_format"
   )
 })

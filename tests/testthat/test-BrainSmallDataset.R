@@ -6,7 +6,9 @@ brain_folder <- function(cells = 0:6, envir = parent.frame()) {
   do.call(on.exit, list(bquote(unlink(.(folder), recursive = TRUE)), add = TRUE), envir = envir)
   counts <- outer(1:3, cells, function(gene, i) gene * (i + 1))
   dimnames(counts) <- list(paste0("ENSMUSG", 1:3), barcode(cells))
-  write_tenx_matrix(file.path(folder, "10X", "neuron_9k", "filtered_gene_bc_matrices", "mm10"), counts)
+  write_tenx_matrix(
+    file.path(folder, "10X", "neuron_9k", "filtered_gene_bc_matrices", "mm10"), counts
+  )
   file.copy(fixture("brain_small_metadata.pickle"), folder)
   folder
 }
@@ -15,8 +17,8 @@ brain <- function(...) suppressMessages(BrainSmallDataset(..., verbose = FALSE))
 
 test_that("cells get cluster and quality by their barcode, and genes keep their names (D12)", {
   expect_message(
-    cells <- BrainSmallDataset(brain_folder(), verbose = FALSE), sprintf("1 cells .*\"%s\"", barcode(6)),
-    class = "neuralee_message_left_out"
+    cells <- BrainSmallDataset(brain_folder(), verbose = FALSE),
+    sprintf("1 cells .*\"%s\"", barcode(6)), class = "neuralee_message_left_out"
   )
   # The annotation has the cells in the order 3, 0, 5, 1, 4, 2.
   place <- c(1, 3, 5, 0, 4, 2)
@@ -32,8 +34,8 @@ test_that("cells get cluster and quality by their barcode, and genes keep their 
 test_that("barcodes that the matrix has not shift nothing", {
   folder <- brain_folder(c(5, 2))
   expect_message(
-    cells <- BrainSmallDataset(folder, verbose = FALSE), "4 barcodes of the annotation are not in the matrix",
-    class = "neuralee_message_left_out"
+    cells <- BrainSmallDataset(folder, verbose = FALSE),
+    "4 barcodes of the annotation are not in the matrix", class = "neuralee_message_left_out"
   )
   expect_identical(as.character(cells$cluster), c("3", "3"))
   expect_identical(cells$num_umi, c(20L, 50L))
@@ -50,7 +52,9 @@ test_that("a csv of the same table gives the same cells", {
 })
 
 test_that("missing and unfitting files are refused with what to do", {
-  refused <- function(folder, regexp) expect_error(brain(folder), regexp, class = "neuralee_error_file_format")
+  refused <- function(folder, regexp) {
+    expect_error(brain(folder), regexp, class = "neuralee_error_file_format")
+  }
   refused(tempfile(), "There is no file .*neuron_9k_filtered.*\\n.*cf.10xgenomics.com")
   refused(brain_folder(20:21), "None of the annotation's barcodes")
   folder <- brain_folder()

@@ -7,19 +7,22 @@ batch_counts <- function(cells, more) {
   counts
 }
 
-# The cells that data-raw/make_pickles.py writes the annotation for. Both batches have the barcodes 6 and 7.
+# The cells that data-raw/make_pickles.py writes the annotation for. Both batches have the barcodes
+# 6 and 7.
 pbmc_folder <- function(layout = c("folder", "archive"), envir = parent.frame()) {
   folder <- tempfile("pbmc")
   do.call(on.exit, list(bquote(unlink(.(folder), recursive = TRUE)), add = TRUE), envir = envir)
   sets <- list(pbmc8k = batch_counts(0:7, 0), pbmc4k = batch_counts(6:11, 100))
   for (name in names(sets)) {
-    inside <- switch(match.arg(layout), folder = file.path(folder, "10X", name), archive = file.path(folder, name))
+    inside <- switch(
+      match.arg(layout), folder = file.path(folder, "10X", name), archive = file.path(folder, name)
+    )
     write_tenx_matrix(file.path(inside, "filtered_gene_bc_matrices", "GRCh38"), sets[[name]])
     if (layout[[1L]] == "archive") {
       old <- setwd(inside)
       utils::tar(
-        file.path("..", sprintf("%s_filtered_gene_bc_matrices.tar.gz", name)), "filtered_gene_bc_matrices",
-        compression = "gzip", tar = "internal"
+        file.path("..", sprintf("%s_filtered_gene_bc_matrices.tar.gz", name)),
+        "filtered_gene_bc_matrices", compression = "gzip", tar = "internal"
       )
       setwd(old)
       unlink(inside, recursive = TRUE)
@@ -38,7 +41,7 @@ put_csv <- function(folder, table) {
   utils::write.csv(table, file.path(folder, "pbmc_metadata.csv"), row.names = FALSE, quote = FALSE)
 }
 
-test_that("cells get the type, batch and counts of their barcode, whatever is missing or double (D13)", {
+test_that("cells get the type, batch and counts of their barcode, whatever is missing or double", {
   cells <- pbmc(pbmc_folder())
   numbers <- c(5, 0, 1, 3, 4, 6, 7, 8, 11, 9)
   first <- rep(c(TRUE, FALSE), c(7, 3))
@@ -113,7 +116,12 @@ test_that("without batches a barcode is that of the first batch that has it", {
 
 test_that("the same barcode in both batches is two cells with two names", {
   folder <- pbmc_folder()
-  put_csv(folder, data.frame(barcode = barcode(c(6, 6, 1)), cell_type = "a", batch = c("pbmc4k", "pbmc8k", "pbmc8k")))
+  put_csv(
+    folder,
+    data.frame(
+      barcode = barcode(c(6, 6, 1)), cell_type = "a", batch = c("pbmc4k", "pbmc8k", "pbmc8k")
+    )
+  )
   cells <- pbmc(folder)
   expect_identical(colnames(cells), c(paste0(barcode(6), c("_pbmc4k", "_pbmc8k")), barcode(1)))
   expect_identical(unname(counts_of(cells)[2L, ]), c(117, 17, 12))
@@ -121,7 +129,10 @@ test_that("the same barcode in both batches is two cells with two names", {
 
 test_that("a measure of quality takes no column's place", {
   folder <- pbmc_folder()
-  put_csv(folder, data.frame(barcode = barcode(1), cell_type = "a", Barcode = 3, batch = "pbmc8k", depth = 7))
+  put_csv(
+    folder,
+    data.frame(barcode = barcode(1), cell_type = "a", Barcode = 3, batch = "pbmc8k", depth = 7)
+  )
   cells <- pbmc(folder)
   expect_identical(cells$Barcode, barcode(1))
   expect_identical(cells$depth, 7L)
@@ -129,7 +140,9 @@ test_that("a measure of quality takes no column's place", {
 
 test_that("a barcode of the other batch is missing, not taken", {
   folder <- pbmc_folder()
-  put_csv(folder, data.frame(barcode = barcode(c(0, 1)), cell_type = "a", batch = c("pbmc4k", "pbmc8k")))
+  put_csv(
+    folder, data.frame(barcode = barcode(c(0, 1)), cell_type = "a", batch = c("pbmc4k", "pbmc8k"))
+  )
   told <- capture_messages(cells <- PbmcDataset(folder, verbose = FALSE))
   expect_match(told, "1 barcodes .* not in the matrix of their batch", all = FALSE)
   expect_identical(colnames(cells), barcode(1))
@@ -172,7 +185,10 @@ test_that("missing and unfitting files are refused with what to do", {
   refused(folder, "the batch \"pbmc3k\"")
   put_csv(folder, data.frame(barcode = barcode(0:1), cell_type = "a", batchpbmc4k = c("yes", "no")))
   refused(folder, "other values than 0 and 1 in batchpbmc4k")
-  put_csv(folder, data.frame(barcode = barcode(c(0, 1, 0)), cell_type = c("a", "a", "b"), batch = "pbmc8k"))
+  put_csv(
+    folder,
+    data.frame(barcode = barcode(c(0, 1, 0)), cell_type = c("a", "a", "b"), batch = "pbmc8k")
+  )
   refused(folder, paste("barcodes several times for one batch:", dQuote(barcode(0), FALSE)))
 })
 
@@ -190,7 +206,9 @@ test_that("a csv whose first column has no names of cells is said to lack them",
   firsts <- list(cell_type = c("a", "b"), batch = "pbmc8k", num_umi = 1:2)
   for (name in names(firsts)) {
     put_csv(folder, data.frame(firsts[name], label = c("u", "v")))
-    expect_refused(pbmc(folder), "file_format", sprintf("has no column barcode, and its first, \"%s\"", name))
+    expect_refused(
+      pbmc(folder), "file_format", sprintf("has no column barcode, and its first, \"%s\"", name)
+    )
   }
   put_csv(folder, data.frame(cell = barcode(1:2), cell_type = c("u", "v")))
   expect_identical(pbmc(folder)$Barcode, barcode(1:2))

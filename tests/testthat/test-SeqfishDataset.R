@@ -22,7 +22,9 @@ test_that("the file is found in a folder by its name", {
   file.copy(seqfish(), file.path(folder, "SeqFISH.xlsx"))
   expect_identical(dim(SeqfishDataset(folder, verbose = FALSE)), c(5L, 4L))
   unlink(file.path(folder, "SeqFISH.xlsx"))
-  expect_refused(SeqfishDataset(folder, verbose = FALSE), "file_format", "SeqFISH.xlsx.*https://www.cell.com")
+  expect_refused(
+    SeqfishDataset(folder, verbose = FALSE), "file_format", "SeqFISH.xlsx.*https://www.cell.com"
+  )
 })
 
 test_that("what is no such workbook is refused", {

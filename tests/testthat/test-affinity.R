@@ -15,7 +15,8 @@ test_that("weights are symmetric, hollow and sum to 1, and the perplexity is rea
 test_that("the roots are those of the entropy equation", {
   x <- golden("iris_X.npy")
   for (case in list(
-    list(5, 90, "iris_ea_p5_k90"), list(30, 90, "iris_ea_p30_k90"), list(30, 149, "iris_ea_p30_kall")
+    list(5, 90, "iris_ea_p5_k90"), list(30, 90, "iris_ea_p30_k90"),
+    list(30, 149, "iris_ea_p30_kall")
   )) {
     exact <- golden(paste0(case[[3]], "_logbeta_exact.npy"))
     got <- entropic_affinity(x, perplexity = case[[1]], k = case[[2]])
@@ -104,7 +105,9 @@ test_that("a perplexity out of reach is refused with a proposal", {
     # What the message proposes works.
     proposal <- tryCatch(
       entropic_affinity(iris_x[seq_len(n), ], 30),
-      neuralee_error_perplexity = function(e) sub(".*perplexity = ([0-9.]+) .*", "\\1", conditionMessage(e))
+      neuralee_error_perplexity = function(e) sub(
+        ".*perplexity = ([0-9.]+) .*", "\\1", conditionMessage(e)
+      )
     )
     expect_s3_class(
       entropic_affinity(iris_x[seq_len(n), ], as.numeric(proposal)), "neuralee_affinity"

@@ -44,7 +44,9 @@ test_that("places are searched in turn", {
 
 test_that("what serves no backend is refused, and what was there stays", {
   skip_on_os(c("windows", "mac"))
-  refused <- function(..., message) expect_refused(build_torch_backend(..., verbose = FALSE), "device", message)
+  refused <- function(..., message) {
+    expect_refused(build_torch_backend(..., verbose = FALSE), "device", message)
+  }
   refused(libtorch = libtorch_folder("2.8.0"), message = "2.8.0, and 2.13 is needed")
   refused(libtorch = libtorch_folder(headers = FALSE), message = "headers")
   refused(libtorch = "/no/such/folder", message = "no folder")
@@ -56,13 +58,18 @@ test_that("what serves no backend is refused, and what was there stays", {
   writeLines("kept", file)
   built <- tempfile(fileext = ".so")
   file.create(built)
-  expect_refused(install_backend(built, file, list(path = "", version = ""), FALSE), "device", "cannot be loaded")
+  expect_refused(
+    install_backend(built, file, list(path = "", version = ""), FALSE), "device", "cannot be loaded"
+  )
   expect_identical(readLines(file), "kept")
 })
 
 test_that("the backend is built where a libtorch is given", {
   libtorch <- Sys.getenv("NEURALEE_LIBTORCH")
-  skip_if(!nzchar(libtorch) || !nzchar(Sys.getenv("NEURALEE_TORCH_TARGET_DIR")), "no libtorch was given to the tests")
+  skip_if(
+    !nzchar(libtorch) || !nzchar(Sys.getenv("NEURALEE_TORCH_TARGET_DIR")),
+    "no libtorch was given to the tests"
+  )
   data <- tempfile("neuralee-data")
   before <- Sys.getenv("R_USER_DATA_DIR", names = TRUE)
   on.exit(do.call(Sys.setenv, as.list(before)))

@@ -1,5 +1,9 @@
-quick <- function(...) calculateNeuralEE(..., perplexity = 20, maxit = 15, hidden = c(10, 10), verbose = FALSE)
-quick_run <- function(...) runNeuralEE(..., perplexity = 20, maxit = 15, hidden = c(10, 10), verbose = FALSE)
+quick <- function(...) {
+  calculateNeuralEE(..., perplexity = 20, maxit = 15, hidden = c(10, 10), verbose = FALSE)
+}
+quick_run <- function(...) {
+  runNeuralEE(..., perplexity = 20, maxit = 15, hidden = c(10, 10), verbose = FALSE)
+}
 values <- function(map) matrix(map, nrow(map))
 reference <- function(x, ...) {
   neuralee(x, perplexity = 20, maxit = 15, hidden = c(10, 10), verbose = FALSE, ...)$embedding
@@ -10,7 +14,9 @@ test_that("a matrix is features x cells unless transposed, and the model maps ei
   expect_identical(values(map), values(reference(iris_x)))
   expect_identical(values(quick(iris_x, transposed = TRUE)), values(reference(iris_x)))
   expect_identical(colnames(map), c("NeuralEE1", "NeuralEE2"))
-  expect_equal(values(predict(attr(map, "model"), iris_x, verbose = FALSE)), values(map), tolerance = 1e-6)
+  expect_equal(
+    values(predict(attr(map, "model"), iris_x, verbose = FALSE)), values(map), tolerance = 1e-6
+  )
 })
 
 test_that("runNeuralEE stores map, trace and model, which survive subsetting", {
@@ -27,7 +33,9 @@ test_that("runNeuralEE stores map, trace and model, which survive subsetting", {
   expect_s3_class(plot_embedding(sce, colour_by = "species", dimred = "NeuralEE"), "ggplot")
   expect_lt(length(capture.output(print(utils::head(map, 3)))), 30L)
   # The model takes the assay, its three features and their scale.
-  expect_equal(values(predict(attr(map, "model"), sce, verbose = FALSE)), values(map), tolerance = 1e-5)
+  expect_equal(
+    values(predict(attr(map, "model"), sce, verbose = FALSE)), values(map), tolerance = 1e-5
+  )
   file <- tempfile()
   on.exit(unlink(file))
   save_neuralee(map, file)
@@ -41,10 +49,14 @@ test_that("a model remembers assay and alternative experiment", {
   )
   for (made in list(quick_run(sce, assay.type = "counts"), quick_run(sce, altexp = "spikes"))) {
     map <- SingleCellExperiment::reducedDim(made, "NeuralEE")
-    expect_equal(values(predict(attr(map, "model"), sce, verbose = FALSE)), values(map), tolerance = 1e-6)
+    expect_equal(
+      values(predict(attr(map, "model"), sce, verbose = FALSE)), values(map), tolerance = 1e-6
+    )
   }
   SingleCellExperiment::altExp(sce, "spikes") <- NULL
-  expect_refused(predict(attr(map, "model"), sce, verbose = FALSE), "input", "alternative experiment")
+  expect_refused(
+    predict(attr(map, "model"), sce, verbose = FALSE), "input", "alternative experiment"
+  )
 })
 
 test_that("from components with known loadings the model takes the genes", {
@@ -54,7 +66,9 @@ test_that("from components with known loadings the model takes the genes", {
     values(map), values(reference(unclass(SingleCellExperiment::reducedDim(sce, "PCA"))[, 1:2]))
   )
   SingleCellExperiment::reducedDims(sce) <- NULL
-  expect_equal(values(predict(attr(map, "model"), sce[4:1, ], verbose = FALSE)), values(map), tolerance = 1e-4)
+  expect_equal(
+    values(predict(attr(map, "model"), sce[4:1, ], verbose = FALSE)), values(map), tolerance = 1e-4
+  )
 })
 
 test_that("from components without loadings the model takes the same components again", {
@@ -68,7 +82,9 @@ test_that("from components without loadings the model takes the same components 
 
 test_that("arguments are scater's and neuralee()'s, and no others", {
   sce <- iris_sce()
-  expect_identical(dim(SingleCellExperiment::reducedDim(quick_run(sce, ncomponents = 3), "NeuralEE")), c(150L, 3L))
+  expect_identical(
+    dim(SingleCellExperiment::reducedDim(quick_run(sce, ncomponents = 3), "NeuralEE")), c(150L, 3L)
+  )
   expect_refused(quick_run(sce, lamda = 10), "input", "`lambda`")
   expect_refused(quick_run(sce, d = 3), "input", "`ncomponents`")
   expect_refused(quick_run(sce, method = "fast"), "input", "grid")
@@ -78,17 +94,25 @@ test_that("arguments are scater's and neuralee()'s, and no others", {
   expect_refused(quick(iris_x), "perplexity", "transposed = TRUE")
   expect_refused(quick(sce, dimred = "UMAP"), "input", "PCA")
   expect_refused(runNeuralEE(iris_x), "input", "calculateNeuralEE\\(\\) or neuralee\\(\\)")
-  expect_refused(runNeuralEE(methods::as(sce, "SummarizedExperiment")), "input", "SingleCellExperiment")
+  expect_refused(
+    runNeuralEE(methods::as(sce, "SummarizedExperiment")), "input", "SingleCellExperiment"
+  )
   expect_refused(calculateNeuralEE(any_seurat()), "input", "as.SingleCellExperiment")
   expect_refused(runNeuralEE(sce, name = ""), "input", "name")
 })
 
-test_that("an assay of any SummarizedExperiment is taken, and cosine distances go on with the model", {
-  quick <- function(...) calculateNeuralEE(..., perplexity = 20, maxit = 4, hidden = 5, verbose = FALSE)
+test_that("an assay of a SummarizedExperiment is taken; cosine distances go on with the model", {
+  quick <- function(...) {
+    calculateNeuralEE(..., perplexity = 20, maxit = 4, hidden = 5, verbose = FALSE)
+  }
   sce <- iris_sce()
   plain <- SummarizedExperiment::SummarizedExperiment(SummarizedExperiment::assays(sce))
   expect_equal(quick(plain), quick(sce), ignore_attr = TRUE)
   map <- quick(t(iris_x), metric = "cosine")
-  expect_equal(predict(map, iris_x * 3, verbose = FALSE), as.matrix(map), ignore_attr = TRUE, tolerance = 1e-4)
-  expect_refused(quick(sce, preprocess = preprocessing(log = TRUE)), "input", "`preprocess` is for neuralee")
+  expect_equal(
+    predict(map, iris_x * 3, verbose = FALSE), as.matrix(map), ignore_attr = TRUE, tolerance = 1e-4
+  )
+  expect_refused(
+    quick(sce, preprocess = preprocessing(log = TRUE)), "input", "`preprocess` is for neuralee"
+  )
 })

@@ -9,7 +9,10 @@ by_definition <- function(embedding, x, k) {
   of_cell <- function(i) {
     others <- setdiff(seq_len(n), i)
     q <- length(intersect(near(high[i, others]), near(low[i, others]))) / k
-    c(((n - 1) * q - k) / (n - 1 - k), stats::cor(high[i, others], low[i, others], method = "spearman"))
+    c(
+      ((n - 1) * q - k) / (n - 1 - k),
+      stats::cor(high[i, others], low[i, others], method = "spearman")
+    )
   }
   found <- t(vapply(seq_len(n), of_cell, numeric(2L)))
   data.frame(neighbors_kept = found[, 1L], distances_kept = found[, 2L])
@@ -37,7 +40,7 @@ test_that("the mean over cells is R_NX of the whole map", {
   }
 })
 
-test_that("only the seed decides which cells stand for all, and neither threads nor R's generator count", {
+test_that("the seed alone decides which cells stand for all: not threads, not R's generator", {
   of <- function(...) cell_reliability(map, points, k = 5, references = 20, ...)
   set.seed(1)
   before <- .Random.seed
@@ -62,7 +65,9 @@ test_that("the cells' names stay, where each has its own", {
   named <- map
   rownames(named) <- sprintf("cell%d", 1:60)
   expect_identical(rownames(cell_reliability(named, points)), rownames(named))
-  expect_identical(rownames(cell_reliability(map, `rownames<-`(points, rownames(named)))), rownames(named))
+  expect_identical(
+    rownames(cell_reliability(map, `rownames<-`(points, rownames(named)))), rownames(named)
+  )
   rownames(named)[2] <- "cell1"
   expect_identical(rownames(cell_reliability(named, points)), as.character(1:60))
 })
@@ -79,8 +84,10 @@ test_that("sparse data, data frames and fits of subsets are taken", {
   expect_refused(cell_reliability(fit, x[1:30, ]), "input", "50 cells.*30")
 })
 
-test_that("a container has its map judged against what it was computed from, and takes the columns", {
-  sce <- runEE(iris_sce(), dimred = "PCA", n_dimred = 3, perplexity = 20, maxit = 15, verbose = FALSE)
+test_that("a container has its map judged against its source, and takes the columns", {
+  sce <- runEE(
+    iris_sce(), dimred = "PCA", n_dimred = 3, perplexity = 20, maxit = 15, verbose = FALSE
+  )
   embedding <- SingleCellExperiment::reducedDim(sce, "EE")
   pca <- SingleCellExperiment::reducedDim(sce, "PCA")
   found <- cell_reliability(sce)
@@ -105,7 +112,9 @@ test_that("a container has its map judged against what it was computed from, and
 test_that("a Seurat object names map, data and dimensions", {
   skip_if_not_installed("SeuratObject")
   cells <- sprintf("cell%d", 1:60)
-  object <- SeuratObject::CreateSeuratObject(sparse(matrix(1, 3, 60, dimnames = list(letters[1:3], cells))))
+  object <- SeuratObject::CreateSeuratObject(
+    sparse(matrix(1, 3, 60, dimnames = list(letters[1:3], cells)))
+  )
   reduction <- function(values, key) {
     dimnames(values) <- list(cells, paste0(key, seq_len(ncol(values))))
     SeuratObject::CreateDimReducObject(embeddings = values, key = key, assay = "RNA")
@@ -115,10 +124,14 @@ test_that("a Seurat object names map, data and dimensions", {
   found <- cell_reliability(object, k = 7)
   expect_equal(found, cell_reliability(map, points, k = 7), ignore_attr = "row.names")
   expect_identical(rownames(found), cells)
-  expect_equal(unname(cell_reliability(object, dims = 1:3)), unname(cell_reliability(object, points[, 1:3])))
+  expect_equal(
+    unname(cell_reliability(object, dims = 1:3)), unname(cell_reliability(object, points[, 1:3]))
+  )
   object <- SeuratObject::AddMetaData(object, found)
   expect_identical(object[[]]$distances_kept, found$distances_kept)
-  expect_setequal(plot_embedding(object, colour_by = "distances_kept")$data$colour, found$distances_kept)
+  expect_setequal(
+    plot_embedding(object, colour_by = "distances_kept")$data$colour, found$distances_kept
+  )
   expect_refused(cell_reliability(object, "lsi"), "input", "\"pca\"")
   expect_refused(cell_reliability(object, dims = 1:6), "input", "5 dimensions")
   expect_refused(cell_reliability(object, points, dims = 1:2), "input", "`dims`")

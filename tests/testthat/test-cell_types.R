@@ -6,7 +6,10 @@ test_that("golden values of filter_cell_types", {
   # The original groups the cells by type.
   grouped <- found[, order(found$label)]
   expect_identical(codes(grouped$label), golden("prep_filter_ct_labels.npy"))
-  expect_equal(t(counts_of(grouped)[1:5, ]), golden("prep_filter_ct_Y.npy"), tolerance = 1e-6, ignore_attr = TRUE)
+  expect_equal(
+    t(counts_of(grouped)[1:5, ]), golden("prep_filter_ct_Y.npy"), tolerance = 1e-6,
+    ignore_attr = TRUE
+  )
 })
 
 test_that("golden values of merge_cell_types and map_cell_types", {
@@ -17,7 +20,9 @@ test_that("golden values of merge_cell_types and map_cell_types", {
   expect_identical(levels(found$label), c("AC", "BB"))
   # The original keeps the cells of A and C, then those of B, each group in the order of its types.
   was <- typed_sce()$label[found$number]
-  expect_identical(codes(found$label)[order(match(was, c("A", "C", "B")))], golden("prep_map_ct_labels.npy"))
+  expect_identical(
+    codes(found$label)[order(match(was, c("A", "C", "B")))], golden("prep_map_ct_labels.npy")
+  )
 })
 
 test_that("cells keep their order and all their parts, levels take the order given", {
@@ -40,7 +45,8 @@ test_that("types may be the numbers of levels, which are those of the object as 
   expect_identical(filter_cell_types(sce, 2L), filter_cell_types(sce, "B"))
   expect_identical(merge_cell_types(sce, 1:2, "AB"), merge_cell_types(sce, c("A", "B"), "AB"))
   expect_identical(
-    map_cell_types(sce, list(first = 4, second = 1:2)), map_cell_types(sce, list(first = "D", second = c("A", "B")))
+    map_cell_types(sce, list(first = 4, second = 1:2)),
+    map_cell_types(sce, list(first = "D", second = c("A", "B")))
   )
 })
 
@@ -70,11 +76,18 @@ test_that("labels of other kinds", {
   sce$run <- S4Vectors::Rle(sce$text)
   sce$number_of_type <- as.integer(factor) * 100000L
   sce$digits <- base::factor(as.integer(factor) - 1L)
-  expect_identical(filter_cell_types(sce, c("C", "A"), "text")$text, filter_cell_types(sce, c("C", "A"))$label)
-  expect_identical(filter_cell_types(sce, c("C", "A"), labels = "run")$run, filter_cell_types(sce, c("C", "A"))$label)
+  expect_identical(
+    filter_cell_types(sce, c("C", "A"), "text")$text, filter_cell_types(sce, c("C", "A"))$label
+  )
+  expect_identical(
+    filter_cell_types(sce, c("C", "A"), labels = "run")$run,
+    filter_cell_types(sce, c("C", "A"))$label
+  )
   expect_refused(filter_cell_types(sce, 1, "text"), "input", "no factor")
   # Order of first appearance.
-  expect_identical(levels(merge_cell_types(sce, "A", "a", "text")$text), c(setdiff(unique(sce$text), "A"), "a"))
+  expect_identical(
+    levels(merge_cell_types(sce, "A", "a", "text")$text), c(setdiff(unique(sce$text), "A"), "a")
+  )
   expect_identical(filter_cell_types(sce, 3e5, "number_of_type")$number, which(factor == "C"))
   expect_refused(filter_cell_types(sce, 3, "number_of_type"), "input", "\"3\"")
   # "1" or the level 1, which is "0"?
@@ -103,7 +116,8 @@ test_that("a SummarizedExperiment will do", {
 test_that("bad input is refused", {
   sce <- typed_sce()
   verbs <- list(
-    filter_cell_types, function(x, types, labels = "label") merge_cell_types(x, types, "new", labels),
+    filter_cell_types,
+    function(x, types, labels = "label") merge_cell_types(x, types, "new", labels),
     function(x, types, labels = "label") map_cell_types(x, list(new = types), labels)
   )
   strange <- sce
@@ -113,7 +127,9 @@ test_that("bad input is refused", {
     expect_refused(verb(sce, c("A", "E")), "input", "\"E\".*\"A\", \"B\"")
     expect_refused(verb(sce, c("A", "A")), "input", "several times")
     expect_refused(verb(sce, c(1, 1)), "input", "several times")
-    for (types in list(NULL, character(), NA, "", NA_character_, 0, 5, 1.5, -1, Inf, numeric(), TRUE, list("A"))) {
+    for (types in list(
+      NULL, character(), NA, "", NA_character_, 0, 5, 1.5, -1, Inf, numeric(), TRUE, list("A")
+    )) {
       expect_refused(verb(sce, types), "input", "types|map")
     }
     expect_refused(verb(sce, "A", "cluster"), "input", "\"cluster\".*\"label\", \"number\"")
@@ -130,10 +146,14 @@ test_that("bad input is refused", {
     expect_refused(merge_cell_types(sce, 1:2, new), "input", "`new`")
   }
   expect_refused(merge_cell_types(sce, 1:2, "C"), "input", "`new` is \"C\"")
-  for (map in list(NULL, "A", c(new = "A"), list("A"), list(), list(a = "A", "B"), list(a = "A", a = "B"), sce)) {
+  for (map in list(
+    NULL, "A", c(new = "A"), list("A"), list(), list(a = "A", "B"), list(a = "A", a = "B"), sce
+  )) {
     expect_refused(map_cell_types(sce, map), "input", "map")
   }
-  expect_refused(map_cell_types(sce, list(a = c("A", "B"), b = c("C", "B"))), "input", "several groups: \"B\"")
+  expect_refused(
+    map_cell_types(sce, list(a = c("A", "B"), b = c("C", "B"))), "input", "several groups: \"B\""
+  )
   expect_refused(map_cell_types(sce, list(a = "A", b = 1)), "input", "several groups: \"A\"")
   expect_refused(map_cell_types(sce, list(a = "A", b = "Z")), "input", "map\\$b.*\"Z\"")
 })

@@ -46,7 +46,8 @@ test_that("names of cells where genes should be, and of genes where cells should
     named(columns = barcodes(30, after = ".1")), named(columns = barcodes(30, "pbmc:", "x")),
     named(columns = barcodes(30, c("a_", "b_"), "-1_2")), named(some_symbols(40)),
     named(some_identifiers(40)), named(sprintf("ENSG%011d.7", 1:40), barcodes(30)),
-    named(sprintf("FBgn%07d", 1:40)), named(sprintf("chr%d:%d-%d", 1:40 %% 20 + 1, 1:40, 1:40 + 50)),
+    named(sprintf("FBgn%07d", 1:40)),
+    named(sprintf("chr%d:%d-%d", 1:40 %% 20 + 1, 1:40, 1:40 + 50)),
     named(some_symbols(40), paste0("cell", 1:30)), named(paste0("gene", 1:40)),
     named(paste0("g", 1:40), paste0("cell_", 1:30))
   )
@@ -131,7 +132,9 @@ test_that("each verb says so before it starts, once", {
   verbs <- list(
     function(x) small(ee, x), function(x) small(neuralee, x, hidden = 3),
     function(x) small(ee_path, x),
-    function(x) small(neuralee, x, hidden = 3, preprocess = preprocessing(ntop = 9, components = 3)),
+    function(x) small(
+      neuralee, x, hidden = 3, preprocess = preprocessing(ntop = 9, components = 3)
+    ),
     function(x) entropic_affinity(x, 5), function(x) gaussian_affinity(x, 5),
     function(x) find_neighbors(x, 5), function(x) components(x), standard_scale,
     function(x) subsample_genes(x, 5), function(x) small(calculateEE, t(x)),

@@ -96,7 +96,9 @@ test_that("the first value that is not finite is named with its cell and gene", 
     )
   }
   sparse <- Matrix::sparseMatrix(i = c(1, 3, 2), j = c(1, 2, 4), x = c(1, 2, NaN), dims = c(3, 5))
-  expect_refused(check_cells(sparse), "NaN in row 2 \\(cell\\), column 4", class = "neuralee_error_not_finite")
+  expect_refused(
+    check_cells(sparse), "NaN in row 2 \\(cell\\), column 4", class = "neuralee_error_not_finite"
+  )
   integers <- matrix(c(1L, NA, 3L, 4L), 2)
   expect_refused(check_cells(integers), "NA in row 2", class = "neuralee_error_not_finite")
 })
@@ -125,7 +127,9 @@ test_that("every function refuses a call that leaves out what it needs", {
     method <- get(name, namespace)
     # Tables of S4 methods are exported too.
     if (!is.function(method)) next
-    without <- Filter(function(default) identical(default, quote(expr = )), as.list(formals(method)))
+    without <- Filter(
+      function(default) identical(default, quote(expr = )), as.list(formals(method))
+    )
     needed <- setdiff(names(without), "...")
     if (!length(needed)) next
     expect_refused(method(), sprintf("`%s` is missing", needed[[1]]))

@@ -10,8 +10,13 @@ test_that("citation() names the package, its version and year, and the papers be
 test_that("the year is that of the release where DESCRIPTION knows it", {
   file <- system.file("CITATION", package = "neuralee", mustWork = TRUE)
   meta <- utils::packageDescription("neuralee")
-  year <- function(...) utils::readCitationFile(file, utils::modifyList(as.list(meta), list(...)))[[1L]]$year
+  year <- function(...) {
+    utils::readCitationFile(file, utils::modifyList(as.list(meta), list(...)))[[1L]]$year
+  }
   expect_identical(year(Date = "2031-05-06"), "2031")
   expect_identical(year(Date = NULL, Packaged = "2032-01-01 00:00:00 UTC; someone"), "2032")
-  expect_identical(year(Date = NULL, Packaged = NULL, Built = "R 4.2.2; x86_64; 2033-01-01 00:00:00 UTC; unix"), "2033")
+  expect_identical(
+    year(Date = NULL, Packaged = NULL, Built = "R 4.2.2; x86_64; 2033-01-01 00:00:00 UTC; unix"),
+    "2033"
+  )
 })

@@ -4,7 +4,8 @@ assay_by_hand <- function(genes, names, counts = seq_along(genes) * 10) {
 
 dataset <- function(genes, names, ..., wrap = identity) {
   SingleCellExperiment::SingleCellExperiment(
-    list(counts = wrap(assay_by_hand(genes, names))), colData = S4Vectors::DataFrame(..., row.names = names)
+    list(counts = wrap(assay_by_hand(genes, names))),
+    colData = S4Vectors::DataFrame(..., row.names = names)
   )
 }
 
@@ -28,7 +29,9 @@ test_that("genes in common, in the order of the first data set; values stay with
   expect_s4_class(both, "SingleCellExperiment")
   expect_identical(rownames(both), c("g1", "g2", "g4"))
   genes <- rownames(both)
-  expect_identical(unname(counts_of(both)), unname(cbind(counts_of(sets$a)[genes, ], counts_of(sets$b)[genes, ])))
+  expect_identical(
+    unname(counts_of(both)), unname(cbind(counts_of(sets$a)[genes, ], counts_of(sets$b)[genes, ]))
+  )
   expect_identical(colnames(both), c("c1", "c2-a", "c3", "c2-b", "d1"))
   turned <- concat(rev(sets))
   expect_identical(rownames(turned), c("g4", "g2", "g1"))
@@ -140,13 +143,17 @@ test_that("columns of cells in common are kept", {
   sets$a$taken <- as.Date("2020-01-01") + 0:2
   sets$b$taken <- as.Date("2021-01-01") + 0:1
   both <- concat(sets)
-  expect_named(SummarizedExperiment::colData(both), c("depth", "site", "day", "taken", "batch", "label"))
+  expect_named(
+    SummarizedExperiment::colData(both), c("depth", "site", "day", "taken", "batch", "label")
+  )
   expect_identical(both$depth, c(1, 2, 3, 4.5, 5))
   expect_identical(both$site, c("x", "y", "x", "z", "x"))
   expect_identical(both$day, factor(c("mon", "mon", "tue", "wed", "mon")))
   expect_identical(both$taken, c(sets$a$taken, sets$b$taken))
   sets$b$depth <- c("deep", "shallow")
-  expect_message(both <- concat(sets), "different kinds \\(\"depth\"\\)", class = "neuralee_message_left_out")
+  expect_message(
+    both <- concat(sets), "different kinds \\(\"depth\"\\)", class = "neuralee_message_left_out"
+  )
   expect_null(both$depth)
 })
 
@@ -182,7 +189,7 @@ test_that("a name that several genes carry is refused only where it is in all da
   expect_identical(rownames(concat(sets)), c("g1", "g4"))
 })
 
-test_that("assays in common are kept, and what belongs to one data set is left out with a message", {
+test_that("assays in common are kept, and those of one data set are left out with a message", {
   sets <- lapply(pair(), log_shift)
   expect_identical(SummarizedExperiment::assayNames(concat(sets)), c("counts", "logcounts"))
   SummarizedExperiment::assay(sets$a, "logcounts") <- NULL
@@ -190,8 +197,8 @@ test_that("assays in common are kept, and what belongs to one data set is left o
   SummarizedExperiment::assayNames(sets$a) <- "X"
   expect_refused(concat(sets), "input", "No assay")
   expect_message(
-    both <- concat_datasets(typed_sce(), typed_sce()[, 1:5]), "dimensions \\(\"PCA\"\\); alternative .*\"spikes\"",
-    class = "neuralee_message_left_out"
+    both <- concat_datasets(typed_sce(), typed_sce()[, 1:5]),
+    "dimensions \\(\"PCA\"\\); alternative .*\"spikes\"", class = "neuralee_message_left_out"
   )
   expect_length(SingleCellExperiment::reducedDims(both), 0)
   expect_silent(concat(pair()))

@@ -34,7 +34,9 @@ test_that("an error names the function that the user called", {
   expect_identical(named_by(calculateEE(sce, k = -1)), "calculateEE")
   expect_identical(named_by(runNeuralEE(sce, hidden = -1)), "runNeuralEE")
   expect_identical(named_by(do.call("ee", list(flowers, k = -1))), "ee")
-  expect_identical(named_by(ee(flowers, affinity = entropic_affinity(flowers, 1))), "entropic_affinity")
+  expect_identical(
+    named_by(ee(flowers, affinity = entropic_affinity(flowers, 1))), "entropic_affinity"
+  )
 })
 
 test_that("an error of a call within a callback names that call", {

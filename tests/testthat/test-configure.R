@@ -18,7 +18,10 @@ run_configure <- function(path, ...) {
   file.copy(file.path(folder, "src/rust/torch/libtorch-version"), file.path(copy, "src/rust/torch"))
   tools <- file.path(copy, "bin")
   dir.create(tools)
-  needed <- c("sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm", "cp", "env", "grep", "tr", "tail", "ln")
+  needed <- c(
+    "sh", "sed", "sort", "head", "cat", "dirname", "uname", "mkdir", "mktemp", "rm", "cp", "env",
+    "grep", "tr", "tail", "ln"
+  )
   for (tool in setdiff(needed, names(path))) {
     file.symlink(Sys.which(tool), file.path(tools, tool))
   }
@@ -77,7 +80,8 @@ test_that("HDF5 is built in where CMake is new enough, and never when that is re
   expect_false(grepl("--features", run_configure(older)$makevars))
 })
 
-# A root with include/ and lib/ of the HDF5 on this machine, and a compiler that sees the system's headers alone.
+# A root with include/ and lib/ of the HDF5 on this machine, and a compiler that sees the system's
+# headers alone.
 hdf5_here <- function(envir = parent.frame()) {
   folder <- source_folder()
   skip_if(is.null(folder), "the package's sources are not here")
@@ -85,7 +89,9 @@ hdf5_here <- function(envir = parent.frame()) {
   root <- tempfile("hdf5")
   dir.create(root)
   do.call(on.exit, list(bquote(unlink(.(root), recursive = TRUE)), add = TRUE), envir = envir)
-  found <- suppressWarnings(system2("sh", c(file.path(folder, "tools/hdf5.sh"), root), stdout = TRUE, stderr = FALSE))
+  found <- suppressWarnings(
+    system2("sh", c(file.path(folder, "tools/hdf5.sh"), root), stdout = TRUE, stderr = FALSE)
+  )
   skip_if(length(found) != 3L, "there is no HDF5 library")
   found[[1L]]
 }
@@ -95,21 +101,36 @@ system_cc <- c(cc = sprintf("PATH=%s exec %s \"$@\"", Sys.getenv("PATH"), Sys.wh
 test_that("HDF5 is found by pkg-config, h5cc, Homebrew, conda and its own variable", {
   root <- hdf5_here()
   flags <- function(cflags, libs) {
-    c(`pkg-config` = sprintf("case $* in *exists*) exit 0 ;; *cflags*) echo '%s' ;; *libs*) echo '%s' ;; esac", cflags, libs))
+    c(
+      `pkg-config` = sprintf(
+        "case $* in *exists*) exit 0 ;; *cflags*) echo '%s' ;; *libs*) echo '%s' ;; esac", cflags,
+        libs
+      )
+    )
   }
   include <- paste0("-I", root, "/include")
   with_folder <- run_configure(c(rust, system_cc, flags(include, sprintf("-L%s/lib -lhdf5", root))))
   expect_match(with_folder$output, "HDF5: HDF5 [0-9.]+, found by pkg-config")
   expect_match(with_folder$makevars, "HDF5_DIR=\"[^\"]*/hdf5/hdf5-[0-9.]+\".*--features hdf5")
   # As in Debian since HDF5 2: the compiler knows the folder of the library.
-  knowing <- c(cc = sub("\"$@\"", sprintf("\"$@\" -L%s/lib", root), unname(system_cc), fixed = TRUE))
-  expect_match(run_configure(c(rust, knowing, flags(include, "-lhdf5")))$output, "HDF5: HDF5 [0-9.]+, found by pkg-config")
+  knowing <- c(
+    cc = sub("\"$@\"", sprintf("\"$@\" -L%s/lib", root), unname(system_cc), fixed = TRUE)
+  )
+  expect_match(
+    run_configure(c(rust, knowing, flags(include, "-lhdf5")))$output,
+    "HDF5: HDF5 [0-9.]+, found by pkg-config"
+  )
   h5cc <- sprintf("echo gcc %s -L%s/lib -lz", include, root)
-  expect_match(run_configure(c(rust, system_cc, h5cc = h5cc))$output, "HDF5: HDF5 [0-9.]+, the library of h5cc")
+  expect_match(
+    run_configure(c(rust, system_cc, h5cc = h5cc))$output, "HDF5: HDF5 [0-9.]+, the library of h5cc"
+  )
   conda <- run_configure(c(rust, system_cc), "CONDA_PREFIX=", root)
   expect_match(conda$output, paste0("HDF5: HDF5 [0-9.]+, the library in ", root), fixed = FALSE)
   expect_match(conda$makevars, sprintf("-Wl,-rpath,%s/lib -lhdf5", root), fixed = TRUE)
-  expect_match(run_configure(c(rust, system_cc), "HDF5_DIR=", root)$output, paste0("HDF5: HDF5 [0-9.]+, the library in ", root))
+  expect_match(
+    run_configure(c(rust, system_cc), "HDF5_DIR=", root)$output,
+    paste0("HDF5: HDF5 [0-9.]+, the library in ", root)
+  )
   brew <- run_configure(c(rust, system_cc, uname = "echo Darwin", brew = paste("echo", root)))
   expect_match(brew$output, "HDF5: HDF5 [0-9.]+, Homebrew's library")
 })
@@ -131,10 +152,14 @@ test_that("an HDF5 that does not work, or that the crate does not know, is left 
   mixed <- run_configure(c(rust, system_cc), "HDF5_DIR=", other)
   expect_match(mixed$output, "HDF5: none")
   expect_false(grepl("--features", mixed$makevars))
-  failing <- replace(rust, "cargo", "case \"$*\" in *hdf5*) echo 'Invalid H5_VERSION'; exit 1 ;; esac")
+  failing <- replace(
+    rust, "cargo", "case \"$*\" in *hdf5*) echo 'Invalid H5_VERSION'; exit 1 ;; esac"
+  )
   unknown <- run_configure(c(failing, system_cc), "HDF5_DIR=", root)
   expect_equal(unknown$status, 0L)
-  expect_match(unknown$output, "Invalid H5_VERSION.*is not used.*apt-get install libhdf5-dev.*HDF5: none")
+  expect_match(
+    unknown$output, "Invalid H5_VERSION.*is not used.*apt-get install libhdf5-dev.*HDF5: none"
+  )
   expect_false(grepl("--features", unknown$makevars))
 })
 
@@ -147,7 +172,7 @@ test_that("an HDF5 library that is asked for must be there, and a choice must be
   }
 })
 
-test_that("the libtorch backend is built where a libtorch serves, and the package installs in any case", {
+test_that("the libtorch backend is built where a libtorch serves; the package always installs", {
   folder <- tempfile("libtorch")
   on.exit(unlink(folder, recursive = TRUE))
   api <- file.path(folder, "include/torch/csrc/api/include/torch")
@@ -182,13 +207,14 @@ test_that("the build folder and R CMD check's limit reach cargo", {
   expect_match(result$makevars, "-j 2")
 })
 
-test_that("on Windows the library is built for Rtools' gcc, and without HDF5 unless that is asked for", {
+test_that("on Windows the library is built for Rtools' gcc, without HDF5 unless it is asked for", {
   here <- tempfile("target")
   dir.create(here)
   on.exit(unlink(here, recursive = TRUE))
   windows <- function(libdir, ...) {
     rustc <- sprintf(
-      "case \"$*\" in *target-libdir*windows-gnu*) echo %s ;; *) echo 'rustc 1.95.0 (abc)' ;; esac", libdir
+      "case \"$*\" in *target-libdir*windows-gnu*) echo %s ;; *) echo 'rustc 1.95.0 (abc)' ;; esac",
+      libdir
     )
     run_configure(c(
       cargo = "exit 0", rustc = rustc, uname = "echo MINGW64_NT-10.0", cygpath = "echo \"$2\"",
@@ -197,7 +223,10 @@ test_that("on Windows the library is built for Rtools' gcc, and without HDF5 unl
   }
   result <- windows(here)
   expect_identical(result$written, "Makevars.win")
-  expect_match(result$makevars, "STATLIB = $(TARGET_DIR)/x86_64-pc-windows-gnu/release/libneuralee.a", fixed = TRUE)
+  expect_match(
+    result$makevars, "STATLIB = $(TARGET_DIR)/x86_64-pc-windows-gnu/release/libneuralee.a",
+    fixed = TRUE
+  )
   expect_match(result$makevars, "--target x86_64-pc-windows-gnu")
   expect_match(result$makevars, "-lntdll")
   expect_false(grepl("--features", result$makevars))
@@ -206,7 +235,9 @@ test_that("on Windows the library is built for Rtools' gcc, and without HDF5 unl
   expect_equal(without$status, 1L)
   expect_match(without$output, "rustup target add x86_64-pc-windows-gnu")
   # Elsewhere no target is named.
-  expect_match(run_configure(rust)$makevars, "STATLIB = $(TARGET_DIR)/release/libneuralee.a", fixed = TRUE)
+  expect_match(
+    run_configure(rust)$makevars, "STATLIB = $(TARGET_DIR)/release/libneuralee.a", fixed = TRUE
+  )
 })
 
 test_that("the oldest Rust is the same in DESCRIPTION, Cargo.toml and the README", {
@@ -217,5 +248,7 @@ test_that("the oldest Rust is the same in DESCRIPTION, Cargo.toml and the README
   cargo <- readLines(file.path(folder, "src/rust/Cargo.toml"))
   expect_true(sprintf('rust-version = "%s"', msrv) %in% cargo)
   expect_match(description[, "SystemRequirements"], paste("rustc >=", msrv), fixed = TRUE)
-  expect_match(readLines(file.path(folder, "README.md")), paste("Rust", msrv), fixed = TRUE, all = FALSE)
+  expect_match(
+    readLines(file.path(folder, "README.md")), paste("Rust", msrv), fixed = TRUE, all = FALSE
+  )
 })

@@ -1,12 +1,18 @@
-table_lines <- function() c("gene,a,b,c,d", "CD4,0,0,3,1", "LYZ,12,0,0,0", "NKG7,1,0,1,1", "MS4A1,0,0,0,2")
+table_lines <- function() {
+  c("gene,a,b,c,d", "CD4,0,0,3,1", "LYZ,12,0,0,0", "NKG7,1,0,1,1", "MS4A1,0,0,0,2")
+}
 
 test_that("all genes of a table are kept, and empty cells go with their labels (D12)", {
   folder <- data_folder(list(
-    counts.csv = table_lines(), labels.txt = c("mono", "none", "T", "B"), batches.txt = c("1", "1", "2", "2")
+    counts.csv = table_lines(), labels.txt = c("mono", "none", "T", "B"),
+    batches.txt = c("1", "1", "2", "2")
   ))
   file <- function(name) file.path(folder, name)
   expect_message(
-    x <- CsvDataset(file("counts.csv"), labels_file = file("labels.txt"), batch_ids_file = file("batches.txt"), verbose = FALSE),
+    x <- CsvDataset(
+      file("counts.csv"), labels_file = file("labels.txt"), batch_ids_file = file("batches.txt"),
+      verbose = FALSE
+    ),
     "1 of 4 cells removed", class = "neuralee_message_removed"
   )
   expect_identical(dim(x), c(4L, 3L))
@@ -28,7 +34,9 @@ test_that("genes of a table are chosen by variance, name, place or flag", {
   expect_identical(colnames(genes(subset_genes = "MS4A1")), "d")
   refused <- function(regexp, ...) expect_refused(genes(...), "input", regexp)
   refused("`subset_genes` names genes that are not there: \"x\"", subset_genes = "x")
-  for (wrong in list(0, 5, c(1, 1), c(TRUE, FALSE), list(1), 1.5)) refused("`subset_genes`", subset_genes = wrong)
+  for (wrong in list(0, 5, c(1, 1), c(TRUE, FALSE), list(1), 1.5)) refused(
+    "`subset_genes`", subset_genes = wrong
+  )
   refused("Both", subset_genes = 1, new_n_genes = 1)
   refused("`new_n_genes`", new_n_genes = 0)
   refused("`gene_by_cell`", gene_by_cell = NA)
@@ -42,7 +50,9 @@ test_that("tables of cells by genes, with another separator or compressed, are r
   connection <- gzfile(file.path(folder, "cells.txt"), "wb")
   utils::write.table(t(turned), connection, sep = ";", quote = FALSE)
   close(connection)
-  x <- suppressMessages(CsvDataset(file.path(folder, "cells.txt"), gene_by_cell = FALSE, sep = ";", verbose = FALSE))
+  x <- suppressMessages(
+    CsvDataset(file.path(folder, "cells.txt"), gene_by_cell = FALSE, sep = ";", verbose = FALSE)
+  )
   expect_identical(counts_in(x), counts_in(expected))
 })
 
@@ -79,7 +89,9 @@ test_that("annotations of an h5ad file stay with their cells when empty ones go 
 
 test_that("spots have their places, and all genes", {
   lines <- c("\tGAPDH\tESR1\tACTB", "17.907x4.967\t3\t0\t1", "18x6\t0\t0\t0", "2x10.5\t0\t1\t0")
-  folder <- data_folder(list(`Layer2_BC_count_matrix-1.tsv` = lines, `Rep11_MOB_count_matrix-1.tsv` = lines[-3]))
+  folder <- data_folder(
+    list(`Layer2_BC_count_matrix-1.tsv` = lines, `Rep11_MOB_count_matrix-1.tsv` = lines[-3])
+  )
   x <- suppressMessages(BreastCancerDataset(folder, verbose = FALSE))
   expect_identical(
     counts_in(x), cbind(`17.907x4.967` = c(GAPDH = 3, ESR1 = 0, ACTB = 1), `2x10.5` = c(0, 1, 0))
@@ -91,9 +103,14 @@ test_that("spots have their places, and all genes", {
   y <- MouseOBDataset(folder, verbose = FALSE)
   expect_identical(counts_in(y), counts_in(x))
   expect_identical(SingleCellExperiment::reducedDims(y), SingleCellExperiment::reducedDims(x))
-  expect_identical(rownames(suppressMessages(BreastCancerDataset(folder, new_n_genes = 1, verbose = FALSE))), "GAPDH")
+  expect_identical(
+    rownames(suppressMessages(BreastCancerDataset(folder, new_n_genes = 1, verbose = FALSE))),
+    "GAPDH"
+  )
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("2x10.5", "2-10.5", lines)))
-  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*spot 3 is called \"2-10.5\"")
+  expect_refused(
+    MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*spot 3 is called \"2-10.5\""
+  )
   spots <- function(...) {
     folder <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = c(lines[1], ...)))
     expect_message(
@@ -112,9 +129,15 @@ test_that("spots have their places, and all genes", {
   expect_identical(colnames(none), c("0", "1"))
   expect_length(SingleCellExperiment::reducedDims(none), 0)
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("2x10.5", "18x6", lines)))
-  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*has the spot \"18x6\" twice")
+  expect_refused(
+    MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*has the spot \"18x6\" twice"
+  )
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = sub("\t3", "\t-3", lines)))
-  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*holds negative values")
+  expect_refused(
+    MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*holds negative values"
+  )
   bad <- data_folder(list(`Rep11_MOB_count_matrix-1.tsv` = lines[1]))
-  expect_refused(MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*gene names and no spots")
+  expect_refused(
+    MouseOBDataset(bad, verbose = FALSE), "file_format", "Rep11.*gene names and no spots"
+  )
 })

@@ -12,8 +12,9 @@ hemato_files <- function() {
     ),
     bBM.spring_and_pba.csv = c(
       "cell_id,x_spring,y_spring,Potential,Pr_Er,Pr_Gr,Pr_Ly,Pr_DC,Pr_Mk,Pr_Mo,Pr_Ba",
-      "c5,50,-5,0.5,0,1,0,0,0,0,0", "c4,40,-4,0.4,0.25,0.5,0,0,0,0.25,0", "c2,20,-2,0.2,1,0,0,0,0,0,0",
-      "c6,60,-6,0.6,0.5,0.1,0.4,0,0,0,0", "c1,10,-1,0.1,0.5,0.5,0,0,0,0,0"
+      "c5,50,-5,0.5,0,1,0,0,0,0,0", "c4,40,-4,0.4,0.25,0.5,0,0,0,0.25,0",
+      "c2,20,-2,0.2,1,0,0,0,0,0,0", "c6,60,-6,0.6,0.5,0.1,0.4,0,0,0,0",
+      "c1,10,-1,0.1,0.5,0.5,0,0,0,0,0"
     ),
     bBM.filtered_gene_list.paper.txt = c("Elane", "Gata1", "0610007C21Rik")
   )
@@ -24,13 +25,23 @@ hemato <- function(files = hemato_files()) {
 }
 
 test_that("cells in both tables and listed genes are kept, without the library of poor quality", {
-  expect_message(x <- hemato(), "1 of 4 cells removed: they have no counts", class = "neuralee_message_removed")
+  expect_message(
+    x <- hemato(), "1 of 4 cells removed: they have no counts", class = "neuralee_message_removed"
+  )
   expect_s4_class(SummarizedExperiment::assay(x, "counts"), "dgCMatrix")
-  expect_identical(counts_in(x), cbind(c2 = c(Elane = 0, Gata1 = 4, `0610007C21Rik` = 1), c4 = c(2, 0, 0), c5 = c(2, 3, 0)))
+  expect_identical(
+    counts_in(x),
+    cbind(c2 = c(Elane = 0, Gata1 = 4, `0610007C21Rik` = 1), c4 = c(2, 0, 0), c5 = c(2, 3, 0))
+  )
   expect_identical(x$library_id, c("basal_bm2", "basal_bm3", "basal_bm3"))
   expect_identical(x$pass_filter, c(1L, 1L, 1L))
   expect_identical(x$Potential, c(0.2, 0.4, 0.5))
-  expect_true(all(sprintf("Pr_%s", c("Er", "Gr", "Ly", "DC", "Mk", "Mo", "Ba")) %in% names(SummarizedExperiment::colData(x))))
+  expect_true(
+    all(
+      sprintf("Pr_%s", c("Er", "Gr", "Ly", "DC", "Mk", "Mo", "Ba")) %in%
+        names(SummarizedExperiment::colData(x))
+    )
+  )
 })
 
 test_that("both coordinates are kept, and the potential is a number (D4)", {
@@ -64,7 +75,10 @@ test_that("the small files may be in the archive, which holds others too", {
   before <- list.files(tempdir(), "^hemato")
   expect_identical(suppressMessages(HematoDataset(folder, verbose = FALSE)), expected)
   pack(inside[[1L]])
-  expect_refused(HematoDataset(folder, verbose = FALSE), "file_format", "data.zip.* holds 0 files bBM.filtered_gene_list.paper.txt")
+  expect_refused(
+    HematoDataset(folder, verbose = FALSE), "file_format",
+    "data.zip.* holds 0 files bBM.filtered_gene_list.paper.txt"
+  )
   bytes <- {
     pack(inside)
     readBin(archive, "raw", 1e6)
@@ -73,12 +87,17 @@ test_that("the small files may be in the archive, which holds others too", {
   expect_refused(HematoDataset(folder, verbose = FALSE), "file_format", "data.zip")
   expect_identical(list.files(tempdir(), "^hemato"), before)
   unlink(archive)
-  expect_refused(HematoDataset(folder, verbose = FALSE), "file_format", "There is no file .*data.zip")
+  expect_refused(
+    HematoDataset(folder, verbose = FALSE), "file_format", "There is no file .*data.zip"
+  )
 })
 
 test_that("columns that the tables have in common must agree", {
   files <- hemato_files()
-  files[[2]] <- paste0(files[[2]], c(",library_id", ",basal_bm3", ",basal_bm2", ",basal_bm2", ",basal_bm3", ",basal_bm1"))
+  files[[2]] <- paste0(
+    files[[2]],
+    c(",library_id", ",basal_bm3", ",basal_bm2", ",basal_bm2", ",basal_bm3", ",basal_bm1")
+  )
   x <- suppressMessages(hemato(files))
   expect_identical(colnames(x), c("c2", "c5"))
 })
@@ -92,7 +111,10 @@ test_that("files that lack something are refused by name", {
   refused(1, "^cell_id", "id", "umifm_counts.csv.gz\" has no column \"cell_id\" among its first")
   refused(1, "library_id", "library", "umifm_counts.csv.gz\" has no column \"library_id\"")
   refused(1, "^c3,", "c2,", "umifm_counts.csv.gz\" has the cell \"c2\" twice")
-  refused(1, "Gata1", "Gata2", "umifm_counts.csv.gz\" has no column for genes of bBM.filtered_gene_list.paper.txt: \"Gata1\"")
+  refused(
+    1, "Gata1", "Gata2",
+    "umifm_counts.csv.gz\" has no column for genes of bBM.filtered_gene_list.paper.txt: \"Gata1\""
+  )
   refused(1, "Cd19", "Gata1", "has several columns for genes of .*: \"Gata1\"")
   refused(1, "1,7,0,5$", "1,7,0", "umifm_counts.csv.gz: Line 4 has 3 values")
   refused(2, "cell_id", "cell", "spring_and_pba.csv\" has no column \"cell_id\"")
@@ -107,10 +129,14 @@ test_that("files that lack something are refused by name", {
   files[[1]] <- character()
   expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz: The file is empty")
   files[[1]] <- hemato_files()[[1]][1:2]
-  expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz\" has 1 cells, all of the library basal_bm1")
+  expect_refused(
+    hemato(files), "file_format", "umifm_counts.csv.gz\" has 1 cells, all of the library basal_bm1"
+  )
   files[[1]] <- hemato_files()[[1]][1]
   expect_refused(hemato(files), "file_format", "umifm_counts.csv.gz\" has no cells")
-  expect_refused(hemato(hemato_files()[2:3]), "file_format", "There is no file .*umifm_counts.csv.gz")
+  expect_refused(
+    hemato(hemato_files()[2:3]), "file_format", "There is no file .*umifm_counts.csv.gz"
+  )
   files <- hemato_files()
   files[[2]][-1] <- sub("^c", "d", files[[2]][-1])
   expect_refused(hemato(files), "file_format", "No cell is in both .*umifm.* and .*spring_and_pba")
@@ -137,7 +163,11 @@ test_that("R has nothing to say beside the error of a damaged file", {
   folder <- data_folder(hemato_files())
   counts <- file.path(folder, "bBM.raw_umifm_counts.csv.gz")
   silently_refused <- function(regexp) {
-    expect_no_warning(expect_refused(suppressMessages(HematoDataset(folder, verbose = FALSE)), "file_format", regexp))
+    expect_no_warning(
+      expect_refused(
+        suppressMessages(HematoDataset(folder, verbose = FALSE)), "file_format", regexp
+      )
+    )
   }
   writeBin(as.raw(c(0x1f, 0x8b, 8, 0, 1:40)), counts)
   silently_refused("umifm_counts.csv.gz: The compressed file is damaged")

@@ -64,7 +64,11 @@ test_that("heavy tails are the same on libtorch, over all pairs and on its own g
   affinity <- entropic_affinity(x, perplexity = 20)
   first <- function(device, method, d, lambda) {
     # In space a map as wide as in the plane would need a box of many millions of nodes.
-    start <- if (d == 3) cbind(map / 10, sin(seq_len(nrow(map)))) else map[, seq_len(d), drop = FALSE]
+    start <- if (d == 3) {
+      cbind(map / 10, sin(seq_len(nrow(map))))
+    } else {
+      map[, seq_len(d), drop = FALSE]
+    }
     at_start(
       x, d = d, init = start, affinity = affinity, kernel = "student", lambda = lambda,
       method = method, device = device
@@ -80,7 +84,9 @@ test_that("heavy tails are the same on libtorch, over all pairs and on its own g
       expect_equal(on_grid, here, tolerance = if (identical(lambda, "auto")) 1e-2 else 1e-3)
     }
   }
-  fit <- ee(x, perplexity = 20, kernel = "student", method = "grid", verbose = FALSE, device = "torch")
+  fit <- ee(
+    x, perplexity = 20, kernel = "student", method = "grid", verbose = FALSE, device = "torch"
+  )
   expect_lt(abs(ee_loss(fit, x, affinity, lambda = "auto", kernel = "student") - fit$loss), 5e-3)
 })
 
@@ -103,12 +109,13 @@ test_that("every kind of network has the same loss and takes the same step on li
   skip_without_backend()
   kinds <- list(
     list(), list(activation = "gelu"), list(activation = "tanh"), list(activation = "leaky_relu"),
-    list(batch_norm = FALSE), list(residual = TRUE, hidden = c(10, 10, 10)), list(accumulate = TRUE),
-    list(accumulate = TRUE, residual = TRUE), list(dropout = 0.3), list(dropout = 0.3, accumulate = TRUE),
-    list(pin_memory = FALSE), list(batches = "independent", batch_size = 0.5), list(method = "grid"),
+    list(batch_norm = FALSE), list(residual = TRUE, hidden = c(10, 10, 10)),
+    list(accumulate = TRUE), list(accumulate = TRUE, residual = TRUE), list(dropout = 0.3),
+    list(dropout = 0.3, accumulate = TRUE), list(pin_memory = FALSE),
+    list(batches = "independent", batch_size = 0.5), list(method = "grid"),
     list(optimizer = sgd(lr = 0.01, nesterov = TRUE)), list(d = 3), list(batch_size = 50),
-    list(batch_size = 50, pin_memory = FALSE), list(batch_size = 50, method = "grid"), list(kernel = "student"),
-    list(kernel = "student", batch_size = 50)
+    list(batch_size = 50, pin_memory = FALSE), list(batch_size = 50, method = "grid"),
+    list(kernel = "student"), list(kernel = "student", batch_size = 50)
   )
   for (kind in kinds) do.call(expect_same_epoch, c(list(init = "none"), kind))
 })
@@ -125,7 +132,10 @@ test_that("what is saved on one backend is taken up and mapped on the other", {
   skip_without_backend()
   file <- tempfile()
   on.exit(unlink(file))
-  half <- train(init = "none", maxit = 11, tol = 0, every = 10, checkpoint = file, callback = function(...) FALSE)
+  half <- train(
+    init = "none", maxit = 11, tol = 0, every = 10, checkpoint = file,
+    callback = function(...) FALSE
+  )
   straight <- train(init = "none", maxit = 11, tol = 0)
   resumed <- train(init = "none", maxit = 11, tol = 0, resume = file, device = "torch")
   expect_identical(resumed$trace$loss[1:11], straight$trace$loss[1:11])
@@ -137,7 +147,10 @@ test_that("what is saved on one backend is taken up and mapped on the other", {
   expect_equal(here, resumed$embedding, tolerance = 1e-5)
   # Without normalisation, one cell, and a matrix that is read in blocks.
   plain <- train(batch_norm = FALSE, maxit = 5)
-  expect_equal(predict(plain, iris_x[7, , drop = FALSE], device = "torch"), predict(plain, iris_x[7, , drop = FALSE]), tolerance = 1e-5)
+  expect_equal(
+    predict(plain, iris_x[7, , drop = FALSE], device = "torch"),
+    predict(plain, iris_x[7, , drop = FALSE]), tolerance = 1e-5
+  )
   with_small_blocks(
     expect_equal(predict(model, delayed(iris_x), device = "torch"), here, tolerance = 1e-5),
     size = 1000
@@ -149,7 +162,8 @@ test_that("a run that diverges ends as it does here", {
   for (method in c("exact", "grid")) {
     expect_warning(
       fit <- train(
-        flowers(), init = "none", batch_size = 50, method = method, optimizer = sgd(lr = 1e30), maxit = 6, device = "torch"
+        flowers(), init = "none", batch_size = 50, method = method, optimizer = sgd(lr = 1e30),
+        maxit = 6, device = "torch"
       ),
       class = "neuralee_warning_diverged"
     )
@@ -178,8 +192,8 @@ test_that("Ctrl-C stops libtorch within a second and leaves the session usable",
   x <- iris_x[rep(1:150, 20), ] + sin(seq_len(12000)) / 10
   expect_refused(
     train(
-      x, maxit = 1e6, tol = 0, init = "none", every = 5, method = "exact", checkpoint = file, callback = interrupting,
-      device = "torch"
+      x, maxit = 1e6, tol = 0, init = "none", every = 5, method = "exact", checkpoint = file,
+      callback = interrupting, device = "torch"
     ),
     "interrupted", "resume = "
   )
@@ -192,7 +206,9 @@ test_that("what libtorch cannot do is refused, and the session goes on", {
   known <- describe_backend(torch_backend_file())
   expect_match(known$libtorch, "^[0-9]+[.][0-9]+")
   past <- sprintf("cuda:%d", known$devices)
-  expect_refused(ee(iris_x, device = past), "device", if (known$devices) "CUDA devices are" else "CUDA|no device")
+  expect_refused(
+    ee(iris_x, device = past), "device", if (known$devices) "CUDA devices are" else "CUDA|no device"
+  )
   before <- options(neuralee.max_device_memory_gb = 1e-6)
   on.exit(options(before))
   expect_refused(train(device = "torch"), "memory", "pin_memory = FALSE")
@@ -216,7 +232,9 @@ test_that("a backend that is missing or is none is refused, and \"auto\" compute
   ask <- function(backend) {
     eval(bquote(in_new_session(
       {
-        caught <- tryCatch(ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity)
+        caught <- tryCatch(
+          ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity
+        )
         cat(class(caught)[[1]], conditionMessage(caught), "\n")
         fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 2, verbose = FALSE)
         cat("usable:", nrow(fit$embedding))
@@ -224,24 +242,46 @@ test_that("a backend that is missing or is none is refused, and \"auto\" compute
       .(backend)
     )))
   }
-  expect_match(ask(file.path(folder, "none.so")), "neuralee_error_device.*There is no libtorch backend at.*usable: 150")
+  expect_match(
+    ask(file.path(folder, "none.so")),
+    "neuralee_error_device.*There is no libtorch backend at.*usable: 150"
+  )
   empty <- file.path(folder, "empty.so")
   file.create(empty)
-  expect_match(ask(empty), "neuralee_error_device.*cannot be used.*build_torch_backend.*usable: 150")
-  # A library without the entry, here that of the package itself, and one that speaks another version.
+  expect_match(
+    ask(empty), "neuralee_error_device.*cannot be used.*build_torch_backend.*usable: 150"
+  )
+  # A library without the entry, here that of the package itself, and one that speaks another
+  # version.
   own <- file.path(folder, "own.so")
   file.copy(getLoadedDLLs()[["neuralee"]][["path"]], own)
   expect_match(ask(own), "neuralee_error_device.*it is no backend of neuralee.*usable: 150")
   source <- file.path(folder, "old.c")
-  writeLines("static const unsigned table[64] = {999}; const void *neuralee_torch_backend(void) { return table; }", source)
-  built <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", shQuote(source)), stdout = FALSE, stderr = FALSE)
+  writeLines(
+    paste(
+      "static const unsigned table[64] = {999}; const void *neuralee_torch_backend(void) { return",
+      "table; }"
+    ),
+    source
+  )
+  built <- system2(
+    file.path(R.home("bin"), "R"), c("CMD", "SHLIB", shQuote(source)), stdout = FALSE,
+    stderr = FALSE
+  )
   skip_if(built != 0, "there is no C compiler")
   old <- file.path(folder, "old.so")
   expect_match(ask(old), "neuralee_error_device.*speaks version 999.*usable: 150")
   auto <- in_new_session(
     {
       options(warn = 1)
-      cat(nrow(ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 2, device = "auto", verbose = FALSE)$embedding))
+      cat(
+        nrow(
+          ee(
+            as.matrix(iris[, 1:4]),
+            perplexity = 20, maxit = 2, device = "auto", verbose = FALSE
+          )$embedding
+        )
+      )
     },
     old
   )
@@ -272,7 +312,9 @@ test_that("a damaged backend is refused", {
   writeBin(bytes[seq_len(length(bytes) %/% 2)], cut)
   said <- eval(bquote(in_new_session(
     {
-      caught <- tryCatch(ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity)
+      caught <- tryCatch(
+        ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity
+      )
       cat(class(caught)[[1]], conditionMessage(caught))
     },
     .(cut)
@@ -287,7 +329,9 @@ test_that("a second libtorch in the process is refused", {
   skip_if_not(file.exists(library))
   said <- eval(bquote(in_new_session({
     dyn.load(.(library))
-    caught <- tryCatch(ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity)
+    caught <- tryCatch(
+      ee(as.matrix(iris[, 1:4]), perplexity = 20, device = "torch"), error = identity
+    )
     cat(class(caught)[[1]], conditionMessage(caught))
   })))
   expect_match(said, "neuralee_error_device Another libtorch is loaded.*restart R")

@@ -22,7 +22,9 @@ kept_files <- function() {
   list.files(cache, "file[.]bin$")
 }
 
-part_folder <- function(url) file.path(tools::R_user_dir("neuralee", "cache"), "partial", cli::hash_md5(url))
+part_folder <- function(url) {
+  file.path(tools::R_user_dir("neuralee", "cache"), "partial", cli::hash_md5(url))
+}
 
 # The folders of downloads that have begun and are not whole, with a part or without one.
 parts <- function() list.dirs(dirname(part_folder("")), recursive = FALSE)
@@ -93,7 +95,10 @@ test_that("answers that are not the file are refused, and nothing stays of them"
   refused(server, "empty", "empty")
   refused(server, "page", "web page in place of the file")
   refused(server, "whole", "300000 bytes there; 5 are expected", bytes = 5)
-  refused(server, "whole", "SHA-256 checksum [0-9a-f]{64}; expected is the SHA-256 checksum abc", sha256 = "ABC")
+  refused(
+    server, "whole", "SHA-256 checksum [0-9a-f]{64}; expected is the SHA-256 checksum abc",
+    sha256 = "ABC"
+  )
   refused(server, "to_file", "rotocol")
   expect_length(parts(), 0)
 })
@@ -112,7 +117,9 @@ test_that("an address that cannot be reached is named", {
   nowhere <- list(url = function(path) paste0("http://neuralee.invalid/", path))
   refused(nowhere, "file", "resolve")
   for (scheme in c("file", "ftp")) {
-    refused(list(url = function(path) paste0(scheme, ":///", path)), "etc/hostname", "only http and https")
+    refused(
+      list(url = function(path) paste0(scheme, ":///", path)), "etc/hostname", "only http and https"
+    )
   }
 })
 
@@ -139,7 +146,10 @@ test_that("a second process waits for the first, and one download serves both", 
   server <- start_file_server()
   script <- sprintf("neuralee:::download_file(%s, 'file.bin', FALSE)", deparse(server$url("slow")))
   local_environment(c(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep)))
-  system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(script)), wait = FALSE, stdout = FALSE, stderr = FALSE)
+  system2(
+    file.path(R.home("bin"), "Rscript"), c("-e", shQuote(script)), wait = FALSE, stdout = FALSE,
+    stderr = FALSE
+  )
   for (i in 1:200) if (!length(server$requests())) Sys.sleep(0.1)
   expect_length(server$requests(), 1L)
   expect_identical(read_bytes(fetch(server, "slow")), served())
@@ -151,7 +161,8 @@ test_that("Ctrl-C is an error of its class and leaves what came", {
   part <- file.path(server$folder, "file.bin")
   wanted <- list(url = server$url("whole"), name = "file.bin")
   expect_error(
-    classed_interrupts(receive_once(part, 0, function(...) FALSE, wanted)), class = "neuralee_error_interrupted"
+    classed_interrupts(receive_once(part, 0, function(...) FALSE, wanted)),
+    class = "neuralee_error_interrupted"
   )
   expect_gt(resumable_bytes(part), 0)
 })

@@ -4,7 +4,10 @@ embed <- function(..., x = iris_x, perplexity = 20, lambda = 10, maxit = 40, ver
 
 # Everything that must not depend on when and with how many threads a fit was made.
 core_of <- function(fit) {
-  list(fit$embedding, fit$loss, fit$trace[c("iteration", "loss", "gradient_norm")], fit$params$iterations)
+  list(
+    fit$embedding, fit$loss, fit$trace[c("iteration", "loss", "gradient_norm")],
+    fit$params$iterations
+  )
 }
 
 test_that("defaults are those of the core", {
@@ -81,7 +84,9 @@ test_that("the loss falls, ends below the start and separates the species", {
 
 test_that("the original's loss on iris is reached from the default start", {
   # float64 restatement of the original, seeds 0 to 2: 0.3704; its W+ lost one twin.
-  fit <- ee(golden("iris_X.npy"), lambda = 10, perplexity = 30, k = 149, method = "exact", verbose = FALSE)
+  fit <- ee(
+    golden("iris_X.npy"), lambda = 10, perplexity = 30, k = 149, method = "exact", verbose = FALSE
+  )
   expect_lt(fit$loss, 0.372)
 })
 
@@ -113,7 +118,11 @@ test_that("R's random numbers are neither read nor moved, and the seed is", {
   expect_identical(core_of(embed(init = "random", size = 100)), core_of(first))
   other <- embed(init = "random", size = 100, seed = 43)
   expect_false(identical(other$subset, first$subset))
-  expect_false(identical(embed(init = "random", seed = 1)$embedding, embed(init = "random", seed = 2)$embedding))
+  expect_false(
+    identical(
+      embed(init = "random", seed = 1)$embedding, embed(init = "random", seed = 2)$embedding
+    )
+  )
   expect_s3_class(embed(seed = 2^53 - 1, maxit = 2), "ee_fit")
 })
 
@@ -153,7 +162,9 @@ test_that("a checkpoint of other data, another version or a damaged one is refus
   embed(maxit = 20, checkpoint = file, every = 10, callback = function(...) FALSE)
   bytes <- readBin(file, "raw", file.size(file))
   expect_refused(embed(maxit = 20, x = iris_x[150:1, ], resume = file), "input")
-  expect_refused(embed(maxit = 20, resume = bytes[seq_len(length(bytes) - 9)]), "file_format", "truncated")
+  expect_refused(
+    embed(maxit = 20, resume = bytes[seq_len(length(bytes) - 9)]), "file_format", "truncated"
+  )
   expect_refused(embed(maxit = 20, resume = bytes[1:10]), "file_format", "truncated")
   expect_refused(embed(maxit = 20, resume = rev(bytes)), "file_format", "not one of")
   changed <- bytes
@@ -193,7 +204,7 @@ test_that("size embeds a subset with its own affinities", {
 test_that("affinities and starts of the caller are used", {
   affinity <- entropic_affinity(iris_x, 20)
   expect_identical(core_of(embed(affinity = affinity)), core_of(embed()))
-  expect_false(identical(embed(affinity = "gaussian")$loss, embed()$loss))
+  expect_false(identical(embed(affinity = "bisection")$loss, embed()$loss))
   start <- 0.01 * stats::prcomp(iris_x)$x[, 1:2]
   fit <- embed(init = start)
   expect_lt(fit$loss, ee_loss(start, iris_x, affinity, lambda = 10))
@@ -230,7 +241,7 @@ test_that("bad input is refused with its class and a way out", {
   expect_refused(embed(callback = function() 1), "input", "three arguments")
   expect_refused(embed(checkpoint = "/dev/null"), "input", "regular")
   expect_refused(embed(checkpoint = tempdir()), "input", "regular")
-  expect_refused(embed(affinity = "students"), "input", "gaussian")
+  expect_refused(embed(affinity = "students"), "input", "bisection")
 })
 
 test_that("Ctrl-C inside a callback keeps the finished work in the checkpoint", {
@@ -266,11 +277,15 @@ test_that("Ctrl-C stops a run, keeps its iterations and leaves the session usabl
   }
   x <- iris_x[rep(1:150, 60), ] + sin(seq_len(36000)) / 10
   expect_refused(
-    embed(x = x, maxit = 1e6, tol = 0, method = "exact", every = 5, checkpoint = file, callback = interrupting),
+    embed(
+      x = x, maxit = 1e6, tol = 0, method = "exact", every = 5, checkpoint = file,
+      callback = interrupting
+    ),
     "interrupted", "resume = "
   )
   resumed <- embed(
-    x = x, maxit = 1e6, tol = 0, method = "exact", every = 1, resume = file, callback = function(...) FALSE
+    x = x, maxit = 1e6, tol = 0, method = "exact", every = 1, resume = file,
+    callback = function(...) FALSE
   )
   expect_gt(resumed$params$iterations, 5L)
 })
@@ -286,9 +301,14 @@ test_that("a subset takes its part of what is given for all cells, or says that 
   start <- stats::prcomp(iris_x)$x[, 1:2]
   fit <- embed(size = 0.4, init = start, perplexity = 10, maxit = 5)
   expect_length(fit$subset, 60L)
-  expect_identical(embed(size = 0.4, init = start[fit$subset, ], perplexity = 10, maxit = 5)$embedding, fit$embedding)
+  expect_identical(
+    embed(size = 0.4, init = start[fit$subset, ], perplexity = 10, maxit = 5)$embedding,
+    fit$embedding
+  )
   expect_output(print(fit), "A random subset")
-  expect_refused(embed(size = 0.4, affinity = entropic_affinity(iris_x, 10)), "input", "are for all cells")
+  expect_refused(
+    embed(size = 0.4, affinity = entropic_affinity(iris_x, 10)), "input", "are for all cells"
+  )
   expect_refused(embed(size = 2), "input", "`size` leaves 2 of the 150 cells")
 })
 
@@ -304,7 +324,8 @@ test_that("a resumed run says that it keeps its own number of iterations", {
   on.exit(unlink(file))
   embed(maxit = 6, tol = 0, every = 2, checkpoint = file)
   expect_warning(
-    resumed <- embed(maxit = 9, tol = 0, resume = file), "keeps its own `maxit`, 6", class = "neuralee_warning_resumed"
+    resumed <- embed(maxit = 9, tol = 0, resume = file), "keeps its own `maxit`, 6",
+    class = "neuralee_warning_resumed"
   )
   expect_identical(resumed$params$iterations, 6L)
 })

@@ -22,8 +22,12 @@ test_that("cells come back in the order in which they came", {
   given <- ee(x, affinity = affinity, lambda = 10, maxit = 15, verbose = FALSE)
   # But for the noise of the start, which goes by the place of a cell.
   expect_equal(given$trace$loss, fit$trace$loss, tolerance = 1e-3)
-  expect_equal(ee_loss(fit$embedding, x, affinity, lambda = 10, method = "grid"), fit$loss, tolerance = 1e-8)
-  from_start <- ee(x, init = fit$embedding, perplexity = 10, lambda = 10, maxit = 1, verbose = FALSE)
+  expect_equal(
+    ee_loss(fit$embedding, x, affinity, lambda = 10, method = "grid"), fit$loss, tolerance = 1e-8
+  )
+  from_start <- ee(
+    x, init = fit$embedding, perplexity = 10, lambda = 10, maxit = 1, verbose = FALSE
+  )
   expect_equal(from_start$trace$loss[1], fit$loss, tolerance = 1e-8)
 })
 
@@ -48,7 +52,10 @@ test_that("several lambdas are taken in turn", {
   expect_identical(path$params$lambda_path, c(1, 10, 100))
   expect_equal(
     path$loss,
-    ee_loss(path$embedding, iris_x, entropic_affinity(iris_x, 20), lambda = 100, method = path$params$method)
+    ee_loss(
+      path$embedding, iris_x, entropic_affinity(iris_x, 20), lambda = 100,
+      method = path$params$method
+    )
   )
   expect_refused(ee(iris_x, lambda = c(1, -1)), "input", "lambda.2.")
   expect_refused(ee(iris_x, lambda = numeric()), "input", "lambda")

@@ -26,7 +26,9 @@ test_that("sparse affinities and data give the loss of the definition", {
     wanted <- loss_by_definition(at, as.matrix(affinity$weights), w_minus, 7)
     expect_equal(ee_loss(at, iris_x, affinity, lambda = 7), wanted, tolerance = 1e-10)
     if (d <= 3) {
-      expect_equal(ee_loss(at, iris_x, affinity, lambda = 7, method = "grid"), wanted, tolerance = 1e-5)
+      expect_equal(
+        ee_loss(at, iris_x, affinity, lambda = 7, method = "grid"), wanted, tolerance = 1e-5
+      )
       exact <- ee_gradient(at, iris_x, affinity, lambda = 7)
       grid <- ee_gradient(at, iris_x, affinity, lambda = 7, method = "grid")
       expect_lt(norm(grid - exact, "F") / norm(exact, "F"), 1e-3)
@@ -48,7 +50,9 @@ test_that("the gradient is the derivative of the loss and shifts change nothing"
     slope <- (ee_loss(up, iris_x, affinity, 10) - ee_loss(down, iris_x, affinity, 10)) / (2 * step)
     expect_equal(slope, gradient[[entry[1], entry[2]]], tolerance = 1e-6)
   }
-  expect_equal(ee_loss(at + 5, iris_x, affinity, 10), ee_loss(at, iris_x, affinity, 10), tolerance = 1e-10)
+  expect_equal(
+    ee_loss(at + 5, iris_x, affinity, 10), ee_loss(at, iris_x, affinity, 10), tolerance = 1e-10
+  )
 })
 
 test_that("explicit weights may be sparse", {
@@ -83,7 +87,9 @@ test_that("what does not fit together is refused", {
   one_sided <- function(w) methods::as(2 * Matrix::triu(w), "generalMatrix")
   expect_refused(ee_loss(at, iris_x, with_weights(one_sided)), "input", "symmetric")
   holes <- replace(diag(150), 7, NaN)
-  expect_refused(ee_loss(at, NULL, list(w_plus = diag(150), w_minus = holes)), "not_finite", "affinity\\$w_minus")
+  expect_refused(
+    ee_loss(at, NULL, list(w_plus = diag(150), w_minus = holes)), "not_finite", "affinity\\$w_minus"
+  )
   expect_refused(
     ee_loss(at, NULL, list(w_plus = diag(3), w_minus = diag(3))), "input", "150 x 150"
   )
@@ -91,5 +97,7 @@ test_that("what does not fit together is refused", {
 
 test_that("a grid that would be too large points to the exact sum", {
   affinity <- entropic_affinity(iris_x, 5)
-  expect_refused(ee_loss(iris_x[, 1:2] * 1e9, iris_x, affinity, method = "grid"), "memory", "method = \"exact\"")
+  expect_refused(
+    ee_loss(iris_x[, 1:2] * 1e9, iris_x, affinity, method = "grid"), "memory", "method = \"exact\""
+  )
 })

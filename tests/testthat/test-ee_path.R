@@ -9,7 +9,9 @@ test_that("a path is a list of fits under their values", {
   expect_s3_class(path, "ee_path")
   expect_identical(names(path), c("share 0.1", "share 0.3", "share 1"))
   for (fit in path) expect_s3_class(fit, "ee_fit")
-  expect_equal(vapply(path, function(fit) fit$params$share, 0), c(0.1, 0.3, 1), ignore_attr = "names")
+  expect_equal(
+    vapply(path, function(fit) fit$params$share, 0), c(0.1, 0.3, 1), ignore_attr = "names"
+  )
   expect_false(is.unsorted(vapply(path, function(fit) fit$params$lambda, 0)))
   expect_identical(path[[2]]$params$n, 150L)
   expect_identical(path[2:3], structure(unclass(path)[2:3], class = "ee_path"))
@@ -18,7 +20,8 @@ test_that("a path is a list of fits under their values", {
 
 test_that("the first map is that of ee(), and each other one goes on from the one before", {
   first <- ee(
-    iris_x, kernel = "student", lambda = repulsion_share(0.1), perplexity = 20, maxit = 40, verbose = FALSE
+    iris_x, kernel = "student", lambda = repulsion_share(0.1), perplexity = 20, maxit = 40,
+    verbose = FALSE
   )
   expect_identical(path[[1]]$embedding, first$embedding)
   expect_identical(path[[1]][c("loss", "subset", "state")], first[c("loss", "subset", "state")])
@@ -28,7 +31,9 @@ test_that("the first map is that of ee(), and each other one goes on from the on
   for (i in 2:3) {
     trace <- path[[i]]$trace
     expect_identical(trace$iteration[[1]], 0L)
-    start <- ee_loss(path[[i - 1]], iris_x, affinity, repulsion_share(unclass(shares)[[i]]), kernel = "student")
+    start <- ee_loss(
+      path[[i - 1]], iris_x, affinity, repulsion_share(unclass(shares)[[i]]), kernel = "student"
+    )
     expect_equal(trace$loss[[1]], start, tolerance = 1e-5)
     expect_lt(path[[i]]$loss, trace$loss[[1]])
   }
@@ -44,7 +49,9 @@ test_that("maps do not turn or flip along the path", {
 })
 
 test_that("threads, and whether affinities were given, change nothing", {
-  expect_identical(lapply(path_of(lambda = shares, threads = 2), as.matrix), lapply(path, as.matrix))
+  expect_identical(
+    lapply(path_of(lambda = shares, threads = 2), as.matrix), lapply(path, as.matrix)
+  )
   given <- path_of(lambda = shares, affinity = entropic_affinity(iris_x, 20))
   expect_equal(lapply(given, as.matrix), lapply(path, as.matrix), tolerance = 1e-6)
 })
@@ -52,13 +59,17 @@ test_that("threads, and whether affinities were given, change nothing", {
 test_that("numbers are taken, with either kernel", {
   gaussian <- path_of(lambda = c(1, 10.5, 100), kernel = "gaussian", d = 3, keep = TRUE)
   expect_identical(names(gaussian), c("lambda 1", "lambda 10.5", "lambda 100"))
-  expect_identical(vapply(gaussian, function(fit) fit$params$lambda, 0), c(1, 10.5, 100), ignore_attr = TRUE)
+  expect_identical(
+    vapply(gaussian, function(fit) fit$params$lambda, 0), c(1, 10.5, 100), ignore_attr = TRUE
+  )
   expect_identical(dim(gaussian[[3]]$embedding), c(150L, 3L))
   expect_identical(gaussian[[3]]$data, iris_x)
   affinity <- entropic_affinity(iris_x, 20)
   expect_equal(gaussian[[3]]$loss, ee_loss(gaussian[[3]], iris_x, affinity, 100), tolerance = 1e-4)
   student <- path_of(lambda = c(10, 50))
-  expect_identical(student[[2]]$params[c("kernel", "lambda")], list(kernel = "student", lambda = 50))
+  expect_identical(
+    student[[2]]$params[c("kernel", "lambda")], list(kernel = "student", lambda = 50)
+  )
 })
 
 test_that("row names stay, and values are told apart by their names", {
@@ -95,7 +106,10 @@ test_that("the maps are panels in order, each filling its own", {
 
 test_that("options of plot_embedding() work on a path", {
   labelled <- ggplot2::ggplot_build(plot(path, colour_by = iris$Species, label = TRUE))
-  expect_equal(sum(vapply(labelled$data, function(layer) "label" %in% names(layer) && nrow(layer) == 9L, NA)), 1L)
+  expect_equal(
+    sum(vapply(labelled$data, function(layer) "label" %in% names(layer) && nrow(layer) == 9L, NA)),
+    1L
+  )
   both <- plot(path, colour_by = iris[, 3:4], rescale = TRUE)
   expect_identical(nrow(ggplot2::ggplot_build(both)$layout$layout), 6L)
   some <- plot(path, size = 30, seed = 1)
@@ -110,7 +124,8 @@ test_that("options of plot_embedding() work on a path", {
 
 test_that("Ctrl-C stops a path, which says where it was", {
   skip_without_interrupts()
-  # Sent when the first map begins, which takes far more iterations than can be done before it comes.
+  # Sent when the first map begins, which takes far more iterations than can be done before it
+  # comes.
   interrupting <- function(message) {
     if (grepl("Map 1 of 2", conditionMessage(message))) {
       interrupt_in(0.3)
@@ -120,7 +135,8 @@ test_that("Ctrl-C stops a path, which says where it was", {
   expect_refused(
     suppressMessages(withCallingHandlers(
       path_of(
-        x = x, lambda = c(1, 10), kernel = "gaussian", method = "exact", maxit = 1e6, tol = 0, verbose = TRUE
+        x = x, lambda = c(1, 10), kernel = "gaussian", method = "exact", maxit = 1e6, tol = 0,
+        verbose = TRUE
       ),
       message = interrupting
     )),
@@ -129,7 +145,9 @@ test_that("Ctrl-C stops a path, which says where it was", {
 })
 
 test_that("values that make no path are refused", {
-  refused <- function(lambda, message, ...) expect_refused(path_of(lambda = lambda, ...), "input", message)
+  refused <- function(lambda, message, ...) {
+    expect_refused(path_of(lambda = lambda, ...), "input", message)
+  }
   refused(repulsion_share(c(1, 0.3)), "ascend.*0.3 follows on 1")
   refused(c(10, 10), "ascend.*10 follows on 10")
   refused(c(0, 10), "lambda\\[1\\]")
@@ -144,7 +162,8 @@ test_that("values that make no path are refused", {
 test_that("arguments that have no place in a path are refused, and others as by ee()", {
   for (argument in c("checkpoint", "resume", "callback", "every", "size", "device", "pin_memory")) {
     expect_refused(
-      do.call(path_of, stats::setNames(list(1), argument)), "input", sprintf("`%s`.*no place", argument)
+      do.call(path_of, stats::setNames(list(1), argument)), "input",
+      sprintf("`%s`.*no place", argument)
     )
   }
   expect_refused(path_of(perplexitty = 3), "input", "Did you mean `perplexity`")

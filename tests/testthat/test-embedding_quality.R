@@ -33,7 +33,9 @@ by_definition <- function(embedding, x, labels, k) {
     trustworthiness = 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * sum(high[intruders] - k),
     auc_rnx = sum(r / K) / sum(1 / K),
     r_nx = list(r),
-    distance_correlation = stats::cor(as.vector(stats::dist(x)), as.vector(stats::dist(embedding)), method = "spearman"),
+    distance_correlation = stats::cor(
+      as.vector(stats::dist(x)), as.vector(stats::dist(embedding)), method = "spearman"
+    ),
     label_accuracy = mean(majority == labels)
   )
 }
@@ -88,7 +90,9 @@ test_that("a container names embedding, data and labels", {
   sce <- iris_sce()
   SingleCellExperiment::reducedDim(sce, "EE") <- SingleCellExperiment::reducedDim(sce, "PCA")[, 1:2]
   found <- embedding_quality(sce, "PCA", labels = "species")
-  expected <- embedding_quality(stats::prcomp(iris_x)$x[, 1:2], stats::prcomp(iris_x)$x, labels = iris$Species)
+  expected <- embedding_quality(
+    stats::prcomp(iris_x)$x[, 1:2], stats::prcomp(iris_x)$x, labels = iris$Species
+  )
   expect_equal(found, expected)
   expect_equal(embedding_quality(sce, "PCA", dimred = "PCA")$auc_rnx, 1)
   expect_equal(
@@ -158,7 +162,9 @@ test_that("bad input is refused", {
   rownames(named) <- sprintf("cell%d", 1:150)
   expect_refused(embedding_quality(named[150:1, 1:2], named), "input", "Row 1 is cell \"cell150\"")
   expect_refused(embedding_quality(map, iris_x, labels = 1:3), "input", "150 cells")
-  expect_refused(embedding_quality(map, iris_x, labels = rep(NA, 150)), "input", "0 cells have a label")
+  expect_refused(
+    embedding_quality(map, iris_x, labels = rep(NA, 150)), "input", "0 cells have a label"
+  )
   expect_refused(embedding_quality(replace(map, 3, NA), iris_x), "not_finite", "`embedding`")
   expect_refused(embedding_quality(map, iris_x, seed = 1.5), "input", "`seed`")
   expect_refused(embedding_quality(map[1:2, ], iris_x[1:2, ]), "input", "at least 3")

@@ -1,7 +1,9 @@
 test_that("golden values", {
   suppressMessages({
     found <- remove_zero_cells(filter_genes(typed_sce(), c("g005", "g100", "g003")))
-    expect_equal(t(counts_of(found)), golden("prep_filter_genes_Y.npy"), tolerance = 1e-6, ignore_attr = TRUE)
+    expect_equal(
+      t(counts_of(found)), golden("prep_filter_genes_Y.npy"), tolerance = 1e-6, ignore_attr = TRUE
+    )
     x <- golden_counts()
     colnames(x) <- sprintf("g%03d", 0:119)
     found <- remove_zero_cells(filter_genes(x, c("g005", "g100", "g003")))

@@ -7,7 +7,10 @@ test_that("a heavy-tailed map finds its lambda, or takes the one that it is give
   expect_identical(fit$params[c("kernel", "share")], list(kernel = "student", share = 1))
   expect_identical(fit$params$lambda, fit$trace$lambda[nrow(fit$trace)])
   affinity <- entropic_affinity(iris_x, 20)
-  expect_equal(fit$loss, ee_loss(fit, iris_x, affinity, repulsion_share(1), kernel = "student"), tolerance = 1e-5)
+  expect_equal(
+    fit$loss, ee_loss(fit, iris_x, affinity, repulsion_share(1), kernel = "student"),
+    tolerance = 1e-5
+  )
   # A stationary point by its share is one by its lambda.
   by_share <- ee_gradient(fit, iris_x, affinity, repulsion_share(1), kernel = "student")
   by_lambda <- ee_gradient(fit, iris_x, affinity, fit$params$lambda, kernel = "student")
@@ -42,7 +45,9 @@ test_that("threads and a stop change nothing", {
   whole <- heavy(x = x, threads = 1, method = "grid")
   expect_identical(heavy(x = x, threads = 2, method = "grid")$embedding, whole$embedding)
   file <- withr::local_tempfile()
-  stopped <- heavy(x = x, method = "grid", checkpoint = file, every = 15, callback = function(...) FALSE)
+  stopped <- heavy(
+    x = x, method = "grid", checkpoint = file, every = 15, callback = function(...) FALSE
+  )
   expect_identical(stopped$params$iterations, 15L)
   expect_identical(heavy(x = x, method = "grid", resume = file)$embedding, whole$embedding)
   expect_error(
@@ -67,7 +72,9 @@ test_that("it serves containers, networks and new cells", {
   expect_gt(network$params$lambda, 1)
   file <- withr::local_tempfile()
   save_neuralee(network, file)
-  expect_equal(predict(load_neuralee(file), iris_x), network$embedding, tolerance = 1e-5, ignore_attr = TRUE)
+  expect_equal(
+    predict(load_neuralee(file), iris_x), network$embedding, tolerance = 1e-5, ignore_attr = TRUE
+  )
   more <- fine_tune(network, iris_x, maxit = 5, verbose = FALSE)
   expect_identical(more$params$kernel, "student")
 })
@@ -81,7 +88,9 @@ test_that("what is no kernel, weight or share is refused", {
   refused(repulsion_share("1"), "share")
   refused(ee_loss(iris_x[, 1:2], iris_x, entropic_affinity(iris_x), repulsion_share(1:2)), "lambda")
   for (changed in list(numeric(), "a", NaN, -1, list(1))) {
-    refused(ee(iris_x, lambda = structure(changed, class = "neuralee_share"), verbose = FALSE), "`lambda`")
+    refused(
+      ee(iris_x, lambda = structure(changed, class = "neuralee_share"), verbose = FALSE), "`lambda`"
+    )
   }
   refused(ee(iris_x, lambda = matrix(1), verbose = FALSE), "`lambda` is an object of class matrix")
   for (lambda in list(1e308, repulsion_share(1e308))) {

@@ -20,7 +20,9 @@ test_that("progress counts up to the total in the named stage", {
 test_that("a progress function can stop the computation, and so does its failure", {
   for (answer in list(function(...) FALSE, function(...) stop("broken display"))) {
     expect_error(suppressMessages(wait(600, answer)), class = "neuralee_error_interrupted")
-    expect_error(suppressMessages(wait(600, answer, here = TRUE)), class = "neuralee_error_interrupted")
+    expect_error(
+      suppressMessages(wait(600, answer, here = TRUE)), class = "neuralee_error_interrupted"
+    )
   }
 })
 
@@ -35,7 +37,9 @@ test_that("Ctrl-C stops the computation and the session goes on", {
 
 test_that("a panic becomes an internal error and the session goes on", {
   expect_error(wait(1, panics = TRUE), "asked to panic", class = "neuralee_error_internal")
-  expect_error(wait(1, panics = TRUE, here = TRUE), "asked to panic", class = "neuralee_error_internal")
+  expect_error(
+    wait(1, panics = TRUE, here = TRUE), "asked to panic", class = "neuralee_error_internal"
+  )
   expect_null(wait(0.01))
 })
 
@@ -44,7 +48,9 @@ test_that("an argument of a wrong type becomes an internal error", {
 })
 
 test_that("failures of the core come with class, message and remedy", {
-  failure <- expect_error(wait(0, threads = 0L), "at least 1 thread", class = "neuralee_error_input")
+  failure <- expect_error(
+    wait(0, threads = 0L), "at least 1 thread", class = "neuralee_error_input"
+  )
   expect_null(failure$row)
 })
 

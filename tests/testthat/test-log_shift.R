@@ -42,7 +42,9 @@ test_that("values without a logarithm are refused with cell and gene", {
   expect_refused(log_shift(x), "input", place)
   expect_refused(log_shift(sparse(x)), "input", place)
   expect_refused(log_shift(unname(x)), "input", "row 7 \\(cell\\), column 3 \\(gene\\)")
-  expect_refused(with_small_blocks(log_shift(delayed(x[, 40:120]))), "input", "row 5 .*column 51 .*\"g90\"")
+  expect_refused(
+    with_small_blocks(log_shift(delayed(x[, 40:120]))), "input", "row 5 .*column 51 .*\"g90\""
+  )
   sce <- SummarizedExperiment::SummarizedExperiment(list(counts = t(x)))
   expect_refused(log_shift(sce), "input", "row 90 \\(gene \"g90\"\\), column 5 \\(cell \"c5\"\\)")
 })

@@ -18,7 +18,9 @@ test_that("blocks of any size, in memory, on disk and in workers give the same b
   for (size in c(1, small_blocks, 2.5 * small_blocks)) {
     expect_identical(with_small_blocks(mapped(), size = size), places)
   }
-  for (x in list(flowers, sparse(flowers), delayed(flowers), delayed(sparse(flowers)), stored, stored[, 4:1])) {
+  for (x in list(
+    flowers, sparse(flowers), delayed(flowers), delayed(sparse(flowers)), stored, stored[, 4:1]
+  )) {
     expect_identical(mapped(x, BPPARAM = one_worker()), places)
   }
   expect_identical(mapped(flowers, BPPARAM = two_workers()), places)
@@ -33,7 +35,8 @@ test_that("a cell that comes alone in a block comes alone in the core's own task
   wide <- train(hidden = c(50, 50))
   for (n in c(1025, 2049)) {
     expect_identical(
-      with_small_blocks(mapped(stored[1:n, ], model = wide), small_blocks), mapped(flowers[1:n, ], model = wide)
+      with_small_blocks(mapped(stored[1:n, ], model = wide), small_blocks),
+      mapped(flowers[1:n, ], model = wide)
     )
   }
 })
@@ -57,11 +60,15 @@ test_that("what finished jobs left behind is not computed again", {
   skip_if_not_installed("batchtools")
   registry <- batchtools::makeRegistry(NA, make.default = FALSE)
   utils::capture.output(type = "message", {
-    batchtools::batchMap(function(n) if (n == 2) stop("ended") else list(number = n), 1:3, reg = registry)
+    batchtools::batchMap(
+      function(n) if (n == 2) stop("ended") else list(number = n), 1:3, reg = registry
+    )
     batchtools::submitJobs(reg = registry)
   })
   received <- c()
-  receive_finished_jobs(list(registry = registry), function(reply) received <<- c(received, reply$number))
+  receive_finished_jobs(
+    list(registry = registry), function(reply) received <<- c(received, reply$number)
+  )
   expect_identical(sort(received), c(1L, 3L))
 })
 
@@ -87,19 +94,24 @@ test_that("workers that the caller started are running afterwards", {
   expect_identical(BiocParallel::bplapply(1:2, sqrt, BPPARAM = param), list(1, sqrt(2)))
 })
 
-test_that("a block that fails each time is told with its cells and the reason, and the others are kept", {
+test_that("a block that fails each time is told with its cells and the reason; others are kept", {
   cells <- watched(stored, function(block, folder) {
     if (file.exists(file.path(folder, "mended"))) block else stop("the tape is torn.")
   })
   file <- new_file()
   error <- expect_refused(
     mapped(cells$x, BPPARAM = one_worker(), output = file), "worker",
-    "1 of 5 blocks of cells could not be mapped in 3 tries: cells 2049 to 3072 \\(the tape is torn\\).*\\.h5\\.partial"
+    paste(
+      "1 of 5 blocks of cells could not be mapped in 3 tries: cells 2049 to 3072 \\(the tape is",
+      "torn\\).*\\.h5\\.partial"
+    )
   )
   expect_identical(c(error$first, error$last), c(2049, 3072))
   expect_identical(cells$reads(), 4L + 3L)
   expect_false(file.exists(file))
-  expect_refused(mapped(cells$x, BPPARAM = one_worker(), output = file, retries = 0), "worker", "in 1 tries")
+  expect_refused(
+    mapped(cells$x, BPPARAM = one_worker(), output = file, retries = 0), "worker", "in 1 tries"
+  )
   expect_identical(cells$reads(), 4L + 3L + 1L)
   folder <- environment(cells$reads)$folder
   file.create(file.path(folder, "mended"))
@@ -130,13 +142,17 @@ test_that("values that are refused in a worker are the error that they are witho
   }
   counts <- train(preprocess = preprocessing(log = TRUE))
   negative <- delayed(replace(flowers, cbind(3000, 2), -3))
-  error <- expect_refused(mapped(negative, model = counts, BPPARAM = one_worker()), "input", "Cell 3000 ")
+  error <- expect_refused(
+    mapped(negative, model = counts, BPPARAM = one_worker()), "input", "Cell 3000 "
+  )
   expect_match(deparse(error$call[[1]]), "^predict")
 })
 
 test_that("workers without this version of the package are told apart from failures", {
   task <- list(version = "0.0.1")
-  expect_match(map_block_remotely(list(number = 1), task)$error, "the workers have neuralee .*, not 0.0.1")
+  expect_match(
+    map_block_remotely(list(number = 1), task)$error, "the workers have neuralee .*, not 0.0.1"
+  )
   expect_identical(environment(map_block_remotely), baseenv())
 })
 
@@ -147,7 +163,9 @@ test_that("workers that cannot be started are an error that says so", {
   on.exit(close(taken))
   param <- BiocParallel::MulticoreParam(2, manager.port = port)
   suppressWarnings(
-    expect_refused(mapped(BPPARAM = param), "worker", "The workers of `BPPARAM` cannot be used: cannot open")
+    expect_refused(
+      mapped(BPPARAM = param), "worker", "The workers of `BPPARAM` cannot be used: cannot open"
+    )
   )
 })
 
@@ -185,7 +203,8 @@ test_that("Ctrl-C keeps the blocks done", {
   })
   file <- new_file()
   expect_refused(
-    with_small_blocks(mapped(cells$x, output = file), small_blocks), "interrupted", "after 2 of 5 blocks.*\\.partial"
+    with_small_blocks(mapped(cells$x, output = file), small_blocks), "interrupted",
+    "after 2 of 5 blocks.*\\.partial"
   )
   expect_identical(as.matrix(mapped(cells$x, output = file)), places)
   expect_identical(cells$reads(), 3L + 3L)
@@ -212,8 +231,13 @@ test_that("a block that was written in part is computed again", {
 test_that("the file of another map is refused and kept", {
   partial <- half_done(file <- new_file())
   before <- tools::md5sum(partial)
-  expect_refused(mapped(model = train(maxit = 2), output = file), "input", "holds a map of another model\\.")
-  expect_refused(mapped(stored * 2, output = file), "input", "holds a map of other cells.*remove it to start anew")
+  expect_refused(
+    mapped(model = train(maxit = 2), output = file), "input", "holds a map of another model\\."
+  )
+  expect_refused(
+    mapped(stored * 2, output = file), "input",
+    "holds a map of other cells.*remove it to start anew"
+  )
   expect_refused(mapped(stored[1:4999, ], output = file), "input", "other cells")
   expect_refused(mapped(unname(flowers), output = file), "input", "other cells")
   expect_identical(tools::md5sum(partial), before)
@@ -243,7 +267,10 @@ test_that("a disk without room is an error, and leaves no file that passes for a
   saveRDS(list(fit = fit, x = flowers, file = file.path(folder, "map.h5")), given)
   code <- c(
     "suppressPackageStartupMessages(library(neuralee))", sprintf("given <- readRDS(\"%s\")", given),
-    "found <- tryCatch(predict(given$fit, given$x, output = given$file, verbose = FALSE), error = identity)",
+    paste(
+      "found <- tryCatch(predict(given$fit, given$x, output = given$file, verbose = FALSE), error",
+      "= identity)"
+    ),
     "cat(class(found)[[1]], conditionMessage(found))"
   )
   script <- tempfile(fileext = ".R")
@@ -252,7 +279,9 @@ test_that("a disk without room is an error, and leaves no file that passes for a
   program <- file.path(R.home("bin"), "Rscript")
   command <- sprintf("trap '' XFSZ; ulimit -f 40; exec %s --vanilla %s 2>&1", program, script)
   libraries <- paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))
-  said <- suppressWarnings(system2("env", c(libraries, "bash", "-c", shQuote(command)), stdout = TRUE))
+  said <- suppressWarnings(
+    system2("env", c(libraries, "bash", "-c", shQuote(command)), stdout = TRUE)
+  )
   expect_match(
     paste(said, collapse = "\n"),
     "^neuralee_error_input The map could not be written to .* no room.*has room.*missing.$"
@@ -264,11 +293,15 @@ test_that("arguments of another kind are refused", {
   expect_refused(mapped(BPPARAM = 2), "input", "BPPARAM")
   expect_refused(mapped(BPPARAM = one_worker(), retries = -1), "input", "retries")
   expect_refused(mapped(output = 1), "input", "output")
-  expect_refused(mapped(output = file.path(tempdir(), "no such folder", "map.h5")), "input", "does not exist")
+  expect_refused(
+    mapped(output = file.path(tempdir(), "no such folder", "map.h5")), "input", "does not exist"
+  )
   expect_refused(mapped(output = tempdir()), "input", "no regular file")
   # What the system says is in the error, and R does not warn beside it.
   long <- file.path(tempdir(), strrep("a", 250))
-  expect_no_warning(expect_refused(mapped(output = long), "input", "could not be written to .*[Nn]ame too long"))
+  expect_no_warning(
+    expect_refused(mapped(output = long), "input", "could not be written to .*[Nn]ame too long")
+  )
   expect_refused(mapped(output = new_file(), affinity = "entropic"), "input", "in memory")
   expect_refused(mapped(stored[0, ], BPPARAM = one_worker()), "input", "no cells")
 })

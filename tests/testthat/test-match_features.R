@@ -25,7 +25,7 @@ genes_sce <- function(x = genes_of()) {
   SingleCellExperiment::SingleCellExperiment(list(logcounts = t(x)))
 }
 
-test_that("genes that share a name are found by their order, with a warning where that may differ", {
+test_that("genes that share a name are found by order, with a warning where that may differ", {
   x <- genes_of()
   fit <- fit_genes(x)
   expect_no_warning(same <- places_of(fit, x))
@@ -59,7 +59,9 @@ test_that("names that stand for more or fewer genes than in the training are ref
   # Repeats on one side only.
   unique_names <- make.unique(symbols)
   of_unique <- fit_genes(genes_of(names = unique_names))
-  expect_refused(places_of(of_unique, cbind(x, Twin.1 = 1, Pair.1 = 1)), "input", "\"Twin\" .2, not 1")
+  expect_refused(
+    places_of(of_unique, cbind(x, Twin.1 = 1, Pair.1 = 1)), "input", "\"Twin\" .2, not 1"
+  )
   expect_refused(places_of(fit, genes_of(names = unique_names)), "input", "\"Twin\" .1, not 2")
   free <- ee(x, perplexity = 10, maxit = 5, keep = TRUE, verbose = FALSE)
   expect_refused(places_of(free, more), "input", "the map.*\"Twin\"")
@@ -125,7 +127,9 @@ test_that("containers, components and training on share these rules", {
   expect_equal(found, reference, tolerance = 1e-6)
   expect_warning(found <- together(x[81:120, ], x[1:80, order]), "`data`", class = repeated)
   expect_equal(found, reference, tolerance = 1e-6)
-  expect_warning(more <- fine_tune(fit, x[81:120, order], maxit = 3, verbose = FALSE), class = repeated)
+  expect_warning(
+    more <- fine_tune(fit, x[81:120, order], maxit = 3, verbose = FALSE), class = repeated
+  )
   expect_equal(more$embedding, fine_tune(fit, x[81:120, ], maxit = 3, verbose = FALSE)$embedding)
   # A model that went on still tells the copies.
   expect_identical(model_info(more$model)$copies, model_info(fit$model)$copies)
@@ -158,16 +162,22 @@ test_that("a map of ee() matches features by the same rules", {
   expect_message(found <- places_of(fit, unname(new)), class = position)
   expect_identical(unname(found), unname(reference))
   expect_warning(
-    found <- places_of(fit, new[, -2], missing = "mean"), "lacks 1 of the 8 features of the map: \"Actb\"",
-    class = fewer
+    found <- places_of(fit, new[, -2], missing = "mean"),
+    "lacks 1 of the 8 features of the map: \"Actb\"", class = fewer
   )
   expect_equal(found, places_of(fit, replace(new, col(new) == 2, mean(x[old, 2]))))
   expect_warning(found <- places_of(fit, new[, -2], missing = "zero"), class = fewer)
   expect_equal(found, places_of(fit, replace(new, col(new) == 2, 0)))
-  expect_refused(places_of(fit, new[, -2]), "input", "lacks 1 of the 8 features of the map: \"Actb\"")
+  expect_refused(
+    places_of(fit, new[, -2]), "input", "lacks 1 of the 8 features of the map: \"Actb\""
+  )
   expect_refused(places_of(fit, new, missing = "median"), "input", "`missing`")
-  cosine <- ee(x[old, ], perplexity = 10, maxit = 5, metric = "cosine", keep = TRUE, verbose = FALSE)
-  expect_refused(places_of(cosine, new[, -2], missing = "mean"), "input", "cosine.*missing = \"zero\"")
+  cosine <- ee(
+    x[old, ], perplexity = 10, maxit = 5, metric = "cosine", keep = TRUE, verbose = FALSE
+  )
+  expect_refused(
+    places_of(cosine, new[, -2], missing = "mean"), "input", "cosine.*missing = \"zero\""
+  )
 })
 
 test_that("genes without a name are taken where all stand as in the training, and else refused", {
@@ -175,7 +185,9 @@ test_that("genes without a name are taken where all stand as in the training, an
     x <- genes_of(names = replace(make.unique(symbols), c(2, 5), none))
     fit <- fit_genes(x)
     expect_equal(places_of(fit, x), fit$embedding)
-    expect_refused(places_of(fit, x[, 8:1]), "input", "2 of the 8 features of the model have no name")
+    expect_refused(
+      places_of(fit, x[, 8:1]), "input", "2 of the 8 features of the model have no name"
+    )
     # One without a name that is not used is no matter.
     x[, 2] <- x[, 2] / 1000
     x[, 5] <- x[, 5] / 1000
@@ -186,7 +198,7 @@ test_that("genes without a name are taken where all stand as in the training, an
   expect_null(model_info(fit_genes(all_empty)$model)$names)
 })
 
-test_that("features without names are taken by position, with a message, where their number agrees", {
+test_that("features without names are taken by position, with a message, if their number agrees", {
   x <- genes_of()
   unnamed <- fit_genes(unname(x))
   expect_message(found <- places_of(unnamed, x), "the model have none", class = position)
@@ -208,7 +220,9 @@ test_that("genes that cells lack get 0 or their mean, whatever holds the cells",
     mean_of <- expm1(colMeans(log1p(counts)))
     for (missing in c("zero", "mean")) {
       whole <- counts
-      whole[, lacking] <- rep(if (missing == "zero") c(0, 0) else mean_of[lacking], each = nrow(counts))
+      whole[, lacking] <- rep(
+        if (missing == "zero") c(0, 0) else mean_of[lacking], each = nrow(counts)
+      )
       reference <- places_of(fit, whole)
       for (kind in list(identity, sparse, delayed)) {
         warning <- expect_warning(
@@ -216,7 +230,9 @@ test_that("genes that cells lack get 0 or their mean, whatever holds the cells",
         )
         expect_equal(found, reference, tolerance = 1e-5)
       }
-      expect_match(conditionMessage(warning), "lacks 2 of the [78] features of the model: .*\"Actb\"")
+      expect_match(
+        conditionMessage(warning), "lacks 2 of the [78] features of the model: .*\"Actb\""
+      )
       sce <- SingleCellExperiment::SingleCellExperiment(list(counts = t(counts[, -lacking])))
       expect_warning(found <- places_of(fit, sce, missing = missing), class = fewer)
       expect_equal(found, reference, tolerance = 1e-5)
@@ -242,7 +258,10 @@ test_that("a matrix on disk is made up for block by block, also by workers and i
     file <- tempfile(fileext = ".h5")
     expect_warning(
       found <- with_small_blocks(
-        places_of(fit, lacking, missing = missing, output = file, BPPARAM = BiocParallel::SerialParam()), 32768
+        places_of(
+          fit, lacking, missing = missing, output = file, BPPARAM = BiocParallel::SerialParam()
+        ),
+        32768
       ),
       class = fewer
     )
@@ -264,16 +283,22 @@ test_that("what is scaled without being centred has means too", {
 test_that("what cannot be made up for is refused", {
   x <- genes_of(names = make.unique(symbols))
   fit <- fit_genes(x)
-  expect_refused(places_of(fit, x[, -2]), "input", "lacks 1 of the 8 .*\"Actb\".*missing = \"zero\" or \"mean\"")
+  expect_refused(
+    places_of(fit, x[, -2]), "input", "lacks 1 of the 8 .*\"Actb\".*missing = \"zero\" or \"mean\""
+  )
   renamed <- x
   colnames(renamed) <- paste0("ENSMUSG0000000000", 1:8)
   expect_refused(places_of(fit, renamed, missing = "zero"), "input", "lacks 8 of the 8")
   expect_refused(places_of(fit, t(x), missing = "zero"), "input", "names of its rows: transpose it")
   expect_refused(places_of(fit, x, missing = NA), "input", "`missing`")
   cosine <- fit_genes(x, metric = "cosine")
-  expect_refused(places_of(cosine, x[, -2], missing = "mean"), "input", "not kept the means.*missing = \"zero\"")
+  expect_refused(
+    places_of(cosine, x[, -2], missing = "mean"), "input", "not kept the means.*missing = \"zero\""
+  )
   expect_refused(fine_tune(fit, x[, -2], maxit = 2, verbose = FALSE), "input", "lacks 1")
-  expect_warning(fine_tune(fit, x[, -2], missing = "zero", maxit = 2, verbose = FALSE), class = fewer)
+  expect_warning(
+    fine_tune(fit, x[, -2], missing = "zero", maxit = 2, verbose = FALSE), class = fewer
+  )
 })
 
 test_that("a model without names from an older version takes features by position, and says so", {
@@ -285,7 +310,9 @@ test_that("a model without names from an older version takes features by positio
   steps <- c(rust_call(rs_model_preprocessing(model$bytes)), info[c("selected", "width")])
   unnamed <- describe_model(model, steps, info)
   expect_null(model_info(unnamed)$names)
-  expect_message(found <- places_of(unnamed, iris_x[1:3, ]), "the model have none", class = position)
+  expect_message(
+    found <- places_of(unnamed, iris_x[1:3, ]), "the model have none", class = position
+  )
   expect_equal(found, places_of(model, iris_x[1:3, ]))
   expect_refused(places_of(unnamed, iris_x[1:3, -1]), "input", "has 3 features")
 })

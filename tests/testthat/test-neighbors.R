@@ -53,7 +53,9 @@ test_that("lists are taken from whatever package made them", {
     RANN = list(nn.idx = itself$index, nn.dists = itself$distance)
   )
   for (form in names(forms)) {
-    expect_identical(entropic_affinity(x, 10, neighbors = forms[[form]])$weights, expected, info = form)
+    expect_identical(
+      entropic_affinity(x, 10, neighbors = forms[[form]])$weights, expected, info = form
+    )
   }
   # Found here, they are the same.
   expect_equal(entropic_affinity(x, 10, k = 30)$weights, expected)

@@ -10,7 +10,13 @@ test_that("a model survives its file and saveRDS, in another session too", {
   saveRDS(fit, saved)
   code <- paste(
     sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
-    sprintf("cat(format(predict(readRDS(\"%s\"), as.matrix(iris[1:2, 1:4]), verbose = FALSE), digits = 15))", saved),
+    sprintf(
+      paste(
+        "cat(format(predict(readRDS(\"%s\"), as.matrix(iris[1:2, 1:4]), verbose = FALSE), digits",
+        "= 15))"
+      ),
+      saved
+    ),
     sep = ";"
   )
   script <- tempfile(fileext = ".R")
@@ -20,7 +26,10 @@ test_that("a model survives its file and saveRDS, in another session too", {
   lines <- c(readLines(script)[1], "loadNamespace(\"neuralee\")", readLines(script)[-1])
   writeLines(lines, script)
   printed <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = FALSE)
-  expect_equal(scan(text = utils::tail(printed, 1), quiet = TRUE), as.vector(fit$embedding[1:2, ]), tolerance = 1e-12)
+  expect_equal(
+    scan(text = utils::tail(printed, 1), quiet = TRUE), as.vector(fit$embedding[1:2, ]),
+    tolerance = 1e-12
+  )
 })
 
 test_that("weights and coefficients compute the map", {
@@ -40,7 +49,9 @@ test_that("weights and coefficients compute the map", {
 })
 
 test_that("a model says what it is", {
-  fit <- train(round(10 * iris_x), dropout = 0.1, residual = TRUE, preprocess = preprocessing(log = TRUE))
+  fit <- train(
+    round(10 * iris_x), dropout = 0.1, residual = TRUE, preprocess = preprocessing(log = TRUE)
+  )
   expect_output(print(fit$model), "4-10-10-2, relu, batch norm, dropout 0.1, residual")
   expect_output(print(fit$model), "\"Sepal.Length\".*and 1 more\\); preprocessing: log")
   expect_output(print(fit$model), "Trained on 150 cells: E = .* at lambda = 10, perplexity 20")
@@ -82,9 +93,14 @@ test_that("a file is replaced in one move, and only a file", {
   expect_length(Sys.glob(paste0(file, "*")), 1L)
   expect_refused(save_neuralee(fit, tempdir()), "input", "no regular file")
   expect_refused(save_neuralee(fit, "/dev/null"), "input", "no regular file")
-  expect_refused(save_neuralee(fit, file.path(tempdir(), "no", "such")), "input", "could not be written")
+  expect_refused(
+    save_neuralee(fit, file.path(tempdir(), "no", "such")), "input", "could not be written"
+  )
   expect_refused(save_neuralee(iris_x, file), "input", "holds no model")
-  expect_refused(save_neuralee(ee(iris_x, perplexity = 20, maxit = 2, verbose = FALSE), file), "input", "holds no model")
+  expect_refused(
+    save_neuralee(ee(iris_x, perplexity = 20, maxit = 2, verbose = FALSE), file), "input",
+    "holds no model"
+  )
 })
 
 test_that("a model of the first version of the format is read, and maps as it did", {

@@ -1,15 +1,22 @@
 test_that("optimizers say what they are", {
   expect_output(print(adam()), "adam, lr 0.01 $")
-  expect_output(print(adamw(lr = 0.1, schedule = "cosine")), "adamw, lr 0.1 \\(cosine to 0.01 of it\\), weight decay 0.01")
   expect_output(
-    print(sgd(nesterov = TRUE, schedule = lr_schedule("step", every = 10, factor = 0.5, warmup = 3))),
+    print(adamw(lr = 0.1, schedule = "cosine")),
+    "adamw, lr 0.1 \\(cosine to 0.01 of it\\), weight decay 0.01"
+  )
+  expect_output(
+    print(
+      sgd(nesterov = TRUE, schedule = lr_schedule("step", every = 10, factor = 0.5, warmup = 3))
+    ),
     "times 0.5 every 10 epochs after 3 epochs of warm-up\\), momentum 0.9 \\(Nesterov\\)"
   )
   expect_output(print(lr_schedule("linear", last = 0)), "Learning rate: linear to 0 of it")
 })
 
 test_that("schedules change the learning rate as they say", {
-  rates <- function(...) train(optimizer = adam(lr = 0.1, schedule = lr_schedule(...)), maxit = 10)$trace$learning_rate
+  rates <- function(...) {
+    train(optimizer = adam(lr = 0.1, schedule = lr_schedule(...)), maxit = 10)$trace$learning_rate
+  }
   expect_identical(rates("constant"), rep(0.1, 11))
   expect_equal(rates("linear", last = 0), seq(0.1, 0, by = -0.01))
   expect_equal(rates("exponential", last = 0.01), 0.1 * 0.01^(0:10 / 10))

@@ -23,7 +23,9 @@ test_that("each cell is drawn once, in its place and colour", {
 test_that("numbers get a continuous scale with the largest values on top", {
   data <- plot_embedding(map, colour_by = iris$Petal.Length)$data
   expect_false(is.unsorted(data$colour))
-  expect_gt(length(unique(drawn(plot_embedding(map, colour_by = iris$Petal.Length))$data[[1]]$colour)), 30L)
+  expect_gt(
+    length(unique(drawn(plot_embedding(map, colour_by = iris$Petal.Length))$data[[1]]$colour)), 30L
+  )
 })
 
 test_that("labels stand at the median and replace the legend", {
@@ -50,7 +52,9 @@ test_that("labels that collide move a little with a line, or are left out and co
 
 test_that("long labels are wrapped, and a legend of many stands below", {
   long <- short_lines(c("a b", "dopaminergic neuron of the substantia nigra", strrep("x", 40)), 25)
-  expect_identical(long, c("a b", "dopaminergic neuron of\nthe substantia nigra", paste0(strrep("x", 22), "...")))
+  expect_identical(
+    long, c("a b", "dopaminergic neuron of\nthe substantia nigra", paste0(strrep("x", 22), "..."))
+  )
   few <- plot_embedding(map, colour_by = iris$Species)
   many <- plot_embedding(map, colour_by = factor(rep(1:30, 5)))
   expect_identical(few$theme$legend.position, "right")
@@ -73,15 +77,20 @@ test_that("a SingleCellExperiment is coloured by a column or a feature", {
   by_feature <- plot_embedding(sce, dimred = "PCA", colour_by = "Petal.Length")
   expect_equal(by_feature$data$colour, sort(log1p(iris$Petal.Length)))
   expect_refused(plot_embedding(sce, dimred = "EE"), "input", "PCA")
-  expect_refused(plot_embedding(sce, dimred = "PCA", colour_by = "cluster"), "input", "species.*Sepal.Length")
   expect_refused(
-    plot_embedding(sce, dimred = "PCA", colour_by = "Petal.Length", assay.type = "tpm"), "input", "logcounts"
+    plot_embedding(sce, dimred = "PCA", colour_by = "cluster"), "input", "species.*Sepal.Length"
+  )
+  expect_refused(
+    plot_embedding(sce, dimred = "PCA", colour_by = "Petal.Length", assay.type = "tpm"), "input",
+    "logcounts"
   )
 })
 
 test_that("one dimension, missing labels and a bitmap work", {
   drawn(plot_embedding(map, dims = 1))
-  drawn(plot_embedding(map, dims = c(2, 3), colour_by = replace(as.character(iris$Species), 1:5, NA)))
+  drawn(
+    plot_embedding(map, dims = c(2, 3), colour_by = replace(as.character(iris$Species), 1:5, NA))
+  )
   drawn(plot_embedding(map, colour_by = rep("all", 150), label = TRUE))
   skip_if_not_installed("ggrastr")
   drawn(plot_embedding(map, rasterise = TRUE))
@@ -92,7 +101,9 @@ test_that("what cannot be drawn is refused", {
   expect_refused(plot_embedding(map, dims = 5), "input", "1 to 4")
   expect_refused(plot_embedding(map, dims = 1:3), "input")
   expect_refused(plot_embedding("map"), "input", "numeric matrix")
-  expect_refused(plot_embedding(map, colour_by = iris$Species, palette = "red"), "input", "3 labels")
+  expect_refused(
+    plot_embedding(map, colour_by = iris$Species, palette = "red"), "input", "3 labels"
+  )
   expect_refused(plot_trace(map), "input", "trace")
 })
 
@@ -105,14 +116,23 @@ test_that("a palette is used for labels and for numbers", {
   expect_lt(max(greys) - max(greys[1, ]), 1)
   expect_gt(diff(range(greys[1, ])), 200)
   for (colour_by in list(iris$Species, iris$Petal.Length)) {
-    expect_refused(plot_embedding(map, colour_by = colour_by, palette = c("red", "blurple", "blue")), "input", "blurple")
-    expect_refused(plot_embedding(map, colour_by = colour_by, palette = "red"), "input", "1 colours")
+    expect_refused(
+      plot_embedding(map, colour_by = colour_by, palette = c("red", "blurple", "blue")), "input",
+      "blurple"
+    )
+    expect_refused(
+      plot_embedding(map, colour_by = colour_by, palette = "red"), "input", "1 colours"
+    )
   }
-  expect_refused(plot_embedding(map, iris$Species, palette = setNames(named, letters[1:3])), "input", "setosa")
+  expect_refused(
+    plot_embedding(map, iris$Species, palette = setNames(named, letters[1:3])), "input", "setosa"
+  )
 })
 
 test_that("bad sizes, titles, names and coordinates are refused at the call", {
-  for (size in list("a", 1:3, NA, 0)) expect_refused(plot_embedding(map, point_size = size), "input", "point_size")
+  for (size in list("a", 1:3, NA, 0)) expect_refused(
+    plot_embedding(map, point_size = size), "input", "point_size"
+  )
   expect_refused(plot_embedding(map, title = list(1)), "input", "title")
   expect_refused(plot_embedding(map, colors_by = iris$Species), "input", "`color_by`")
   expect_refused(plot_embedding(replace(map, 3, Inf)), "not_finite")
@@ -124,9 +144,15 @@ test_that("colours stay apart under colour-vision deficiencies", {
   # Machado, Oliveira and Fernandes (2009), severity 1.
   seen_by <- list(
     normal = diag(3),
-    deuteranope = c(0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881),
-    protanope = c(0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998),
-    tritanope = c(1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.303900)
+    deuteranope = c(
+      0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881
+    ),
+    protanope = c(
+      0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998
+    ),
+    tritanope = c(
+      1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.303900
+    )
   )
   in_lab <- function(colours, eye) {
     rgb <- t(grDevices::col2rgb(colours)) / 255
@@ -155,7 +181,8 @@ test_that("groups get panels, in which the other cells are pale", {
   expect_identical(unique(built$data[[1]]$colour), "grey92")
   in_rows <- drawn(plot_embedding(map, facet_by = iris$Species, ncol = 1))$layout$layout
   expect_identical(in_rows$ROW, 1:3)
-  missing <- drawn(plot_embedding(map, facet_by = replace(as.character(iris$Species), 1, NA)))$layout$layout
+  gaps <- replace(as.character(iris$Species), 1, NA)
+  missing <- drawn(plot_embedding(map, facet_by = gaps))$layout$layout
   expect_true("NA" %in% missing$panel)
   expect_refused(plot_embedding(map, facet_by = seq_len(150)), "input", "150 different values")
   expect_refused(plot_embedding(map, facet_by = 1:3), "input", "`facet_by` has 3 entries")
@@ -166,7 +193,9 @@ test_that("labels in panels stand at the medians of the cells of the panel", {
   labels <- drawn(plot_embedding(map, iris$Species, facet_by = half, label = TRUE))$data[[4]]
   expect_equal(nrow(labels), 6L)
   setosa <- labels[labels$label == "setosa", ]
-  expect_equal(setosa$x[setosa$PANEL == 2], stats::median(map[half == "b" & iris$Species == "setosa", 1]))
+  expect_equal(
+    setosa$x[setosa$PANEL == 2], stats::median(map[half == "b" & iris$Species == "setosa", 1])
+  )
 })
 
 test_that("several columns of numbers share a scale, or each has its own", {
@@ -194,11 +223,15 @@ test_that("several features of a container are drawn, also for each group", {
   expect_equal(nrow(layout), 6L)
   expect_identical(levels(layout$feature), two)
   expect_setequal(plot$data$colour[plot$data$feature == "Sepal.Width"], log1p(iris$Sepal.Width))
-  expect_refused(plot_embedding(sce, c("Petal.Length", "Actb"), dimred = "PCA"), "input", "\"Actb\" is neither")
-  expect_refused(plot_embedding(sce, letters[1:10], dimred = "PCA"), "input", "10 entries.*\"a\" is neither")
+  expect_refused(
+    plot_embedding(sce, c("Petal.Length", "Actb"), dimred = "PCA"), "input", "\"Actb\" is neither"
+  )
+  expect_refused(
+    plot_embedding(sce, letters[1:10], dimred = "PCA"), "input", "10 entries.*\"a\" is neither"
+  )
 })
 
-test_that("numbers between two poles have 0 in the middle, named ends and the farthest cells on top", {
+test_that("numbers between two poles have 0 in the middle, named ends, the farthest cells on top", {
   score <- c(-1, rep(0, 148), 3)
   plot <- plot_embedding(map, score, poles = c("erythroid", "granulocytic"))
   built <- drawn(plot)
@@ -210,17 +243,24 @@ test_that("numbers between two poles have 0 in the middle, named ends and the fa
   expect_identical(unique(substr(data$colour[1:148], 1, 7)), "#D9D9D9")
   expect_equal(plot$data$colour[149:150], c(-1, 3))
   expect_refused(plot_embedding(map, score, poles = "erythroid"), "input", "poles")
-  expect_refused(plot_embedding(map, iris$Species, poles = c("a", "b")), "input", "`poles` is for numbers")
+  expect_refused(
+    plot_embedding(map, iris$Species, poles = c("a", "b")), "input", "`poles` is for numbers"
+  )
 })
 
-test_that("compressed columns of a container are drawn, and columns that are neither labels nor numbers are refused", {
+test_that("compressed columns are drawn, and those that are neither labels nor numbers refused", {
   sce <- iris_sce()
   plain <- drawn(plot_embedding(sce, colour_by = "species", dimred = "PCA"))$data
   sce$run <- S4Vectors::Rle(as.character(iris$Species))
   sce$width <- S4Vectors::Rle(iris$Petal.Width)
   expect_identical(drawn(plot_embedding(sce, colour_by = "run", dimred = "PCA"))$data, plain)
-  expect_identical(drawn(plot_embedding(map, colour_by = sce$run))$data[[1]]$colour, plain[[1]]$colour)
-  expect_equal(sort(plot_embedding(sce, colour_by = "width", dimred = "PCA")$data$colour), sort(iris$Petal.Width))
+  expect_identical(
+    drawn(plot_embedding(map, colour_by = sce$run))$data[[1]]$colour, plain[[1]]$colour
+  )
+  expect_equal(
+    sort(plot_embedding(sce, colour_by = "width", dimred = "PCA")$data$colour),
+    sort(iris$Petal.Width)
+  )
   expect_length(unique(plot_embedding(sce, facet_by = "run", dimred = "PCA")$data$panel), 3L)
   sce$genes <- S4Vectors::SimpleList(as.list(seq_len(150)))
   sce$sets <- as.list(seq_len(150))
@@ -233,7 +273,9 @@ test_that("compressed columns of a container are drawn, and columns that are nei
     expect_refused(plot_embedding(map, colour_by = table), "input", column)
   }
   for (bad in list(as.raw(rep(1:2, 75)), complex(150), as.list(1:150), quote(x))) {
-    expect_refused(plot_embedding(map, colour_by = bad), "input", "`colour_by` is .*neither labels nor numbers")
+    expect_refused(
+      plot_embedding(map, colour_by = bad), "input", "`colour_by` is .*neither labels nor numbers"
+    )
     expect_refused(plot_embedding(map, facet_by = bad), "input", "`facet_by`")
   }
 })
@@ -251,20 +293,30 @@ test_that("a number that all cells share lies in the middle between two poles", 
 test_that("text that is none is refused before it is drawn", {
   broken <- "caf\xe9"
   labels <- rep(c(broken, "b"), 75)
-  expect_refused(plot_embedding(map, colour_by = labels), "input", "Name 1 in `colour_by` is no valid text")
+  expect_refused(
+    plot_embedding(map, colour_by = labels), "input", "Name 1 in `colour_by` is no valid text"
+  )
   expect_refused(plot_embedding(map, colour_by = factor(labels)), "input", "`colour_by`")
   expect_refused(plot_embedding(map, facet_by = labels), "input", "`facet_by`")
-  expect_refused(plot_embedding(map, colour_by = map[, 2], poles = c("a", broken)), "input", "`poles`")
+  expect_refused(
+    plot_embedding(map, colour_by = map[, 2], poles = c("a", broken)), "input", "`poles`"
+  )
   expect_refused(plot_embedding(map, title = broken), "input", "`title`")
-  expect_refused(plot_embedding(iris_sce(), colour_by = broken, dimred = "PCA"), "input", "`colour_by`")
+  expect_refused(
+    plot_embedding(iris_sce(), colour_by = broken, dimred = "PCA"), "input", "`colour_by`"
+  )
   declared <- labels
   Encoding(declared) <- "latin1"
-  expect_setequal(as.character(plot_embedding(map, colour_by = declared)$data$colour), c("caf\u00e9", "b"))
+  expect_setequal(
+    as.character(plot_embedding(map, colour_by = declared)$data$colour), c("caf\u00e9", "b")
+  )
 })
 
 test_that("numbers beyond limits or quantiles get the colour of the end", {
   values <- c(1:149, 1e6)
-  ends <- function(...) drawn(plot_embedding(map, values, ...))$plot$scales$get_scales("colour")$get_limits()
+  ends <- function(...) {
+    drawn(plot_embedding(map, values, ...))$plot$scales$get_scales("colour")$get_limits()
+  }
   expect_equal(ends(), c(1, 1e6))
   expect_equal(ends(limits = c(0, 50)), c(0, 50))
   expect_equal(ends(quantiles = c(0, 0.9)), c(1, stats::quantile(values, 0.9, names = FALSE)))
@@ -331,7 +383,9 @@ iris_seurat <- function(misc = list()) {
   SeuratObject::Idents(object) <- object$species
   places <- map[, 1:2]
   dimnames(places) <- list(colnames(counts), c("EE_1", "EE_2"))
-  object[["ee"]] <- SeuratObject::CreateDimReducObject(embeddings = places, key = "EE_", assay = "RNA", misc = misc)
+  object[["ee"]] <- SeuratObject::CreateDimReducObject(
+    embeddings = places, key = "EE_", assay = "RNA", misc = misc
+  )
   object
 }
 
@@ -344,25 +398,34 @@ test_that("a Seurat object is coloured by meta data, identities and features", {
   expect_setequal(levels(plot_embedding(object, "ident")$data$colour), levels(iris$Species))
   feature <- plot_embedding(object, c("feature3", "feature4"), assay.type = "counts")$data
   expect_equal(feature$colour[feature$feature == "feature3"], sort(iris$Petal.Length))
-  expect_refused(plot_embedding(object, "cluster"), "input", "Columns of the meta data: .*\"species\".*feature1")
+  expect_refused(
+    plot_embedding(object, "cluster"), "input", "Columns of the meta data: .*\"species\".*feature1"
+  )
   expect_refused(plot_embedding(object, dimred = "umap"), "input", "\"ee\"")
 })
 
 test_that("the trace of a Seurat object is the one that its reduction carries", {
   skip_if_not_installed("SeuratObject")
   expect_refused(plot_trace(iris_seurat()), "input", "no trace")
-  trace <- data.frame(iteration = 1:9, loss = 9:1, gradient_norm = 10^(-(1:9)), seconds = (1:9) / 10)
+  trace <- data.frame(
+    iteration = 1:9, loss = 9:1, gradient_norm = 10^(-(1:9)), seconds = (1:9) / 10
+  )
   object <- iris_seurat(list(trace = trace))
   expect_equal(drawn(plot_trace(object, dimred = "ee"))$data[[1]]$y, c(9:1, -(1:9)))
   expect_equal(plot_trace(object, dimred = 1)$data, plot_trace(object)$data)
 })
 
 test_that("a package that is not there is named with the call that installs it", {
-  expect_refused(require_package("no.such.package", "draw"), "input", "no.such.package is needed.*install.packages")
+  expect_refused(
+    require_package("no.such.package", "draw"), "input",
+    "no.such.package is needed.*install.packages"
+  )
 })
 
 test_that("a trace is drawn against iterations or seconds", {
-  trace <- data.frame(iteration = 1:9, loss = 9:1, gradient_norm = 10^(-(1:9)), seconds = (1:9) / 10)
+  trace <- data.frame(
+    iteration = 1:9, loss = 9:1, gradient_norm = 10^(-(1:9)), seconds = (1:9) / 10
+  )
   built <- drawn(plot_trace(trace))
   expect_equal(built$data[[1]]$y, c(9:1, -(1:9)))
   expect_equal(drawn(plot_trace(trace, against = "seconds"))$data[[1]]$x, rep((1:9) / 10, 2))
@@ -371,7 +434,7 @@ test_that("a trace is drawn against iterations or seconds", {
   expect_refused(plot_trace(iris_sce(), dimred = "PCA"), "input", "runEE")
 })
 
-test_that("data frames and sparse matrices are drawn as matrices, and what has no place is refused", {
+test_that("data frames and sparse matrices are drawn as matrices, what has no place is refused", {
   frame <- as.data.frame(map)
   expect_identical(plot_embedding(frame)$data, plot_embedding(map)$data)
   drawn_as <- function(colours) plot_embedding(map, colour_by = colours)$data
@@ -380,8 +443,13 @@ test_that("data frames and sparse matrices are drawn as matrices, and what has n
   chosen <- plot_embedding(map, facet_by = iris$Species, size = 40)$data
   expect_identical(nrow(chosen), 40L)
   expect_s3_class(drawn(plot_embedding(map, colour_by = rep(c(NA, Inf), 75))), "ggplot_built")
-  expect_refused(plot_embedding(map, facet_by = iris[, 4:5]), "input", "`facet_by` names several columns")
-  expect_refused(plot_embedding(map, colour_by = iris$Species, palette = 1:3), "input", "`palette` is a vector of 3")
+  expect_refused(
+    plot_embedding(map, facet_by = iris[, 4:5]), "input", "`facet_by` names several columns"
+  )
+  expect_refused(
+    plot_embedding(map, colour_by = iris$Species, palette = 1:3), "input",
+    "`palette` is a vector of 3"
+  )
 })
 
 test_that("a feature that the assay has not is named", {
@@ -390,8 +458,8 @@ test_that("a feature that the assay has not is named", {
   colnames(counts) <- sprintf("cell%d", 1:150)
   object <- SeuratObject::CreateSeuratObject(sparse(counts))
   object[["ee"]] <- SeuratObject::CreateDimReducObject(
-    embeddings = matrix(map[, 1:2], 150, dimnames = list(colnames(counts), c("EE_1", "EE_2"))), key = "EE_",
-    assay = "RNA"
+    embeddings = matrix(map[, 1:2], 150, dimnames = list(colnames(counts), c("EE_1", "EE_2"))),
+    key = "EE_", assay = "RNA"
   )
   object <- with_layer(object, "scale.data", counts[1:2, ])
   expect_refused(

@@ -8,10 +8,15 @@ test_that("each measure is a panel with a bar for each embedding", {
   expect_equal(nrow(built$layout$layout), 5L)
   bars <- plot$data
   expect_identical(levels(bars$map), c("reversed", "PCA"))
-  value <- function(of, which) bars$value[bars$map == which & startsWith(as.character(bars$measure), of)]
+  value <- function(of, which) {
+    bars$value[bars$map == which & startsWith(as.character(bars$measure), of)]
+  }
   expect_equal(value("trustworthiness", "PCA"), good$trustworthiness)
   expect_equal(value("area under R_NX", "reversed"), poor$auc_rnx)
-  expect_identical(bars$text[bars$map == "reversed" & startsWith(as.character(bars$measure), "label")], "not measured")
+  expect_identical(
+    bars$text[bars$map == "reversed" & startsWith(as.character(bars$measure), "label")],
+    "not measured"
+  )
   expect_true("trustworthiness, k = 10" %in% levels(bars$measure))
 })
 
@@ -29,7 +34,7 @@ test_that("a measure that no embedding has gets no panel, and different k are no
   expect_true("trustworthiness" %in% levels(plot_quality(list(a = poor, b = other))$data$measure))
 })
 
-test_that("the curves are those of the tables, over a logarithmic axis, with their areas in the legend", {
+test_that("the curves are those of the tables over a logarithmic axis, their areas in the legend", {
   plot <- plot_quality(list(PCA = good, reversed = poor), view = "r_nx")
   expect_identical(levels(plot$data$map), c("PCA", "reversed"))
   drawn <- split(plot$data, plot$data$map)
@@ -56,8 +61,9 @@ test_that("curves of different length and of many K are drawn in at most 500 poi
 test_that("tables that were altered are refused", {
   altered <- function(name, value) replace(good, name, list(value))
   for (bad in list(
-    altered("k", "10"), altered("k", NA_real_), altered("k", 2.5), altered("trustworthiness", "0.9"),
-    altered("auc_rnx", 7), altered("r_nx", 0.5), altered("r_nx", I(list(c(0.1, NA)))), altered("r_nx", I(list("a"))),
+    altered("k", "10"), altered("k", NA_real_), altered("k", 2.5),
+    altered("trustworthiness", "0.9"), altered("auc_rnx", 7), altered("r_nx", 0.5),
+    altered("r_nx", I(list(c(0.1, NA)))), altered("r_nx", I(list("a"))),
     good[setdiff(names(good), "r_nx")], good[0, ]
   )) {
     expect_refused(plot_quality(bad), "input", "embedding_quality")

@@ -38,7 +38,9 @@ test_that("together, new cells of a kind that the map lacks come to a lower E of
     expect_identical(dimnames(together), list(rownames(new), c("EE1", "EE2")))
     all <- rbind(iris_x[known, ], new)
     loss <- function(places) {
-      ee_loss(rbind(fit$embedding, places), all, entropic_affinity(all, 15), lambda = 10, kernel = kernel)
+      ee_loss(
+        rbind(fit$embedding, places), all, entropic_affinity(all, 15), lambda = 10, kernel = kernel
+      )
     }
     expect_lt(loss(together), loss(predict(fit, new, verbose = FALSE)))
     expect_identical(predict(fit, new, together = TRUE, threads = 2, verbose = FALSE), together)
@@ -48,7 +50,9 @@ test_that("together, new cells of a kind that the map lacks come to a lower E of
 test_that("cells that are too many to be placed together are refused beforehand", {
   fit <- fit_of(keep = TRUE)
   withr::with_options(list(neuralee.max_memory_gb = 1e-6), {
-    expect_refused(predict(fit, iris_x, together = TRUE, verbose = FALSE), "memory", "fewer cells at a time")
+    expect_refused(
+      predict(fit, iris_x, together = TRUE, verbose = FALSE), "memory", "fewer cells at a time"
+    )
     expect_identical(nrow(predict(fit, iris_x, verbose = FALSE)), 150L)
   })
 })
@@ -63,7 +67,8 @@ test_that("one cell alone hardly notices that it is placed together", {
   fit <- fit_of(keep = TRUE)
   one <- iris_x[2, , drop = FALSE]
   expect_equal(
-    predict(fit, one, together = TRUE, verbose = FALSE), predict(fit, one, verbose = FALSE), tolerance = 0.1
+    predict(fit, one, together = TRUE, verbose = FALSE), predict(fit, one, verbose = FALSE),
+    tolerance = 0.1
   )
 })
 
@@ -108,7 +113,8 @@ test_that("cells that do not fit the map are refused", {
 test_that("a fit whose parts were changed by hand is refused", {
   fit <- fit_of(keep = TRUE)
   changes <- list(
-    list(params = 1), list(params = NULL), list(embedding = "a"), list(embedding = fit$embedding * NaN),
+    list(params = 1), list(params = NULL), list(embedding = "a"),
+    list(embedding = fit$embedding * NaN),
     list(params = utils::modifyList(fit$params, list(kernel = "cauchy"))),
     list(params = utils::modifyList(fit$params, list(lambda = NaN))),
     list(params = utils::modifyList(fit$params, list(k = 1.5))),

@@ -31,13 +31,17 @@ test_that("sparse, delayed and file-backed matrices give the same from any block
   for (scale in c(FALSE, TRUE)) {
     expected <- components(x, n = 8, scale = scale)
     for (given in list(sparse(x), delayed(x), delayed(sparse(x)), as.data.frame(x))) {
-      expect_equal(with_small_blocks(components(given, n = 8, scale = scale)), expected, tolerance = 1e-8)
+      expect_equal(
+        with_small_blocks(components(given, n = 8, scale = scale)), expected, tolerance = 1e-8
+      )
       expect_equal(components(given, n = 8, scale = scale), expected, tolerance = 1e-8)
     }
     skip_if_not_installed("HDF5Array")
     file <- tempfile(fileext = ".h5")
     stored <- HDF5Array::writeHDF5Array(x, file, "x", with.dimnames = TRUE)
-    expect_equal(with_small_blocks(components(stored, n = 8, scale = scale)), expected, tolerance = 1e-8)
+    expect_equal(
+      with_small_blocks(components(stored, n = 8, scale = scale)), expected, tolerance = 1e-8
+    )
     unlink(file)
   }
   counts <- golden_counts()
@@ -45,7 +49,7 @@ test_that("sparse, delayed and file-backed matrices give the same from any block
   expect_equal(components(delayed(counts), n = 3), components(counts, n = 3), tolerance = 1e-8)
 })
 
-test_that("blocks are no larger than the block size, and the result has the same bits for any threads", {
+test_that("blocks keep to the block size, and the result has the same bits for any threads", {
   x <- cells_by_genes()
   given <- delayed(x)
   with_small_blocks({
@@ -70,7 +74,9 @@ test_that("a container keeps the components of its most variable genes", {
   }
   found <- reduced(components(sce, n = 5, ntop = 30))
   expect_equal(found, of_genes)
-  expect_equal(reduced(components(sce, n = 5, subset_row = rownames(sce)[genes], name = "P"), "P"), of_genes)
+  expect_equal(
+    reduced(components(sce, n = 5, subset_row = rownames(sce)[genes], name = "P"), "P"), of_genes
+  )
   expect_equal(reduced(components(sce, n = 5, ntop = 500)), components(t(logs), n = 5))
   expect_warning(
     of_counts <- components(sce, n = 5, assay.type = "counts", subset_row = 1:40, scale = TRUE),
@@ -108,7 +114,8 @@ test_that("a value that is not finite is named in any kind of matrix", {
   x[133, 57] <- NaN
   for (given in list(x, sparse(x), delayed(x), delayed(sparse(x)))) {
     expect_refused(
-      with_small_blocks(components(given, n = 3)), "not_finite", "row 133 .*cell133.*column 57 .*gene57"
+      with_small_blocks(components(given, n = 3)), "not_finite",
+      "row 133 .*cell133.*column 57 .*gene57"
     )
   }
 })

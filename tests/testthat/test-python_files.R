@@ -15,7 +15,9 @@ files_of <- function(variable) {
     truth <- file.path(folder, "truth.json")
     if (!file.exists(truth)) stop(paste(c("python/write_files.py failed:", said), collapse = "\n"))
     files <- jsonlite::read_json(truth)
-    written[[variable]] <- lapply(files, function(about) c(about, path = file.path(folder, about$file)))
+    written[[variable]] <- lapply(
+      files, function(about) c(about, path = file.path(folder, about$file))
+    )
   }
   written[[variable]]
 }
@@ -44,7 +46,9 @@ column_of <- function(about) {
   if (!about$kind %in% c("factor", "ordered")) {
     return(values_of(about$values, about$kind))
   }
-  factor(values_of(about$values, "character"), unlist(about$levels), ordered = about$kind == "ordered")
+  factor(
+    values_of(about$values, "character"), unlist(about$levels), ordered = about$kind == "ordered"
+  )
 }
 
 expect_annotations <- function(found, about, where) {
@@ -62,8 +66,12 @@ expect_as_python_says <- function(cells, about) {
   expect_equal(dim(cells), c(about$shape[[1L]], about$shape[[2L]]), info = where)
   found <- unname(as.matrix(SummarizedExperiment::assay(cells)))
   expect_identical(found + 0, matrix_of(about$matrix, about$shape), info = where)
-  expect_identical(as.character(rownames(cells)), as.character(unlist(about$gene_names)), info = where)
-  expect_identical(as.character(colnames(cells)), as.character(unlist(about$cell_names)), info = where)
+  expect_identical(
+    as.character(rownames(cells)), as.character(unlist(about$gene_names)), info = where
+  )
+  expect_identical(
+    as.character(colnames(cells)), as.character(unlist(about$cell_names)), info = where
+  )
 }
 
 expect_container_as_python_says <- function(cells, about) {
@@ -110,7 +118,9 @@ for (variable in c("NEURALEE_PYTHON", "NEURALEE_PYTHON_OLD")) {
   test_that(paste("a matrix of anndata that stays on disk has the same values:", variable), {
     skip_without_hdf5()
     skip_if_not_installed("HDF5Array")
-    for (about in Filter(function(about) about$file %in% c("dense.h5ad", "csr.h5ad"), files_of(variable))) {
+    for (about in Filter(
+      function(about) about$file %in% c("dense.h5ad", "csr.h5ad"), files_of(variable)
+    )) {
       # HDF5Array does not read true and false.
       if (startsWith(about$layer, "seen")) next
       cells <- suppressMessages(read_h5ad(about$path, about$layer, on_disk = TRUE, verbose = FALSE))
@@ -123,18 +133,24 @@ for (variable in c("NEURALEE_PYTHON", "NEURALEE_PYTHON_OLD")) {
     for (about in files_read_by(variable, "loom")) {
       names <- unlist(about$name_attributes)
       layer <- about$layer
-      found <- read_with_messages(read_loom(about$path, layer, names[[1L]], names[[2L]], verbose = FALSE))
+      found <- read_with_messages(
+        read_loom(about$path, layer, names[[1L]], names[[2L]], verbose = FALSE)
+      )
       expect_container_as_python_says(found$cells, about)
       expect_left_out(found$said, about)
       for (name in names(about$attributes)) {
-        expect_identical(S4Vectors::metadata(found$cells)[[name]], about$attributes[[name]], info = about$file)
+        expect_identical(
+          S4Vectors::metadata(found$cells)[[name]], about$attributes[[name]], info = about$file
+        )
       }
     }
   })
 
-  test_that(paste("tables of pandas are what Python says, however they are compressed:", variable), {
+  test_that(paste("tables of pandas are what Python says, compressed or not:", variable), {
     for (about in files_read_by(variable, "csv")) {
-      cells <- read_csv_counts(about$path, genes_in_rows = about$genes_in_rows %||% TRUE, verbose = FALSE)
+      cells <- read_csv_counts(
+        about$path, genes_in_rows = about$genes_in_rows %||% TRUE, verbose = FALSE
+      )
       expect_as_python_says(cells, about)
     }
   })

@@ -99,7 +99,9 @@ test_that("a folder and a file with the same matrix give the same cells", {
   writeLines(c(
     "%%MatrixMarket matrix coordinate integer general", "3 4 4", "2 1 2", "1 2 5", "3 2 7", "1 4 1"
   ), file.path(folder, "matrix.mtx"))
-  writeLines(paste(version_2$genes, version_2$gene_names, sep = "\t"), file.path(folder, "genes.tsv"))
+  writeLines(
+    paste(version_2$genes, version_2$gene_names, sep = "\t"), file.path(folder, "genes.tsv")
+  )
   writeLines(counts$barcodes, file.path(folder, "barcodes.tsv"))
   expect_equal(read(tenx_file(list(mm10 = version_2))), read_10x(folder, verbose = FALSE))
 })
@@ -110,7 +112,10 @@ test_that("of several genomes one must be named", {
   other$data <- counts$data * 2L
   file <- tenx_file(list(hg19 = version_2, mm10 = other))
   expect_refused(read(file), "hg19, mm10", "neuralee_error_input")
-  expect_equal(unname(as.matrix(SummarizedExperiment::assay(read(file, group = "mm10")))), 2 * expected_counts())
+  expect_equal(
+    unname(as.matrix(SummarizedExperiment::assay(read(file, group = "mm10")))),
+    2 * expected_counts()
+  )
   expect_refused(read(file, group = "rn5"), "rn5.*hg19, mm10", "neuralee_error_input")
 })
 
@@ -143,12 +148,16 @@ test_that("damaged files and files of other kinds are refused with what to do", 
   skip_without_hdf5()
   expect_refused(read(tempfile()), "no such file")
   expect_refused(read(tempdir()), "folder.*read_10x")
-  expect_refused(read(system.file("extdata", "cortex.h5ad", package = "neuralee")), "AnnData.*read_h5ad")
+  expect_refused(
+    read(system.file("extdata", "cortex.h5ad", package = "neuralee")), "AnnData.*read_h5ad"
+  )
   loom <- tenx_file(list(matrix = diag(2), row_attrs = list(), col_attrs = list()))
   expect_refused(read(loom), "loom file")
   twice <- version_3
   twice$indices[[3]] <- 2L
-  expect_refused(read(tenx_file(list(matrix = twice))), "two values for one gene of cell 2 \\('CCC-1'\\)")
+  expect_refused(
+    read(tenx_file(list(matrix = twice))), "two values for one gene of cell 2 \\('CCC-1'\\)"
+  )
   without <- version_3
   without$features <- NULL
   expect_refused(read(tenx_file(list(matrix = without))), "no /matrix/features")

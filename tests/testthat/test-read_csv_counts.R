@@ -40,7 +40,9 @@ test_that("a random matrix comes back, in either orientation and form", {
     expect_identical(is(SummarizedExperiment::assay(sce), "dgCMatrix"), share < 0.5)
     expect_identical(counts_of(sce), counts)
     expect_identical(counts_of(sce), as.matrix(utils::read.csv(by_genes, row.names = 1)) + 0)
-    expect_identical(counts_of(read_csv_counts(by_cells, genes_in_rows = FALSE, verbose = FALSE)), counts)
+    expect_identical(
+      counts_of(read_csv_counts(by_cells, genes_in_rows = FALSE, verbose = FALSE)), counts
+    )
     if (share < 0.5) expect_true(methods::validObject(SummarizedExperiment::assay(sce)))
   }
 })
@@ -60,22 +62,28 @@ test_that("quotes, ends of lines, marks and corners make no difference", {
   expected <- matrix(c(0, 12, 0, 3, 0, 0), 3, dimnames = list(c("CD4", "LYZ", "CD4"), c("a", "b")))
   text <- paste(lines, collapse = "\n")
   variants <- c(
-    text, paste0(text, "\n\n"), gsub("\n", "\r\n", text), gsub("\n", "\r", text), paste0("\ufeff", text),
-    sub("gene,", "", text), sub("gene", "\"\"", text), gsub(",", ";", text), gsub(",", "\t", text),
-    sub("12", "\"1.2e1\"", text)
+    text, paste0(text, "\n\n"), gsub("\n", "\r\n", text), gsub("\n", "\r", text),
+    paste0("\ufeff", text), sub("gene,", "", text), sub("gene", "\"\"", text), gsub(",", ";", text),
+    gsub(",", "\t", text), sub("12", "\"1.2e1\"", text)
   )
   for (variant in variants) {
     expect_identical(counts_of(read(charToRaw(enc2utf8(variant)))), expected)
   }
   sce <- read(charToRaw(enc2utf8("\"\",\"a,1\",\"\u03b1 \"\"2\"\"\"\n\"g\n1\",1,2")))
   expect_identical(dimnames(sce), list("g\n1", c("a,1", "\u03b1 \"2\"")))
-  expect_identical(dimnames(read(c("1 0", "0 2"), sep = " ", header = FALSE, row_names = FALSE)), rep(list(c("1", "2")), 2))
+  expect_identical(
+    dimnames(read(c("1 0", "0 2"), sep = " ", header = FALSE, row_names = FALSE)),
+    rep(list(c("1", "2")), 2)
+  )
   expect_identical(dim(read("gene,a,b")), c(0L, 2L))
 })
 
 test_that("all kinds of compression are read and their damage is noticed", {
   counts <- random_counts()
-  lines <- c(paste(colnames(counts), collapse = ","), paste(rownames(counts), apply(counts, 1, paste, collapse = ","), sep = ","))
+  lines <- c(
+    paste(colnames(counts), collapse = ","),
+    paste(rownames(counts), apply(counts, 1, paste, collapse = ","), sep = ",")
+  )
   for (open in list(gzfile, bzfile, xzfile)) {
     path <- text_file(lines, open = open)
     expect_identical(counts_of(read_csv_counts(path, verbose = FALSE)), counts)
@@ -96,22 +104,35 @@ test_that("all kinds of compression are read and their damage is noticed", {
   utils::zip(archive, path, flags = "-qj")
   expect_identical(counts_of(read_csv_counts(archive, verbose = FALSE)), counts)
   utils::zip(archive, text_file("x"), flags = "-qj")
-  expect_error(read_csv_counts(archive, verbose = FALSE), "holds 2 files", class = "neuralee_error_file_format")
+  expect_error(
+    read_csv_counts(archive, verbose = FALSE), "holds 2 files", class = "neuralee_error_file_format"
+  )
 })
 
 test_that("what is wrong is named by file, line and column", {
   refused <- function(lines, kind, message, ...) {
     expect_error(read(lines, ...), message, class = paste0("neuralee_error_", kind))
   }
-  refused(c("g,a,b", "CD4,1,NA"), "not_finite", "\\.csv: Line 2, column 3 \\(gene 'CD4'\\): the value is NA")
-  refused(c("g,a,b", "CD4,1,2", "LYZ,,2"), "not_finite", "Line 3, column 2 \\(gene 'LYZ', cell 'a'\\): the value is missing")
+  refused(
+    c("g,a,b", "CD4,1,NA"), "not_finite",
+    "\\.csv: Line 2, column 3 \\(gene 'CD4'\\): the value is NA"
+  )
+  refused(
+    c("g,a,b", "CD4,1,2", "LYZ,,2"), "not_finite",
+    "Line 3, column 2 \\(gene 'LYZ', cell 'a'\\): the value is missing"
+  )
   refused(c("g,a,b", "CD4,1,2", "LYZ,x,2"), "file_format", "'x' is no number")
   refused(c("g,a,b", "CD4,1,2", "LYZ,2"), "file_format", "Line 3 has 1 values")
   refused(c("g,a,b", "CD4,\"1,2"), "file_format", "Line 2: the quote")
   refused(character(), "file_format", "is empty")
   refused(c("g,a,b", "CD4,1,2"), "file_format", "fields end at each ';'", sep = ";")
-  expect_error(read_csv_counts(tempfile(), verbose = FALSE), "no such file", class = "neuralee_error_file_format")
-  expect_error(read_csv_counts(tempdir(), verbose = FALSE), "folder", class = "neuralee_error_file_format")
+  expect_error(
+    read_csv_counts(tempfile(), verbose = FALSE), "no such file",
+    class = "neuralee_error_file_format"
+  )
+  expect_error(
+    read_csv_counts(tempdir(), verbose = FALSE), "folder", class = "neuralee_error_file_format"
+  )
 })
 
 test_that("labels and batches become factors", {
@@ -122,7 +143,10 @@ test_that("labels and batches become factors", {
   expect_identical(sce$label, factor(c("T", "B, naive", NA), c("B, naive", "T")))
   expect_identical(sce$batch, factor(c("day2", "day1", "day2"), c("day2", "day1")))
   expect_identical(colnames(sce), c("a", "b", "c"))
-  expect_error(read(counts, batches_file = labels), "Line 4: the label is NA", class = "neuralee_error_not_finite")
+  expect_error(
+    read(counts, batches_file = labels), "Line 4: the label is NA",
+    class = "neuralee_error_not_finite"
+  )
   short <- text_file(c("T", "B"))
   expect_error(
     read(counts, labels_file = short), paste0(basename(short), ": There are 2 labels for 3 cells"),
@@ -135,7 +159,9 @@ test_that("arguments of the wrong kind are refused", {
   refused <- function(name, value) {
     arguments <- list(file = path, verbose = FALSE)
     arguments[name] <- list(value)
-    expect_error(do.call(read_csv_counts, arguments), sprintf("`%s`", name), class = "neuralee_error_input")
+    expect_error(
+      do.call(read_csv_counts, arguments), sprintf("`%s`", name), class = "neuralee_error_input"
+    )
   }
   refused("file", NULL)
   refused("genes_in_rows", NA)

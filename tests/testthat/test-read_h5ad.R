@@ -55,7 +55,9 @@ test_that("layers and raw are read by name", {
   expect_equal(as.matrix(SummarizedExperiment::assay(halves)), expected_counts() / 2)
   expect_equal(as.matrix(SummarizedExperiment::assay(read("dense"))), expected_counts())
   expect_equal(SummarizedExperiment::assayNames(read("raw", assay = "umi")), "umi")
-  expect_refused(read("nothing"), "no layer 'nothing'.*X, raw, columns, dense", "neuralee_error_input")
+  expect_refused(
+    read("nothing"), "no layer 'nothing'.*X, raw, columns, dense", "neuralee_error_input"
+  )
 })
 
 test_that("a file of anndata 0.6 is read", {
@@ -115,15 +117,17 @@ test_that("the matrix stays in the file on request, with the rest read as always
     cells <- read(layer)
     whole <- read(layer, on_disk = FALSE)
     expect_s4_class(SummarizedExperiment::assay(cells), "DelayedMatrix")
-    expect_identical(DelayedArray::is_sparse(SummarizedExperiment::assay(cells)), layer != "dense", info = layer)
+    expect_identical(
+      DelayedArray::is_sparse(SummarizedExperiment::assay(cells)), layer != "dense", info = layer
+    )
     SummarizedExperiment::assay(cells, 1) <- as.matrix(SummarizedExperiment::assay(cells, 1)) + 0
     SummarizedExperiment::assay(whole, 1) <- as.matrix(SummarizedExperiment::assay(whole, 1))
     expect_equal(cells, whole, info = layer)
   }
   expect_equal(SummarizedExperiment::assayNames(read("dense", assay = "umi")), "umi")
   expect_message(
-    read_h5ad(fixture("new.h5ad"), "columns", obsm = FALSE, on_disk = TRUE, verbose = FALSE), "gene by gene",
-    class = "neuralee_message_by_genes"
+    read_h5ad(fixture("new.h5ad"), "columns", obsm = FALSE, on_disk = TRUE, verbose = FALSE),
+    "gene by gene", class = "neuralee_message_by_genes"
   )
   old <- read_h5ad(fixture("old.h5ad"), on_disk = TRUE, verbose = FALSE)
   expect_equal(as.matrix(SummarizedExperiment::assay(old, "counts")), expected_counts())
@@ -203,7 +207,9 @@ test_that("counts on disk go through the steps that those in memory do", {
   skip_if_not_installed("HDF5Array")
   steps <- function(on_disk) {
     cells <- read_h5ad(bundled("cortex.h5ad"), on_disk = on_disk, verbose = FALSE)
-    principal_components(subsample_genes(log_shift(cells), 300), n = 10, scale = TRUE, verbose = FALSE)
+    principal_components(
+      subsample_genes(log_shift(cells), 300), n = 10, scale = TRUE, verbose = FALSE
+    )
   }
   expected <- SingleCellExperiment::reducedDim(steps(FALSE), "PCA")
   found <- SingleCellExperiment::reducedDim(steps(TRUE), "PCA")
@@ -211,7 +217,9 @@ test_that("counts on disk go through the steps that those in memory do", {
 })
 
 test_that("on_disk needs HDF5Array", {
-  expect_refused(require_hdf5array(installed = FALSE), "BiocManager::install", "neuralee_error_input")
+  expect_refused(
+    require_hdf5array(installed = FALSE), "BiocManager::install", "neuralee_error_input"
+  )
 })
 
 test_that("an error in rhdf5 neither blocks our reader nor is lost through it", {

@@ -61,9 +61,12 @@ test_that("sparse matrices stay sparse, and others are matrices", {
   full <- read_loom(file, "full", verbose = FALSE)
   expect_equal(unname(SummarizedExperiment::assay(full, "full")), example_counts() + 0.5)
   flags <- read_loom(file, "flags", assay = "seen", verbose = FALSE)
-  expect_equal(unname(as.matrix(SummarizedExperiment::assay(flags, "seen"))), (example_counts() > 0) + 0)
+  expect_equal(
+    unname(as.matrix(SummarizedExperiment::assay(flags, "seen"))), (example_counts() > 0) + 0
+  )
   expect_refused(
-    read_loom(file, "none", verbose = FALSE), "no layer 'none'.*\\n.*flags, full", "neuralee_error_input"
+    read_loom(file, "none", verbose = FALSE), "no layer 'none'.*\\n.*flags, full",
+    "neuralee_error_input"
   )
 })
 
@@ -84,7 +87,8 @@ test_that("names may repeat, be empty, be missing or come from another attribute
 
   # As anndata writes it; columns with these names are trouble for GRanges.
   file <- write_loom(
-    counts, list(var_names = c("a", "b", "c"), strand = c("+", "-", "+"), seqnames = c("1", "1", "2")),
+    counts,
+    list(var_names = c("a", "b", "c"), strand = c("+", "-", "+"), seqnames = c("1", "1", "2")),
     list(obs_names = paste0("cell", 1:4), X_umap = matrix(1:8, 4))
   )
   cells <- read_loom(file, gene_names = "var_names", cell_names = "obs_names", verbose = FALSE)
@@ -92,8 +96,8 @@ test_that("names may repeat, be empty, be missing or come from another attribute
   expect_equal(SummarizedExperiment::rowData(cells)$strand, c("+", "-", "+"))
   expect_equal(unname(SingleCellExperiment::reducedDim(cells, "UMAP")), matrix(1:8, 4))
   expect_refused(
-    read_loom(file, gene_names = "symbol", verbose = FALSE), "no symbol in row_attrs.*\\n.*seqnames",
-    "neuralee_error_input"
+    read_loom(file, gene_names = "symbol", verbose = FALSE),
+    "no symbol in row_attrs.*\\n.*seqnames", "neuralee_error_input"
   )
 })
 
@@ -127,7 +131,8 @@ test_that("the matrix stays in the file on request, with the rest read as always
     delayed <- read_quietly(fixture("loompy.loom"), layer, on_disk = TRUE)
     whole <- read_quietly(fixture("loompy.loom"), layer)
     expect_s4_class(SummarizedExperiment::assay(delayed), "DelayedMatrix")
-    SummarizedExperiment::assay(delayed, 1) <- as.matrix(SummarizedExperiment::assay(delayed, 1)) + 0
+    SummarizedExperiment::assay(delayed, 1) <- as.matrix(SummarizedExperiment::assay(delayed, 1)) +
+      0
     SummarizedExperiment::assay(whole, 1) <- as.matrix(SummarizedExperiment::assay(whole, 1))
     expect_equal(delayed, whole, info = layer)
   }
@@ -171,7 +176,8 @@ test_that("values that are not finite are refused with their place", {
   counts[2, 3] <- Inf
   file <- write_loom(counts, list(Gene = c("a", "b", "c")), list(CellID = paste0("cell", 1:4)))
   expect_refused(
-    read_loom(file, verbose = FALSE), "cell 3 \\('cell3'\\), gene 2 \\('b'\\)", "neuralee_error_not_finite"
+    read_loom(file, verbose = FALSE), "cell 3 \\('cell3'\\), gene 2 \\('b'\\)",
+    "neuralee_error_not_finite"
   )
 })
 

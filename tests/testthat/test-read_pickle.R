@@ -16,9 +16,10 @@ test_that("a data frame of pandas keeps its columns, categories, missing values 
     class = "neuralee_message_left_out"
   )
   expected <- data.frame(
-    whole = c(1L, -2L, 3L, .Machine$integer.max), small = c(0L, 255L, 7L, 8L), large = c(2^40, 0, -1, 5),
-    real = c(0.5, NaN, -1e300, 3), single = c(0.25, 1.5, 2, -4), kept = c(TRUE, FALSE, TRUE, TRUE),
-    text = c("a", NA, "", "b,\u00fc"), type = factor(c("T", "B", NA, "T"), c("T", "NK", "B")),
+    whole = c(1L, -2L, 3L, .Machine$integer.max), small = c(0L, 255L, 7L, 8L),
+    large = c(2^40, 0, -1, 5), real = c(0.5, NaN, -1e300, 3), single = c(0.25, 1.5, 2, -4),
+    kept = c(TRUE, FALSE, TRUE, TRUE), text = c("a", NA, "", "b,\u00fc"),
+    type = factor(c("T", "B", NA, "T"), c("T", "NK", "B")),
     stage = ordered(c("lo", "hi", "hi", NA), c("lo", "hi")), masked = c(1L, NA, 3L, 4L),
     maybe = c(TRUE, NA, FALSE, TRUE), string = c("x", NA, "y", "z"),
     row.names = c("AAAC-1", "AAAG-1", "\u00fc-1", "AAAT-11")
@@ -28,7 +29,9 @@ test_that("a data frame of pandas keeps its columns, categories, missing values 
 
 test_that("dictionaries, arrays and lists become lists, matrices and vectors", {
   about <- read_pickle(fixture("pbmc_metadata.pickle"), verbose = FALSE)
-  expect_named(about, c("design", "raw_qc", "qc_pc", "normalized_qc", "barcodes", "clusters", "list_clusters"))
+  expect_named(
+    about, c("design", "raw_qc", "qc_pc", "normalized_qc", "barcodes", "clusters", "list_clusters")
+  )
   expect_identical(about$list_clusters, c("CD4 T cells", "B cells", "Other"))
   expect_identical(about$clusters, rep_len(0:2, 13))
   expect_identical(about$qc_pc, cbind(as.double(0:12), -as.double(0:12)))
@@ -51,7 +54,9 @@ test_that("labels of rows that repeat become a column", {
       list <- paste0("(", paste0("V", values, "\n", collapse = ""), "l")
       sprintf(array, sprintf("(I%d\nt", length(values)), "O8", list)
     }
-    axes <- sprintf("(%s%sl", sprintf(index, objects("x"), "N"), sprintf(index, objects(labels), name))
+    axes <- sprintf(
+      "(%s%sl", sprintf(index, objects("x"), "N"), sprintf(index, objects(labels), name)
+    )
     block <- sprintf(
       "cpandas\n_unpickle_block\n(%scbuiltins\nslice\n(I0\nI1\nI1\ntRI2\ntR",
       sprintf(array, "(I1\nI2\nt", "i1", "S'\\x05\\x06'\n")
@@ -60,7 +65,9 @@ test_that("labels of rows that repeat become a column", {
   }
   read <- function(...) {
     text <- strsplit(table(...), "\x81", fixed = TRUE, useBytes = TRUE)[[1L]]
-    read_pickle(pickled(c(charToRaw(text[[1L]]), as.raw(0x81), charToRaw(text[[2L]]))), verbose = FALSE)
+    read_pickle(
+      pickled(c(charToRaw(text[[1L]]), as.raw(0x81), charToRaw(text[[2L]]))), verbose = FALSE
+    )
   }
   expect_identical(read(c("a", "b"), "Vcell\n"), data.frame(x = 5:6, row.names = c("a", "b")))
   expect_identical(read(c("a", "a"), "Vcell\n"), data.frame(cell = c("a", "a"), x = 5:6))
@@ -71,8 +78,8 @@ test_that("nothing is run, and what would be is named (D13)", {
   harm <- tempfile()
   program <- sprintf("cos\nsystem\n(Vtouch %s\ntR.", harm)
   expect_error(
-    read_pickle(pickled(program), verbose = FALSE), "os\\.system, which is no part of a table.*\\n.*as csv",
-    class = "neuralee_error_file_format"
+    read_pickle(pickled(program), verbose = FALSE),
+    "os\\.system, which is no part of a table.*\\n.*as csv", class = "neuralee_error_file_format"
   )
   expect_false(file.exists(harm))
 })

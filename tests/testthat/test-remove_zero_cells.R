@@ -1,7 +1,9 @@
 test_that("cells without a count are dropped, with a message", {
   x <- golden_counts()
   rownames(x) <- sprintf("c%d", 1:200)
-  expect_message(found <- remove_zero_cells(x), "1 of 200 cells removed", class = "neuralee_message_removed")
+  expect_message(
+    found <- remove_zero_cells(x), "1 of 200 cells removed", class = "neuralee_message_removed"
+  )
   expect_identical(found, x[-14, ])
   expect_silent(expect_identical(remove_zero_cells(found), found))
 })
@@ -33,7 +35,9 @@ test_that("counts decide, whatever was scaled since", {
   expect_gt(sum(colSums(SummarizedExperiment::assay(sce, "scaled")) < 0), 50)
   expect_message(found <- remove_zero_cells(sce), "1 of 200")
   expect_cells(found, (1:200)[-14])
-  expect_identical(SummarizedExperiment::assay(found, "scaled"), SummarizedExperiment::assay(sce, "scaled")[, -14])
+  expect_identical(
+    SummarizedExperiment::assay(found, "scaled"), SummarizedExperiment::assay(sce, "scaled")[, -14]
+  )
   expect_refused(remove_zero_cells(sce, assay.type = "scaled"), "input", "no count")
   expect_refused(remove_zero_cells(standard_scale(golden_counts())), "input", "scaled")
 })

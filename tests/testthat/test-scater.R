@@ -9,9 +9,11 @@ test_that("scater's plots and neighbours take our reductions", {
   sce <- runNeuralEE(sce, perplexity = 10, maxit = 20, verbose = FALSE)
   for (name in c("EE", "NeuralEE")) {
     map <- SingleCellExperiment::reducedDim(sce, name)
-    points <- ggplot2::ggplot_build(scater::plotReducedDim(sce, name, colour_by = "species"))$data[[1L]]
+    by_species <- scater::plotReducedDim(sce, name, colour_by = "species")
+    points <- ggplot2::ggplot_build(by_species)$data[[1L]]
     expect_equal(cbind(points$x, points$y), matrix(map, 150), ignore_attr = TRUE)
-    points <- ggplot2::ggplot_build(scater::plotReducedDim(sce, name, colour_by = "Petal.Width"))$data[[1L]]
+    by_width <- scater::plotReducedDim(sce, name, colour_by = "Petal.Width")
+    points <- ggplot2::ggplot_build(by_width)$data[[1L]]
     expect_identical(nrow(points), 150L)
     # Code that was written for runUMAP() starts from it in turn.
     again <- scater::runUMAP(sce, dimred = name, n_neighbors = 10)

@@ -7,12 +7,15 @@ iris_seurat <- function() {
   x <- flowers()
   object <- seurat_of(10 * t(x))
   object[["pca"]] <- SeuratObject::CreateDimReducObject(
-    embeddings = matrix(x, 150, dimnames = list(rownames(x), paste0("PC_", 1:4))), key = "PC_", assay = "RNA"
+    embeddings = matrix(x, 150, dimnames = list(rownames(x), paste0("PC_", 1:4))), key = "PC_",
+    assay = "RNA"
   )
   object
 }
 
-iris_map <- function(...) ee(as.matrix(iris[, 1:4]), perplexity = 10, maxit = 20, verbose = FALSE, ...)
+iris_map <- function(...) {
+  ee(as.matrix(iris[, 1:4]), perplexity = 10, maxit = 20, verbose = FALSE, ...)
+}
 
 run <- function(object, ...) RunEE(object, ..., perplexity = 10, maxit = 20, verbose = FALSE)
 
@@ -22,21 +25,26 @@ test_that("the map of dimensions is that of ee(), kept as Seurat keeps reduction
   reduction <- object[["ee"]]
   fit <- iris_map()
   expect_equal(SeuratObject::Embeddings(reduction), fit$embedding, ignore_attr = TRUE)
-  expect_identical(dimnames(SeuratObject::Embeddings(reduction)), list(colnames(object), c("EE_1", "EE_2")))
+  expect_identical(
+    dimnames(SeuratObject::Embeddings(reduction)), list(colnames(object), c("EE_1", "EE_2"))
+  )
   expect_identical(SeuratObject::Key(reduction), "EE_", ignore_attr = TRUE)
   expect_identical(SeuratObject::DefaultAssay(reduction), "RNA")
   expect_true(SeuratObject::IsGlobal(reduction))
   expect_equal(SeuratObject::Misc(reduction, "loss"), fit$loss)
   expect_identical(SeuratObject::Misc(reduction, "trace")$loss, fit$trace$loss)
   expect_identical(SeuratObject::Misc(reduction, "params")$perplexity, 10)
-  expect_identical(SeuratObject::FetchData(object, "EE_1")[[1L]], unname(SeuratObject::Embeddings(reduction)[, 1L]))
+  expect_identical(
+    SeuratObject::FetchData(object, "EE_1")[[1L]], unname(SeuratObject::Embeddings(reduction)[, 1L])
+  )
   expect_identical(SeuratObject::Command(object), "RunEE.RNA.pca")
 })
 
 test_that("some dimensions, another seed, name and number of components", {
   skip_if_not_installed("SeuratObject")
   object <- run(
-    iris_seurat(), dims = 3:4, n.components = 3, seed.use = 7, reduction.name = "map", reduction.key = "MAP_"
+    iris_seurat(), dims = 3:4, n.components = 3, seed.use = 7, reduction.name = "map",
+    reduction.key = "MAP_"
   )
   fit <- ee(as.matrix(iris[, 3:4]), d = 3, seed = 7, perplexity = 10, maxit = 20, verbose = FALSE)
   expect_equal(SeuratObject::Embeddings(object, "map"), fit$embedding, ignore_attr = TRUE)
@@ -56,7 +64,9 @@ test_that("features of an assay are taken as they are in the layer", {
   expect_false(SeuratObject::IsGlobal(of_object[["ee"]]))
   expect_identical(SeuratObject::Command(of_object), "RunEE.RNA")
   of_slot <- run(object, features = genes, slot = "counts")
-  expect_identical(SeuratObject::Embeddings(of_slot, "ee"), SeuratObject::Embeddings(of_object, "ee"))
+  expect_identical(
+    SeuratObject::Embeddings(of_slot, "ee"), SeuratObject::Embeddings(of_object, "ee")
+  )
   SeuratObject::VariableFeatures(object) <- genes
   of_assay <- run(object[["RNA"]], layer = "counts")
   expect_equal(SeuratObject::Embeddings(of_assay), fit$embedding, ignore_attr = TRUE)
@@ -83,18 +93,22 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
     nn.idx = found$index, nn.dist = found$distance, cell.names = colnames(object)
   )
   object[["RNA.nn"]] <- lists
-  expect_equal(SeuratObject::Embeddings(run(object, dims = 1:4, nn.name = "RNA.nn"), "ee"), expected)
+  expect_equal(
+    SeuratObject::Embeddings(run(object, dims = 1:4, nn.name = "RNA.nn"), "ee"), expected
+  )
   # By name, in whatever order the cells are.
   turned <- 150:1
   lists@nn.idx <- 151L - lists@nn.idx[turned, ]
   lists@nn.dist <- lists@nn.dist[turned, ]
   lists@cell.names <- lists@cell.names[turned]
   expect_equal(
-    neighbors_by_name(lists, x, "turned.nn", NULL), found[c("index", "distance")], ignore_attr = TRUE
+    neighbors_by_name(lists, x, "turned.nn", NULL), found[c("index", "distance")],
+    ignore_attr = TRUE
   )
   # As FindNeighbors() makes it: ones, and every cell among its own neighbours.
   graph <- Matrix::sparseMatrix(
-    i = c(row(found$index), 1:150), j = c(found$index, 1:150), x = 1, dimnames = list(colnames(object), colnames(object))
+    i = c(row(found$index), 1:150), j = c(found$index, 1:150), x = 1,
+    dimnames = list(colnames(object), colnames(object))
   )
   graph <- SeuratObject::as.Graph(graph)
   SeuratObject::DefaultAssay(graph) <- "RNA"
@@ -104,12 +118,19 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   expect_identical(apply(of_graph$index, 1, sort), unname(apply(found$index, 1, sort)))
   expect_equal(of_graph$distance, found$distance, ignore_attr = TRUE)
   loss_of <- function(object) SeuratObject::Misc(object = object[["ee"]], slot = "loss")
-  expect_equal(loss_of(run(object, dims = 1:4, graph = "RNA_nn")), loss_of(run(object, dims = 1:4, k = 24)), tolerance = 0.02)
+  expect_equal(
+    loss_of(run(object, dims = 1:4, graph = "RNA_nn")), loss_of(run(object, dims = 1:4, k = 24)),
+    tolerance = 0.02
+  )
   expect_refused(RunEE(object, dims = 1:4, graph = "RNA_nn", verbose = FALSE), "perplexity", "30")
-  expect_refused(run(object, dims = 1:4, graph = "RNA_nn", nn.name = "RNA.nn"), "input", "more than once")
+  expect_refused(
+    run(object, dims = 1:4, graph = "RNA_nn", nn.name = "RNA.nn"), "input", "more than once"
+  )
   expect_refused(run(object, dims = 1:4, graph = "RNA_snn"), "input", "RNA_nn")
   expect_refused(run(object, dims = 1:4, nn.name = "no such"), "input", "RNA.nn")
-  expect_refused(run(object, dims = 1:4, nn.name = lists), "input", "`nn.name`.*name of a Neighbor object")
+  expect_refused(
+    run(object, dims = 1:4, nn.name = lists), "input", "`nn.name`.*name of a Neighbor object"
+  )
   expect_refused(run(object, dims = 1:4, graph = graph), "input", "`graph`.*name of a graph")
   unknown <- graph
   unknown@x[[1L]] <- NA
@@ -123,13 +144,17 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
 test_that("a network is kept and maps new cells", {
   skip_if_not_installed("SeuratObject")
   object <- RunNeuralEE(
-    iris_seurat(), features = c("pl", "sw", "pw"), layer = "counts", perplexity = 10, maxit = 20, verbose = FALSE
+    iris_seurat(), features = c("pl", "sw", "pw"), layer = "counts", perplexity = 10, maxit = 20,
+    verbose = FALSE
   )
   reduction <- object[["neuralee"]]
   expect_identical(colnames(SeuratObject::Embeddings(reduction)), c("NeuralEE_1", "NeuralEE_2"))
   mapped <- predict(reduction, object[, 1:50], verbose = FALSE)
-  expect_equal(mapped, SeuratObject::Embeddings(reduction)[1:50, ], ignore_attr = TRUE, tolerance = 1e-5)
-  on_dims <- RunNeuralEE(iris_seurat(), dims = 2:4, perplexity = 10, maxit = 20, verbose = FALSE)[["neuralee"]]
+  expect_equal(
+    mapped, SeuratObject::Embeddings(reduction)[1:50, ], ignore_attr = TRUE, tolerance = 1e-5
+  )
+  embedded <- RunNeuralEE(iris_seurat(), dims = 2:4, perplexity = 10, maxit = 20, verbose = FALSE)
+  on_dims <- embedded[["neuralee"]]
   expect_equal(
     predict(on_dims, object, verbose = FALSE), SeuratObject::Embeddings(on_dims),
     ignore_attr = TRUE, tolerance = 1e-5
@@ -152,17 +177,22 @@ test_that("Seurat's own plots take the reductions", {
   expect_equal(sort(points$x), sort(unname(SeuratObject::Embeddings(object, "ee")[, 1L])))
   points <- drawn(Seurat::FeaturePlot(object, "pl", reduction = "ee", slot = "counts"))
   expect_equal(sort(points$y), sort(unname(SeuratObject::Embeddings(object, "ee")[, 2L])))
-  expect_identical(SeuratObject::Reductions(subset(object, cells = colnames(object)[1:20])), c("pca", "ee"))
+  expect_identical(
+    SeuratObject::Reductions(subset(object, cells = colnames(object)[1:20])), c("pca", "ee")
+  )
   neighbours <- Seurat::FindNeighbors(object, reduction = "ee", dims = 1:2, verbose = FALSE)
   expect_true("RNA_snn" %in% SeuratObject::Graphs(neighbours))
 })
 
 test_that("the graph of Seurat's FindNeighbors() is taken", {
   skip_if_not_installed("Seurat")
-  object <- Seurat::FindNeighbors(iris_seurat(), dims = 1:4, k.param = 25, nn.method = "rann", verbose = FALSE)
+  object <- Seurat::FindNeighbors(
+    iris_seurat(), dims = 1:4, k.param = 25, nn.method = "rann", verbose = FALSE
+  )
   loss_of <- function(object) SeuratObject::Misc(object = object[["ee"]], slot = "loss")
   expect_equal(
-    loss_of(run(object, dims = 1:4, graph = "RNA_nn")), loss_of(run(object, dims = 1:4, k = 23)), tolerance = 0.1
+    loss_of(run(object, dims = 1:4, graph = "RNA_nn")), loss_of(run(object, dims = 1:4, k = 23)),
+    tolerance = 0.1
   )
 })
 
@@ -171,7 +201,8 @@ test_that("new cells give the assay that the network was trained on", {
   object <- iris_seurat()
   object[["twice"]] <- SeuratObject::CreateAssayObject(counts = sparse(20 * t(flowers())))
   object <- RunNeuralEE(
-    object, features = c("pl", "sw", "pw"), assay = "twice", layer = "counts", perplexity = 10, maxit = 20, verbose = FALSE
+    object, features = c("pl", "sw", "pw"), assay = "twice", layer = "counts", perplexity = 10,
+    maxit = 20, verbose = FALSE
   )
   reduction <- object[["neuralee"]]
   file <- tempfile(fileext = ".nee")
@@ -179,7 +210,8 @@ test_that("new cells give the assay that the network was trained on", {
   save_neuralee(reduction, file)
   for (model in list(reduction, load_neuralee(file))) {
     expect_equal(
-      predict(model, object, verbose = FALSE), SeuratObject::Embeddings(reduction), ignore_attr = TRUE, tolerance = 1e-5
+      predict(model, object, verbose = FALSE), SeuratObject::Embeddings(reduction),
+      ignore_attr = TRUE, tolerance = 1e-5
     )
   }
 })
@@ -195,7 +227,10 @@ test_that("bad input is refused", {
   expect_refused(run(object, dims = 1:2, features = "pl"), "input", "Both")
   expect_refused(run(object, dims = 1:5), "input", "4 dimensions of \"pca\"")
   expect_refused(run(object, dims = 1:2, reduction = "umap"), "input", "pca")
-  expect_refused(run(object, features = c("pl", "nope"), layer = "counts"), "input", "`features` names rows that are not there: .*nope")
+  expect_refused(
+    run(object, features = c("pl", "nope"), layer = "counts"), "input",
+    "`features` names rows that are not there: .*nope"
+  )
   expect_refused(run(object, features = "pl", assay = "ADT"), "input", "RNA")
   expect_refused(run(object, features = "pl", layer = "scaled"), "input", "layer \"scaled\"")
   expect_refused(run(object, features = "pl", layer = 1), "input", "`layer`")
@@ -203,13 +238,24 @@ test_that("bad input is refused", {
   expect_refused(run(object[["RNA"]], layer = "counts"), "input", "FindVariableFeatures")
   expect_refused(run(object, dims = 1:2, reduction.key = "EE"), "input", "underscore")
   # What the cells are is said of the object, not of a matrix that the user has not seen.
-  expect_refused(run(object[, 1], dims = 1:2), "input", "`object` has 1 cell; an embedding needs at least 3")
-  expect_refused(run(object[, 1:2], features = c("pl", "sw"), layer = "counts"), "input", "`object` has 2 cells")
+  expect_refused(
+    run(object[, 1], dims = 1:2), "input", "`object` has 1 cell; an embedding needs at least 3"
+  )
+  expect_refused(
+    run(object[, 1:2], features = c("pl", "sw"), layer = "counts"), "input", "`object` has 2 cells"
+  )
   incomplete <- SeuratObject::Embeddings(object, "pca")
   incomplete[3, 2] <- NA
-  expect_refused(run(incomplete), "not_finite", "`object` has the value NA in row 3 \\(cell \"cell3\"\\), column 2")
-  object[["holes"]] <- SeuratObject::CreateDimReducObject(embeddings = incomplete, key = "HOLES_", assay = "RNA")
-  expect_refused(run(object, dims = 1:2, reduction = "holes"), "not_finite", "`object` has the value NA in row 3")
+  expect_refused(
+    run(incomplete), "not_finite",
+    "`object` has the value NA in row 3 \\(cell \"cell3\"\\), column 2"
+  )
+  object[["holes"]] <- SeuratObject::CreateDimReducObject(
+    embeddings = incomplete, key = "HOLES_", assay = "RNA"
+  )
+  expect_refused(
+    run(object, dims = 1:2, reduction = "holes"), "not_finite", "`object` has the value NA in row 3"
+  )
   expect_refused(run(object, dims = 1:2, reduction.name = ""), "input", "`reduction.name`")
   expect_refused(run(object, dims = 1:2, n.components = 0), "dimension", "`n.components`")
   expect_refused(run(object, dims = 1:2, ncomponents = 3), "input", "n.components")
@@ -218,7 +264,7 @@ test_that("bad input is refused", {
   expect_refused(run(counts_sce()), "input", "runEE")
 })
 
-test_that("networks are trained on matrices and assays, and neighbours of other cells are refused", {
+test_that("networks train on matrices and assays, and neighbours of other cells are refused", {
   skip_if_not_installed("SeuratObject")
   object <- iris_seurat()
   network <- function(...) RunNeuralEE(..., perplexity = 10, maxit = 3, hidden = 5, verbose = FALSE)

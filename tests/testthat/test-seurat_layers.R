@@ -8,12 +8,16 @@ sample <- rep(c("x", "y", "x"), 50)
 
 run <- function(object, ...) RunEE(object, ..., perplexity = 10, maxit = 20, verbose = FALSE)
 
-run_network <- function(object, ...) RunNeuralEE(object, ..., perplexity = 10, maxit = 20, hidden = 5, verbose = FALSE)
+run_network <- function(object, ...) {
+  RunNeuralEE(object, ..., perplexity = 10, maxit = 20, hidden = 5, verbose = FALSE)
+}
 
 places_of <- function(object, name) SeuratObject::Embeddings(object = object, reduction = name)
 
 # The places of whole counts, which every other way of storing them must give.
-expected_map <- function() places_of(run(seurat_of(counts), features = features, layer = "counts"), "ee")
+expected_map <- function() {
+  places_of(run(seurat_of(counts), features = features, layer = "counts"), "ee")
+}
 
 split_object <- function(values = counts, by = sample) {
   object <- seurat_of(values)
@@ -27,12 +31,17 @@ test_that("a layer that is split by sample is embedded in the order of the objec
   skip_without_seurat_5()
   object <- split_object()
   expect_setequal(layers_of(object), c("counts.x", "counts.y"))
-  expect_identical(places_of(run(object, features = features, layer = "counts"), "ee"), expected_map())
+  expect_identical(
+    places_of(run(object, features = features, layer = "counts"), "ee"), expected_map()
+  )
   # Its assay alone, and parts that are dense or on disk.
   expect_identical(
-    SeuratObject::Embeddings(object = run(object[["RNA"]], features = features, layer = "counts")), expected_map()
+    SeuratObject::Embeddings(object = run(object[["RNA"]], features = features, layer = "counts")),
+    expected_map()
   )
-  dense <- with_layer(with_layer(object, "data.x", counts[, sample == "x"]), "data.y", counts[, sample == "y"])
+  dense <- with_layer(
+    with_layer(object, "data.x", counts[, sample == "x"]), "data.y", counts[, sample == "y"]
+  )
   expect_identical(places_of(run(dense, features = features), "ee"), expected_map())
   # A part that is named is embedded alone.
   part <- run(object, features = features, layer = "counts.y")
@@ -49,7 +58,9 @@ test_that("a network takes split layers in training and for new cells", {
     found <- predict(object[["neuralee"]], split_object(), verbose = FALSE)
     expect_identical(rownames(found), colnames(counts))
     expect_equal(found, expected, ignore_attr = TRUE, tolerance = 1e-5)
-    expect_identical(with_small_blocks(predict(object[["neuralee"]], split_object(), verbose = FALSE), 4000), found)
+    expect_identical(
+      with_small_blocks(predict(object[["neuralee"]], split_object(), verbose = FALSE), 4000), found
+    )
   }
   drawn <- plot_embedding(split, colour_by = "pl", assay.type = "counts")$data
   expect_equal(sort(drawn$colour), sort(unname(counts["pl", ])))
@@ -60,21 +71,31 @@ test_that("features that a part lacks are refused by name, and others are taken"
   object <- merge(seurat_of(counts[, sample == "x"]), seurat_of(counts[-4, sample == "y"]))
   expect_refused(
     run(object, features = features, layer = "counts"), "input",
-    "\"counts\" is split into \"counts.1\", \"counts.2\". \"counts.2\" lacks features: \"pw\".*JoinLayers"
+    paste(
+      "\"counts\" is split into \"counts.1\", \"counts.2\". \"counts.2\" lacks features:",
+      "\"pw\".*JoinLayers"
+    )
   )
   common <- c("pl", "sw")
   # merge() has put the cells of one sample behind those of the other.
   cells <- c(which(sample == "x"), which(sample == "y"))
   together <- run(seurat_of(counts[, cells]), features = common, layer = "counts")
-  expect_identical(places_of(run(object, features = common, layer = "counts"), "ee"), places_of(together, "ee"))
+  expect_identical(
+    places_of(run(object, features = common, layer = "counts"), "ee"), places_of(together, "ee")
+  )
   network <- run_network(seurat_of(counts), features = features, layer = "counts")[["neuralee"]]
-  expect_refused(predict(network, object, verbose = FALSE), "input", "\"counts.2\" lacks features: \"pw\"")
+  expect_refused(
+    predict(network, object, verbose = FALSE), "input", "\"counts.2\" lacks features: \"pw\""
+  )
 })
 
 test_that("parts that are not those of one layer are refused", {
   skip_without_seurat_5()
   object <- with_layer(with_layer(seurat_of(counts), "data.clr", counts), "data.log", log1p(counts))
-  expect_refused(run(object, features = features), "input", "\"data.clr\", \"data.log\", which share cells.*\"cell1\"")
+  expect_refused(
+    run(object, features = features), "input",
+    "\"data.clr\", \"data.log\", which share cells.*\"cell1\""
+  )
   object <- with_layer(split_object(), "data.x", counts[, sample == "x"])
   expect_refused(run(object, features = features), "input", "lack 50 of the 150 cells: \"cell2\"")
 })
@@ -82,19 +103,27 @@ test_that("parts that are not those of one layer are refused", {
 test_that("a layer that is not there yet is named with what makes it", {
   skip_without_seurat_5()
   object <- seurat_of(counts)
-  expect_refused(run(object, features = features), "input", "\"data\".*empty.*NormalizeData\\(\\).*\"counts\"")
-  expect_refused(run(object, features = features, layer = "tpm"), "input", "layer \"tpm\".*\"counts\"")
+  expect_refused(
+    run(object, features = features), "input", "\"data\".*empty.*NormalizeData\\(\\).*\"counts\""
+  )
+  expect_refused(
+    run(object, features = features, layer = "tpm"), "input", "layer \"tpm\".*\"counts\""
+  )
   plain <- train(t(counts))
   expect_refused(predict(plain, object, verbose = FALSE), "input", "NormalizeData")
   expect_refused(predict(plain, object, assay.type = 1, verbose = FALSE), "input", "no layer 1")
-  expect_equal(predict(plain, object, assay.type = "counts", verbose = FALSE), plain$embedding, tolerance = 1e-6)
+  expect_equal(
+    predict(plain, object, assay.type = "counts", verbose = FALSE), plain$embedding,
+    tolerance = 1e-6
+  )
 })
 
 test_that("assays of Seurat 4 are taken, alone and in an object", {
   skip_if_not_installed("SeuratObject")
   assay <- SeuratObject::CreateAssayObject(counts = sparse(counts))
   expect_identical(
-    SeuratObject::Embeddings(object = run(assay, features = features, layer = "counts")), expected_map()
+    SeuratObject::Embeddings(object = run(assay, features = features, layer = "counts")),
+    expected_map()
   )
   object <- seurat_of(counts)
   object[["old"]] <- assay
@@ -102,17 +131,23 @@ test_that("assays of Seurat 4 are taken, alone and in an object", {
   expect_identical(SeuratObject::DefaultAssay(object = found), "old")
   for (new in list(object, assay)) {
     expect_equal(
-      predict(found, new, verbose = FALSE), SeuratObject::Embeddings(object = found), ignore_attr = TRUE, tolerance = 1e-5
+      predict(found, new, verbose = FALSE), SeuratObject::Embeddings(object = found),
+      ignore_attr = TRUE, tolerance = 1e-5
     )
   }
-  expect_refused(predict(found, assay, dimred = "pca", verbose = FALSE), "input", "assay has no reduction \"pca\"")
+  expect_refused(
+    predict(found, assay, dimred = "pca", verbose = FALSE), "input",
+    "assay has no reduction \"pca\""
+  )
 })
 
 # 400 cells of three types with 90 genes.
 three_types <- function() {
   type <- rep(1:3, length.out = 400)
   gene <- rep(1:3, each = 30)
-  mean <- outer(gene, type, function(g, t) ifelse(g == t, 6, 1)) * rep(seq(0.5, 1.5, length.out = 400), each = 90)
+  mean <- outer(gene, type, function(g, t) ifelse(g == t, 6, 1)) * rep(
+    seq(0.5, 1.5, length.out = 400), each = 90
+  )
   counts <- withr::with_seed(1, matrix(stats::rpois(length(mean), mean), 90))
   dimnames(counts) <- list(paste0("gene", 1:90), paste0("cell", 1:400))
   counts
@@ -122,14 +157,17 @@ test_that("what SCTransform() makes is embedded and maps new cells", {
   skip_if_not_installed("Seurat")
   skip_if_not_installed("sctransform")
   skip_if_not_installed("withr")
-  object <- suppressMessages(suppressWarnings(Seurat::SCTransform(seurat_of(three_types()), verbose = FALSE)))
+  object <- suppressMessages(
+    suppressWarnings(Seurat::SCTransform(seurat_of(three_types()), verbose = FALSE))
+  )
   genes <- SeuratObject::VariableFeatures(object = object)
   object <- run_network(object, features = genes, layer = "scale.data")
   reduction <- object[["neuralee"]]
   expect_identical(SeuratObject::DefaultAssay(object = reduction), "SCT")
   SeuratObject::DefaultAssay(object = object) <- "RNA"
   expect_equal(
-    predict(reduction, object, verbose = FALSE), places_of(object, "neuralee"), ignore_attr = TRUE, tolerance = 1e-5
+    predict(reduction, object, verbose = FALSE), places_of(object, "neuralee"), ignore_attr = TRUE,
+    tolerance = 1e-5
   )
 })
 
@@ -139,19 +177,27 @@ test_that("a network that was trained on a sketch maps all cells", {
   skip_if_not_installed("withr")
   object <- Seurat::NormalizeData(seurat_of(three_types()), verbose = FALSE)
   object <- Seurat::FindVariableFeatures(object, nfeatures = 80, verbose = FALSE)
-  object <- suppressMessages(suppressWarnings(Seurat::SketchData(object, ncells = 150, verbose = FALSE)))
+  object <- suppressMessages(
+    suppressWarnings(Seurat::SketchData(object, ncells = 150, verbose = FALSE))
+  )
   sketched <- colnames(object[["sketch"]])
   object <- run_network(object, features = rownames(object))
   reduction <- object[["neuralee"]]
   expect_identical(rownames(SeuratObject::Embeddings(object = reduction)), sketched)
   expect_identical(SeuratObject::DefaultAssay(object = reduction), "sketch")
   object$number <- seq_len(400)
-  expect_setequal(plot_embedding(object, "number", dimred = "neuralee")$data$colour, match(sketched, colnames(object)))
-  expect_length(ggplot2::ggplot_build(Seurat::DimPlot(object, reduction = "neuralee"))$data[[1L]]$x, 150L)
+  expect_setequal(
+    plot_embedding(object, "number", dimred = "neuralee")$data$colour,
+    match(sketched, colnames(object))
+  )
+  expect_length(
+    ggplot2::ggplot_build(Seurat::DimPlot(object, reduction = "neuralee"))$data[[1L]]$x, 150L
+  )
   all_cells <- predict(reduction, object[["RNA"]], verbose = FALSE)
   expect_identical(rownames(all_cells), colnames(object))
   expect_equal(
-    all_cells[sketched, ], SeuratObject::Embeddings(object = reduction), ignore_attr = TRUE, tolerance = 1e-5
+    all_cells[sketched, ], SeuratObject::Embeddings(object = reduction), ignore_attr = TRUE,
+    tolerance = 1e-5
   )
   # The default assay of the object decides where the sketch lacks cells.
   expect_identical(rownames(predict(reduction, object, verbose = FALSE)), sketched)
@@ -161,8 +207,8 @@ test_that("a network that was trained on a sketch maps all cells", {
   SeuratObject::DefaultAssay(object = object) <- "sketch"
   object <- Seurat::RunPCA(Seurat::ScaleData(object, verbose = FALSE), npcs = 5, verbose = FALSE)
   object <- suppressMessages(suppressWarnings(Seurat::ProjectData(
-    object, assay = "RNA", sketched.assay = "sketch", sketched.reduction = "pca", full.reduction = "pca.full", dims = 1:5,
-    verbose = FALSE
+    object, assay = "RNA", sketched.assay = "sketch", sketched.reduction = "pca",
+    full.reduction = "pca.full", dims = 1:5, verbose = FALSE
   )))
   object <- run_network(object, dims = c(3, 1))
   found <- predict(object[["neuralee"]], object, dimred = "pca.full", verbose = FALSE)
@@ -174,13 +220,21 @@ test_that("a network that was trained on a sketch maps all cells", {
 
 test_that("map and model go with the object", {
   skip_if_not_installed("SeuratObject")
-  object <- run_network(run(seurat_of(counts), features = features, layer = "counts"), features = features, layer = "counts")
+  object <- run_network(
+    run(seurat_of(counts), features = features, layer = "counts"), features = features,
+    layer = "counts"
+  )
   expected <- places_of(object, "neuralee")
   expect_maps <- function(changed, cells) {
     reduction <- changed[["neuralee"]]
-    expect_identical(unname(SeuratObject::Embeddings(object = reduction)), unname(expected[cells, ]))
+    expect_identical(
+      unname(SeuratObject::Embeddings(object = reduction)), unname(expected[cells, ])
+    )
     expect_identical(unname(rownames(places_of(changed, "ee"))), colnames(changed))
-    expect_equal(unname(predict(reduction, changed, verbose = FALSE)), unname(expected[cells, ]), tolerance = 1e-5)
+    expect_equal(
+      unname(predict(reduction, changed, verbose = FALSE)), unname(expected[cells, ]),
+      tolerance = 1e-5
+    )
   }
   expect_maps(subset(object, cells = colnames(object)[c(3, 50:80)]), c(3, 50:80))
   expect_maps(SeuratObject::RenameCells(object = object, add.cell.id = "new"), 1:150)
@@ -190,25 +244,35 @@ test_that("map and model go with the object", {
   saveRDS(object, file)
   expect_maps(readRDS(file), 1:150)
   # merge() keeps the places of both, and of the model nothing: it is that of the object before.
-  parts <- lapply(list(1:60, 61:150), function(cells) subset(object, cells = colnames(object)[cells]))
-  merged <- suppressWarnings(suppressMessages(merge(parts[[1L]], parts[[2L]], merge.dr = c("ee", "neuralee"))))
+  parts <- lapply(
+    list(1:60, 61:150), function(cells) subset(object, cells = colnames(object)[cells])
+  )
+  merged <- suppressWarnings(
+    suppressMessages(merge(parts[[1L]], parts[[2L]], merge.dr = c("ee", "neuralee")))
+  )
   expect_identical(places_of(merged, "neuralee"), expected)
-  expect_equal(predict(object[["neuralee"]], merged, verbose = FALSE), expected, ignore_attr = TRUE, tolerance = 1e-5)
+  expect_equal(
+    predict(object[["neuralee"]], merged, verbose = FALSE), expected, ignore_attr = TRUE,
+    tolerance = 1e-5
+  )
   expect_refused(predict(merged[["neuralee"]], merged), "input", "holds no model")
 })
 
 test_that("an object that Seurat 4 stored is updated and maps cells", {
   skip_if_not_installed("SeuratObject")
-  object <- suppressMessages(SeuratObject::UpdateSeuratObject(object = readRDS(test_path("fixtures", "seurat_4.rds"))))
+  object <- suppressMessages(
+    SeuratObject::UpdateSeuratObject(object = readRDS(test_path("fixtures", "seurat_4.rds")))
+  )
   expect_equal(
-    predict(object[["neuralee"]], object, verbose = FALSE), places_of(object, "neuralee"), ignore_attr = TRUE,
-    tolerance = 1e-5
+    predict(object[["neuralee"]], object, verbose = FALSE), places_of(object, "neuralee"),
+    ignore_attr = TRUE, tolerance = 1e-5
   )
   again <- run(object, dims = 1:3, reduction.name = "again", reduction.key = "AGAIN_")
   expect_equal(SeuratObject::DefaultAssay(object = again[["again"]]), "RNA")
 })
 
-# A matrix with what neuralee asks of those of BPCells, which counts the values of the largest part that was read.
+# A matrix with what neuralee asks of those of BPCells, which counts the values of the largest part
+# that was read.
 read_at_most <- new.env()
 
 stand_in_for_bpcells <- function(values) {
@@ -222,7 +286,9 @@ stand_in_for_bpcells <- function(values) {
     x
   }, where = where)
   methods::setMethod("[", "IterableMatrix", function(x, i, j, ..., drop) {
-    x@values <- x@values[if (missing(i)) seq_len(nrow(x)) else i, if (missing(j)) seq_len(ncol(x)) else j, drop = FALSE]
+    rows <- if (missing(i)) seq_len(nrow(x)) else i
+    columns <- if (missing(j)) seq_len(ncol(x)) else j
+    x@values <- x@values[rows, columns, drop = FALSE]
     x
   }, where = where)
   methods::setAs("IterableMatrix", "dgCMatrix", function(from) {
@@ -248,7 +314,10 @@ test_that("matrices of BPCells are read block by block", {
   object <- on_disk(counts)
   read_at_most$values <- 0
   found <- run_network(object, features = features, layer = "counts")[["neuralee"]]
-  expect_identical(SeuratObject::Embeddings(object = run(object, features = features, layer = "counts")[["ee"]]), expected_map())
+  expect_identical(
+    SeuratObject::Embeddings(object = run(object, features = features, layer = "counts")[["ee"]]),
+    expected_map()
+  )
   expect_lte(read_at_most$values, 3 * 150)
   # Five blocks of 1,024 cells.
   many <- 10 * t(many_flowers())

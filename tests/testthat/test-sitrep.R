@@ -22,14 +22,21 @@ test_that("the report says what of libtorch there is, and the command that mends
   on.exit(options(before))
   report <- neuralee_sitrep()
   expect_match(report$torch_problem, "There is no libtorch backend at")
-  expect_output(print(report), "libtorch +There is no.*build_torch_backend\\(\\).*CUDA +needs the libtorch backend")
+  expect_output(
+    print(report),
+    "libtorch +There is no.*build_torch_backend\\(\\).*CUDA +needs the libtorch backend"
+  )
   report[c("backend", "torch_problem")] <- list(NULL)
   report$torch_found <- list(looked = "python3: no package torch")
   expect_output(print(report), "not used.*no package torch.*pip install torch==")
   report$torch_found <- list(path = "/opt/libtorch", version = "2.13.0", looked = "")
-  expect_output(print(report), "2.13.0 in /opt/libtorch, without a backend.*build_torch_backend\\(\\)")
+  expect_output(
+    print(report), "2.13.0 in /opt/libtorch, without a backend.*build_torch_backend\\(\\)"
+  )
   report[c("backend", "libtorch")] <- c("/x.so", "2.13.0")
-  expect_output(print(report), "CUDA +this libtorch was built without it.*build_torch_backend\\(libtorch = \\)")
+  expect_output(
+    print(report), "CUDA +this libtorch was built without it.*build_torch_backend\\(libtorch = \\)"
+  )
   report$cuda <- TRUE
   report$devices <- data.frame(name = character(), total = numeric())
   expect_output(print(report), "CUDA +no device")

@@ -54,9 +54,13 @@ test_that("new cells come to the scale of others", {
   whole <- standard_scale(x)
   again <- whole[1:20, ]
   expect_equal(standard_scale(x[1:20, ], like = whole), again, ignore_attr = TRUE)
-  expect_equal(attribute_values(standard_scale(x[1, , drop = FALSE], like = whole)), attribute_values(whole))
+  expect_equal(
+    attribute_values(standard_scale(x[1, , drop = FALSE], like = whole)), attribute_values(whole)
+  )
   expect_equal(standard_scale(sparse(x[1:20, ]), like = whole), again, ignore_attr = TRUE)
-  expect_equal(as.matrix(standard_scale(delayed(x[1:20, ]), like = whole)), again, ignore_attr = TRUE)
+  expect_equal(
+    as.matrix(standard_scale(delayed(x[1:20, ]), like = whole)), again, ignore_attr = TRUE
+  )
   # By name where there are names.
   expect_equal(standard_scale(x[1:20, 120:3], like = whole), again[, 120:3], ignore_attr = TRUE)
   expect_equal(standard_scale(unname(x[1:20, ]), like = whole), unname(again), ignore_attr = TRUE)
@@ -71,18 +75,30 @@ test_that("new cells come to the scale of others", {
 
 test_that("bad input is refused", {
   whole <- standard_scale(log_shift(golden_counts()))
-  expect_refused(standard_scale(golden_counts(), like = whole[1:5, ]), "input", "vanish on subsetting")
-  expect_refused(standard_scale(golden_counts()[, 1:5], like = whole), "input", "5 genes, but `like` was made of 120")
+  expect_refused(
+    standard_scale(golden_counts(), like = whole[1:5, ]), "input", "vanish on subsetting"
+  )
+  expect_refused(
+    standard_scale(golden_counts()[, 1:5], like = whole), "input",
+    "5 genes, but `like` was made of 120"
+  )
   named <- standard_scale(cbind(a = 1:3, b = 3:1))
   expect_refused(standard_scale(cbind(a = 1, z = 2), like = named), "input", "no gene \"?z")
-  expect_refused(standard_scale(cbind(a = 1, b = NA), like = named), "not_finite", "row 1 .*column 2")
+  expect_refused(
+    standard_scale(cbind(a = 1, b = NA), like = named), "not_finite", "row 1 .*column 2"
+  )
   twins <- standard_scale(cbind(a = 1:3, twin = 3:1, twin = c(1, 5, 2)))
   expect_identical(
     unname(standard_scale(cbind(a = 1, twin = 2, twin = 3), like = twins))[1, ],
     unname((1:3 - attr(twins, "scaled:center")) / attr(twins, "scaled:scale"))
   )
-  expect_refused(standard_scale(cbind(twin = 2, a = 1, twin = 3), like = twins), "input", "share a name.*\"twin\"")
-  expect_refused(standard_scale(cbind(a = 1, twin = 2), like = twins), "input", "share a name.*\"twin\"")
+  expect_refused(
+    standard_scale(cbind(twin = 2, a = 1, twin = 3), like = twins), "input",
+    "share a name.*\"twin\""
+  )
+  expect_refused(
+    standard_scale(cbind(a = 1, twin = 2), like = twins), "input", "share a name.*\"twin\""
+  )
   x <- matrix(c(1, 2, 3, NaN), 2)
   expect_refused(standard_scale(x), "not_finite", "row 2 .*column 2")
   expect_refused(standard_scale(delayed(x)), "not_finite", "row 2 .*column 2")

@@ -5,7 +5,9 @@ test_that("a fraction is one of the cells, not of the genes", {
   expect_identical(ncol(subsample_cells(counts_sce(), 0.5)), 100L)
   expect_identical(nrow(subsample_cells(x, 0.5, by = "random")), 100L)
   expect_identical(nrow(subsample_cells(x[1:100, ], 0.29)), 29L)
-  expect_length(ee(iris_x[1:100, ], size = 0.29, maxit = 1, perplexity = 5, verbose = FALSE)$subset, 29)
+  expect_length(
+    ee(iris_x[1:100, ], size = 0.29, maxit = 1, perplexity = 5, verbose = FALSE)$subset, 29
+  )
   expect_identical(nrow(subsample_cells(x[1:7, ], 0.5)), 3L)
   expect_identical(subsample_cells(x, 1), x)
   expect_identical(subsample_cells(x, 200), x)
@@ -64,7 +66,9 @@ test_that("a random choice reads no values", {
 
 test_that("all parts of a container go with the cells", {
   sce <- typed_sce()
-  expect_cells(subsample_cells(sce, 50), sort(order(colSums(counts_of(sce)), decreasing = TRUE)[1:50]))
+  expect_cells(
+    subsample_cells(sce, 50), sort(order(colSums(counts_of(sce)), decreasing = TRUE)[1:50])
+  )
   found <- subsample_cells(sce, 50, by = "random")
   expect_cells(found, found$number)
 })
@@ -91,7 +95,8 @@ test_that("bad input is refused", {
   damaged@i[[5L]] <- 100000L
   expect_refused(subsample_cells(damaged, 3), "input", "damaged")
   condition <- expect_refused(
-    with_small_blocks(subsample_cells(delayed(rbind(x, -1)), 3)), "input", "-1 in row 201 .*column 1 "
+    with_small_blocks(subsample_cells(delayed(rbind(x, -1)), 3)), "input",
+    "-1 in row 201 .*column 1 "
   )
   expect_identical(c(condition$row, condition$column), c(201, 1))
 })

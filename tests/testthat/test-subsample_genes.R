@@ -48,7 +48,8 @@ test_that("a container keeps its genes in order of variance", {
 })
 
 test_that("a gene whose variance stands out from genes of its mean comes first by trend", {
-  # Poisson counts with means from 0.1 to 30, whose variance is their mean, and one gene that has more.
+  # Poisson counts with means from 0.1 to 30, whose variance is their mean, and one gene that has
+  # more.
   set.seed(1)
   means <- exp(seq(log(0.1), log(30), length.out = 200))
   x <- vapply(means, function(mean) rpois(500, mean), numeric(500))
@@ -71,8 +72,13 @@ test_that("genes without variance come last by trend", {
 
 test_that("bad input is refused", {
   expect_refused(subsample_genes(golden_counts(), 3, by = "loess"), "input", "variance.*trend")
-  expect_refused(subsample_genes(standard_scale(golden_counts()), 3, by = "trend"), "input", "logarithm of the mean")
-  expect_refused(subsample_genes(golden_counts()[, 1:8], 3, by = "trend"), "input", "too few for a trend")
+  expect_refused(
+    subsample_genes(standard_scale(golden_counts()), 3, by = "trend"), "input",
+    "logarithm of the mean"
+  )
+  expect_refused(
+    subsample_genes(golden_counts()[, 1:8], 3, by = "trend"), "input", "too few for a trend"
+  )
   x <- golden_counts()
   for (n in list(0, 1.5, NA, "3", NULL, c(1, 2))) {
     expect_refused(subsample_genes(x, n), "input", "`n`")
@@ -83,8 +89,12 @@ test_that("bad input is refused", {
   # The variances overflow, the sum of the values does, the variances vanish.
   x <- x + 1
   for (by in c("variance", "trend")) {
-    expect_refused(subsample_genes(x * 1e200, 3, by = by), "input", "size of .*e\\+20[0-9], whose squares")
+    expect_refused(
+      subsample_genes(x * 1e200, 3, by = by), "input", "size of .*e\\+20[0-9], whose squares"
+    )
     expect_refused(subsample_genes(x / max(x) * 1.7e308, 3, by = by), "input", "more than 1e\\+308")
   }
-  expect_refused(subsample_genes(x * 1e-200, 3, by = "trend"), "input", "size of .*e-1[0-9]{2}, whose squares")
+  expect_refused(
+    subsample_genes(x * 1e-200, 3, by = "trend"), "input", "size of .*e-1[0-9]{2}, whose squares"
+  )
 })

@@ -2,7 +2,9 @@
 program <- function(name) test_path("fixtures", paste0(name, ".pt"))
 
 on_torch <- function(..., device = "torch") {
-  neuralee(iris_x, perplexity = 20, lambda = 10, maxit = 20, tol = 0, verbose = FALSE, device = device, ...)
+  neuralee(
+    iris_x, perplexity = 20, lambda = 10, maxit = 20, tol = 0, verbose = FALSE, device = device, ...
+  )
 }
 
 test_that("a program learns, from its own parameters, and maps new cells", {
@@ -11,7 +13,10 @@ test_that("a program learns, from its own parameters, and maps new cells", {
   expect_lt(fit$loss, 0.8 * fit$trace$loss[1])
   expect_equal(colMeans(fit$embedding), c(NeuralEE1 = 0, NeuralEE2 = 0), tolerance = 1e-4)
   expect_equal(predict(fit, iris_x, device = "torch"), fit$embedding, tolerance = 1e-4)
-  expect_equal(predict(fit, iris_x[7, , drop = FALSE], device = "torch"), fit$embedding[7, , drop = FALSE], tolerance = 1e-4)
+  expect_equal(
+    predict(fit, iris_x[7, , drop = FALSE], device = "torch"), fit$embedding[7, , drop = FALSE],
+    tolerance = 1e-4
+  )
   expect_output(print(fit), "4-2, a TorchScript program")
   expect_length(weights(fit)[[1]], 4 * 8 + 8 + 8 * 2 + 2)
   expect_identical(on_torch(net = program("net"))$trace$loss, fit$trace$loss)
@@ -38,13 +43,20 @@ test_that("programs take batches, a map to learn, dropout, checkpoints and more 
 })
 
 test_that("programs that no model could keep, and files that are none, are refused", {
-  expect_refused(on_torch(net = program("net"), device = "cpu"), "device", "needs libtorch.*device = \"torch\"")
+  expect_refused(
+    on_torch(net = program("net"), device = "cpu"), "device", "needs libtorch.*device = \"torch\""
+  )
   expect_refused(on_torch(net = tempfile()), "input", "there is no file")
   skip_without_backend()
   expect_refused(on_torch(net = program("net_running_averages")), "input", "running averages")
-  expect_refused(on_torch(net = program("net_company")), "input", "places a cell by the other cells")
+  expect_refused(
+    on_torch(net = program("net_company")), "input", "places a cell by the other cells"
+  )
   expect_refused(on_torch(net = program("net"), d = 3), "input", "of \\[4, 3\\]")
-  expect_refused(neuralee(iris_x[, 1:3], perplexity = 20, net = program("net"), device = "torch"), "input", "3 features")
+  expect_refused(
+    neuralee(iris_x[, 1:3], perplexity = 20, net = program("net"), device = "torch"), "input",
+    "3 features"
+  )
   file <- tempfile()
   on.exit(unlink(file))
   writeLines("no program", file)
@@ -55,13 +67,18 @@ test_that("programs that no model could keep, and files that are none, are refus
   file.create(empty <- tempfile())
   expect_refused(on_torch(net = empty), "input", "is empty")
   expect_refused(on_torch(net = program("net"), accumulate = TRUE), "input", "TorchScript")
-  expect_refused(fine_tune(fit, iris_x, accumulate = TRUE, device = "torch", verbose = FALSE), "input", "TorchScript")
-  expect_refused(on_torch(net = program("net_detached")), "input", "does not depend on its parameters")
+  expect_refused(
+    fine_tune(fit, iris_x, accumulate = TRUE, device = "torch", verbose = FALSE), "input",
+    "TorchScript"
+  )
+  expect_refused(
+    on_torch(net = program("net_detached")), "input", "does not depend on its parameters"
+  )
   expect_refused(on_torch(net = program("net_raising")), "input", "not in training")
   expect_s3_class(on_torch(net = program("net")), "neuralee_fit")
 })
 
-test_that("parameters that are frozen or not used stay, and the cells that a program writes into too", {
+test_that("parameters that are frozen or not used stay, and cells that a program writes into too", {
   skip_without_backend()
   fit <- on_torch(net = program("net_partly"))
   start <- on_torch(net = program("net_partly"), optimizer = adam(lr = 1e-30))

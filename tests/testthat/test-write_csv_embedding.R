@@ -6,7 +6,9 @@ map_file <- function(fileext = ".csv", envir = parent.frame()) {
 
 test_that("a matrix reads back as the same numbers, gzipped or not", {
   set.seed(3)
-  x <- matrix(stats::rnorm(40) * 10^(-10:9), 20, dimnames = list(paste0("cell,\"", 1:20), c("a", "b c")))
+  x <- matrix(
+    stats::rnorm(40) * 10^(-10:9), 20, dimnames = list(paste0("cell,\"", 1:20), c("a", "b c"))
+  )
   labels <- rep(c("T, \"naive\"", NA), 10)
   for (fileext in c(".csv", ".csv.gz")) {
     path <- map_file(fileext)
@@ -49,8 +51,12 @@ test_that("what cannot be written is refused and leaves what was there", {
   expect_refused(write_csv_embedding(matrix(c(1, NA), 1), path), "not_finite")
   expect_refused(write_csv_embedding(iris_x, path, labels = 1:3), "input", "150 cells")
   expect_refused(write_csv_embedding(iris_sce(), path), "input", "no reducedDim \"EE\"")
-  expect_refused(write_csv_embedding(iris_sce(), path, dimred = "PCA", labels = "type"), "input", "\"species\"")
-  expect_refused(write_csv_embedding(iris_x, file.path(tempfile(), "map.csv")), "input", "could not be written")
+  expect_refused(
+    write_csv_embedding(iris_sce(), path, dimred = "PCA", labels = "type"), "input", "\"species\""
+  )
+  expect_refused(
+    write_csv_embedding(iris_x, file.path(tempfile(), "map.csv")), "input", "could not be written"
+  )
   expect_refused(write_csv_embedding(iris_x, tempdir()), "input", "no regular file")
   expect_refused(write_csv_embedding(iris_x, 1), "input", "`file`")
   expect_identical(readLines(path), "before")

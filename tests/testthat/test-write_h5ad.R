@@ -25,10 +25,12 @@ every_type <- function() {
   x$missing <- c(NA, "NA", "", "a", "a", NA)
   x$nothing <- NA_character_
   SingleCellExperiment::reducedDims(x) <- list(
-    EE = matrix(1:12 / 7, 6), NeuralEE = matrix(-1, 6, 2), PCA = matrix(0, 6, 3), scVI = matrix(1, 6, 1),
-    spatial = matrix(2, 6, 2)
+    EE = matrix(1:12 / 7, 6), NeuralEE = matrix(-1, 6, 2), PCA = matrix(0, 6, 3),
+    scVI = matrix(1, 6, 1), spatial = matrix(2, 6, 2)
   )
-  S4Vectors::metadata(x) <- list(title = "\u00fc", n = 3L, share = 0.5, ready = TRUE, steps = c("a", "b"))
+  S4Vectors::metadata(x) <- list(
+    title = "\u00fc", n = 3L, share = 0.5, ready = TRUE, steps = c("a", "b")
+  )
   x
 }
 
@@ -39,7 +41,9 @@ test_that("what is written reads back as it was, from memory", {
   x <- every_type()
   for (compression in c("gzip", "none")) {
     file <- h5ad_file()
-    expect_silent(expect_identical(write_h5ad(x, file, compression = compression, verbose = FALSE), file))
+    expect_silent(
+      expect_identical(write_h5ad(x, file, compression = compression, verbose = FALSE), file)
+    )
     back <- read_quietly(file)
     expect_identical(SummarizedExperiment::assayNames(back), "counts")
     expect_identical(SummarizedExperiment::assay(back), SummarizedExperiment::assay(x))
@@ -104,7 +108,9 @@ test_that("experiments without cells, genes or names are written", {
       expect_identical(dim(read_quietly(file)), shape)
     }
   }
-  write_h5ad(SingleCellExperiment::SingleCellExperiment(list(diag(3))), file <- h5ad_file(), verbose = FALSE)
+  write_h5ad(
+    SingleCellExperiment::SingleCellExperiment(list(diag(3))), file <- h5ad_file(), verbose = FALSE
+  )
   expect_identical(dimnames(read_quietly(file)), rep(list(c("1", "2", "3")), 2))
 })
 
@@ -140,7 +146,9 @@ test_that("what has no counterpart is left out with a message", {
   S4Vectors::metadata(x)$fit <- list(1)
   SingleCellExperiment::altExp(x, "adt") <- x[1:2, ]
   file <- h5ad_file()
-  said <- tryCatch(write_h5ad(x, file, verbose = FALSE), neuralee_message_left_out = conditionMessage)
+  said <- tryCatch(
+    write_h5ad(x, file, verbose = FALSE), neuralee_message_left_out = conditionMessage
+  )
   expect_match(said, "\"day\"|day of colData")
   expect_match(said, "\"fit\"")
   expect_match(said, "alternative experiments")
@@ -155,7 +163,9 @@ test_that("names of reductions are found again, and none is lost", {
   names <- c("PCA", "TSNE", "UMAP", "MDS", "NMF", "EE", "NeuralEE", "scVI", "spatial", "X_")
   expect_identical(
     obsm_names(names),
-    c("X_pca", "X_tsne", "X_umap", "X_mds", "X_nmf", "X_ee", "X_neuralee", "X_scVI", "spatial", "X_")
+    c(
+      "X_pca", "X_tsne", "X_umap", "X_mds", "X_nmf", "X_ee", "X_neuralee", "X_scVI", "spatial", "X_"
+    )
   )
   expect_identical(reduced_dim_names(obsm_names(names)), names)
   expect_identical(obsm_names(c("PCA", "pca")), c("PCA", "pca"))
@@ -172,10 +182,14 @@ test_that("what cannot be written is refused and leaves what was there", {
   expect_refused(write_h5ad(named, file, overwrite = TRUE, verbose = FALSE), "input", "\"a/b\"")
   bad <- x
   SummarizedExperiment::assay(bad, "scaled", withDimnames = FALSE) <- matrix("a", 8, 6)
-  expect_refused(write_h5ad(bad, file, overwrite = TRUE, verbose = FALSE), "input", "character matrix")
+  expect_refused(
+    write_h5ad(bad, file, overwrite = TRUE, verbose = FALSE), "input", "character matrix"
+  )
   expect_identical(readLines(file), "before")
   expect_identical(list.files(dirname(file), paste0(basename(file), "[.]partial")), character())
-  expect_refused(write_h5ad(x, file.path(tempfile(), "x.h5ad"), verbose = FALSE), "input", "folder exists")
+  expect_refused(
+    write_h5ad(x, file.path(tempfile(), "x.h5ad"), verbose = FALSE), "input", "folder exists"
+  )
   expect_refused(write_h5ad(x, tempdir(), verbose = FALSE), "input", "no regular file")
   expect_refused(write_h5ad(diag(3), file), "input", "`x` is")
   expect_refused(write_h5ad(x, 1), "input", "`file`")
@@ -197,11 +211,15 @@ test_that("an embedding is added by the names of cells, under scanpy's names", {
   SingleCellExperiment::reducedDim(x, "TSNE") <- matrix(7, 6, 2)
   write_h5ad_embedding(x, file, dimred = "TSNE")
   back <- read_quietly(file)
-  reductions <- lapply(as.list(SingleCellExperiment::reducedDims(back, withDimnames = FALSE)), unname)
+  reductions <- lapply(
+    as.list(SingleCellExperiment::reducedDims(back, withDimnames = FALSE)), unname
+  )
   expect_identical(reductions$EE, unname(map[letters[1:6], ]))
   expect_identical(reductions$other, unname(map))
   expect_identical(reductions$TSNE, matrix(7, 6, 2))
-  SingleCellExperiment::reducedDims(back) <- SingleCellExperiment::reducedDims(before, withDimnames = FALSE)
+  SingleCellExperiment::reducedDims(back) <- SingleCellExperiment::reducedDims(
+    before, withDimnames = FALSE
+  )
   expect_identical(back, before)
 })
 
@@ -211,7 +229,9 @@ test_that("fits are added under their own names", {
   write_h5ad(iris_sce(), file, verbose = FALSE)
   write_h5ad_embedding(ee(iris_x, perplexity = 20, maxit = 3, verbose = FALSE), file)
   write_h5ad_embedding(train(maxit = 2), file)
-  expect_true(all(c("EE", "NeuralEE") %in% SingleCellExperiment::reducedDimNames(read_quietly(file))))
+  expect_true(
+    all(c("EE", "NeuralEE") %in% SingleCellExperiment::reducedDimNames(read_quietly(file)))
+  )
 })
 
 test_that("an embedding that does not fit is refused and leaves the file as it was", {
@@ -249,10 +269,19 @@ test_that("anndata reads what is written, and we what it writes of that", {
     "warnings.simplefilter('ignore')",
     "a = anndata.read_h5ad(sys.argv[1])",
     "assert a.shape == (6, 8), a.shape",
-    "assert scipy.sparse.isspmatrix_csr(a.X) and a.X.indptr.dtype == a.X.indices.dtype == numpy.int32",
-    "assert scipy.sparse.issparse(a.layers['logcounts']) and isinstance(a.layers['scaled'], numpy.ndarray)",
+    paste(
+      "assert scipy.sparse.isspmatrix_csr(a.X) and a.X.indptr.dtype == a.X.indices.dtype ==",
+      "numpy.int32"
+    ),
+    paste(
+      "assert scipy.sparse.issparse(a.layers['logcounts']) and isinstance(a.layers['scaled'],",
+      "numpy.ndarray)"
+    ),
     "assert numpy.array_equal(a.X.toarray() - 1, a.layers['scaled'])",
-    "assert list(a.obs['type'].cat.categories) == ['T', 'B', 'none'] and a.obs['type'].isna().sum() == 1",
+    paste(
+      "assert list(a.obs['type'].cat.categories) == ['T', 'B', 'none'] and",
+      "a.obs['type'].isna().sum() == 1"
+    ),
     "assert a.obs['stage'].cat.ordered and not a.obs['type'].cat.ordered",
     "assert a.obs['age'].isna().sum() == 1 and a.obs['age'].iloc[1] == 2",
     "assert a.obs['doublet'].isna().sum() == 1 and a.obs['kept'].dtype == bool",
@@ -265,13 +294,18 @@ test_that("anndata reads what is written, and we what it writes of that", {
   ), script, useBytes = TRUE)
   # Python with its own libraries, not those that R prefers.
   said <- suppressWarnings(
-    system2(python, shQuote(c(script, file, again)), stdout = TRUE, stderr = TRUE, env = "LD_LIBRARY_PATH=")
+    system2(
+      python, shQuote(c(script, file, again)), stdout = TRUE, stderr = TRUE,
+      env = "LD_LIBRARY_PATH="
+    )
   )
   expect_null(attr(said, "status"), info = paste(said, collapse = "\n"))
   back <- read_quietly(again)
   expect_identical(SummarizedExperiment::assay(back), SummarizedExperiment::assay(x))
   same <- setdiff(names(SummarizedExperiment::colData(x)), c("missing", "nothing", "note"))
-  expect_identical(SummarizedExperiment::colData(back)[same], SummarizedExperiment::colData(x)[same])
+  expect_identical(
+    SummarizedExperiment::colData(back)[same], SummarizedExperiment::colData(x)[same]
+  )
   # Where it is missing, text stays what anndata takes it for.
   expect_identical(as.character(back$missing), x$missing)
   expect_identical(as.character(back$note), x$note)
