@@ -139,7 +139,8 @@ fi
 if cargo nextest --version >/dev/null 2>&1; then
   rust_tests "Rust tests" cargo nextest run $cargo_in $tested
 else
-  rust_tests "Rust tests" cargo test $cargo_in $tested --lib --tests
+  # One test at a time: HDF5 as Debian builds it is not for several threads.
+  rust_tests "Rust tests" cargo test $cargo_in $tested --lib --tests -- --test-threads=1
 fi
 rust_tests "Rust examples in the documentation" cargo test -q $cargo_in $tested --doc
 

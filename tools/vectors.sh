@@ -43,7 +43,8 @@ failed=0
 echo "== $1: Rust tests"
 HDF5_DIR=$(sh tools/hdf5.sh "$own/hdf5" | head -n 1) CARGO_TARGET_DIR=$own cargo test -q \
   --manifest-path src/rust/Cargo.toml --release -p neuralee-core -p neuralee-io --features hdf5 \
-  --lib --tests || failed=1
+  --lib --tests -- \
+  --test-threads=1 || failed=1
 echo "== $1: R tests"
 Rscript tools/test.R "$work/counts" || failed=1
 read -r good bad <"$work/counts"

@@ -20,6 +20,7 @@ use neuralee_core::optimize::{self, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::session::Stop;
 use neuralee_core::threads::with_threads;
+use neuralee_core::Result;
 use neuralee_core::train::{independent, Batches, Options, Part, Problem, Run, State};
 
 fn cells(n: usize) -> Array2<f64> {
@@ -43,9 +44,13 @@ fn weights(y: ArrayView2<f64>, k: usize) -> Weights {
     symmetrize(&graph, &rows(&graph, 10.0))
 }
 
-fn objective(y: &Array2<f64>, weights: Weights, lambda: f64) -> Objective {
+fn objective_of(y: ArrayView2<f64>, weights: Weights, lambda: f64) -> Result<Objective> {
     let weight = RepulsionWeight::Lambda(lambda);
-    Objective::new(y.view(), weights, Kernel::GAUSSIAN, weight, 2).unwrap()
+    Objective::new(y, weights, Kernel::GAUSSIAN, weight, 2)
+}
+
+fn objective(y: &Array2<f64>, weights: Weights, lambda: f64) -> Objective {
+    objective_of(y.view(), weights, lambda).unwrap()
 }
 
 fn architecture(y: &Array2<f64>, hidden: &[usize]) -> Architecture {
@@ -235,7 +240,7 @@ fn golden_losses_at_the_start_and_at_the_end() {
             // E of the same weights, and after one step. From then on rounding decides the path;
             // where it ends is comparable again. The grid's gradient is good to 4e-4; the longer
             // record is in single precision, where the sum over all pairs is off by 2e-4.
-            let grid = matches!(run.repulsion(), Plan::Grid { .. });
+            let grid = matches!(run.plan(), Plan::Grid { .. });
             let within = if grid { 2e-4 } else { 2e-5 };
             for (row, golden) in run.trace().iter().zip(golden.iter()).take(2) {
                 let error = (row.loss / golden - 1.0).abs();
@@ -445,7 +450,7 @@ fn the_best_weights_are_those_of_least_loss_and_centred() {
         let y = cells(120);
         let mut objective = objective(&y, weights(y.view(), 30), last);
         let energy = objective
-            .evaluate(&x, run.repulsion(), Resolution::Fine, &mut [0.0; 240], &())
+            .evaluate(&x, run.plan(), Resolution::Fine, &mut [0.0; 240], &())
             .unwrap();
         assert!((energy.total() / loss - 1.0).abs() < 1e-5);
     }

@@ -7,8 +7,22 @@ use serde::{Deserialize, Serialize};
 use super::reweighted::Reweighted;
 use super::vector::{add_scaled, dot};
 use crate::affinity::Weights;
-use crate::objective::Kernel;
+use crate::objective::{Kernel, Objective};
 use crate::{Error, Result};
+
+/// Steps that L-BFGS remembers.
+const DEPTH: usize = 8;
+
+/// Points up to which 4 L+ is factorised: beyond, its triangular solves cost more than
+/// the evaluations they save.
+const MOST_FACTORISED: usize = 2000;
+
+/// mu, as a fraction of the mean diagonal of 4 L+: makes it positive definite along the
+/// translations, of the whole and of components that no weight connects.
+const RIDGE: f64 = 1e-6;
+
+/// mu of the diagonal preconditioner: cells with weak ties must not leap.
+const DIAGONAL_RIDGE: f64 = 0.1;
 
 /// B, the attractive part of the Hessian of E: 4 L+ + mu I, which never changes, or its
 /// diagonal; where the attraction is not quadratic, what majorises it at X.
@@ -22,15 +36,37 @@ pub enum Preconditioner {
 }
 
 impl Preconditioner {
-    /// Factorises 4 L+ + mu I, mu = `ridge`, but for the rows and columns of the first `held` cells,
+    /// What suits an objective.
+    pub fn of(objective: &Objective) -> Result<Self> {
+        let (weights, fixed) = (objective.weights(), objective.fixed());
+        let degrees = weights.degrees();
+        let mean = 4.0 * degrees.iter().sum::<f64>() / degrees.len() as f64;
+        if !(mean > 0.0) {
+            return Err(Error::input(
+                "All attractive weights are zero.",
+                "Compute them with `entropic_affinity()`.",
+            ));
+        }
+        let kernel = objective.kernel();
+        if !kernel.has_quadratic_attraction() {
+            let d = objective.d();
+            Ok(Preconditioner::reweighted(weights, kernel, d, fixed))
+        } else if weights.n() - fixed <= MOST_FACTORISED {
+            Preconditioner::cholesky(weights, RIDGE * mean, fixed)
+        } else {
+            Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))
+        }
+    }
+
+    /// Factorises 4 L+ + mu I, mu = `ridge`, but for the rows and columns of the first `fixed` cells,
     /// which stay.
-    pub fn cholesky(weights: &Weights, ridge: f64, held: usize) -> Result<Self> {
-        let n = weights.n() - held;
+    pub fn cholesky(weights: &Weights, ridge: f64, fixed: usize) -> Result<Self> {
+        let n = weights.n() - fixed;
         let mut matrix = Mat::<f64>::zeros(n, n);
-        for (row, degree) in weights.degrees()[held..].iter().enumerate() {
+        for (row, degree) in weights.degrees()[fixed..].iter().enumerate() {
             matrix[(row, row)] = 4.0 * degree + ridge;
-            for (column, value) in weights.row(held + row) {
-                if let Some(column) = (column as usize).checked_sub(held) {
+            for (column, value) in weights.row(fixed + row) {
+                if let Some(column) = (column as usize).checked_sub(fixed) {
                     matrix[(row, column)] -= 4.0 * value;
                 }
             }
@@ -49,9 +85,9 @@ impl Preconditioner {
         Preconditioner::Diagonal(weights.degrees().iter().map(|w| 4.0 * w + ridge).collect())
     }
 
-    /// 4 L(X) + mu I of a kernel, once X is known, where the first `held` cells stay.
-    pub fn reweighted(weights: &Weights, kernel: Kernel, d: usize, held: usize) -> Self {
-        Preconditioner::Reweighted(Box::new(Reweighted::new(weights, kernel, d, held)))
+    /// 4 L(X) + mu I of a kernel, once X is known, where the first `fixed` cells stay.
+    pub fn reweighted(weights: &Weights, kernel: Kernel, d: usize, fixed: usize) -> Self {
+        Preconditioner::Reweighted(Box::new(Reweighted::new(weights, kernel, d, fixed)))
     }
 
     /// Takes the weights at X, where they depend on it.
@@ -61,13 +97,13 @@ impl Preconditioner {
         }
     }
 
-    /// v <- B^-1 v for each of the d columns of v (N x d by rows), which is zero where cells are held.
+    /// v <- B^-1 v for each of the d columns of v (N x d by rows), which is zero where cells are fixed.
     pub fn solve(&self, v: &mut [f64], d: usize) {
         match self {
             Preconditioner::Cholesky(factor) => {
                 let n = factor.L().nrows();
-                let held = v.len() - n * d;
-                let v = &mut v[held..];
+                let fixed = v.len() - n * d;
+                let v = &mut v[fixed..];
                 // faer solves column-major right-hand sides.
                 let mut columns = Mat::<f64>::from_fn(n, d, |i, a| v[i * d + a]);
                 factor.solve_in_place(columns.as_mut());
@@ -121,15 +157,13 @@ impl Memory {
         self.pairs.iter().all(fits)
     }
 
-    /// Remembers a step if the energy curves upwards along it, and at most `depth`.
-    pub fn push(&mut self, step: Vec<f64>, change: Vec<f64>, depth: usize) {
+    /// Remembers a step if the energy curves upwards along it, in place of the oldest.
+    pub fn push(&mut self, step: Vec<f64>, change: Vec<f64>) {
         let curvature = dot(&step, &change);
-        if depth == 0
-            || !(curvature > 1e-12 * dot(&step, &step).sqrt() * dot(&change, &change).sqrt())
-        {
+        if !(curvature > 1e-12 * dot(&step, &step).sqrt() * dot(&change, &change).sqrt()) {
             return;
         }
-        if self.pairs.len() == depth {
+        if self.pairs.len() == DEPTH {
             self.pairs.remove(0);
         }
         self.pairs.push(Pair {

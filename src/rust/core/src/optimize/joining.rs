@@ -23,12 +23,12 @@ pub fn join(
     options: Options,
     monitor: &dyn Monitor,
 ) -> Result<Vec<f64>> {
-    let (held, d) = map.dim();
+    let (fixed, d) = map.dim();
     let n = objective.n();
-    if held == 0 || starts.nrows() == 0 || held + starts.nrows() != n {
+    if fixed == 0 || starts.nrows() == 0 || fixed + starts.nrows() != n {
         return Err(Error::internal(
             format!(
-                "{held} cells on the map and {} new ones are {n} together.",
+                "{fixed} cells on the map and {} new ones are {n} together.",
                 starts.nrows()
             ),
             "",
@@ -50,10 +50,10 @@ pub fn join(
         tol: options.tol * starts.nrows() as f64 / n as f64,
         ..options
     };
-    let mut run = Run::from_points(objective.fix_first(held), x, options, monitor)?;
+    let mut run = Run::from_points(objective.fix_first(fixed), x, options, monitor)?;
     run.advance(options.maxit, monitor)?;
     monitor.check()?;
-    let places = run.embedding()[held * d..].chunks_exact(d);
+    let places = run.embedding()[fixed * d..].chunks_exact(d);
     Ok(places
         .flat_map(|place| place.iter().zip(&mean).map(|(x, mean)| x + mean))
         .collect())

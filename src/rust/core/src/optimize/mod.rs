@@ -1,104 +1,41 @@
-//! Minimises E(X): L-BFGS upon the spectral direction, as a state that is held rather
+//! Minimises E(X): L-BFGS upon the spectral direction, as a state that is fixed rather
 //! than a loop that is waited for.
 
 pub mod direction;
 mod joining;
 mod line_search;
-mod path;
+mod options;
 mod placement;
 mod reweighted;
+mod schedule;
 mod spectral;
 mod start;
 mod state;
+mod stopping;
 mod turn;
 mod vector;
 
 use std::time::Instant;
 
 use ndarray::ArrayView2;
-use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
-use crate::objective::{is_planned, Energy, Method, Objective, Plan, RepulsionWeight, Resolution};
+use crate::objective::{is_planned, Energy, Objective, Plan, Resolution};
 use crate::session::{Stop, TraceRow};
 use crate::{Error, Result};
 
 pub use joining::{join, JOINING_TOLERANCE};
-pub use path::RepulsionPath;
+pub use options::{Options, DEFAULT_SHARE_TOLERANCE};
 pub use placement::place;
+pub use schedule::RepulsionPath;
 pub use start::Start;
 pub use state::State;
 pub use turn::turned;
 
 use direction::{Memory, Preconditioner};
+use schedule::ends;
+use stopping::Step;
 pub(crate) use vector::{centre, norm};
-
-/// Steps that L-BFGS remembers.
-const DEPTH: usize = 8;
-
-/// Points up to which 4 L+ is factorised: beyond, its triangular solves cost more than
-/// the evaluations they save.
-const MOST_FACTORISED: usize = 2000;
-
-/// mu, as a fraction of the mean diagonal of 4 L+: makes it positive definite along the
-/// translations, of the whole and of components that no weight connects.
-const RIDGE: f64 = 1e-6;
-
-/// mu of the diagonal preconditioner: cells with weak ties must not leap.
-const DIAGONAL_RIDGE: f64 = 0.1;
-
-/// Iterations over which the relative decrease of E is judged.
-const WINDOW: usize = 10;
-
-/// Tolerance on the way to the last lambda: the map only has to unfold there.
-const PATH_TOLERANCE: f64 = 1e-3;
-
-/// A relative step above this says that the embedding is still unfolding, however flat
-/// E is there.
-const UNFOLDING: f64 = 0.1;
-
-/// What determines a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Options {
-    /// How the repulsion is summed.
-    pub method: Method,
-    /// Most iterations of the run, over all its continuations.
-    pub maxit: u64,
-    /// The run has converged once ten iterations lower E by less than this fraction, one
-    /// moves X by less than this fraction of its length (not with [`RepulsionWeight::Share`]), or
-    /// no change of X by its own length could, to first order, lower E by more than this fraction:
-    /// |G| |X| <= tol E.
-    pub tol: f64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            method: Method::Auto,
-            maxit: 200,
-            tol: 1e-5,
-        }
-    }
-}
-
-/// tol where rho is given or found: it is then of the logarithm itself, not a fraction of E.
-pub const DEFAULT_SHARE_TOLERANCE: f64 = 4e-3;
-
-impl Options {
-    /// Refuses what no run can use.
-    pub fn check(self) -> Result<Self> {
-        if !(self.tol >= 0.0) {
-            return Err(Error::input(
-                format!("`tol` is {}.", self.tol),
-                "Give a number that is not negative; 1e-5 is the default.",
-            ));
-        }
-        if self.maxit == 0 {
-            return Err(Error::input("`maxit` is 0.", "Give at least 1 iteration."));
-        }
-        Ok(self)
-    }
-}
 
 /// A run of the optimiser on one objective.
 pub struct Run {
@@ -139,7 +76,7 @@ impl Run {
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let options = options.check()?;
-        let preconditioner = precondition(&objective)?;
+        let preconditioner = Preconditioner::of(&objective)?;
         let fingerprint = objective.fingerprint();
         let at = Resolution::Fine;
         let state = first_state(&mut objective, fingerprint, options, x, at, monitor)?;
@@ -151,11 +88,8 @@ impl Run {
     }
 
     /// Lets a run that has just begun go on to further values of lambda (or rho), each from
-    /// the map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). `maxit`
-    /// is shared out evenly: stage i of s ends at iteration i maxit / s at the latest. Or
-    /// every stage but the last ends after `each` iterations, if they leave half of `maxit`;
-    /// one that is followed by its own lambda, on a finer grid, goes on until it has converged
-    /// or half of `maxit` is done.
+    /// the map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). When each
+    /// ends the schedule says; `each`: iterations of every stage but the last.
     ///
     /// While it unfolds, E is that of [`Resolution::Coarse`].
     pub fn follow(
@@ -179,17 +113,7 @@ impl Run {
             *state = first_state(objective, fingerprint, options, x, at, monitor)?;
         }
         state.lambdas.extend_from_slice(further);
-        let (maxit, stages) = (u128::from(state.options.maxit), state.lambdas.len() as u128);
-        let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));
-        let end = |stage: u128, pair: &[f64]| match each {
-            None => maxit * stage / stages,
-            Some(_) if pair[0] == pair[1] => maxit / 2,
-            Some(each) => each * stage,
-        };
-        state.ends = (1..stages)
-            .zip(state.lambdas.windows(2))
-            .map(|(stage, pair)| end(stage, pair) as u64)
-            .collect();
+        state.ends = ends(&state.lambdas, each, state.options.maxit);
         Ok(self)
     }
 
@@ -237,7 +161,7 @@ impl Run {
             ));
         }
         objective.set_weight(objective.weight().with_number(lambdas[state.stage]))?;
-        let preconditioner = precondition(&objective)?;
+        let preconditioner = Preconditioner::of(&objective)?;
         Ok(Run {
             objective,
             preconditioner,
@@ -292,7 +216,8 @@ impl Run {
         let before = objective.weight();
         objective.set_weight(before.with_number(lambda))?;
         let at = state.resolution_of(state.stage + 1);
-        // A weak repulsion may have drawn all cells into one point, which a stronger one cannot leave.
+        // A weak repulsion may have drawn all cells into one point, which a stronger one cannot
+        // leave.
         let x = start::reopened(&state.x);
         let mut gradient = vec![0.0; x.len()];
         let evaluated = objective
@@ -340,11 +265,12 @@ impl Run {
             state.gradient = gradient;
         }
         preconditioner.at(&state.x);
-        // E does not change under translation, unless cells are held; centred points keep their digits.
-        let held = objective.fixed();
+        // E does not change under translation, unless cells are fixed; centred points keep their
+        // digits.
+        let fixed = objective.fixed();
         let search_direction = |memory: &Memory, gradient: &[f64]| {
             let mut direction = memory.direction(gradient, d, preconditioner);
-            if held == 0 {
+            if fixed == 0 {
                 centre(&mut direction, d);
             }
             let slope = vector::dot(&direction, gradient);
@@ -363,7 +289,7 @@ impl Run {
                 |x, gradient| match objective.evaluate(x, how, at, gradient, monitor) {
                     // A trial far outside the grid; a shorter step will fit.
                     Err(Error::Memory(_)) => Ok(Energy::INFINITE),
-                    // Or where no pair repels in double precision, so that the logarithm has no bottom.
+                    // Or where no pair repels in double precision: the logarithm has no bottom.
                     Ok(energy) if !(energy.is_finite() && norm(gradient).is_finite()) => {
                         Ok(Energy::INFINITE)
                     }
@@ -384,8 +310,8 @@ impl Run {
         };
         let step = difference(&accepted.x, &state.x);
         let change = difference(&accepted.gradient, &state.gradient);
-        let moved = norm(&step) / norm(&accepted.x[held * d..]);
-        state.memory.push(step, change, DEPTH);
+        let moved = norm(&step) / norm(&accepted.x[fixed * d..]);
+        state.memory.push(step, change);
         state.x = accepted.x;
         state.gradient = accepted.gradient;
         state.loss = accepted.energy.total();
@@ -401,31 +327,22 @@ impl Run {
             batch_loss: None,
             seconds: last + started.elapsed().as_secs_f64(),
         });
-        let tol = if state.stage + 1 < state.lambdas.len() {
-            state.options.tol.max(PATH_TOLERANCE)
-        } else {
-            state.options.tol
-        };
-        // A start close to a saddle has a small gradient too, but moves fast.
-        // A logarithm has no size of its own: tol is then of its change, and of its slope.
-        let (size, logarithm) = match objective.weight() {
-            RepulsionWeight::Lambda(_) => (state.loss.abs(), false),
-            RepulsionWeight::Share(_) => (1.0, true),
-        };
-        let flat = norm(&state.gradient) * norm(&state.x) <= tol * size;
         let first = state
             .trace
             .partition_point(|row| row.stage < state.stage as u64);
-        let settled = moved <= UNFOLDING && (flat || levelled(&state.trace[first..], tol * size));
-        // tol of a logarithm is too large a number to tell a short step from the end.
-        let rests = !logarithm && moved <= tol;
-        if rests || settled {
+        let step = Step {
+            moved,
+            slope: norm(&state.gradient) * norm(&state.x),
+            stage: &state.trace[first..],
+            last_stage: state.stage + 1 == state.lambdas.len(),
+        };
+        if step.has_converged(objective.weight(), state.options.tol) {
             state.stopped = Some(Stop::Converged);
         }
         Ok(())
     }
 
-    /// X by rows, N x d; its mean is at the origin, unless cells are held.
+    /// X by rows, N x d; its mean is at the origin, unless cells are fixed.
     pub fn embedding(&self) -> &[f64] {
         &self.state.x
     }
@@ -455,7 +372,8 @@ impl Run {
         self.state.options
     }
 
-    /// Why the run ended, if it has: one that has converged at a lambda other than the last goes on.
+    /// Why the run ended, if it has: one that has converged at a lambda other than the last goes
+    /// on.
     pub fn stopped(&self) -> Option<Stop> {
         let last = self.state.stage + 1 == self.state.lambdas.len();
         let ends = |&reason: &Stop| last || reason == Stop::Iterations;
@@ -525,46 +443,10 @@ fn first_state(
     })
 }
 
-fn precondition(objective: &Objective) -> Result<Preconditioner> {
-    let weights = objective.weights();
-    let degrees = weights.degrees();
-    let mean = 4.0 * degrees.iter().sum::<f64>() / degrees.len() as f64;
-    if !(mean > 0.0) {
-        return Err(Error::input(
-            "All attractive weights are zero.",
-            "Compute them with `entropic_affinity()`.",
-        ));
-    }
-    if !objective.kernel().has_quadratic_attraction() {
-        Ok(Preconditioner::reweighted(
-            weights,
-            objective.kernel(),
-            objective.d(),
-            objective.fixed(),
-        ))
-    } else if weights.n() - objective.fixed() <= MOST_FACTORISED {
-        Preconditioner::cholesky(weights, RIDGE * mean, objective.fixed())
-    } else {
-        Ok(Preconditioner::diagonal(weights, DIAGONAL_RIDGE * mean))
-    }
-}
-
 fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |largest, v| largest.max(v.abs()))
 }
 
 fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
-}
-
-/// Whether E has fallen by no more than `least` over the last iterations of a stage.
-fn levelled(stage: &[TraceRow], least: f64) -> bool {
-    if stage.len() <= WINDOW {
-        return false;
-    }
-    let (now, before) = (
-        stage[stage.len() - 1].loss,
-        stage[stage.len() - 1 - WINDOW].loss,
-    );
-    before - now <= least
 }

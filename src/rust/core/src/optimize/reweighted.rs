@@ -35,7 +35,7 @@ pub struct Reweighted {
     kernel: Kernel,
     d: usize,
     /// Cells, the first ones, that stay where they are: a solve is among the others.
-    held: usize,
+    fixed: usize,
     starts: Vec<usize>,
     columns: Vec<u32>,
     /// 4 w+, scaled. In single precision, as the pulls: both halves of an edge are rounded
@@ -48,9 +48,9 @@ pub struct Reweighted {
 }
 
 impl Reweighted {
-    /// For maps of `d` dimensions where the first `held` cells stay; [`Reweighted::at`] is to be
+    /// For maps of `d` dimensions where the first `fixed` cells stay; [`Reweighted::at`] is to be
     /// called before it is used.
-    pub fn new(weights: &Weights, kernel: Kernel, d: usize, held: usize) -> Self {
+    pub fn new(weights: &Weights, kernel: Kernel, d: usize, fixed: usize) -> Self {
         let n = weights.n();
         // The least weight that each row keeps; one that either of two rows keeps stays.
         let least: Vec<f64> = (0..n)
@@ -86,7 +86,7 @@ impl Reweighted {
         Reweighted {
             kernel,
             d,
-            held,
+            fixed,
             starts,
             columns,
             weights,
@@ -196,7 +196,7 @@ impl Reweighted {
             .collect()
     }
 
-    /// v <- B^-1 v, roughly; v is zero where cells are held.
+    /// v <- B^-1 v, roughly; v is zero where cells are fixed.
     pub fn solve(&self, v: &mut [f64]) {
         self.solve_in(STEPS, v);
     }
@@ -255,7 +255,7 @@ impl Reweighted {
                 break;
             }
             let length = (size / self.product(&step, &mut image)) as f32;
-            image[..self.held * d].fill(0.0);
+            image[..self.fixed * d].fill(0.0);
             let before = size;
             size = advance(
                 length,

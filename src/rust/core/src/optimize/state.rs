@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::direction::Memory;
-use super::Options;
+use super::options::Options;
 use crate::objective::{Plan, Resolution};
 use crate::sealed::Kind;
 use crate::session::{Stop, TraceRow};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batches, Options};
+use super::options::{Batches, Options};
 use crate::network::optimizer::Optimizer;
 use crate::network::{Architecture, Moments};
 use crate::objective::Plan;

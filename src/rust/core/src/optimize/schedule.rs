@@ -1,4 +1,4 @@
-//! The weights of the repulsion that a run takes in turn.
+//! The weights of the repulsion that a run takes in turn, and when each of them ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -103,4 +103,22 @@ pub(crate) struct Stages {
     pub further: Vec<f64>,
     /// Iterations at each, where they are not shared out evenly; see [`super::Run::follow`].
     pub each: Option<u64>,
+}
+
+/// The iteration at which each of `lambdas` but the last ends at the latest. `maxit` is shared out
+/// evenly: stage i of s ends at iteration i maxit / s. Or every stage but the last ends after `each`
+/// iterations, if they leave half of `maxit`; one that is followed by its own lambda, on a finer
+/// grid, goes on until it has converged or half of `maxit` is done.
+pub(super) fn ends(lambdas: &[f64], each: Option<u64>, maxit: u64) -> Vec<u64> {
+    let (maxit, stages) = (u128::from(maxit), lambdas.len() as u128);
+    let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));
+    let end = |stage: u128, pair: &[f64]| match each {
+        None => maxit * stage / stages,
+        Some(_) if pair[0] == pair[1] => maxit / 2,
+        Some(each) => each * stage,
+    };
+    (1..stages)
+        .zip(lambdas.windows(2))
+        .map(|(stage, pair)| end(stage, pair) as u64)
+        .collect()
 }
