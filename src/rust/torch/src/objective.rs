@@ -212,7 +212,7 @@ impl Objective {
             n: ids.len(),
             total: args.total,
             columns: self.inputs,
-            source: Source::Here(&rows),
+            source: Source::Resident(&rows),
         };
         let [how_before, how_now] = &args.repulsions;
         self.repulsion(caller, &inputs, &now, how_now, args.lambda, &mut change)?;

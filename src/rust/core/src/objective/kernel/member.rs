@@ -75,21 +75,47 @@ pub trait Member: Sync {
     fn repulsion(squared_distances: &mut [f64], slopes: &mut [f64]);
 }
 
-/// A member whose type is not known: constants become questions.
-pub(super) trait Erased: Sync {
+/// A member whose type is not known; every [`Member`] is one.
+pub trait AnyMember: Sync {
+    /// [`Member::NAME`]
     fn name(&self) -> &'static str;
+
+    /// [`Member::ID`]
     fn id(&self) -> u8;
+
+    /// [`Member::USUAL_WEIGHT`]
     fn usual_weight(&self) -> RepulsionWeight;
-    fn quadratic_attraction(&self) -> bool;
+
+    /// [`Member::QUADRATIC_ATTRACTION`]
+    fn has_quadratic_attraction(&self) -> bool;
+
+    /// [`Member::NEGLIGIBLE_SQUARED_DISTANCE`]
     fn negligible_squared_distance(&self) -> f64;
+
+    /// [`Member::GRIDS`]
     fn grids(&self) -> Grids;
+
+    /// a(r^2)
     fn attraction(&self, squared_distance: f64) -> f64;
+
+    /// a'(r^2)
     fn pull(&self, squared_distance: f64) -> f64;
+
+    /// Replaces every r^2 by a(r^2), and fills `pulls` with a'(r^2).
     fn attractions(&self, squared_distances: &mut [f64], pulls: &mut [f64]);
+
+    /// Replaces every r^2 by k(r^2), and fills `slopes` with -k'(r^2).
     fn repulsions(&self, squared_distances: &mut [f64], slopes: &mut [f64]);
+
+    /// k(r^2) and -k'(r^2).
+    fn repulsion(&self, squared_distance: f64) -> (f64, f64) {
+        let (mut value, mut slope) = ([squared_distance], [0.0]);
+        self.repulsions(&mut value, &mut slope);
+        (value[0], slope[0])
+    }
 }
 
-impl<M: Member> Erased for M {
+impl<M: Member> AnyMember for M {
     fn name(&self) -> &'static str {
         M::NAME
     }
@@ -102,7 +128,7 @@ impl<M: Member> Erased for M {
         M::USUAL_WEIGHT
     }
 
-    fn quadratic_attraction(&self) -> bool {
+    fn has_quadratic_attraction(&self) -> bool {
         M::QUADRATIC_ATTRACTION
     }
 
