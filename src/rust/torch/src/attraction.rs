@@ -3,8 +3,8 @@
 use neuralee_torch_abi::{Caller, Entries};
 use tch::{Device, Kind, Tensor};
 
+use crate::call::{check, chunk, index, Outcome};
 use crate::kernel::Kernel;
-use crate::{check, chunk, Outcome};
 
 /// Bytes that an entry takes while it is summed, for each dimension and beside.
 const ENTRY: usize = 96;
@@ -145,7 +145,7 @@ impl Attraction {
             (Kind::Int64, self.device),
         );
         let own = Tensor::arange(ids.len() as i64, (Kind::Int64, self.device));
-        let _ = place.index_copy_(0, &crate::index(ids, self.device), &own);
+        let _ = place.index_copy_(0, &index(ids, self.device), &own);
         let mut change = now.zeros_like();
         let most = (self.scratch / (ENTRY + 32 * now.size()[1] as usize)).max(1);
         let length = |id: u32| starts[id as usize + 1] - starts[id as usize];

@@ -3,9 +3,9 @@
 use neuralee_torch_abi::Caller;
 use tch::{Device, Kind, Tensor};
 
+use crate::call::{check, chunk, Outcome};
+use crate::inputs::Inputs;
 use crate::kernel::Kernel;
-use crate::objective::Inputs;
-use crate::{check, chunk, Outcome};
 
 /// Most columns of one product, so that a row of pairs is no larger than the scratch memory.
 const COLUMNS: usize = 1 << 15;

@@ -7,9 +7,9 @@
 use neuralee_torch_abi::Caller;
 use tch::{Device, Kind, Tensor};
 
+use crate::call::{check, chunk, Outcome};
+use crate::inputs::Inputs;
 use crate::kernel::Kernel;
-use crate::objective::Inputs;
-use crate::{check, chunk, Outcome};
 
 /// Nodes that a point meets along an axis.
 const ORDER: i64 = 4;

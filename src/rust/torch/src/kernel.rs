@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Failure, Outcome};
+use crate::call::{Failure, Outcome};
 
 /// Which member.
 #[derive(Clone, Copy)]

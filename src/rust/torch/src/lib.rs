@@ -3,15 +3,17 @@
 //!
 //! The equations are those of neuralee's core, whose results these are held against: the
 //! objective in double precision, the network in single. What a call needs of memory beside
-//! its operands is cut into chunks of rows ([`chunk`]), so that it does not grow with the cells.
+//! its operands is cut into chunks of rows ([`call::chunk`]), so that it does not grow with the cells.
 //!
 //! Tensor operations panic where libtorch throws; [`answer`] turns that into a code and a
 //! sentence, so that nothing unwinds into the caller.
 
 mod attraction;
+mod call;
 mod cuda;
 mod exact;
 mod grid;
+mod inputs;
 mod kernel;
 mod network;
 mod objective;
@@ -27,73 +29,13 @@ use neuralee_torch_abi::{
     BackwardArgs, Caller, ChangeArgs, Code, EvaluateArgs, ForwardArgs, NetworkArgs, ObjectiveArgs,
     Place, Table, ViewMut, ABI,
 };
-use tch::{Device, Kind, Tensor};
-
+use call::{Failure, Outcome};
 use network::Network;
 use objective::Objective;
-
-/// Why a call came to nothing.
-pub(crate) enum Failure {
-    Interrupted,
-    Input(String),
-}
-
-pub(crate) type Outcome<T> = Result<T, Failure>;
-
-/// Asks the caller whether to go on.
-pub(crate) fn check(caller: &Caller) -> Outcome<()> {
-    // SAFETY: the caller's promise.
-    if unsafe { (caller.cancelled)(caller.context) } {
-        return Err(Failure::Interrupted);
-    }
-    Ok(())
-}
 
 fn say(caller: &Caller, text: &str) {
     // SAFETY: the text lives while it is read.
     unsafe { (caller.say)(caller.context, text.as_ptr().cast::<c_char>(), text.len()) }
-}
-
-pub(crate) fn device(place: &Place) -> Device {
-    match usize::try_from(place.device) {
-        Ok(index) => Device::Cuda(index),
-        Err(_) => Device::Cpu,
-    }
-}
-
-/// Ranges of `n` rows of which each takes about `bytes` for one row, within the scratch memory.
-pub(crate) fn chunk(
-    n: usize,
-    bytes: usize,
-    scratch: usize,
-) -> impl Iterator<Item = (usize, usize)> {
-    let rows = (scratch / bytes.max(1)).clamp(1, n.max(1));
-    (0..n)
-        .step_by(rows)
-        .map(move |first| (first, rows.min(n - first)))
-}
-
-/// A matrix of numbers of the host, by rows.
-pub(crate) fn matrix<T: tch::kind::Element>(
-    values: &[T],
-    columns: usize,
-    device: Device,
-) -> Tensor {
-    Tensor::from_slice(values)
-        .view([-1, columns as i64])
-        .to_device(device)
-}
-
-/// Which rows, as an index.
-pub(crate) fn index(ids: &[u32], device: Device) -> Tensor {
-    let ids: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
-    Tensor::from_slice(&ids).to_device(device)
-}
-
-/// The numbers of a tensor, in order.
-pub(crate) fn fetch<T: tch::kind::Element>(tensor: &Tensor, kind: Kind, to: &mut [T]) {
-    let here = tensor.to_device(Device::Cpu).to_kind(kind).contiguous();
-    here.copy_data(to, to.len());
 }
 
 /// Runs a call to its end, whatever happens in it.

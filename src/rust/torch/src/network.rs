@@ -11,8 +11,9 @@
 use neuralee_torch_abi::{BackwardArgs, Caller, ForwardArgs, NetworkArgs, Rows};
 use tch::{Device, Kind, Tensor};
 
+use crate::call::{check, chunk, device, fetch, index, matrix, Outcome};
+use crate::random;
 use crate::script::Script;
-use crate::{check, chunk, device, fetch, index, random, Outcome};
 
 /// sqrt(2 / pi), of the form of GELU with tanh.
 const GELU_FACTOR: f64 = 0.797_884_560_802_865_4;
@@ -183,7 +184,7 @@ impl Network {
         let mut values = vec![0.0f32; count * self.widths[0]];
         // SAFETY: there is room for `count` rows.
         unsafe { (self.source.copy)(self.source.context, first, count, values.as_mut_ptr()) };
-        crate::matrix(&values, self.widths[0], self.device)
+        matrix(&values, self.widths[0], self.device)
     }
 
     /// The inputs of the cells `first ..` of a batch.
@@ -203,7 +204,7 @@ impl Network {
                         (self.source.copy)(self.source.context, id as usize, 1, row.as_mut_ptr())
                     };
                 }
-                crate::matrix(&values, self.widths[0], self.device)
+                matrix(&values, self.widths[0], self.device)
             }
         }
     }
@@ -427,7 +428,7 @@ impl Network {
         // SAFETY: the caller's promise.
         let (dx, to) = unsafe { (args.dx.slice(), args.gradient.slice()) };
         let d = self.widths[self.hidden() + 1];
-        let dx = crate::matrix(dx, d, self.device);
+        let dx = matrix(dx, d, self.device);
         if let Some(script) = &mut self.script {
             return script.backward(&dx, to);
         }

@@ -9,7 +9,7 @@ use std::io::Cursor;
 
 use tch::{CModule, Device, Kind, TchError, Tensor};
 
-use crate::{fetch, Failure, Outcome};
+use crate::call::{fetch, Failure, Outcome};
 
 /// A program, its parameters, and what its last pass left.
 pub(crate) struct Script {
