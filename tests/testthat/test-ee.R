@@ -28,20 +28,26 @@ test_that("defaults are those of the core", {
 
 test_that("an option that the core does not know or cannot use is refused by its name", {
   check <- function(options, method = "ee") rust_call(rs_session_check(method, options))
-  expect_true(check(list()))
+  expect_true(check(list(d = 2L)))
   expect_error(check(list(maxit = "many")), "`maxit`", class = "neuralee_error_input")
   expect_error(check(list(maxit = 1.5)), "`maxit`", class = "neuralee_error_input")
   expect_error(check(list(d = -1L)), "`d`", class = "neuralee_error_input")
   expect_error(check(list(perplex = 3)), "perplex", class = "neuralee_error_input")
   expect_error(check(list(kernel = "cauchy")), "kernel.*cauchy", class = "neuralee_error_input")
   expect_error(
-    check(list(affinity = list(perplexity = TRUE))), "`affinity.perplexity`", class = "neuralee_error_input"
+    check(list(affinity = list(perplexity = TRUE))), "`affinity.perplexity`",
+    class = "neuralee_error_input"
   )
   expect_error(
-    check(list(optimizer = list(rate = NULL)), "neuralee"), "`optimizer.rate`", class = "neuralee_error_input"
+    check(list(optimizer = list(rate = NULL)), "neuralee"), "`optimizer.rate`",
+    class = "neuralee_error_input"
   )
-  expect_error(check(list(optimizer = list(rate = 0)), "neuralee"), "`lr`", class = "neuralee_error_input")
-  expect_error(check(list(repulsion = list(lambda = -1))), "`lambda` is -1", class = "neuralee_error_input")
+  expect_error(
+    check(list(optimizer = list(rate = 0)), "neuralee"), "`lr`", class = "neuralee_error_input"
+  )
+  expect_error(
+    check(list(repulsion = list(lambda = -1))), "`lambda` is -1", class = "neuralee_error_input"
+  )
   expect_error(check(list(d = 51)), "51", class = "neuralee_error_dimension")
 })
 

@@ -11,7 +11,8 @@ test_that("defaults are those of the core", {
     expect_equal(eval(arguments[[name]])[[1]], defaults$network[[name]], info = name)
   }
   expect_equal(eval(arguments$hidden), unlist(defaults$network$hidden))
-  expect_equal(optimizer_options(adam()), defaults$optimizer, ignore_attr = TRUE)
+  constant <- lr_schedule("constant", last = 0)
+  expect_equal(optimizer_options(adam(schedule = constant)), defaults$optimizer)
   expect_equal(defaults$pretrain, defaults$maxit / 2)
 })
 
