@@ -10,7 +10,7 @@ use ndarray_npy::read_npy;
 use neuralee_core::affinity::{Affinities, Params as AffinityParams};
 use neuralee_core::neighbors::{search, Search};
 use neuralee_core::network::{Activation, Architecture, Network, Points, Standard};
-use neuralee_core::objective::Objective;
+use neuralee_core::objective::{Kernel, Objective, RepulsionWeight};
 use neuralee_core::optimize::{self, Start};
 use neuralee_core::threads::with_threads;
 use neuralee_core::train::{Batches, Params, Problem, Run};
