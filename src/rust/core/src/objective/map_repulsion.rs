@@ -17,6 +17,9 @@ use crate::{Error, Result};
 /// Cells evaluated between two looks at the monitor.
 const CELLS_PER_TASK: usize = 64;
 
+/// Cells of a map whose kernel is computed at once.
+const BLOCK: usize = 64;
+
 /// Cells of a map up to which their sum is taken for every new cell.
 const MOST_SUMMED: usize = 1000;
 
@@ -205,20 +208,27 @@ impl MapRepulsion {
         let negligible = self.kernel.negligible_squared_distance();
         let mut psi = 0.0;
         let mut gradient = vec![0.0; self.d];
-        let cells = self
-            .y
-            .chunks_exact(self.mean.len())
-            .zip(self.x.chunks_exact(self.d));
-        for (y_m, x_m) in cells {
-            let near: f64 = x.iter().zip(x_m).map(|(a, b)| (a - b) * (a - b)).sum();
-            if near > negligible {
-                continue;
+        let [mut values, mut slopes] = [[0.0; BLOCK]; 2];
+        let inputs = self.y.chunks(BLOCK * self.mean.len());
+        for (inputs, points) in inputs.zip(self.x.chunks(BLOCK * self.d)) {
+            let points = points.chunks_exact(self.d);
+            for (near, x_m) in values.iter_mut().zip(points.clone()) {
+                *near = x.iter().zip(x_m).map(|(a, b)| (a - b) * (a - b)).sum();
             }
-            let weight = crate::neighbors::squared_distance(y, y_m) / self.total;
-            let (value, slope) = self.kernel.repulsion(near);
-            psi += weight * value;
-            for a in 0..self.d {
-                gradient[a] -= 2.0 * weight * slope * (x[a] - x_m[a]);
+            let near = values;
+            let count = points.len();
+            self.kernel
+                .repulsions(&mut values[..count], &mut slopes[..count]);
+            let cells = inputs.chunks_exact(self.mean.len()).zip(points);
+            for (m, (y_m, x_m)) in cells.enumerate() {
+                if near[m] > negligible {
+                    continue;
+                }
+                let weight = crate::neighbors::squared_distance(y, y_m) / self.total;
+                psi += weight * values[m];
+                for a in 0..self.d {
+                    gradient[a] -= 2.0 * weight * slopes[m] * (x[a] - x_m[a]);
+                }
             }
         }
         Potential { psi, gradient }
