@@ -81,13 +81,15 @@ device_list <- function(path, index, pin_memory, known) {
   total <- if (index >= 0L) known$total[[index + 1L]] else NA_real_
   limit <- if (!is.null(gb)) {
     1024^3 * check_number(gb, "options(neuralee.max_device_memory_gb)", above = 0)
-  } else if (!is.na(total)) 0.9 * total
-  list(
-    path = path, index = index, pin_memory = pin_memory, limit = limit,
-    label = if (index < 0L) "libtorch on the processor" else sprintf(
-      "CUDA device %d (%s)", index, known$name[[index + 1L]]
-    )
-  )
+  } else if (!is.na(total)) {
+    0.9 * total
+  }
+  label <- if (index < 0L) {
+    "libtorch on the processor"
+  } else {
+    sprintf("CUDA device %d (%s)", index, known$name[[index + 1L]])
+  }
+  list(path = path, index = index, pin_memory = pin_memory, limit = limit, label = label)
 }
 
 # The file of the backend: what the option or the environment names, what build_torch_backend() put
