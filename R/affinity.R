@@ -48,8 +48,8 @@ memory_limit <- function() {
   1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0)
 }
 
-# How the width of each cell's neighbourhood is found. In version 0.1.0 "bisection" was "gaussian",
-# and fits of that version say so.
+# How the width of each cell's neighbourhood is found. "bisection" was called "gaussian", and fits
+# of that time say so.
 check_search <- function(affinity) {
   if (identical(affinity, "gaussian")) {
     inform_moved("affinity = \"gaussian\"", "affinity = \"bisection\"")

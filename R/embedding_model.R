@@ -70,7 +70,7 @@ last_with_model <- function(reductions) {
   names(reductions)[[max(which(of_ours))]]
 }
 
-# Forms of version 0.1.0. The classes belong to other packages, whose own methods these would hide.
+# Earlier forms, for one version. The classes belong to other packages, whose own methods these would hide.
 
 #' @method predict reduced.dim.matrix
 #' @export
