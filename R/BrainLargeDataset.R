@@ -53,7 +53,7 @@ brain_large_file <- "1M_neurons_filtered_gene_bc_matrices_h5.h5"
 #'   matrices on disk.
 #' @family data sets
 #' @export
-#' @examplesIf requireNamespace("rhdf5", quietly = TRUE) && requireNamespace("HDF5Array", quietly = TRUE)
+#' @examplesIf requireNamespace("HDF5Array", quietly = TRUE)
 #' file <- tempfile(fileext = ".h5")
 #' rhdf5::h5createFile(file)
 #' rhdf5::h5createGroup(file, "mm10")

@@ -89,8 +89,8 @@ ee_house <- function() {
   list(
     name = "ee", fit = ee, formals = formals(ee), matrix_method = calculateEE.default,
     keep = "a reduced dimension holds the map alone. Use ee() where new cells are to be placed.",
-    attributes = function(fit, steps, source) list(
-      params = new_ee_params(c(fit$params, list(source = source)))
-    )
+    attributes = function(fit, steps, source) {
+      list(params = new_ee_params(c(fit$params, list(source = source))))
+    }
   )
 }

@@ -25,12 +25,12 @@
 #' Those of [neuralee()] and [calculateEE()].
 #' @inheritSection calculateEE Warnings
 #' @inherit neuralee references
-#' @seealso [predict()][predict.neuralee_fit], which takes the model: `attr(map, "model")`.
+#' @seealso [predict()][predict.neuralee_fit], which takes the [embedding_model()].
 #' @examples
 #' x <- t(as.matrix(iris[, 1:4]))
 #' map <- calculateNeuralEE(x, perplexity = 20, maxit = 20, verbose = FALSE)
 #' head(map)
-#' predict(attr(map, "model"), iris[1:3, 1:4])
+#' predict(embedding_model(map), iris[1:3, 1:4])
 #' @export
 calculateNeuralEE <- function(x, ...) {
   check_given()

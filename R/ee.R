@@ -59,7 +59,7 @@
 #' @param method How the repulsion is summed: `"grid"` (linear time, `d` up to 3; relative
 #'   error about 1e-5), `"exact"` (all pairs) or `"auto"`, the cheaper of the two.
 #' @param init Start: `"pca"`, `"spectral"`, `"random"`, or an N x d matrix.
-#' @param size Embed a random subset: a fraction in (0, 1] or a whole number of cells from 2
+#' @param size Embed a random subset: a fraction in (0, 1] or a whole number of cells from 3
 #'   on. Affinities are computed within the subset, whose row numbers are returned as
 #'   `subset`.
 #' @param maxit Largest number of iterations.

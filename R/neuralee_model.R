@@ -6,12 +6,10 @@ new_model <- function(bytes) structure(list(bytes = bytes), class = "neuralee_mo
 describe_model <- function(model, steps, origin, source = NULL) {
   source <- Filter(function(value) length(value) == 1L, source)
   # Numbers of entries are told from names that are made of digits.
-  source <- lapply(
-    source,
-    function(value) if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(
-      value
-    )
-  )
+  as_text <- function(value) {
+    if (is.numeric(value)) sprintf("[[%d]]", as.integer(value)) else as.character(value)
+  }
+  source <- lapply(source, as_text)
   origin <- c(
     origin[c("cells", "lambda", "perplexity", "k", "affinity", "kernel")],
     list(
@@ -34,8 +32,8 @@ model_info <- function(model) {
 }
 
 # The model of a fit, a reduced dimension, or of itself.
-model_of <- function(object, name = "object") {
-  model <- if (inherits(object, "neuralee_fit")) {
+held_model <- function(object) {
+  if (inherits(object, "neuralee_fit")) {
     object$model
   } else if (inherits(object, "reduced.dim.matrix")) {
     attr(object, "model")
@@ -44,6 +42,10 @@ model_of <- function(object, name = "object") {
   } else {
     object
   }
+}
+
+model_of <- function(object, name = "object") {
+  model <- held_model(object)
   if (!inherits(model, "neuralee_model") || !is.list(model) || !is.raw(model$bytes)) {
     abort_neuralee(
       "input", sprintf("`%s` is %s, which holds no model.", name, describe(object)),
@@ -81,7 +83,7 @@ model_of <- function(object, name = "object") {
 #' `neuralee_error_file_format` for a file that is missing, damaged or of another kind,
 #' `neuralee_error_model_version` for one of a later version, `neuralee_error_input` where
 #' the file cannot be written or `object` holds no model.
-#' @seealso [predict()][predict.neuralee_fit], [fine_tune()].
+#' @seealso [embedding_model()], [predict()][predict.neuralee_fit], [fine_tune()].
 #' @name neuralee_model
 #' @examples
 #' fit <- neuralee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 20, verbose = FALSE)
@@ -142,30 +144,12 @@ coef.neuralee_model <- function(object, ...) {
 weights.neuralee_model <- function(object, ...) lapply(coef(object)$layers, `[[`, "weight")
 
 #' @rdname neuralee_model
-#' @method coef reduced.dim.matrix
-#' @export
-coef.reduced.dim.matrix <- function(object, ...) coef(model_of(object))
-
-#' @rdname neuralee_model
-#' @method weights reduced.dim.matrix
-#' @export
-weights.reduced.dim.matrix <- function(object, ...) weights(model_of(object))
-
-#' @rdname neuralee_model
 #' @export
 coef.neuralee_fit <- function(object, ...) coef(model_of(object))
 
 #' @rdname neuralee_model
 #' @export
 weights.neuralee_fit <- function(object, ...) weights(model_of(object))
-
-#' @rdname neuralee_model
-#' @export
-coef.DimReduc <- function(object, ...) coef(model_of(object))
-
-#' @rdname neuralee_model
-#' @export
-weights.DimReduc <- function(object, ...) weights(model_of(object))
 
 # "558-50-50-2, relu, batch norm"
 describe_network <- function(info) {

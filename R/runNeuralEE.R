@@ -15,8 +15,8 @@
 #' @inheritSection calculateNeuralEE Errors
 #' @inheritSection calculateEE Warnings
 #' @inherit neuralee references
-#' @seealso [predict()][predict.neuralee_fit] maps new cells by the model,
-#'   `attr(reducedDim(x, "NeuralEE"), "model")`; [plot_embedding()], [plot_trace()].
+#' @seealso [embedding_model()], by which [predict()][predict.neuralee_fit] maps new cells;
+#'   [plot_embedding()], [plot_trace()].
 #' @examples
 #' sce <- SingleCellExperiment::SingleCellExperiment(
 #'   list(logcounts = t(as.matrix(iris[, 1:4]))),
@@ -24,8 +24,7 @@
 #' )
 #' sce <- runNeuralEE(sce, scale = TRUE, perplexity = 20, maxit = 30, verbose = FALSE)
 #' plot_embedding(sce, colour_by = "species", dimred = "NeuralEE")
-#' model <- attr(SingleCellExperiment::reducedDim(sce, "NeuralEE"), "model")
-#' head(predict(model, sce[, 1:5]))
+#' head(predict(embedding_model(sce), sce[, 1:5]))
 #' @export
 runNeuralEE <- function(x, ..., altexp = NULL, name = "NeuralEE") {
   check_given()

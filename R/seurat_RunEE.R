@@ -66,7 +66,7 @@
 #' there (the message lists those there are), for a split layer whose parts lack features or cells,
 #' and for an argument that no function takes.
 #' @inherit ee references
-#' @seealso [predict()][predict.neuralee_fit], which places new cells by `object[["neuralee"]]`;
+#' @seealso [embedding_model()], by which [predict()][predict.neuralee_fit] places new cells;
 #'   [plot_embedding()]; [runEE()] for SingleCellExperiment objects.
 #' @name seurat_RunEE
 #' @examplesIf requireNamespace("SeuratObject", quietly = TRUE)

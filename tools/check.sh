@@ -154,6 +154,8 @@ if [ -n "${NEURALEE_LIBTORCH:-}" ]; then
     test -f "$library/neuralee/torch/libneuralee_torch.so"
 fi
 
+step "lintr" env R_LIBS="$library" Rscript tools/lint.R
+
 # The program that writes the wrappers needs R as a shared library, which not every R is.
 wrappers() {
   LD_LIBRARY_PATH="$R_HOME/lib" \

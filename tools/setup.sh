@@ -16,7 +16,8 @@ esac
 r_packages="Matrix rlang cli ggplot2 BiocGenerics S4Vectors SummarizedExperiment SingleCellExperiment DelayedArray"
 if [ "$purpose" = test ]; then
   r_packages="$r_packages testthat knitr rmarkdown HDF5Array BiocParallel ggrastr SeuratObject"
-  r_packages="$r_packages Seurat scater uwot Rtsne gridExtra plotly jsonlite batchtools BiocFileCache curl filelock future"
+  r_packages="$r_packages Seurat scater uwot Rtsne gridExtra plotly jsonlite batchtools BiocFileCache"
+  r_packages="$r_packages curl filelock future lintr"
 fi
 
 have() { command -v "$1" >/dev/null 2>&1; }

@@ -105,9 +105,9 @@ test_that("a perplexity out of reach is refused with a proposal", {
     # What the message proposes works.
     proposal <- tryCatch(
       entropic_affinity(iris_x[seq_len(n), ], 30),
-      neuralee_error_perplexity = function(e) sub(
-        ".*perplexity = ([0-9.]+) .*", "\\1", conditionMessage(e)
-      )
+      neuralee_error_perplexity = function(e) {
+        sub(".*perplexity = ([0-9.]+) .*", "\\1", conditionMessage(e))
+      }
     )
     expect_s3_class(
       entropic_affinity(iris_x[seq_len(n), ], as.numeric(proposal)), "neuralee_affinity"

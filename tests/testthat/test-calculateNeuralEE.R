@@ -15,7 +15,7 @@ test_that("a matrix is features x cells unless transposed, and the model maps ei
   expect_identical(values(quick(iris_x, transposed = TRUE)), values(reference(iris_x)))
   expect_identical(colnames(map), c("NeuralEE1", "NeuralEE2"))
   expect_equal(
-    values(predict(attr(map, "model"), iris_x, verbose = FALSE)), values(map), tolerance = 1e-6
+    values(predict(embedding_model(map), iris_x, verbose = FALSE)), values(map), tolerance = 1e-6
   )
 })
 
@@ -34,12 +34,12 @@ test_that("runNeuralEE stores map, trace and model, which survive subsetting", {
   expect_lt(length(capture.output(print(utils::head(map, 3)))), 30L)
   # The model takes the assay, its three features and their scale.
   expect_equal(
-    values(predict(attr(map, "model"), sce, verbose = FALSE)), values(map), tolerance = 1e-5
+    values(predict(embedding_model(map), sce, verbose = FALSE)), values(map), tolerance = 1e-5
   )
   file <- tempfile()
   on.exit(unlink(file))
   save_neuralee(map, file)
-  expect_identical(load_neuralee(file), attr(map, "model"))
+  expect_identical(load_neuralee(file), embedding_model(map))
 })
 
 test_that("a model remembers assay and alternative experiment", {
@@ -50,12 +50,12 @@ test_that("a model remembers assay and alternative experiment", {
   for (made in list(quick_run(sce, assay.type = "counts"), quick_run(sce, altexp = "spikes"))) {
     map <- SingleCellExperiment::reducedDim(made, "NeuralEE")
     expect_equal(
-      values(predict(attr(map, "model"), sce, verbose = FALSE)), values(map), tolerance = 1e-6
+      values(predict(embedding_model(map), sce, verbose = FALSE)), values(map), tolerance = 1e-6
     )
   }
   SingleCellExperiment::altExp(sce, "spikes") <- NULL
   expect_refused(
-    predict(attr(map, "model"), sce, verbose = FALSE), "input", "alternative experiment"
+    predict(embedding_model(map), sce, verbose = FALSE), "input", "alternative experiment"
   )
 })
 
@@ -67,14 +67,15 @@ test_that("from components with known loadings the model takes the genes", {
   )
   SingleCellExperiment::reducedDims(sce) <- NULL
   expect_equal(
-    values(predict(attr(map, "model"), sce[4:1, ], verbose = FALSE)), values(map), tolerance = 1e-4
+    values(predict(embedding_model(map), sce[4:1, ], verbose = FALSE)), values(map),
+    tolerance = 1e-4
   )
 })
 
 test_that("from components without loadings the model takes the same components again", {
   sce <- iris_sce()
   map <- SingleCellExperiment::reducedDim(quick_run(sce, dimred = "PCA", n_dimred = 2), "NeuralEE")
-  model <- attr(map, "model")
+  model <- embedding_model(map)
   expect_equal(values(predict(model, sce, verbose = FALSE)), values(map), tolerance = 1e-6)
   SingleCellExperiment::reducedDims(sce) <- NULL
   expect_refused(predict(model, sce, verbose = FALSE), "input", "no reducedDim \"PCA\"")
@@ -110,7 +111,8 @@ test_that("an assay of a SummarizedExperiment is taken; cosine distances go on w
   expect_equal(quick(plain), quick(sce), ignore_attr = TRUE)
   map <- quick(t(iris_x), metric = "cosine")
   expect_equal(
-    predict(map, iris_x * 3, verbose = FALSE), as.matrix(map), ignore_attr = TRUE, tolerance = 1e-4
+    predict(embedding_model(map), iris_x * 3, verbose = FALSE), as.matrix(map), ignore_attr = TRUE,
+    tolerance = 1e-4
   )
   expect_refused(
     quick(sce, preprocess = preprocessing(log = TRUE)), "input", "`preprocess` is for neuralee"

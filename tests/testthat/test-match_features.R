@@ -108,16 +108,20 @@ test_that("containers, components and training on share these rules", {
   order <- c(7, 1, 3, 5, 2, 6, 8, 4)
   settings <- list(perplexity = 10, maxit = 5, hidden = 5, verbose = FALSE)
   map <- do.call(calculateNeuralEE, c(list(sce, ntop = 6, scale = TRUE), settings))
-  expect_no_warning(found <- predict(map, sce, verbose = FALSE))
+  expect_no_warning(found <- predict(embedding_model(map), sce, verbose = FALSE))
   expect_equal(found, map, ignore_attr = TRUE)
-  expect_warning(found <- predict(map, sce[order, ], verbose = FALSE), class = repeated)
+  expect_warning(
+    found <- predict(embedding_model(map), sce[order, ], verbose = FALSE), class = repeated
+  )
   expect_equal(found, map, ignore_attr = TRUE)
 
   sce <- principal_components(sce, 3, ntop = 6, verbose = FALSE)
   map <- do.call(calculateNeuralEE, c(list(sce, dimred = "PCA"), settings))
-  expect_no_warning(found <- predict(map, sce, verbose = FALSE))
+  expect_no_warning(found <- predict(embedding_model(map), sce, verbose = FALSE))
   expect_equal(found, map, ignore_attr = TRUE, tolerance = 1e-4)
-  expect_warning(found <- predict(map, sce[order, ], verbose = FALSE), class = repeated)
+  expect_warning(
+    found <- predict(embedding_model(map), sce[order, ], verbose = FALSE), class = repeated
+  )
   expect_equal(found, map, ignore_attr = TRUE, tolerance = 1e-4)
 
   fit <- fit_genes(x[1:80, ])

@@ -102,7 +102,7 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   lists@nn.dist <- lists@nn.dist[turned, ]
   lists@cell.names <- lists@cell.names[turned]
   expect_equal(
-    neighbors_by_name(lists, x, "turned.nn", NULL), found[c("index", "distance")],
+    neighbors_by_name(lists, x, "turned.nn"), found[c("index", "distance")],
     ignore_attr = TRUE
   )
   # As FindNeighbors() makes it: ones, and every cell among its own neighbours.
@@ -113,7 +113,7 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
   graph <- SeuratObject::as.Graph(graph)
   SeuratObject::DefaultAssay(graph) <- "RNA"
   object[["RNA_nn"]] <- graph
-  of_graph <- neighbors_of_graph(graph, x, "RNA_nn", NULL)
+  of_graph <- neighbors_of_graph(graph, x, "RNA_nn")
   # Equally distant neighbours stand in any order.
   expect_identical(apply(of_graph$index, 1, sort), unname(apply(found$index, 1, sort)))
   expect_equal(of_graph$distance, found$distance, ignore_attr = TRUE)
@@ -149,23 +149,24 @@ test_that("a network is kept and maps new cells", {
   )
   reduction <- object[["neuralee"]]
   expect_identical(colnames(SeuratObject::Embeddings(reduction)), c("NeuralEE_1", "NeuralEE_2"))
-  mapped <- predict(reduction, object[, 1:50], verbose = FALSE)
+  mapped <- predict(embedding_model(reduction), object[, 1:50], verbose = FALSE)
   expect_equal(
     mapped, SeuratObject::Embeddings(reduction)[1:50, ], ignore_attr = TRUE, tolerance = 1e-5
   )
   embedded <- RunNeuralEE(iris_seurat(), dims = 2:4, perplexity = 10, maxit = 20, verbose = FALSE)
   on_dims <- embedded[["neuralee"]]
   expect_equal(
-    predict(on_dims, object, verbose = FALSE), SeuratObject::Embeddings(on_dims),
+    predict(embedding_model(on_dims), object, verbose = FALSE), SeuratObject::Embeddings(on_dims),
     ignore_attr = TRUE, tolerance = 1e-5
   )
-  expect_refused(predict(object[["pca"]], object), "input", "holds no model")
-  layers <- coef(reduction)$layers
+  expect_identical(embedding_model(object), embedding_model(reduction))
+  expect_refused(embedding_model(object, "pca"), "input", "holds no model")
+  expect_refused(embedding_model(object, "umap"), "input", "no reduction \"umap\"")
+  layers <- coef(embedding_model(reduction))$layers
   expect_identical(names(layers), c("hidden1", "hidden2", "output"))
-  expect_identical(weights(reduction), lapply(layers, `[[`, "weight"))
-  expect_identical(dim(weights(reduction)$hidden1), c(50L, 3L))
-  expect_refused(coef(object[["pca"]]), "input", "holds no model")
-  expect_refused(weights(object[["pca"]]), "input", "holds no model")
+  weights <- weights(embedding_model(reduction))
+  expect_identical(weights, lapply(layers, `[[`, "weight"))
+  expect_identical(dim(weights$hidden1), c(50L, 3L))
 })
 
 test_that("Seurat's own plots take the reductions", {
@@ -278,7 +279,7 @@ test_that("networks train on matrices and assays, and neighbours of other cells 
   rownames(graph) <- sprintf("other%d", 1:150)
   SeuratObject::DefaultAssay(graph) <- "RNA"
   expect_refused(
-    neighbors_of_graph(graph, SeuratObject::Embeddings(object, "pca"), "RNA_nn", NULL), "input",
+    neighbors_of_graph(graph, SeuratObject::Embeddings(object, "pca"), "RNA_nn"), "input",
     "150 cells that are embedded"
   )
 })

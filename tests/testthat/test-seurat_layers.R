@@ -55,11 +55,12 @@ test_that("a network takes split layers in training and for new cells", {
   split <- run_network(split_object(), features = features, layer = "counts")
   expect_identical(places_of(split, "neuralee"), expected)
   for (object in list(whole, split)) {
-    found <- predict(object[["neuralee"]], split_object(), verbose = FALSE)
+    found <- predict(embedding_model(object), split_object(), verbose = FALSE)
     expect_identical(rownames(found), colnames(counts))
     expect_equal(found, expected, ignore_attr = TRUE, tolerance = 1e-5)
     expect_identical(
-      with_small_blocks(predict(object[["neuralee"]], split_object(), verbose = FALSE), 4000), found
+      with_small_blocks(predict(embedding_model(object), split_object(), verbose = FALSE), 4000),
+      found
     )
   }
   drawn <- plot_embedding(split, colour_by = "pl", assay.type = "counts")$data
@@ -131,12 +132,12 @@ test_that("assays of Seurat 4 are taken, alone and in an object", {
   expect_identical(SeuratObject::DefaultAssay(object = found), "old")
   for (new in list(object, assay)) {
     expect_equal(
-      predict(found, new, verbose = FALSE), SeuratObject::Embeddings(object = found),
-      ignore_attr = TRUE, tolerance = 1e-5
+      predict(embedding_model(found), new, verbose = FALSE),
+      SeuratObject::Embeddings(object = found), ignore_attr = TRUE, tolerance = 1e-5
     )
   }
   expect_refused(
-    predict(found, assay, dimred = "pca", verbose = FALSE), "input",
+    predict(embedding_model(found), assay, dimred = "pca", verbose = FALSE), "input",
     "assay has no reduction \"pca\""
   )
 })
@@ -166,8 +167,8 @@ test_that("what SCTransform() makes is embedded and maps new cells", {
   expect_identical(SeuratObject::DefaultAssay(object = reduction), "SCT")
   SeuratObject::DefaultAssay(object = object) <- "RNA"
   expect_equal(
-    predict(reduction, object, verbose = FALSE), places_of(object, "neuralee"), ignore_attr = TRUE,
-    tolerance = 1e-5
+    predict(embedding_model(reduction), object, verbose = FALSE), places_of(object, "neuralee"),
+    ignore_attr = TRUE, tolerance = 1e-5
   )
 })
 
@@ -193,16 +194,16 @@ test_that("a network that was trained on a sketch maps all cells", {
   expect_length(
     ggplot2::ggplot_build(Seurat::DimPlot(object, reduction = "neuralee"))$data[[1L]]$x, 150L
   )
-  all_cells <- predict(reduction, object[["RNA"]], verbose = FALSE)
+  all_cells <- predict(embedding_model(reduction), object[["RNA"]], verbose = FALSE)
   expect_identical(rownames(all_cells), colnames(object))
   expect_equal(
     all_cells[sketched, ], SeuratObject::Embeddings(object = reduction), ignore_attr = TRUE,
     tolerance = 1e-5
   )
   # The default assay of the object decides where the sketch lacks cells.
-  expect_identical(rownames(predict(reduction, object, verbose = FALSE)), sketched)
+  expect_identical(rownames(predict(embedding_model(reduction), object, verbose = FALSE)), sketched)
   SeuratObject::DefaultAssay(object = object) <- "RNA"
-  expect_identical(predict(reduction, object, verbose = FALSE), all_cells)
+  expect_identical(predict(embedding_model(reduction), object, verbose = FALSE), all_cells)
   # The same from components: those of all cells have another key.
   SeuratObject::DefaultAssay(object = object) <- "sketch"
   object <- Seurat::RunPCA(Seurat::ScaleData(object, verbose = FALSE), npcs = 5, verbose = FALSE)
@@ -211,11 +212,11 @@ test_that("a network that was trained on a sketch maps all cells", {
     full.reduction = "pca.full", dims = 1:5, verbose = FALSE
   )))
   object <- run_network(object, dims = c(3, 1))
-  found <- predict(object[["neuralee"]], object, dimred = "pca.full", verbose = FALSE)
+  found <- predict(embedding_model(object), object, dimred = "pca.full", verbose = FALSE)
   expect_identical(rownames(found), colnames(object))
   renamed <- places_of(object, "pca.full")
   colnames(renamed) <- colnames(places_of(object, "pca"))
-  expect_identical(predict(object[["neuralee"]], renamed, verbose = FALSE), found)
+  expect_identical(predict(embedding_model(object), renamed, verbose = FALSE), found)
 })
 
 test_that("map and model go with the object", {
@@ -232,8 +233,8 @@ test_that("map and model go with the object", {
     )
     expect_identical(unname(rownames(places_of(changed, "ee"))), colnames(changed))
     expect_equal(
-      unname(predict(reduction, changed, verbose = FALSE)), unname(expected[cells, ]),
-      tolerance = 1e-5
+      unname(predict(embedding_model(reduction), changed, verbose = FALSE)),
+      unname(expected[cells, ]), tolerance = 1e-5
     )
   }
   expect_maps(subset(object, cells = colnames(object)[c(3, 50:80)]), c(3, 50:80))
@@ -252,10 +253,10 @@ test_that("map and model go with the object", {
   )
   expect_identical(places_of(merged, "neuralee"), expected)
   expect_equal(
-    predict(object[["neuralee"]], merged, verbose = FALSE), expected, ignore_attr = TRUE,
+    predict(embedding_model(object), merged, verbose = FALSE), expected, ignore_attr = TRUE,
     tolerance = 1e-5
   )
-  expect_refused(predict(merged[["neuralee"]], merged), "input", "holds no model")
+  expect_refused(predict(embedding_model(merged, "neuralee"), merged), "input", "holds no model")
 })
 
 test_that("an object that Seurat 4 stored is updated and maps cells", {
@@ -264,7 +265,7 @@ test_that("an object that Seurat 4 stored is updated and maps cells", {
     SeuratObject::UpdateSeuratObject(object = readRDS(test_path("fixtures", "seurat_4.rds")))
   )
   expect_equal(
-    predict(object[["neuralee"]], object, verbose = FALSE), places_of(object, "neuralee"),
+    predict(embedding_model(object), object, verbose = FALSE), places_of(object, "neuralee"),
     ignore_attr = TRUE, tolerance = 1e-5
   )
   again <- run(object, dims = 1:3, reduction.name = "again", reduction.key = "AGAIN_")
@@ -323,7 +324,9 @@ test_that("matrices of BPCells are read block by block", {
   many <- 10 * t(many_flowers())
   rownames(many) <- rownames(counts)
   read_at_most$values <- 0
-  places <- with_small_blocks(predict(found, on_disk(many), verbose = FALSE), 4 * 8 * 1024)
+  places <- with_small_blocks(
+    predict(embedding_model(found), on_disk(many), verbose = FALSE), 4 * 8 * 1024
+  )
   expect_lte(read_at_most$values, 4 * 1024)
-  expect_identical(places, predict(found, seurat_of(many), verbose = FALSE))
+  expect_identical(places, predict(embedding_model(found), seurat_of(many), verbose = FALSE))
 })

@@ -57,8 +57,8 @@
 #' the map as the dataset `embedding`, with its names, for [HDF5Array::HDF5Array()]. One call at a
 #' time may write it.
 #'
-#' @param object A fit of [neuralee()] or [fine_tune()], a model ([load_neuralee()]), or the
-#'   reduction that [runNeuralEE()] or [RunNeuralEE()] stored.
+#' @param object A fit of [neuralee()] or [fine_tune()], or a model ([load_neuralee()]);
+#'   [embedding_model()] gives that of a map that [runNeuralEE()] or [RunNeuralEE()] stored.
 #' @param newdata Cells: a matrix, sparse matrix, DelayedMatrix or data frame with cells in rows
 #'   (one cell may be a vector), or a SummarizedExperiment, SingleCellExperiment or Seurat object,
 #'   or an assay of Seurat. Of a Seurat object the assay of the training is taken if it is there
@@ -124,17 +124,8 @@ predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type =
 }
 
 #' @rdname predict.neuralee_fit
-#' @method predict reduced.dim.matrix
-#' @export
-predict.reduced.dim.matrix <- predict.neuralee_fit
-
-#' @rdname predict.neuralee_fit
 #' @export
 predict.neuralee_model <- predict.neuralee_fit
-
-#' @rdname predict.neuralee_fit
-#' @export
-predict.DimReduc <- predict.neuralee_fit
 
 check_predict_dots <- function(given) {
   known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))

@@ -129,12 +129,11 @@ test_that("each verb says so before it starts, once", {
     times
   }
   container <- function(x) SingleCellExperiment::SingleCellExperiment(list(logcounts = t(x)))
+  steps <- preprocessing(ntop = 9, components = 3)
   verbs <- list(
     function(x) small(ee, x), function(x) small(neuralee, x, hidden = 3),
     function(x) small(ee_path, x),
-    function(x) small(
-      neuralee, x, hidden = 3, preprocess = preprocessing(ntop = 9, components = 3)
-    ),
+    function(x) small(neuralee, x, hidden = 3, preprocess = steps),
     function(x) entropic_affinity(x, 5), function(x) gaussian_affinity(x, 5),
     function(x) find_neighbors(x, 5), function(x) components(x), standard_scale,
     function(x) subsample_genes(x, 5), function(x) small(calculateEE, t(x)),
