@@ -47,7 +47,7 @@ brain_large_file <- "1M_neurons_filtered_gene_bc_matrices_h5.h5"
 #' @inheritSection dataset_files Where files are kept
 #' @references 10x Genomics (2017). Transcriptional profiling of 1.3 million brain cells with the
 #'   Chromium Single Cell 3' Solution, application note. The file:
-#'   <https://cf.10xgenomics.com/samples/cell-exp/1.3.0/1M_neurons/1M_neurons_filtered_gene_bc_matrices_h5.h5>.
+#' <https://cf.10xgenomics.com/samples/cell-exp/1.3.0/1M_neurons/1M_neurons_filtered_gene_bc_matrices_h5.h5>.
 #'   No checksum is known for it.
 #' @seealso [read_10x_h5()] for all genes of such a file; [principal_components()], which takes
 #'   matrices on disk.

@@ -39,7 +39,7 @@
 #' are not there, or that are several genes if case is ignored and none is spelt so; and those of
 #' [read_csv_counts()].
 #' @source
-#'   <https://storage.googleapis.com/linnarsson-lab-www-blobs/blobs/cortex/expression_mRNA_17-Aug-2014.txt>,
+#' <https://storage.googleapis.com/linnarsson-lab-www-blobs/blobs/cortex/expression_mRNA_17-Aug-2014.txt>,
 #'   GEO accession GSE60361. Bioconductor has these data as `scRNAseq::ZeiselBrainData()`.
 #' @references Zeisel A et al. (2015). Cell types in the mouse cortex and hippocampus revealed by
 #'   single-cell RNA-seq. Science 347, 1138-1142. \doi{10.1126/science.aaa1934}

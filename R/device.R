@@ -1,8 +1,8 @@
 # Where a run computes: what `device` names, and what the core has to know of it.
 
-# NULL for the processor without libtorch, else a list: `path` of the backend, `index` of the CUDA device (-1
-# for libtorch on the processor), `pin_memory`, `limit` (bytes that may be used there, or NULL);
-# its attribute `label` is for people.
+# NULL for the processor without libtorch, else a list: `path` of the backend, `index` of the CUDA
+# device (-1 for libtorch on the processor), `pin_memory`, `limit` (bytes that may be used there, or
+# NULL); its attribute `label` is for people.
 resolve_device <- function(device, pin_memory, verbose = FALSE) {
   check_flag(pin_memory, "pin_memory")
   ok <- is.character(device) && length(device) == 1L &&

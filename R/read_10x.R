@@ -40,7 +40,7 @@
 #' `neuralee_error_memory` where the matrix would not fit.
 #'
 #' @references The format:
-#'   <https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-mex-matrices>.
+#' <https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-mex-matrices>.
 #' @seealso [read_10x_h5()] for the same matrix in one HDF5 file; [read_h5ad()].
 #' @export
 #' @examples

@@ -45,7 +45,7 @@
 #' `on_disk` is asked for and the package HDF5Array is not installed.
 #'
 #' @references The format:
-#'   <https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-h5-matrices>.
+#' <https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-h5-matrices>.
 #' @seealso [read_10x()] for folders and archives; [read_h5ad()]; [principal_components()] for
 #'   matrices on disk.
 #' @export

@@ -1,8 +1,8 @@
 # ee() and neuralee() on another device beside the processor. Two threads of the processor.
 #   Rscript bench/gpu.R check DEVICE                # 3,005 CORTEX cells: E on both, and seconds
 #   Rscript bench/gpu.R big DEVICE POINTS.npy [N]   # 1.3 million x 50; see make_large.py
-# DEVICE: "cuda", "cuda:1", or "torch" for libtorch on the processor. The original printed 66 s for RETINA
-# (20,000 x 500, 11 GB GPU) and 27 minutes for 1.3 million cells (64 GB of memory).
+# DEVICE: "cuda", "cuda:1", or "torch" for libtorch on the processor. The original printed 66 s for
+# RETINA (20,000 x 500, 11 GB GPU) and 27 minutes for 1.3 million cells (64 GB of memory).
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
 folder <- dirname(sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE)))

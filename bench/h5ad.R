@@ -1,9 +1,10 @@
-# read_h5ad() of a sparse matrix, beside anndata's in Python: seconds of the call, of the clock and of the
-# processor, and peak memory of its process; in turns, each in a process of its own, with the file in the page
-# cache and after another process used as much memory (h5ad.py says why).
+# read_h5ad() of a sparse matrix, beside anndata's in Python: seconds of the call, of the clock and
+# of the processor, and peak memory of its process; in turns, each in a process of its own, with the
+# file in the page cache and after another process used as much memory (h5ad.py says why).
 #   NEURALEE_PYTHON=python Rscript bench/h5ad.R FOLDER [pairs [cells [genes [per_cell]]]]
-# NEURALEE_PYTHON: a Python with anndata. The two files (gzip and not compressed) are made in FOLDER where
-# they are not there yet: 100,000 cells x 20,000 genes with 1,000 counts each, and take some 1.1 GB.
+# NEURALEE_PYTHON: a Python with anndata. The two files (gzip and not compressed) are made in FOLDER
+# where they are not there yet: 100,000 cells x 20,000 genes with 1,000 counts each, and take some
+# 1.1 GB.
 arguments <- commandArgs(TRUE)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 python <- Sys.getenv("NEURALEE_PYTHON", "python3")

@@ -1,6 +1,7 @@
-# Cells that were held out: every second cell makes a map, with ee() or neuralee(), heavy tails unless said otherwise,
-# and the others are placed on it, each by itself or together. For comparison, what ee() keeps of the same others where
-# it may place them freely, alone or among all cells. Figures of one half of the cells at a time; neuralee(): medians of the seeds 1 to 3.
+# Cells that were held out: every second cell makes a map, with ee() or neuralee(), heavy tails
+# unless said otherwise, and the others are placed on it, each by itself or together. For
+# comparison, what ee() keeps of the same others where it may place them freely, alone or among all
+# cells. Figures of one half of the cells at a time; neuralee(): medians of the seeds 1 to 3.
 #   Rscript bench/heavy_tails_heldout.R POINTS.npy          # covid.npy of heavy_tails_points.R
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)

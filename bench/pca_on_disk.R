@@ -4,7 +4,8 @@
 # Methods: neuralee; in_memory (the same function on the counts as a dgCMatrix); scater
 # (runPCA of the same DelayedMatrix with its default, IRLBA); and, if named, random (runPCA
 # with BiocSingular's RandomParam), and subset and in_memory_subset (subsample_genes() keeps half of
-# the genes, those of largest variance, before the first two). Two threads for neuralee, one process for scater.
+# the genes, those of largest variance, before the first two). Two threads for neuralee, one process
+# for scater.
 arguments <- commandArgs(TRUE)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 

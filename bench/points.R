@@ -1,5 +1,5 @@
-# Points for the benchmarks: the first n rows of a NumPy file of 32-bit floats (as make_large.py and write_points()
-# write them), and their labels from FILE.labels.npy where there are any.
+# Points for the benchmarks: the first n rows of a NumPy file of 32-bit floats (as make_large.py and
+# write_points() write them), and their labels from FILE.labels.npy where there are any.
 npy_header <- function(connection) {
   readBin(connection, "raw", 8L)
   header <- readChar(connection, readBin(connection, "integer", 1L, size = 2L, endian = "little"))

@@ -1,5 +1,6 @@
-# Cells a second that predict() maps from an HDF5 matrix: in this process with one thread and with two, with two
-# workers, and with two workers into an HDF5 file. Runs of the four are interleaved; workers are started before.
+# Cells a second that predict() maps from an HDF5 matrix: in this process with one thread and with
+# two, with two workers, and with two workers into an HDF5 file. Runs of the four are interleaved;
+# workers are started before.
 #   Rscript bench/predict_blocks.R [cells [features [rounds]]]
 suppressPackageStartupMessages({
   library(neuralee)

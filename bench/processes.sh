@@ -1,5 +1,6 @@
-# What peers.sh and heavy_tails.sh share: a folder for their maps, uwot (apt) and packages of Python (pip, in
-# an environment of its own unless BENCH_PYTHON names one) where they are missing, and the clock.
+# What peers.sh and heavy_tails.sh share: a folder for their maps, uwot (apt) and packages of Python
+# (pip, in an environment of its own unless BENCH_PYTHON names one) where they are missing, and the
+# clock.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python=${BENCH_PYTHON:-${OPENTSNE_PYTHON:-$work/venv/bin/python}}

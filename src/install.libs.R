@@ -1,5 +1,5 @@
-# Takes the place of R's own step: puts the library in its place, and beside it the source from which
-# build_torch_backend() makes the libtorch backend, and that backend where configure built it.
+# Takes the place of R's own step: puts the library in its place, and beside it the source from
+# which build_torch_backend() makes the libtorch backend, and that backend where configure built it.
 put <- function(files, folder) {
   dir.create(folder, recursive = TRUE, showWarnings = FALSE)
   if (!all(file.copy(files, folder, overwrite = TRUE))) stop("could not copy to ", folder)

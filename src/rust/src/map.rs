@@ -60,7 +60,8 @@ fn rs_map_place(
     Ok(to_r_matrix(places.view()))
 }
 
-/// Refuses cells that cannot be placed together: `cells` old and new ones in more than `limit` bytes.
+/// Refuses cells that cannot be placed together: `cells` old and new ones in more than `limit`
+/// bytes.
 #[extendr]
 fn rs_map_check_together(
     cells: f64,

@@ -16,7 +16,6 @@ use crate::options;
 use crate::preprocess::{cells, Held};
 use crate::torch::Torch;
 
-
 /// The steps that lead from features to inputs, as R has them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,8 +49,18 @@ impl Steps {
         } else {
             return Err(CoreError::internal("The rotation has another shape.", ""));
         };
-        let (centre, scale) = (self.centre.unwrap_or_default(), self.scale.unwrap_or_default());
-        Preprocessing::new(features, self.log, centre, scale, rotation, self.unit_length)
+        let (centre, scale) = (
+            self.centre.unwrap_or_default(),
+            self.scale.unwrap_or_default(),
+        );
+        Preprocessing::new(
+            features,
+            self.log,
+            centre,
+            scale,
+            rotation,
+            self.unit_length,
+        )
     }
 }
 
@@ -99,7 +108,11 @@ impl Training {
             loss,
             epochs,
             version: self.version,
-            source: self.source_names.into_iter().zip(self.source_values).collect(),
+            source: self
+                .source_names
+                .into_iter()
+                .zip(self.source_values)
+                .collect(),
         }
     }
 }

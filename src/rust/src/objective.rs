@@ -77,7 +77,10 @@ fn rs_ee_loss_gradient(
     let weights = weights_of(&weights, threads)?;
     let (energy, gradient) = job::run(threads, &progress, |monitor| {
         let Some(&weight) = repulsion.weights(kernel).first() else {
-            return Err(CoreError::internal("There is no weight of the repulsion.", ""));
+            return Err(CoreError::internal(
+                "There is no weight of the repulsion.",
+                "",
+            ));
         };
         let mut objective = Objective::new(inputs, weights, kernel, weight, d)?;
         let at: Vec<f64> = at.iter().copied().collect();

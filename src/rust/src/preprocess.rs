@@ -171,7 +171,8 @@ fn rs_label_accuracy(
     })
 }
 
-/// What the map keeps around each cell: of its k nearest cells, and of the distances to some reference cells.
+/// What the map keeps around each cell: of its k nearest cells, and of the distances to some
+/// reference cells.
 #[extendr]
 fn rs_cell_reliability(
     embedding: RMatrix<f64>,

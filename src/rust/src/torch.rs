@@ -89,7 +89,8 @@ fn load(path: &Path) -> CoreResult<&'static Table> {
     if let Some(other) = foreign_libtorch() {
         return Err(CoreError::device(
             format!("Another libtorch is loaded in this session: {other}."),
-            "Two cannot live in one process: restart R, and use neuralee before the package that loaded it (such as torch), or without it.",
+            "Two cannot live in one process: restart R, and use neuralee before the package that \
+                loaded it (such as torch), or without it.",
         ));
     }
     check_whole(path)?;
@@ -230,10 +231,14 @@ fn call(monitor: &dyn Monitor, work: impl FnOnce(&Caller) -> Code) -> CoreResult
     let said = context.said.into_inner();
     match code {
         Code::Done => Ok(said),
-        Code::Interrupted => Err(CoreError::interrupted("The computation was interrupted.", "")),
+        Code::Interrupted => Err(CoreError::interrupted(
+            "The computation was interrupted.",
+            "",
+        )),
         Code::Memory => Err(CoreError::memory(
             format!("The device has not enough memory: {said}."),
-            "Set pin_memory = FALSE, lower options(neuralee.max_device_memory_gb = ), or free memory on the device.",
+            "Set pin_memory = FALSE, lower options(neuralee.max_device_memory_gb = ), or free \
+                memory on the device.",
         )),
         Code::Input => Err(CoreError::input(said, "")),
         Code::Failed => Err(CoreError::device(
@@ -322,14 +327,17 @@ impl Torch {
                 let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
                 Err(CoreError::memory(
                     format!(
-                        "The {what} would take the memory on the device to about {:.1} GiB; {:.1} GiB may be used.",
+                        "The {what} would take the memory on the device to about {:.1} GiB; \
+                            {:.1} GiB may be used.",
                         gib(needed),
                         gib(limit)
                     ),
                     if self.resident {
-                        "Set pin_memory = FALSE, which keeps the cells in main memory, or raise options(neuralee.max_device_memory_gb = )."
+                        "Set pin_memory = FALSE, which keeps the cells in main memory, or raise \
+                            options(neuralee.max_device_memory_gb = )."
                     } else {
-                        "Raise options(neuralee.max_device_memory_gb = ), or free memory on the device."
+                        "Raise options(neuralee.max_device_memory_gb = ), or free memory on the \
+                            device."
                     },
                 ))
             }

@@ -1,5 +1,6 @@
-//! Times the repulsion over all pairs and on the grid at finished maps, for few cells and more, so that the plan
-//! between them rests on measurements: `crossover FILE.npy gaussian|student threads N ...`.
+//! Times the repulsion over all pairs and on the grid at finished maps, for few cells and more, so
+//! that the plan between them rests on measurements: `crossover FILE.npy gaussian|student threads N
+//! ...`.
 
 mod timing;
 

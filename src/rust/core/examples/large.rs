@@ -22,7 +22,10 @@ fn main() {
     let n = number(n) as usize;
     let (kernel, repulsion) = match lambda.as_str() {
         "auto" => (Kernel::STUDENT, RepulsionPath::Auto),
-        _ => (Kernel::GAUSSIAN, RepulsionPath::Lambda(vec![number(lambda)])),
+        _ => (
+            Kernel::GAUSSIAN,
+            RepulsionPath::Lambda(vec![number(lambda)]),
+        ),
     };
     let options = Options {
         kernel,

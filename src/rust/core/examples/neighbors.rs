@@ -51,7 +51,8 @@ fn main() {
             })
             .sum();
         println!(
-            "N {n} D {} k {k} threads {threads}: index {built:.2} s, all {seconds:.2} s, recall {:.4}",
+            "N {n} D {} k {k} threads {threads}: index {built:.2} s, all {seconds:.2} s, recall \
+                {:.4}",
             points.ncols(),
             found as f64 / (places.len() * k) as f64
         );

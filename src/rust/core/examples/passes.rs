@@ -71,7 +71,8 @@ fn main() {
             }
             let [moments, outputs, backward] = times.map(median);
             println!(
-                "{n} x {inputs}, {hidden:?}, {threads} threads, {}: moments {moments:.1} ms, outputs {outputs:.1} ms, backward {backward:.1} ms; {:.0} useful GFLOP/s",
+                "{n} x {inputs}, {hidden:?}, {threads} threads, {}: moments {moments:.1} ms, \
+                    outputs {outputs:.1} ms, backward {backward:.1} ms; {:.0} useful GFLOP/s",
                 if keep { "kept" } else { "computed anew" },
                 flops / (moments + outputs + backward) / 1e6
             );

@@ -32,10 +32,7 @@ fn main() {
     let [file, numbers @ ..] = arguments.as_slice() else {
         panic!("{USAGE}");
     };
-    let numbers: Vec<f64> = numbers
-        .iter()
-        .map(|v| v.parse().expect(USAGE))
-        .collect();
+    let numbers: Vec<f64> = numbers.iter().map(|v| v.parse().expect(USAGE)).collect();
     let [n, k, lambda, epochs, batch, threads, more @ ..] = numbers.as_slice() else {
         panic!("{USAGE}");
     };

@@ -10,7 +10,8 @@ pub fn ln(x: f64) -> f64 {
     const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
     const FRACTION: u64 = 0x000f_ffff_ffff_ffff;
     const TWO_52_BITS: u64 = 0x4330_0000_0000_0000;
-    // The exponent n + 1023 as the last bits of 2^52 + n + 1023: AVX2 does not convert integers of 64 bits.
+    // The exponent n + 1023 as the last bits of 2^52 + n + 1023: AVX2 does not convert integers of
+    // 64 bits.
     let above = x.to_bits().wrapping_add(ONE_BITS - SQRT_HALF_BITS);
     let n = f64::from_bits(TWO_52_BITS | above >> 52) - (4_503_599_627_370_496.0 + 1023.0);
     let m = f64::from_bits((above & FRACTION) + SQRT_HALF_BITS);

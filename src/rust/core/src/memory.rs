@@ -96,7 +96,8 @@ impl Job {
         };
         Err(Error::memory(
             format!(
-                "Embedding {} cells with {} features and {} neighbours takes about {}; {} may be used.",
+                "Embedding {} cells with {} features and {} neighbours takes about {}; {} may be \
+                    used.",
                 self.n,
                 self.inputs,
                 self.k,

@@ -174,8 +174,11 @@ fn start(
             let e = |points: ArrayView2<'_, f64>, weights| {
                 objective_of(points, weights, &options.map, device.as_deref(), monitor)
             };
-            let (affinity, search, seed) =
-                (options.map.affinity, options.map.neighbors, options.map.seed);
+            let (affinity, search, seed) = (
+                options.map.affinity,
+                options.map.neighbors,
+                options.map.seed,
+            );
             independent(points, size, affinity, search, seed, &e, monitor)?
         }
         _ => Vec::new(),

@@ -68,12 +68,27 @@ impl Kind {
             let name = self.name;
             let (of, remedy) = if version < self.oldest {
                 let reads = self.reads_older;
-                (format!("neuralee {reads}"), format!("Use it with neuralee {reads}, or make it anew."))
+                (
+                    format!("neuralee {reads}"),
+                    format!(
+                        "Use it with neuralee {reads}, or make it \
+                    anew."
+                    ),
+                )
             } else {
-                (String::from("a later neuralee"), String::from("Update neuralee, or make it anew."))
+                (
+                    String::from("a later neuralee"),
+                    String::from(
+                        "Update neuralee, or make it \
+                    anew.",
+                    ),
+                )
             };
             return Err(Error::model_version(
-                format!("The {name} has version {version}, which {of} reads and this one does not."),
+                format!(
+                    "The {name} has version {version}, which {of} reads and this one does \
+                    not."
+                ),
                 remedy,
             ));
         }

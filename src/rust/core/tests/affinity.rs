@@ -29,7 +29,11 @@ fn affinities(
         solver,
         ..Options::default()
     };
-    let rows = options.check(graph.n, k).unwrap().rows(&graph, &()).unwrap();
+    let rows = options
+        .check(graph.n, k)
+        .unwrap()
+        .rows(&graph, &())
+        .unwrap();
     (graph, rows)
 }
 

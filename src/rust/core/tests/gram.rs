@@ -229,7 +229,8 @@ proptest! {
         for j in 0..components {
             let (a, b) = (loadings.sdev[j], expected.sdev[j]);
             // Eigenvalues of a Gram matrix are accurate relative to the largest.
-            prop_assert!((a * a - b * b).abs() <= 1e-12 * expected.sdev[0].powi(2), "{a} is not {b}");
+            prop_assert!((a * a - b * b).abs() <= 1e-12 * expected.sdev[0].powi(2), "{a} is not \
+                {b}");
         }
         let mut centred = &values - &ndarray::Array1::from(loadings.centre.clone());
         centred /= &ndarray::Array1::from(loadings.scale.clone());

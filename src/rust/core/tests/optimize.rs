@@ -409,8 +409,8 @@ fn shares_unfold_a_heavy_tailed_map() {
     );
 }
 
-/// With a share a run ends where ten iterations lower E by less than tol or the gradient is flat, and not
-/// at a step that happens to be short.
+/// With a share a run ends where ten iterations lower E by less than tol or the gradient is flat,
+/// and not at a step that happens to be short.
 #[test]
 fn a_short_step_does_not_end_a_share() {
     let y = cells(300);
@@ -461,8 +461,8 @@ fn a_map_that_has_unfolded_is_one_of_all_inputs() {
     assert_eq!(resumed.embedding(), run.embedding());
 }
 
-/// With the Gaussian and a large share E has no bottom: the wider the map, the lower, until no pair repels
-/// in double precision. The run ends there with numbers.
+/// With the Gaussian and a large share E has no bottom: the wider the map, the lower, until no pair
+/// repels in double precision. The run ends there with numbers.
 #[test]
 fn a_share_without_a_bottom_ends_with_numbers() {
     let y = cells(150);

@@ -218,7 +218,8 @@ fn threads_and_company_do_not_change_a_bit() {
     }
 }
 
-/// A grid that takes longer to make than some hundred cells to place is not made, nor a blunter one in its stead.
+/// A grid that takes longer to make than some hundred cells to place is not made, nor a blunter one
+/// in its stead.
 #[test]
 fn dear_grids_are_not_made_for_small_maps() {
     let y = clustered(1200, 8);

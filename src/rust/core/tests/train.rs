@@ -20,8 +20,8 @@ use neuralee_core::optimize::{self, Start};
 use neuralee_core::random::Stream;
 use neuralee_core::session::Stop;
 use neuralee_core::threads::with_threads;
-use neuralee_core::Result;
 use neuralee_core::train::{independent, Batches, Options, Part, Problem, Run, State};
+use neuralee_core::Result;
 
 fn cells(n: usize) -> Array2<f64> {
     let stream = Stream::new(1, 0);

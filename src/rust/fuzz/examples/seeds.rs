@@ -156,11 +156,7 @@ fn main() {
             sealed::MODEL,
             model.check().and_then(|m| m.to_bytes()).expect("bytes"),
         ),
-        (
-            "ee_state",
-            sealed::EE_STATE,
-            map.state().expect("bytes"),
-        ),
+        ("ee_state", sealed::EE_STATE, map.state().expect("bytes")),
         (
             "neuralee_state",
             sealed::NEURALEE_STATE,

@@ -89,8 +89,8 @@ impl Attraction {
         }
     }
 
-    /// sum_nm w+_nm a(r^2_nm) with r_nm = |x_n - x_m|, and its gradient, 4 sum_m w+_nm a'(r^2_nm) (x_n - x_m),
-    /// added to `gradient`.
+    /// sum_nm w+_nm a(r^2_nm) with r_nm = |x_n - x_m|, and its gradient, 4 sum_m w+_nm a'(r^2_nm)
+    /// (x_n - x_m), added to `gradient`.
     pub(crate) fn evaluate(
         &self,
         caller: &Caller,
@@ -127,8 +127,8 @@ impl Attraction {
         Ok(energy.double_value(&[]))
     }
 
-    /// How the part of the gradient that comes from the entries among some cells changes from the one
-    /// map of these cells to the other, times `scale`.
+    /// How the part of the gradient that comes from the entries among some cells changes from the
+    /// one map of these cells to the other, times `scale`.
     pub(crate) fn change_among(
         &self,
         caller: &Caller,

@@ -13,7 +13,8 @@ const COLUMNS: usize = 1 << 15;
 /// Numbers that a pair takes while it is summed.
 const PAIR: usize = 7;
 
-/// psi = sum_nm w-_nm k(r^2_nm) with w-_nm = c_n . q_m, r_nm = |x_n - x_m|; `scale` times its gradient
+/// psi = sum_nm w-_nm k(r^2_nm) with w-_nm = c_n . q_m, r_nm = |x_n - x_m|; `scale` times its
+/// gradient
 ///
 /// ```text
 /// grad_n psi = 4 sum_m w-_nm k'(r^2_nm) (x_n - x_m)

@@ -14,14 +14,15 @@ use crate::kernel::Kernel;
 /// Nodes that a point meets along an axis.
 const ORDER: i64 = 4;
 
-/// Nodes beyond the last distance between two nodes, before a kernel that is continued periodically turns:
-/// what that bends is 0.27^8 of it at the last distance.
+/// Nodes beyond the last distance between two nodes, before a kernel that is continued periodically
+/// turns: what that bends is 0.27^8 of it at the last distance.
 const MARGIN: i64 = 8;
 
 /// Lengths of transforms are multiples of this.
 const STEP: i64 = 16;
 
-/// Bytes that a node of a transform takes for one field: the nodes, their spectrum, and those of the product.
+/// Bytes that a node of a transform takes for one field: the nodes, their spectrum, and those of
+/// the product.
 const TRANSFORMED: usize = 64;
 
 /// A grid that covers some points.
@@ -144,8 +145,8 @@ impl Grid {
         fields.view([self.nodes(), width])
     }
 
-    /// The spectrum of the kernel K between nodes on a torus of these lengths, such that splines spread and
-    /// gathered with it pass through k at the nodes:
+    /// The spectrum of the kernel K between nodes on a torus of these lengths, such that splines
+    /// spread and gathered with it pass through k at the nodes:
     ///
     /// ```text
     /// K^(theta) = k^(theta) / prod_a ((2 + cos theta_a) / 3)^2
@@ -181,7 +182,8 @@ impl Grid {
         spectrum
     }
 
-    /// The kernel applied by Fourier's transform, to as many fields at once as the scratch memory holds.
+    /// The kernel applied by Fourier's transform, to as many fields at once as the scratch memory
+    /// holds.
     fn transformed(
         &self,
         caller: &Caller,

@@ -51,7 +51,13 @@ impl Inputs<'_> {
     }
 }
 
-pub(crate) fn read(rows: &Rows<f64>, first: usize, count: usize, width: usize, device: Device) -> Tensor {
+pub(crate) fn read(
+    rows: &Rows<f64>,
+    first: usize,
+    count: usize,
+    width: usize,
+    device: Device,
+) -> Tensor {
     let mut values = vec![0.0; count * width];
     // SAFETY: there is room for `count` rows.
     unsafe { (rows.copy)(rows.context, first, count, values.as_mut_ptr()) };

@@ -3,7 +3,8 @@
 //!
 //! The equations are those of neuralee's core, whose results these are held against: the
 //! objective in double precision, the network in single. What a call needs of memory beside
-//! its operands is cut into chunks of rows ([`call::chunk`]), so that it does not grow with the cells.
+//! its operands is cut into chunks of rows ([`call::chunk`]), so that it does not grow with the
+//! cells.
 //!
 //! Tensor operations panic where libtorch throws; [`answer`] turns that into a code and a
 //! sentence, so that nothing unwinds into the caller.
@@ -25,12 +26,12 @@ use std::os::raw::{c_char, c_void};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Once;
 
+use call::{Failure, Outcome};
+use network::Network;
 use neuralee_torch_abi::{
     BackwardArgs, Caller, ChangeArgs, Code, EvaluateArgs, ForwardArgs, NetworkArgs, ObjectiveArgs,
     Place, Table, ViewMut, ABI,
 };
-use call::{Failure, Outcome};
-use network::Network;
 use objective::Objective;
 
 fn say(caller: &Caller, text: &str) {

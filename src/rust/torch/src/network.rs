@@ -1,7 +1,8 @@
 //! Cells through a network, and gradients back.
 //!
 //! ```text
-//! z_l = a_{l-1} W_l'      a_l = mask f(gamma (z_l - mean) / sqrt(variance + epsilon) + beta) [+ a_{l-1}]
+//! z_l = a_{l-1} W_l'      a_l = mask f(gamma (z_l - mean) / sqrt(variance + epsilon) + beta) [+
+//! a_{l-1}]
 //! ```
 //!
 //! As in neuralee's core, the sums over cells that batch normalisation needs divide a pass into

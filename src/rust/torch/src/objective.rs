@@ -5,7 +5,8 @@
 //! grad_n = 4 sum_m (w+_nm a'(r^2_nm) + lambda w-_nm k'(r^2_nm)) (x_n - x_m)
 //! ```
 //!
-//! or with rho log sum_nm w-_nm k(r^2_nm) as the repulsion, whose lambda is rho divided by that sum.
+//! or with rho log sum_nm w-_nm k(r^2_nm) as the repulsion, whose lambda is rho divided by that
+//! sum.
 
 use neuralee_torch_abi::{Caller, ChangeArgs, EvaluateArgs, ObjectiveArgs, Repulsion, Rows};
 use tch::{Device, Kind, Tensor};

@@ -76,7 +76,8 @@ impl Script {
             Ok(alone) if close(&alone, &mapped.narrow(0, 1, 1)) => {}
             _ => {
                 return refused(
-                    "The program places a cell by the other cells that it is given with, so that it maps no single cell.",
+                    "The program places a cell by the other cells that it is given with, so that \
+                        it maps no single cell.",
                 )
             }
         }
@@ -87,7 +88,8 @@ impl Script {
             return Ok(());
         }
         refused(
-            "The program changes state of its own in training (such as the running averages of batch normalisation), which a model does not keep.",
+            "The program changes state of its own in training (such as the running averages of \
+                batch normalisation), which a model does not keep.",
         )
     }
 
@@ -107,7 +109,8 @@ impl Script {
             return Ok(x);
         }
         refused(format!(
-            "The program maps {n} cells to a {:?} tensor of shape {:?}, not to single precision of [{n}, {}].",
+            "The program maps {n} cells to a {:?} tensor of shape {:?}, not to single precision \
+                of [{n}, {}].",
             x.kind(),
             x.size(),
             self.outputs
@@ -159,7 +162,8 @@ impl Script {
         if keep {
             if !x.requires_grad() {
                 return refused(
-                    "What the program returns in training does not depend on its parameters: is it detached, or are all of them frozen?",
+                    "What the program returns in training does not depend on its parameters: is \
+                        it detached, or are all of them frozen?",
                 );
             }
             self.last = Some(x);

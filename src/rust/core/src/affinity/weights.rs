@@ -272,8 +272,8 @@ impl Weights {
             });
     }
 
-    /// The same as [`Weights::laplacian_product`] for some points alone, as if there were no others: x and the result have
-    /// one row for each point of the sample.
+    /// The same as [`Weights::laplacian_product`] for some points alone, as if there were no
+    /// others: x and the result have one row for each point of the sample.
     pub fn sampled_product(&self, sample: &Sample<'_>, x: &[f64], d: usize, result: &mut [f64]) {
         let ids = sample.ids;
         result

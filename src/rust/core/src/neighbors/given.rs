@@ -13,12 +13,14 @@ pub fn from_lists(n: usize, k: usize, ids: &[u32], distances: &[f64]) -> Result<
     if ids.len() != n * k || distances.len() != n * k {
         return Err(Error::input(
             format!(
-                "{n} points with {k} neighbours need {} ids and distances; there are {} ids and {} distances.",
+                "{n} points with {k} neighbours need {} ids and distances; there are {} ids and \
+                    {} distances.",
                 n * k,
                 ids.len(),
                 distances.len()
             ),
-            "Give ids and distances as two matrices with one row per point and one column per neighbour.",
+            "Give ids and distances as two matrices with one row per point and one column per \
+                neighbour.",
         ));
     }
     let mut graph = NeighborGraph {

@@ -58,8 +58,8 @@ impl Preconditioner {
         }
     }
 
-    /// Factorises 4 L+ + mu I, mu = `ridge`, but for the rows and columns of the first `fixed` cells,
-    /// which stay.
+    /// Factorises 4 L+ + mu I, mu = `ridge`, but for the rows and columns of the first `fixed`
+    /// cells, which stay.
     pub fn cholesky(weights: &Weights, ridge: f64, fixed: usize) -> Result<Self> {
         let n = weights.n() - fixed;
         let mut matrix = Mat::<f64>::zeros(n, n);
@@ -97,7 +97,8 @@ impl Preconditioner {
         }
     }
 
-    /// v <- B^-1 v for each of the d columns of v (N x d by rows), which is zero where cells are fixed.
+    /// v <- B^-1 v for each of the d columns of v (N x d by rows), which is zero where cells are
+    /// fixed.
     pub fn solve(&self, v: &mut [f64], d: usize) {
         match self {
             Preconditioner::Cholesky(factor) => {

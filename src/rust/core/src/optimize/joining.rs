@@ -14,8 +14,8 @@ pub const JOINING_TOLERANCE: f64 = 1e-3;
 /// each other too: a minimum of E(X) over the last n rows of X.
 ///
 /// `objective` is that of all N + n cells, those of the map first. `starts` are places for the new
-/// cells, n x d, such as those of [`place`](super::place). The run ends as others do, with `tol` for the
-/// share of E that the new cells have in it, n / (N + n). Returns n x d by rows.
+/// cells, n x d, such as those of [`place`](super::place). The run ends as others do, with `tol`
+/// for the share of E that the new cells have in it, n / (N + n). Returns n x d by rows.
 pub fn join(
     objective: Objective,
     map: ArrayView2<'_, f64>,

@@ -126,7 +126,14 @@ impl Run {
         let before = objective.weight();
         objective.set_weight(before.with_number(lambda))?;
         let (fingerprint, options, at) = (state.fingerprint, state.options, Resolution::Fine);
-        match first_state(objective, fingerprint, options, state.x.clone(), at, monitor) {
+        match first_state(
+            objective,
+            fingerprint,
+            options,
+            state.x.clone(),
+            at,
+            monitor,
+        ) {
             Ok(first) => {
                 *state = first;
                 Ok(())
@@ -172,7 +179,11 @@ impl Run {
     /// Runs until `iterations` more are done, the run ends, or the monitor cancels it.
     /// Whatever the reason, the run is whole afterwards and can go on.
     pub fn advance(&mut self, iterations: u64, monitor: &dyn Monitor) -> Result<()> {
-        let remaining = self.state.options.maxit.saturating_sub(self.state.iteration);
+        let remaining = self
+            .state
+            .options
+            .maxit
+            .saturating_sub(self.state.iteration);
         let iterations = iterations.min(remaining);
         monitor.stage("embedding", iterations as usize);
         for _ in 0..iterations {

@@ -37,9 +37,11 @@ impl RepulsionPath {
         match self {
             RepulsionPath::Auto => vec![kernel.usual_weight()],
             RepulsionPath::Found => vec![FOUND],
-            RepulsionPath::Lambda(values) => {
-                values.iter().copied().map(RepulsionWeight::Lambda).collect()
-            }
+            RepulsionPath::Lambda(values) => values
+                .iter()
+                .copied()
+                .map(RepulsionWeight::Lambda)
+                .collect(),
             RepulsionPath::Share(values) => {
                 values.iter().copied().map(RepulsionWeight::Share).collect()
             }
@@ -106,9 +108,9 @@ pub(crate) struct Stages {
 }
 
 /// The iteration at which each of `lambdas` but the last ends at the latest. `maxit` is shared out
-/// evenly: stage i of s ends at iteration i maxit / s. Or every stage but the last ends after `each`
-/// iterations, if they leave half of `maxit`; one that is followed by its own lambda, on a finer
-/// grid, goes on until it has converged or half of `maxit` is done.
+/// evenly: stage i of s ends at iteration i maxit / s. Or every stage but the last ends after
+/// `each` iterations, if they leave half of `maxit`; one that is followed by its own lambda, on a
+/// finer grid, goes on until it has converged or half of `maxit` is done.
 pub(super) fn ends(lambdas: &[f64], each: Option<u64>, maxit: u64) -> Vec<u64> {
     let (maxit, stages) = (u128::from(maxit), lambdas.len() as u128);
     let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));

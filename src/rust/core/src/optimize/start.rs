@@ -38,8 +38,8 @@ const LARGEST: f64 = 1e100;
 /// A given start whose cells all lie within this of their mean is one point.
 const SMALLEST: f64 = 1e-7;
 
-/// Largest coordinate of a map that unfolds again: E differs there from that of a point by more than
-/// rounding.
+/// Largest coordinate of a map that unfolds again: E differs there from that of a point by more
+/// than rounding.
 const REOPENED: f64 = 1e-2;
 
 /// Stream of the random start; PCA uses streams of its own.

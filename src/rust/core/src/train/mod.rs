@@ -21,7 +21,6 @@ mod state;
 use std::sync::Arc;
 use std::time::Instant;
 
-
 use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::network::optimizer::Optimizer;
@@ -39,9 +38,10 @@ pub use state::State;
 use engine::Engine;
 use state::{Best, KIND};
 
-/// Bytes that training takes beside the cells, an upper estimate: the parameters, their gradient, what
-/// the optimiser keeps of them, the best so far and what an epoch can fall back on, and the partial
-/// sums of the gradient of the largest layer, of which there are more the more cells there are.
+/// Bytes that training takes beside the cells, an upper estimate: the parameters, their gradient,
+/// what the optimiser keeps of them, the best so far and what an epoch can fall back on, and the
+/// partial sums of the gradient of the largest layer, of which there are more the more cells there
+/// are.
 pub fn fixed_bytes(architecture: &Architecture, cells: usize) -> u64 {
     let Some(layout) = architecture.layout() else {
         return u64::MAX;
@@ -151,7 +151,8 @@ impl Run {
         if run.state.stopped.is_some() {
             return Err(Error::input(
                 "The loss of the initial network is not finite.",
-                "Lower the standard deviation of the initial weights, or bring the features to a common scale.",
+                "Lower the standard deviation of the initial weights, or bring the features to a \
+                    common scale.",
             ));
         }
         Ok(run)
@@ -176,7 +177,8 @@ impl Run {
         }
         let foreign = || {
             Error::input(
-                "The saved state belongs to other data, affinities, `kernel`, `lambda`, `net` or batches.",
+                "The saved state belongs to other data, affinities, `kernel`, `lambda`, `net` or \
+                    batches.",
                 remedy,
             )
         };
@@ -252,7 +254,11 @@ impl Run {
     /// Runs until `epochs` more are done, the run ends, or the monitor cancels it.
     /// Whatever the reason, the run is whole afterwards and can go on.
     pub fn advance(&mut self, epochs: u64, monitor: &dyn Monitor) -> Result<()> {
-        let remaining = self.state.options.maxit.saturating_sub(self.state.iteration);
+        let remaining = self
+            .state
+            .options
+            .maxit
+            .saturating_sub(self.state.iteration);
         let epochs = epochs.min(remaining);
         monitor.stage("training", epochs as usize);
         for _ in 0..epochs {

@@ -5,10 +5,10 @@
 //! before anything else and must be [`ABI`]; whatever changes here changes that number.
 //!
 //! Every function takes a [`Caller`] and answers with a [`Code`]; where that is not
-//! [`Code::Done`], `say` has been given the reason before. No panic and no C++ exception crosses the
-//! interface. Matrices are given by rows. A handle serves one call at a time, may be used from
-//! any thread, and stays usable after a call that failed; what it was opened with must stay
-//! in place until it is closed.
+//! [`Code::Done`], `say` has been given the reason before. No panic and no C++ exception crosses
+//! the interface. Matrices are given by rows. A handle serves one call at a time, may be used from
+//! any thread, and stays usable after a call that failed; what it was opened with must stay in
+//! place until it is closed.
 
 use std::os::raw::{c_char, c_void};
 
