@@ -38,7 +38,8 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors) {
     lists <- nearest_of(lists, of_lists)
   }
   list(
-    given = list(neighbors = lists), options = neighbor_options(affinity, perplexity, k, found$search),
+    given = list(neighbors = lists),
+    options = neighbor_options(affinity, perplexity, k, found$search),
     params = list(affinity = affinity, perplexity = perplexity, k = of_lists)
   )
 }

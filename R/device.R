@@ -72,7 +72,11 @@ best_device <- function(pin_memory, verbose) {
     known <- NULL
   }
   best <- if (!is.null(known) && known$devices > 0L) device_list(path, 0L, pin_memory, known)
-  if (verbose) cli::cli_inform("Computing on {if (is.null(best)) 'the processor' else attr(best, 'label')}")
+  if (verbose) {
+    cli::cli_inform(
+      "Computing on {if (is.null(best)) 'the processor' else attr(best, 'label')}"
+    )
+  }
   best
 }
 

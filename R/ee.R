@@ -183,7 +183,8 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
       "init = a finished map goes on from it."
     )
     settings <- list(
-      metric = metric, init = start$name, size = size, seed = seed, threads = threads, device = device
+      metric = metric, init = start$name, size = size, seed = seed, threads = threads,
+      device = device
     )
     timing <- session_timing(session, begin, opened)
     new_ee_fit(session, run, x, repulsion, attraction, settings, timing, subset, keep)

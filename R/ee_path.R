@@ -96,7 +96,9 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
         session <- open_session("ee", x, given, options, threads, place, verbose)
       }
       run <- run_at(session, if (length(fits)) repulsion$lambda, name)
-      timing <- session_timing(session, begin, opened, if (!length(fits)) c("neighbors", "affinity"))
+      timing <- session_timing(
+        session, begin, opened, if (!length(fits)) c("neighbors", "affinity")
+      )
       fit <- new_ee_fit(session, run, x, repulsion, attraction, settings, timing, keep = keep)
       if (length(fits)) {
         fit$timing <- c(neighbors = 0, affinity = 0, timing)

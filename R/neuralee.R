@@ -211,7 +211,8 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
     session <- open_session("neuralee", x, of_core, training, threads, place, verbose, state)
     run <- run_session(session, every, checkpoint, callback, snapshot)
     settings <- list(
-      metric = metric, init = start$name, size = size, seed = seed, threads = threads, device = device
+      metric = metric, init = start$name, size = size, seed = seed, threads = threads,
+      device = device
     )
     new_neuralee_fit(
       session, run, x, repulsion, attraction, settings, training, optimizer, steps,

@@ -1,8 +1,8 @@
 # Checks of the arguments that only neuralee() has, and the list in which they reach the core.
 
-training_options <- function(d, method, hidden, activation, batch_norm, dropout, residual, initial_sd,
-                             optimizer, maxit, pretrain, tol, patience, batches, batch_size,
-                             accumulate, seed, learns_map) {
+training_options <- function(d, method, hidden, activation, batch_norm, dropout, residual,
+                             initial_sd, optimizer, maxit, pretrain, tol, patience, batches,
+                             batch_size, accumulate, seed, learns_map) {
   d <- check_dimension(d)
   method <- match_choice(method, "method", c("auto", "grid", "exact"))
   check_grid_dimension(method, d)
@@ -87,7 +87,11 @@ optimizer_options <- function(optimizer) {
   list(
     rule = rule, rate = optimizer$lr, weight_decay = optimizer$weight_decay,
     schedule = list(
-      decay = if (schedule$decay == "step") list(step = schedule[c("every", "factor")]) else schedule$decay,
+      decay = if (schedule$decay == "step") {
+        list(step = schedule[c("every", "factor")])
+      } else {
+        schedule$decay
+      },
       warmup = schedule$warmup, last = schedule$last
     )
   )

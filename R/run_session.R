@@ -123,8 +123,8 @@ seconds_now <- function() proc.time()[["elapsed"]]
 
 # What ee() and neuralee() return. `result` is list(embedding, loss); `own` are parameters that the
 # other has not.
-new_fit <- function(class, result, summary, trace, run, x, repulsion, attraction, settings, own, timing,
-                    subset = NULL, keep = FALSE) {
+new_fit <- function(class, result, summary, trace, run, x, repulsion, attraction, settings, own,
+                    timing, subset = NULL, keep = FALSE) {
   structure(
     list(
       embedding = result$embedding, loss = result$loss, trace = trace, timing = timing,

@@ -20,7 +20,10 @@ points_of <- function(file) {
 }
 
 cat(sprintf("%s, R %s, %d threads\n", R.version$platform, getRversion(), threads))
-cat("| data | lambda | E | iterations | optimise s | s per iteration | affinities s | 10-NN accuracy | kept of 10 | AUC R_NX |\n")
+cat(
+  "| data | lambda | E | iterations | optimise s | s per iteration | affinities s |",
+  "10-NN accuracy | kept of 10 | AUC R_NX |\n"
+)
 cat("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 for (set in if (length(sets)) sets else "cortex") {
   data <- if (set == "cortex") cortex() else points_of(set)

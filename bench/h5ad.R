@@ -10,7 +10,9 @@ script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 python <- Sys.getenv("NEURALEE_PYTHON", "python3")
 beside <- sub("R$", "py", script)
 
-python_says <- function(...) system2(python, shQuote(c(beside, ...)), stdout = TRUE, env = "LD_LIBRARY_PATH=")
+python_says <- function(...) {
+  system2(python, shQuote(c(beside, ...)), stdout = TRUE, env = "LD_LIBRARY_PATH=")
+}
 
 if (arguments[[1]] == "read") {
   suppressPackageStartupMessages(library(neuralee))
@@ -21,8 +23,8 @@ if (arguments[[1]] == "read") {
   stopifnot(length(SummarizedExperiment::assay(cells)@x) > 0)
   status <- grep("^VmHWM", readLines("/proc/self/status"), value = TRUE)
   cat(sprintf(
-    "%s %.3f %.3f %.0f\n", packageVersion("neuralee"), took[["elapsed"]], took[["user.self"]] + took[["sys.self"]],
-    as.numeric(gsub("[^0-9]", "", status)) / 1024
+    "%s %.3f %.3f %.0f\n", packageVersion("neuralee"), took[["elapsed"]],
+    took[["user.self"]] + took[["sys.self"]], as.numeric(gsub("[^0-9]", "", status)) / 1024
   ))
   quit()
 }
@@ -38,11 +40,16 @@ per_cell <- given(4, 1000L)
 says <- function(who, file) {
   said <- switch(who,
     anndata = python_says("read", file),
-    neuralee = system2(file.path(R.home("bin"), "Rscript"), shQuote(c(script, "read", file)), stdout = TRUE)
+    neuralee = system2(
+      file.path(R.home("bin"), "Rscript"), shQuote(c(script, "read", file)), stdout = TRUE
+    )
   )
   fields <- strsplit(utils::tail(said, 1), " ")[[1]]
   numbers <- as.numeric(fields[-1])
-  data.frame(who = who, version = fields[[1]], seconds = numbers[[1]], work = numbers[[2]], mb = numbers[[3]])
+  data.frame(
+    who = who, version = fields[[1]], seconds = numbers[[1]], work = numbers[[2]],
+    mb = numbers[[3]]
+  )
 }
 
 for (compression in c("none", "gzip")) {
@@ -61,10 +68,12 @@ for (compression in c("none", "gzip")) {
   medians <- apply(seconds, 2, stats::median)
   of <- function(what) tapply(times[[what]], times$who, stats::median)[names(medians)]
   cat(sprintf(
-    "%-9s median %.2f s (of the processor %.2f s), peak %.0f MB\n", names(medians), medians, of("work"), of("mb")
+    "%-9s median %.2f s (of the processor %.2f s), peak %.0f MB\n", names(medians), medians,
+    of("work"), of("mb")
   ), sep = "")
   ratios <- seconds[, "neuralee"] / seconds[, "anndata"]
   cat(sprintf(
-    "neuralee / anndata: median of the pairs %.2f (%.2f to %.2f)\n", stats::median(ratios), min(ratios), max(ratios)
+    "neuralee / anndata: median of the pairs %.2f (%.2f to %.2f)\n", stats::median(ratios),
+    min(ratios), max(ratios)
   ))
 }

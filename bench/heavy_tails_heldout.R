@@ -5,7 +5,8 @@
 #   Rscript bench/heavy_tails_heldout.R POINTS.npy          # covid.npy of heavy_tails_points.R
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
-source(file.path(dirname(sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "points.R"))
+script <- sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE))
+source(file.path(dirname(script), "points.R"))
 x <- read_points(arguments[1L])
 labels <- read_labels(arguments[1L])
 old <- seq(1, nrow(x), by = 2)
@@ -23,17 +24,23 @@ seconds <- function(expr) {
 }
 
 row <- function(settings, cells, figures, seconds) {
-  cat(sprintf("| %s | %s | %s | %.1f |\n", settings, cells, paste(sprintf("%.3f", figures), collapse = " | "), seconds))
+  cat(sprintf(
+    "| %s | %s | %s | %.1f |\n", settings, cells,
+    paste(sprintf("%.3f", figures), collapse = " | "), seconds
+  ))
 }
 
 # The map of the old cells, and the new ones placed on it in two ways.
 of_fit <- function(fit) {
   force(fit)
-  place <- function(together) seconds(predict(fit, x[new, ], together = together, threads = 2, verbose = FALSE))
+  place <- function(together) {
+    seconds(predict(fit, x[new, ], together = together, threads = 2, verbose = FALSE))
+  }
   alone <- place(FALSE)
   together <- place(TRUE)
   rbind(
-    c(quality(fit$embedding, old), fit$timing[["total"]]), c(quality(alone$value, new), alone$seconds),
+    c(quality(fit$embedding, old), fit$timing[["total"]]),
+    c(quality(alone$value, new), alone$seconds),
     c(quality(together$value, new), together$seconds)
   )
 }
@@ -44,18 +51,25 @@ rows <- function(name, found) {
   row("`predict(together = TRUE)`", "held out", found[3L, 1:4], found[3L, 5L])
 }
 
-free <- function(cells) ee(x[cells, ], kernel = "student", keep = TRUE, threads = 2, verbose = FALSE)
+free <- function(cells) {
+  ee(x[cells, ], kernel = "student", keep = TRUE, threads = 2, verbose = FALSE)
+}
 gaussian <- function(cells) ee(x[cells, ], lambda = 10, keep = TRUE, threads = 2, verbose = FALSE)
 
 cat("| map | cells | kNN@10 | AUC R_NX | Spearman of distances | 10-NN accuracy | s |\n")
 cat("| --- | --- | --- | --- | --- | --- | --- |\n")
 alone <- free(new)
-row("`ee()` of the held-out cells", "held out", quality(alone$embedding, new), alone$timing[["total"]])
+row(
+  "`ee()` of the held-out cells", "held out", quality(alone$embedding, new),
+  alone$timing[["total"]]
+)
 all <- free(seq_len(nrow(x)))
 row("`ee()` of all cells", "held out", quality(all$embedding[new, ], new), all$timing[["total"]])
 rows("`ee()`", of_fit(free(old)))
 rows("`ee(lambda = 10)`, Gaussian", of_fit(gaussian(old)))
 runs <- lapply(1:3, function(seed) {
-  of_fit(neuralee(x[old, ], kernel = "student", keep = TRUE, seed = seed, threads = 2, verbose = FALSE))
+  of_fit(neuralee(
+    x[old, ], kernel = "student", keep = TRUE, seed = seed, threads = 2, verbose = FALSE
+  ))
 })
 rows("`neuralee()`", apply(simplify2array(runs), 1:2, stats::median))

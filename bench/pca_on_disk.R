@@ -36,7 +36,8 @@ write_counts <- function(file, cells, genes, block = 10000L) {
     at <- which(counts > 0)
     done <- starts[[length(starts)]]
     starts <- c(starts, done + cumsum(tabulate((at - 1) %/% genes + 1, n)))
-    for (part in list(list("X/data", counts[at]), list("X/indices", as.integer((at - 1) %% genes)))) {
+    indices <- as.integer((at - 1) %% genes)
+    for (part in list(list("X/data", counts[at]), list("X/indices", indices))) {
       rhdf5::h5set_extent(file, part[[1]], done + length(at))
       rhdf5::h5write(part[[2]], file, part[[1]], start = done + 1, count = length(at))
     }
@@ -73,8 +74,8 @@ measure <- function(method, file) {
   })[["elapsed"]]
   variance <- attr(SingleCellExperiment::reducedDim(cells, "PCA"), "varExplained")
   cat(sprintf(
-    "| %s | %d x %d | %.1f | %.0f | %.0f | %.0f | %.6f |\n", method, ncol(cells), nrow(cells), seconds,
-    seconds / ncol(cells) * 1e6, before, peak_mb(), sum(variance)
+    "| %s | %d x %d | %.1f | %.0f | %.0f | %.0f | %.6f |\n", method, ncol(cells), nrow(cells),
+    seconds, seconds / ncol(cells) * 1e6, before, peak_mb(), sum(variance)
   ))
 }
 
@@ -87,9 +88,14 @@ if (length(arguments) && arguments[[1]] == "--measure") {
   file <- file.path(tempdir(), "counts.h5ad")
   write_counts(file, cells, genes)
   cat(sprintf("%.0f MB on disk\n", file.size(file) / 1e6))
-  cat("| method | cells x genes | seconds | us per cell | MB before | MB at most | variance of 50 PCs |\n")
+  cat(
+    "| method | cells x genes | seconds | us per cell | MB before | MB at most |",
+    "variance of 50 PCs |\n"
+  )
   cat("| --- | --- | --- | --- | --- | --- | --- |\n")
   for (method in methods) {
-    system2(file.path(R.home("bin"), "Rscript"), c(shQuote(script), "--measure", method, shQuote(file)))
+    system2(
+      file.path(R.home("bin"), "Rscript"), c(shQuote(script), "--measure", method, shQuote(file))
+    )
   }
 }

@@ -47,7 +47,11 @@ write_points <- function(x, labels, file) {
 }
 
 write_npy <- function(values, type, shape, file) {
-  shape <- if (length(shape) == 1L) sprintf("(%d,)", shape) else sprintf("(%d, %d)", shape[1L], shape[2L])
+  shape <- if (length(shape) == 1L) {
+    sprintf("(%d,)", shape)
+  } else {
+    sprintf("(%d, %d)", shape[1L], shape[2L])
+  }
   header <- sprintf("{'descr': '%s', 'fortran_order': False, 'shape': %s, }", type, shape)
   # The data begin at a multiple of 64 bytes, behind 10 bytes, the header and the end of its line.
   header <- paste0(header, strrep(" ", -(10L + nchar(header) + 1L) %% 64L), "\n")

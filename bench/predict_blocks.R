@@ -17,11 +17,15 @@ train <- matrix(rnorm(2000L * features), 2000L)
 fit <- neuralee(train, maxit = 20, verbose = FALSE)
 file <- tempfile(fileext = ".h5")
 shape <- c(cells, features)
-sink <- HDF5Array::HDF5RealizationSink(shape, filepath = file, name = "x", chunkdim = c(min(10000L, cells), features))
+sink <- HDF5Array::HDF5RealizationSink(
+  shape, filepath = file, name = "x", chunkdim = c(min(10000L, cells), features)
+)
 for (first in seq(1L, cells, by = 100000L)) {
   rows <- min(100000L, cells - first + 1L)
   block <- matrix(rnorm(rows * features), rows)
-  viewport <- DelayedArray::ArrayViewport(dim(sink), IRanges::IRanges(c(first, 1L), width = c(rows, features)))
+  viewport <- DelayedArray::ArrayViewport(
+    dim(sink), IRanges::IRanges(c(first, 1L), width = c(rows, features))
+  )
   sink <- DelayedArray::write_block(sink, viewport, block)
 }
 x <- methods::as(sink, "DelayedArray")
@@ -45,7 +49,7 @@ cat("| run | cells a second (median) | seconds | speed over the first, pairwise 
 cat("| --- | --- | --- | --- | --- |\n")
 for (name in names(runs)) {
   cat(sprintf(
-    "| %s | %.0f | %.2f | %.2f | %s |\n", name, cells / stats::median(seconds[name, ]), stats::median(seconds[name, ]),
-    stats::median(seconds[1L, ] / seconds[name, ]), same[[name]]
+    "| %s | %.0f | %.2f | %.2f | %s |\n", name, cells / stats::median(seconds[name, ]),
+    stats::median(seconds[name, ]), stats::median(seconds[1L, ] / seconds[name, ]), same[[name]]
   ))
 }

@@ -5,7 +5,10 @@ put <- function(files, folder) {
   if (!all(file.copy(files, folder, overwrite = TRUE))) stop("could not copy to ", folder)
 }
 # symbols.rds: what R CMD check asks of the object files.
-put(Sys.glob(c(paste0("*", SHLIB_EXT), "symbols.rds")), file.path(R_PACKAGE_DIR, paste0("libs", R_ARCH)))
+put(
+  Sys.glob(c(paste0("*", SHLIB_EXT), "symbols.rds")),
+  file.path(R_PACKAGE_DIR, paste0("libs", R_ARCH))
+)
 for (folder in c("", "src", "abi", "abi/src")) {
   here <- file.path("rust/torch", folder)
   files <- setdiff(list.files(here, full.names = TRUE), list.dirs(here, recursive = FALSE))

@@ -94,6 +94,8 @@ step "R functions have one name each" no_name_twice
 
 step "no circles between Rust files" Rscript tools/circles.R
 
+step "lines of at most 100 characters" Rscript tools/lines.R
+
 step "rustfmt" cargo fmt $cargo_in --all --check
 clippy="cargo clippy -q --release --all-targets"
 step "clippy" $clippy $cargo_in --workspace --features hdf5 -- -D warnings

@@ -17,7 +17,8 @@ target=${NEURALEE_TARGET_DIR:-${TMPDIR:-/tmp}/neuralee-target}
 
 # Nothing stays mounted: whoever deletes the folder must not delete this machine's files with it.
 unmount() {
-  grep -o " $1/[^ ]*" /proc/mounts | sort -r | while read -r place; do umount "$place" || return 1; done
+  grep -o " $1/[^ ]*" /proc/mounts | sort -r |
+    while read -r place; do umount "$place" || return 1; done
 }
 
 if [ "${1:-}" = --remove ]; then
@@ -36,30 +37,41 @@ folder=$home/$suite
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
 [ -n "${NEURALEE_LIBTORCH:-}" ] || [ ! -d "$target/libtorch" ] || NEURALEE_LIBTORCH=$target/libtorch
-[ -n "${NEURALEE_PYTHON:-}" ] || [ ! -d "$target/python/new" ] || NEURALEE_PYTHON=$target/python/new/bin/python
-[ -n "${NEURALEE_PYTHON_OLD:-}" ] || [ ! -d "$target/python/old" ] || NEURALEE_PYTHON_OLD=$target/python/old/bin/python
-[ -n "${NEURALEE_GOLDEN:-}" ] || [ ! -d ../shared/golden ] || NEURALEE_GOLDEN=$(cd ../shared/golden && pwd)
+[ -n "${NEURALEE_PYTHON:-}" ] || [ ! -d "$target/python/new" ] ||
+  NEURALEE_PYTHON=$target/python/new/bin/python
+[ -n "${NEURALEE_PYTHON_OLD:-}" ] || [ ! -d "$target/python/old" ] ||
+  NEURALEE_PYTHON_OLD=$target/python/old/bin/python
+[ -n "${NEURALEE_GOLDEN:-}" ] || [ ! -d ../shared/golden ] ||
+  NEURALEE_GOLDEN=$(cd ../shared/golden && pwd)
 
 cannot() {
   echo "a Debian $suite cannot be had here: $1"
   exit 3
 }
-[ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || cannot "root on Debian or Ubuntu is needed"
+[ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+  cannot "root on Debian or Ubuntu is needed"
 if ! command -v debootstrap >/dev/null; then
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends debootstrap >/dev/null || cannot "no debootstrap"
+  apt-get update -qq &&
+    apt-get install -y -qq --no-install-recommends debootstrap >/dev/null ||
+    cannot "no debootstrap"
 fi
 
 # Debian's names of what the package and its tests use.
-packages="r-base-core r-base-dev pkg-config libhdf5-dev ca-certificates curl git pandoc r-cran-matrix r-cran-rlang
+packages="r-base-core r-base-dev pkg-config libhdf5-dev ca-certificates curl git pandoc"
+packages="$packages r-cran-matrix r-cran-rlang
   r-cran-cli r-cran-ggplot2 r-bioc-biocgenerics r-bioc-s4vectors r-bioc-summarizedexperiment
-  r-bioc-singlecellexperiment r-bioc-delayedarray r-cran-testthat r-cran-knitr r-cran-rmarkdown r-bioc-hdf5array
-  r-bioc-biocparallel r-cran-ggrastr r-cran-seuratobject r-cran-seurat r-bioc-scater r-cran-uwot r-cran-rtsne
-  r-cran-gridextra r-cran-plotly r-cran-jsonlite r-cran-batchtools r-bioc-biocfilecache r-cran-curl r-cran-filelock
+  r-bioc-singlecellexperiment r-bioc-delayedarray r-cran-testthat r-cran-knitr r-cran-rmarkdown"
+packages="$packages r-bioc-hdf5array
+  r-bioc-biocparallel r-cran-ggrastr r-cran-seuratobject r-cran-seurat r-bioc-scater r-cran-uwot"
+packages="$packages r-cran-rtsne
+  r-cran-gridextra r-cran-plotly r-cran-jsonlite r-cran-batchtools r-bioc-biocfilecache r-cran-curl"
+packages="$packages r-cran-filelock
   r-bioc-biocneighbors r-cran-future"
 [ "$suite" != sid ] || packages="$packages r-bioc-bioccheck"
 
 # The mirror that this machine uses.
-mirror=$(sed -n 's/^URIs: *\([^ ]*\/debian\)\/\{0,1\}$/\1/p; s/^deb .*\(http[^ ]*\/debian\)\/\{0,1\} .*/\1/p' \
+mirror=$(sed -n -e 's/^URIs: *\([^ ]*\/debian\)\/\{0,1\}$/\1/p' \
+  -e 's/^deb .*\(http[^ ]*\/debian\)\/\{0,1\} .*/\1/p' \
   /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
 mirror=${mirror:-http://deb.debian.org/debian}
 
@@ -72,12 +84,15 @@ in_debian() {
 # bind PLACE [NAME]: a folder of this machine, there too.
 bind() {
   [ -d "$1" ] || return 0
-  mkdir -p "$folder${2:-$1}" && { mountpoint -q "$folder${2:-$1}" || mount --bind "$1" "$folder${2:-$1}"; }
+  mkdir -p "$folder${2:-$1}" && {
+    mountpoint -q "$folder${2:-$1}" || mount --bind "$1" "$folder${2:-$1}"
+  }
 }
 
 if [ ! -e "$folder/etc/debian_version" ] || [ -e "$folder/debootstrap" ]; then
   echo "making a Debian $suite in $folder (some minutes)"
-  mkdir -p "$folder" && debootstrap --variant=minbase "$suite" "$folder" "$mirror" >"$folder.log" 2>&1 || {
+  mkdir -p "$folder" &&
+    debootstrap --variant=minbase "$suite" "$folder" "$mirror" >"$folder.log" 2>&1 || {
     tail -n 5 "$folder.log"
     cannot "debootstrap failed"
   }
@@ -86,17 +101,20 @@ fi
 cp /etc/resolv.conf "$folder/etc/resolv.conf" 2>/dev/null
 # What this machine trusts, such as the certificate of a firewall.
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || {
-  mkdir -p "$folder/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/"
+  mkdir -p "$folder/etc/ssl/certs" &&
+    cp -L /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/"
 }
 trap 'unmount "$folder"' EXIT
 for place in proc dev sys; do
   # What is unmounted there later stays mounted here.
   mountpoint -q "$folder/$place" ||
-    { mount --rbind "/$place" "$folder/$place" && mount --make-rslave "$folder/$place"; } || cannot "no mount"
+    { mount --rbind "/$place" "$folder/$place" && mount --make-rslave "$folder/$place"; } ||
+    cannot "no mount"
 done
 if [ "$(cat "$folder/.packages" 2>/dev/null)" != "$packages" ]; then
   # The words of the list are meant to be many.
-  in_debian apt-get update -qq && in_debian apt-get install -y -qq --no-install-recommends $packages >"$folder.log" 2>&1 || {
+  in_debian apt-get update -qq &&
+    in_debian apt-get install -y -qq --no-install-recommends $packages >"$folder.log" 2>&1 || {
     tail -n 5 "$folder.log"
     cannot "its packages could not be installed"
   }
@@ -122,14 +140,17 @@ done
 of_suite=$target/debian-$suite
 if [ ! -d "$of_suite/release" ] && [ -d "$target/release" ]; then
   mkdir -p "$of_suite"
-  for part in release torch; do [ ! -d "$target/$part" ] || cp -a --reflink=auto "$target/$part" "$of_suite/"; done
+  for part in release torch; do
+    [ ! -d "$target/$part" ] || cp -a --reflink=auto "$target/$part" "$of_suite/"
+  done
   rm -rf "$of_suite"/release/.fingerprint/extendr-*
 fi
 
 # The tree as it is here, without what git ignores.
 rm -rf "$folder/root/neuralee" "$folder/root/library" "$folder/root/check"
 mkdir -p "$folder/root/neuralee" "$folder/root/library" "$folder/root/check"
-git ls-files -co --exclude-standard -z | tar -c --null -T - 2>/dev/null | tar -x -C "$folder/root/neuralee"
+git ls-files -co --exclude-standard -z | tar -c --null -T - 2>/dev/null |
+  tar -x -C "$folder/root/neuralee"
 
 passed=0
 failed=0
@@ -142,17 +163,22 @@ count() {
 # A variable that is not set here is not set there.
 given() { eval "[ -z \"\${$1:-}\" ] || echo \"$1=\$$1\""; }
 there() {
-  in_debian $(given NEURALEE_LIBTORCH) $(given NEURALEE_PYTHON) $(given NEURALEE_PYTHON_OLD) $(given NEURALEE_GOLDEN) \
-    $(given NEURALEE_TORCH) NEURALEE_TARGET_DIR="$of_suite" NEURALEE_TORCH_TARGET_DIR="$of_suite/torch" \
+  in_debian $(given NEURALEE_LIBTORCH) $(given NEURALEE_PYTHON) $(given NEURALEE_PYTHON_OLD) \
+    $(given NEURALEE_GOLDEN) $(given NEURALEE_TORCH) NEURALEE_TARGET_DIR="$of_suite" \
+    NEURALEE_TORCH_TARGET_DIR="$of_suite/torch" \
     OMP_WAIT_POLICY=passive R_LIBS=/root/library sh -c "cd /root/neuralee && $1"
 }
 for name in NEURALEE_PYTHON NEURALEE_PYTHON_OLD; do
   eval "python=\${$name:-}"
-  [ -z "$python" ] || there "$python -c 'import anndata'" >/dev/null 2>&1 || { echo "$python does not run in Debian $suite"; unset $name; }
+  [ -z "$python" ] || there "$python -c 'import anndata'" >/dev/null 2>&1 || {
+    echo "$python does not run in Debian $suite"
+    unset $name
+  }
 done
 
-echo "== Debian $suite: $(in_debian Rscript -e 'v <- function(p) as.character(packageVersion(p)); cat("R", format(getRversion()),
-  "Seurat", v("Seurat"), "SeuratObject", v("SeuratObject"), "SingleCellExperiment", v("SingleCellExperiment"), "ggplot2", v("ggplot2"))')"
+echo "== Debian $suite: $(in_debian Rscript -e 'v <- function(p) as.character(packageVersion(p));
+  cat("R", format(getRversion()), "Seurat", v("Seurat"), "SeuratObject", v("SeuratObject"),
+  "SingleCellExperiment", v("SingleCellExperiment"), "ggplot2", v("ggplot2"))')"
 echo "== Debian $suite: R CMD INSTALL"
 there "R CMD INSTALL --library=/root/library ." >"$folder.log" 2>&1
 status=$?
@@ -173,10 +199,12 @@ if [ $status = 0 ]; then
     count "R tests (no result)" 1
   fi
   echo "== Debian $suite: the vignette on Seurat"
-  there "cd /root/check && Rscript -e 'rmarkdown::render(\"/root/neuralee/vignettes/seurat.Rmd\", output_dir = \"/root/check\", quiet = TRUE)'"
+  there "cd /root/check && Rscript -e 'rmarkdown::render(\"/root/neuralee/vignettes/seurat.Rmd\", \
+    output_dir = \"/root/check\", quiet = TRUE)'"
   count "the vignette on Seurat" $?
   echo "== Debian $suite: R CMD check, without the tests, which have just been run"
-  there "cd /root/check && R CMD build --no-build-vignettes /root/neuralee >/dev/null && _R_CHECK_FORCE_SUGGESTS_=false \
+  there "cd /root/check && R CMD build --no-build-vignettes /root/neuralee >/dev/null && \
+    _R_CHECK_FORCE_SUGGESTS_=false \
     R CMD check --no-manual --no-tests --ignore-vignettes neuralee_*.tar.gz" | tee "$folder.log"
   grep '^Status: ' "$folder.log" | grep -qv 'ERROR\|WARNING'
   count "R CMD check (0 errors, 0 warnings)" $?
@@ -184,8 +212,10 @@ if [ $status = 0 ]; then
   count "R CMD check names nothing deprecated" $?
   if [ "$suite" = sid ]; then
     echo "== Debian $suite: BiocCheck"
-    bioconductor=$(in_debian dpkg-query -W -f '${Provides}' r-bioc-biocgenerics | grep -o 'r-api-bioc-[0-9.]*')
-    there "cd /root/check && Rscript /root/neuralee/tools/bioc_check.R neuralee_*.tar.gz ${bioconductor##*-}"
+    bioconductor=$(in_debian dpkg-query -W -f '${Provides}' r-bioc-biocgenerics |
+      grep -o 'r-api-bioc-[0-9.]*')
+    there "cd /root/check && Rscript /root/neuralee/tools/bioc_check.R neuralee_*.tar.gz \
+      ${bioconductor##*-}"
     count "BiocCheck (0 errors, 0 warnings)" $?
   fi
 fi

@@ -13,11 +13,12 @@ case $purpose in demo | test) ;; *)
 esac
 
 # R packages, spelled as on CRAN and Bioconductor.
-r_packages="Matrix rlang cli ggplot2 BiocGenerics S4Vectors SummarizedExperiment SingleCellExperiment DelayedArray"
+r_packages="Matrix rlang cli ggplot2 BiocGenerics S4Vectors SummarizedExperiment"
+r_packages="$r_packages SingleCellExperiment DelayedArray"
 if [ "$purpose" = test ]; then
   r_packages="$r_packages testthat knitr rmarkdown HDF5Array BiocParallel ggrastr SeuratObject"
-  r_packages="$r_packages Seurat scater uwot Rtsne gridExtra plotly jsonlite batchtools BiocFileCache"
-  r_packages="$r_packages curl filelock future lintr"
+  r_packages="$r_packages Seurat scater uwot Rtsne gridExtra plotly jsonlite batchtools"
+  r_packages="$r_packages BiocFileCache curl filelock future lintr"
 fi
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -34,7 +35,8 @@ msrv=$(sed -n 's|^Config/neuralee/MSRV: *||p' DESCRIPTION)
 have_rust() {
   have cargo && have rustc || return 1
   version=$(rustc --version | sed -n 's/^rustc \([0-9.]*\).*/\1/p')
-  [ "$(printf '%s\n%s\n' "$msrv" "$version" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)" = "$msrv" ]
+  lowest=$(printf '%s\n%s\n' "$msrv" "$version" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)
+  [ "$lowest" = "$msrv" ]
 }
 
 have_hdf5() {
@@ -54,7 +56,8 @@ if [ "$purpose" = test ]; then
   # The checks read files that Python's packages write.
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || system="$system python"
   # The checks format and lint the Rust code; a minimal Rust has neither.
-  cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || system="$system rustfmt-clippy"
+  cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
+    system="$system rustfmt-clippy"
 fi
 if [ -z "$missing_r$system" ]; then
   exit 0

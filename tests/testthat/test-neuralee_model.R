@@ -75,7 +75,9 @@ test_that("damaged, foreign, missing and newer files are refused", {
   changed <- bytes
   changed[9] <- as.raw(4)
   expect_refused(load(changed), "model_version", "version 4, which a later neuralee reads")
-  expect_refused(load(charToRaw(strrep("not a model ", 50))), "file_format", "not one of neuralee's")
+  expect_refused(
+    load(charToRaw(strrep("not a model ", 50))), "file_format", "not one of neuralee's"
+  )
   train(maxit = 2, checkpoint = file)
   expect_refused(load_neuralee(file), "file_format", "not one of")
   expect_refused(load_neuralee(tempfile()), "file_format", "no file")

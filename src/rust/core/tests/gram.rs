@@ -224,7 +224,8 @@ proptest! {
     ) {
         let values = cells(n, genes, density);
         let components = n.min(genes).min(2);
-        let (loadings, scores) = by_blocks(&values, &sizes, FORMS[form], components, scale).unwrap();
+        let (loadings, scores) =
+            by_blocks(&values, &sizes, FORMS[form], components, scale).unwrap();
         let expected = whole(&values, components, scale);
         for j in 0..components {
             let (a, b) = (loadings.sdev[j], expected.sdev[j]);

@@ -69,7 +69,11 @@ fn the_free_memory_is_known_where_proc_is() {
 
 proptest! {
     #[test]
-    fn more_of_anything_takes_no_less(n in 10usize..2_000_000, k in 2usize..200, inputs in 1usize..500) {
+    fn more_of_anything_takes_no_less(
+        n in 10usize..2_000_000,
+        k in 2usize..200,
+        inputs in 1usize..500,
+    ) {
         let job = Job { n, inputs, k, d: 2, search: None, network: 0 };
         let peak = job.peak();
         let more = [

@@ -447,7 +447,7 @@ fn a_map_that_has_unfolded_is_one_of_all_inputs() {
         .unwrap();
     let energy = |at: Resolution, run: &Run| {
         let x = run.embedding();
-        let found = heavy(1.0).evaluate(x, run.repulsion(), at, &mut vec![0.0; x.len()], &());
+        let found = heavy(1.0).evaluate(x, run.plan(), at, &mut vec![0.0; x.len()], &());
         found.unwrap().total()
     };
     run.advance(12, &()).unwrap();
@@ -721,7 +721,7 @@ fn states_that_contradict_themselves_are_refused() {
     .unwrap();
     run.advance(3, &()).unwrap();
     let bytes = run.state().to_bytes().unwrap();
-    let Plan::Grid { h } = run.repulsion() else {
+    let Plan::Grid { h } = run.plan() else {
         panic!("no grid");
     };
     let refused = |from: &[u8], to: &[u8]| {
