@@ -58,12 +58,12 @@ fi
 
 # Debian's names of what the package and its tests use.
 packages="r-base-core r-base-dev pkg-config libhdf5-dev ca-certificates curl git pandoc r-cran-matrix
-  r-cran-rlang r-cran-cli r-cran-ggplot2 r-bioc-biocgenerics r-bioc-s4vectors r-bioc-
-  summarizedexperiment r-bioc-singlecellexperiment r-bioc-delayedarray r-cran-testthat r-cran-
-  knitr r-cran-rmarkdown r-bioc-hdf5array r-bioc-biocparallel r-cran-ggrastr r-cran-seuratobject
-  r-cran-seurat r-bioc-scater r-cran-uwot r-cran-rtsne r-cran-gridextra r-cran-plotly r-cran-
-  jsonlite r-cran-batchtools r-bioc-biocfilecache r-cran-curl r-cran-filelock r-bioc-
-  biocneighbors r-cran-future"
+  r-cran-rlang r-cran-cli r-cran-ggplot2 r-bioc-biocgenerics r-bioc-s4vectors
+  r-bioc-summarizedexperiment r-bioc-singlecellexperiment r-bioc-delayedarray r-cran-testthat
+  r-cran-knitr r-cran-rmarkdown r-bioc-hdf5array r-bioc-biocparallel r-cran-ggrastr
+  r-cran-seuratobject r-cran-seurat r-bioc-scater r-cran-uwot r-cran-rtsne r-cran-gridextra
+  r-cran-plotly r-cran-jsonlite r-cran-batchtools r-bioc-biocfilecache r-cran-curl
+  r-cran-filelock r-bioc-biocneighbors r-cran-future"
 [ "$suite" != sid ] || packages="$packages r-bioc-bioccheck"
 
 # The mirror that this machine uses.
