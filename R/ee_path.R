@@ -90,12 +90,17 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
       if (verbose) cli::cli_inform("Map {length(fits) + 1L} of {length(names)}: {name}")
       repulsion$lambda <- values[[length(fits) + 1L]]
       opened <- seconds_now()
-      if (!length(fits)) {
-        options <- ee_options(d, repulsion, attraction, method, start, maxit, tol, seed)
-        given <- c(attraction$given, list(init = start$matrix))
-        session <- open_session("ee", x, given, options, threads, place, verbose)
-      }
-      run <- run_at(session, if (length(fits)) repulsion$lambda, name)
+      run <- interrupted_at(name, {
+        if (length(fits)) {
+          progress <- progress_reporter(verbose, "Start")
+          rust_call(rs_session_restart(session$pointer, repulsion$lambda, progress))
+        } else {
+          options <- ee_options(d, repulsion, attraction, method, start, maxit, tol, seed)
+          given <- c(attraction$given, list(init = start$matrix))
+          session <- open_session("ee", x, given, options, threads, place, verbose)
+        }
+        run_session(session)
+      })
       timing <- session_timing(
         session, begin, opened, if (!length(fits)) c("neighbors", "affinity")
       )
@@ -113,21 +118,12 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
   })
 }
 
-# Runs the session to its end, after a restart at `lambda` where one is given.
-run_at <- function(session, lambda, name) {
+# Ctrl-C says which map it has stopped.
+interrupted_at <- function(name, expr) {
   stopped <- function(condition) {
     abort_neuralee("interrupted", sprintf("The path of maps was interrupted at %s.", name))
   }
-  tryCatch(
-    {
-      if (!is.null(lambda)) {
-        progress <- progress_reporter(session$verbose, "Start")
-        rust_call(rs_session_restart(session$pointer, lambda, progress))
-      }
-      run_session(session)
-    },
-    interrupt = stopped, neuralee_error_interrupted = stopped
-  )
+  tryCatch(expr, interrupt = stopped, neuralee_error_interrupted = stopped)
 }
 
 check_path_dots <- function(given, known) {

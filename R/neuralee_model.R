@@ -13,8 +13,9 @@ describe_model <- function(model, steps, origin, source = NULL) {
   origin <- c(
     origin[c("cells", "lambda", "perplexity", "k", "affinity", "kernel")],
     list(
-      names = if (!is.null(steps$names)) as.list(steps$names), occurrence = steps$occurrence,
-      copies = steps$copies, selected = steps$selected, width = steps$width,
+      names = if (!is.null(steps$names)) as.list(steps$names),
+      occurrence = whole(steps$occurrence), copies = whole(steps$copies),
+      selected = whole(steps$selected), width = steps$width,
       version = as.character(utils::packageVersion("neuralee")),
       source_names = as.list(names(source)), source_values = unname(source)
     )
@@ -23,6 +24,9 @@ describe_model <- function(model, steps, origin, source = NULL) {
   if (!is.null(steps$rotation)) steps$rotation <- as.vector(steps$rotation)
   new_model(rust_call(rs_model_describe(model$bytes, steps, origin)))
 }
+
+# The core takes whole numbers of several features as integers.
+whole <- function(numbers) if (!is.null(numbers)) as.integer(numbers)
 
 # All that is known of a model but its weights.
 model_info <- function(model) {

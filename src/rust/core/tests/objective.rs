@@ -528,7 +528,7 @@ fn grid_serves_points_that_all_but_coincide() {
 mod another_kernel {
     use neuralee_core::objective::kernel::{Grids, Member};
     use neuralee_core::objective::MapRepulsion;
-    use neuralee_core::optimize::{Params, Run, Start};
+    use neuralee_core::optimize::{Options, Run, Start};
 
     use super::*;
 
@@ -664,7 +664,7 @@ mod another_kernel {
     #[test]
     fn the_rest_of_the_crate_takes_it() {
         let y = clustered(300, 6, 4.0);
-        let params = Params::default();
+        let params = Options::default();
         let (own, gaussian) = (
             objective(&y, WEIGHTS[0], 2),
             gaussian(&y, weights(&y, 8.0, 30), 3.0, 2),

@@ -52,15 +52,7 @@ impl Default for Options {
 impl Options {
     /// Refuses a network that cannot be trained, whatever the cells.
     pub fn check(&self) -> Result<()> {
-        if !(self.initial_sd > 0.0 && self.initial_sd.is_finite()) {
-            return Err(Error::input(
-                format!(
-                    "The standard deviation of the initial weights is {}.",
-                    self.initial_sd
-                ),
-                "Give a number greater than 0; 0.1 is the default.",
-            ));
-        }
+        check_initial_sd(self.initial_sd)?;
         self.architecture(1, 2).check()
     }
 
@@ -77,6 +69,17 @@ impl Options {
             program: None,
         }
     }
+}
+
+/// Refuses a standard deviation of the initial weights.
+pub(super) fn check_initial_sd(deviation: f64) -> Result<()> {
+    if deviation > 0.0 && deviation.is_finite() {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("The standard deviation of the initial weights is {deviation}."),
+        "Give a number greater than 0; 0.1 is the default.",
+    ))
 }
 
 /// A network of fully connected layers.

@@ -43,6 +43,7 @@ impl<T: Real> Network<T> {
     /// Weights drawn from N(0, `deviation`^2); biases and beta 0, gamma 1, as the original.
     pub fn initial(architecture: Architecture, deviation: f64, seed: u64) -> Result<Self> {
         architecture.check()?;
+        architecture::check_initial_sd(deviation)?;
         let layout = layout_of(&architecture)?;
         let stream = Stream::new(seed, WEIGHT_STREAM);
         let mut values = vec![T::ZERO; layout.length];
