@@ -70,7 +70,8 @@ last_with_model <- function(reductions) {
   names(reductions)[[max(which(of_ours))]]
 }
 
-# Earlier forms, for one version. The classes belong to other packages, whose own methods these would hide.
+# Earlier forms, for one version. The classes belong to other packages, whose own methods these
+# would hide.
 
 #' @method predict reduced.dim.matrix
 #' @export
