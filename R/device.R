@@ -85,7 +85,9 @@ device_list <- function(path, index, pin_memory, known) {
   total <- if (index >= 0L) known$total[[index + 1L]] else NA_real_
   limit <- if (!is.null(gb)) {
     1024^3 * check_number(gb, "options(neuralee.max_device_memory_gb)", above = 0)
-  } else if (!is.na(total)) 0.9 * total
+  } else if (!is.na(total)) {
+    0.9 * total
+  }
   label <- if (index < 0L) {
     "libtorch on the processor"
   } else {

@@ -57,7 +57,8 @@ if ! command -v debootstrap >/dev/null; then
 fi
 
 # Debian's names of what the package and its tests use.
-packages="r-base-core r-base-dev pkg-config libhdf5-dev ca-certificates curl git pandoc r-cran-matrix
+packages="r-base-core r-base-dev pkg-config libhdf5-dev ca-certificates curl git pandoc
+  r-cran-matrix
   r-cran-rlang r-cran-cli r-cran-ggplot2 r-bioc-biocgenerics r-bioc-s4vectors
   r-bioc-summarizedexperiment r-bioc-singlecellexperiment r-bioc-delayedarray r-cran-testthat
   r-cran-knitr r-cran-rmarkdown r-bioc-hdf5array r-bioc-biocparallel r-cran-ggrastr
