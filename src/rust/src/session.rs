@@ -23,21 +23,21 @@ struct Session {
 }
 
 enum Run {
-    Ee(ee::Session),
+    Ee(Box<ee::Session>),
     NeuralEE(Box<neuralee::Session>),
 }
 
 impl Run {
     fn any(&self) -> &dyn neuralee_core::session::Session {
         match self {
-            Run::Ee(run) => run,
+            Run::Ee(run) => &**run,
             Run::NeuralEE(run) => &**run,
         }
     }
 
     fn any_mut(&mut self) -> &mut (dyn neuralee_core::session::Session + Send) {
         match self {
-            Run::Ee(run) => run,
+            Run::Ee(run) => &mut **run,
             Run::NeuralEE(run) => &mut **run,
         }
     }
@@ -148,19 +148,19 @@ fn rs_session_open(
         device,
     };
     let state = state.as_deref();
-    let run = job::run(threads, &progress, move |monitor| match (options, state) {
-        (Options::Ee(options), None) => Ok(Run::Ee(ee::open(input, &options, monitor)?)),
-        (Options::Ee(options), Some(state)) => {
-            Ok(Run::Ee(ee::resume(input, &options, state, monitor)?))
-        }
-        (Options::NeuralEE(options), None) => {
-            let run = neuralee::open(input, &options, monitor)?;
-            Ok(Run::NeuralEE(Box::new(run)))
-        }
-        (Options::NeuralEE(options), Some(state)) => {
-            let run = neuralee::resume(input, &options, state, monitor)?;
-            Ok(Run::NeuralEE(Box::new(run)))
-        }
+    let run = job::run(threads, &progress, move |monitor| {
+        Ok(match (options, state) {
+            (Options::Ee(options), None) => Run::Ee(Box::new(ee::open(input, &options, monitor)?)),
+            (Options::Ee(options), Some(state)) => {
+                Run::Ee(Box::new(ee::resume(input, &options, state, monitor)?))
+            }
+            (Options::NeuralEE(options), None) => {
+                Run::NeuralEE(Box::new(neuralee::open(input, &options, monitor)?))
+            }
+            (Options::NeuralEE(options), Some(state)) => {
+                Run::NeuralEE(Box::new(neuralee::resume(input, &options, state, monitor)?))
+            }
+        })
     })?;
     Ok(ExternalPtr::new(Session { run, threads }))
 }

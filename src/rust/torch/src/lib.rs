@@ -30,7 +30,7 @@ use call::{Failure, Outcome};
 use network::Network;
 use neuralee_torch_abi::{
     BackwardArgs, Caller, ChangeArgs, Code, EvaluateArgs, ForwardArgs, NetworkArgs, ObjectiveArgs,
-    Place, Table, ViewMut, ABI,
+    Table, ViewMut, ABI,
 };
 use objective::Objective;
 
