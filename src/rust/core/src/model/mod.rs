@@ -260,8 +260,8 @@ impl Model {
         let inputs = self.inputs(x, cells, first, monitor)?;
         let points = Points::of_rows(&inputs, &self.standard);
         self.refuse_far(&points, first)?;
-        let mut there = device.network(Arc::new(points), &self.network, monitor)?;
-        let places = there.map(&self.network, monitor)?;
+        let mut remote = device.network(Arc::new(points), &self.network, monitor)?;
+        let places = remote.map(&self.network, monitor)?;
         Ok(places.into_iter().map(f64::from).collect())
     }
 
