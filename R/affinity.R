@@ -19,18 +19,22 @@ compute_affinity <- function(x, affinity, perplexity, k, neighbors, metric, seed
 }
 
 # Where the attractive weights of a run come from: what the core is `given`, its `options`, and the
-# `params` that a fit tells of them.
-attraction_of <- function(x, affinity, perplexity, k, neighbors) {
+# `params` that a fit tells of them. `parts`: are there batches with affinities of their own?
+attraction_of <- function(x, affinity, perplexity, k, neighbors, parts = FALSE) {
   n <- nrow(x)
   if (inherits(affinity, "neuralee_affinity")) {
     weights <- check_affinity(affinity, n)
     params <- affinity$params[c("affinity", "perplexity", "k")]
+    # Only batches that are problems of their own still search for neighbours.
+    if (!parts) k <- neighbors <- NULL
+    if (!is.null(k)) k <- check_count(k, "k", min = 1)
+    search <- check_neighbors(neighbors, n)$search
     return(list(
       given = list(weights = list(p = weights@p, i = weights@i, x = weights@x)),
-      options = neighbor_options(params$affinity, params$perplexity, k, neighbors), params = params
+      options = neighbor_options(params$affinity, params$perplexity, k, search), params = params
     ))
   }
-  affinity <- check_search(affinity)
+  affinity <- check_solver(affinity)
   found <- check_neighbors(neighbors, n)
   of_lists <- check_k(k, perplexity, n, found$lists)
   lists <- found$lists
@@ -51,7 +55,7 @@ metric_of <- function(affinity, metric) {
 
 # How the width of each cell's neighbourhood is found. In version 0.1.0 "bisection" was "gaussian",
 # and fits of that version say so.
-check_search <- function(affinity) {
+check_solver <- function(affinity) {
   if (identical(affinity, "gaussian")) {
     inform_moved("affinity = \"gaussian\"", "affinity = \"bisection\"")
     affinity <- "bisection"

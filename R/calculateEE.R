@@ -60,7 +60,7 @@ calculateEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
                                 transposed = FALSE, ..., threads = NULL, BNPARAM = NULL,
                                 BPPARAM = NULL) {
   embed_matrix(
-    ee_house(), x,
+    ee_embedder(), x,
     ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale,
     transposed = transposed, ..., threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
   )
@@ -70,7 +70,7 @@ calculateEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row = NUL
 #' @export
 calculateEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts",
                                              assay.type = exprs_values) {
-  embed_assay(ee_house(), x, ..., assay.type = assay.type)
+  embed_assay(ee_embedder(), x, ..., assay.type = assay.type)
 }
 
 #' @rdname calculateEE
@@ -79,13 +79,13 @@ calculateEE.SingleCellExperiment <- function(x, ..., exprs_values = "logcounts",
                                              assay.type = exprs_values, dimred = NULL,
                                              n_dimred = NULL, altexp = NULL) {
   embed_experiment(
-    ee_house(), x, ...,
+    ee_embedder(), x, ...,
     assay.type = assay.type, dimred = dimred, n_dimred = n_dimred, altexp = altexp
   )
 }
 
 # What embed_matrix() and its neighbours have to know of ee().
-ee_house <- function() {
+ee_embedder <- function() {
   list(
     name = "ee", fit = ee, formals = formals(ee), matrix_method = calculateEE.default,
     keep = "a reduced dimension holds the map alone. Use ee() where new cells are to be placed.",

@@ -43,7 +43,7 @@ calculateNeuralEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row
                                       scale = FALSE, transposed = FALSE, ..., threads = NULL,
                                       BNPARAM = NULL, BPPARAM = NULL) {
   embed_matrix(
-    neuralee_house(), x,
+    neuralee_embedder(), x,
     ncomponents = ncomponents, ntop = ntop, subset_row = subset_row, scale = scale,
     transposed = transposed, ..., threads = threads, BNPARAM = BNPARAM, BPPARAM = BPPARAM
   )
@@ -53,7 +53,7 @@ calculateNeuralEE.default <- function(x, ncomponents = 2, ntop = 500, subset_row
 #' @export
 calculateNeuralEE.SummarizedExperiment <- function(x, ..., exprs_values = "logcounts",
                                                    assay.type = exprs_values) {
-  embed_assay(neuralee_house(), x, ..., assay.type = assay.type)
+  embed_assay(neuralee_embedder(), x, ..., assay.type = assay.type)
 }
 
 #' @rdname calculateNeuralEE
@@ -62,13 +62,13 @@ calculateNeuralEE.SingleCellExperiment <- function(x, ..., exprs_values = "logco
                                                    assay.type = exprs_values, dimred = NULL,
                                                    n_dimred = NULL, altexp = NULL) {
   embed_experiment(
-    neuralee_house(), x, ...,
+    neuralee_embedder(), x, ...,
     assay.type = assay.type, dimred = dimred, n_dimred = n_dimred, altexp = altexp
   )
 }
 
 # What embed_matrix() and its neighbours have to know of neuralee().
-neuralee_house <- function() {
+neuralee_embedder <- function() {
   list(
     name = "neuralee", fit = neuralee, formals = formals(neuralee),
     matrix_method = calculateNeuralEE.default,

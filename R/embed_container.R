@@ -1,13 +1,13 @@
 # What calculateEE() and calculateNeuralEE() share: from containers and matrices of features x cells
-# to the function at the matrix level, and back to a reduced dimension. `house` says which of them
+# to the function at the matrix level, and back to a reduced dimension. `embedder` says which of them
 # is called. Names of arguments are checked here, so that arguments that have a name come after the
 # dots: none is matched in part.
 
-embed_matrix <- function(house, x, ..., transposed = FALSE) {
+embed_matrix <- function(embedder, x, ..., transposed = FALSE) {
   refuse_seurat(x)
   check_flag(transposed, "transposed")
   given <- list(...)
-  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(house))
+  check_dot_names(names(given) %||% rep("", length(given)), known_arguments(embedder))
   perplexity <- given$perplexity %||% 30
   if (!transposed && length(dim(x)) == 2L && is_number(perplexity) && perplexity >= ncol(x) - 1 &&
     !inherits(given$affinity, "neuralee_affinity")) {
@@ -19,25 +19,25 @@ embed_matrix <- function(house, x, ..., transposed = FALSE) {
       "If `x` has its cells in rows, set transposed = TRUE; else lower `perplexity`."
     )
   }
-  embed_values(house, x, NULL, transposed = transposed, ...)
+  embed_values(embedder, x, NULL, transposed = transposed, ...)
 }
 
 # The arguments that the method for matrices takes by name, with those that it passes on.
-known_arguments <- function(house) {
-  setdiff(unique(c(names(formals(house$matrix_method)), names(house$formals))), c("x", "d", "..."))
+known_arguments <- function(embedder) {
+  setdiff(unique(c(names(formals(embedder$matrix_method)), names(embedder$formals))), c("x", "d", "..."))
 }
 
-embed_assay <- function(house, x, ..., assay.type) {
-  check_container_dots(house, list(...), "assay.type")
-  embed_values(house, assay_of(x, assay.type), list(assay.type = assay.type), ...)
+embed_assay <- function(embedder, x, ..., assay.type) {
+  check_container_dots(embedder, list(...), "assay.type")
+  embed_values(embedder, assay_of(x, assay.type), list(assay.type = assay.type), ...)
 }
 
-embed_experiment <- function(house, x, ..., assay.type, dimred, n_dimred, altexp) {
-  check_container_dots(house, list(...), c("assay.type", "dimred", "n_dimred", "altexp"))
+embed_experiment <- function(embedder, x, ..., assay.type, dimred, n_dimred, altexp) {
+  check_container_dots(embedder, list(...), c("assay.type", "dimred", "n_dimred", "altexp"))
   x <- experiment_of(x, altexp)
   if (is.null(dimred)) {
     values <- assay_of(x, assay.type)
-    return(embed_values(house, values, list(assay.type = assay.type, altexp = altexp), ...))
+    return(embed_values(embedder, values, list(assay.type = assay.type, altexp = altexp), ...))
   }
   whole <- reduction_of(x, dimred)
   columns <- chosen_dimensions(whole, dimred, n_dimred)
@@ -47,17 +47,17 @@ embed_experiment <- function(house, x, ..., assay.type, dimred, n_dimred, altexp
     steps <- no_steps(ncol(whole), colnames(whole))
     if (!identical(columns, seq_len(ncol(whole)))) steps <- select_steps(steps, columns)
   }
-  embed_values(house, whole[, columns, drop = FALSE], source, transposed = TRUE, steps = steps, ...)
+  embed_values(embedder, whole[, columns, drop = FALSE], source, transposed = TRUE, steps = steps, ...)
 }
 
-check_container_dots <- function(house, given, own) {
-  known <- setdiff(c(own, known_arguments(house)), "transposed")
+check_container_dots <- function(embedder, given, own) {
+  known <- setdiff(c(own, known_arguments(embedder)), "transposed")
   check_dot_names(names(given) %||% rep("", length(given)), known)
 }
 
 # `source` says where in a container `x` comes from; it is kept with the settings. `steps` lead
 # to the columns of `x`, where it holds dimensions of a reduction.
-embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, subset_row = NULL,
+embed_values <- function(embedder, x, source, ..., ncomponents = 2, ntop = 500, subset_row = NULL,
                          scale = FALSE, transposed = FALSE, steps = NULL, threads = NULL,
                          BNPARAM = NULL, BPPARAM = NULL) {
   d <- check_dimension(ncomponents, "ncomponents")
@@ -83,7 +83,7 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
     )
   }
   if ("keep" %in% names(list(...))) {
-    abort_neuralee("input", sprintf("`keep` is for fits of %s(): %s", house$name, house$keep))
+    abort_neuralee("input", sprintf("`keep` is for fits of %s(): %s", embedder$name, embedder$keep))
   }
   threads <- resolve_threads(threads, BPPARAM = BPPARAM)
   warn_orientation(
@@ -110,10 +110,10 @@ embed_values <- function(house, x, source, ..., ncomponents = 2, ntop = 500, sub
       c(source, list(ntop = ntop, subset_row = subset_row, scale = scale))
     }
   }
-  fit <- without_warnings_of_input(house$fit(x, d = d, threads = threads, ...))
+  fit <- without_warnings_of_input(embedder$fit(x, d = d, threads = threads, ...))
   do.call(SingleCellExperiment::reduced.dim.matrix, c(
     list(fit$embedding, loss = fit$loss, trace = new_ee_trace(fit$trace), timing = fit$timing),
-    house$attributes(fit, steps, source)
+    embedder$attributes(fit, steps, source)
   ))
 }
 

@@ -3,8 +3,9 @@
 #' [runNeuralEE()] and [RunNeuralEE()] keep the network beside the map, in the reduction. This takes
 #' it out, for `predict()`, `coef()`, `weights()`, [fine_tune()] or [save_neuralee()].
 #'
-#' @param x A SingleCellExperiment or Seurat object with a map of [runNeuralEE()] or
-#'   [RunNeuralEE()], such a reduction itself, a fit of [neuralee()] or [fine_tune()], or a model.
+#' @param x What holds the model. It may be a SingleCellExperiment or Seurat object with a map of
+#'   [runNeuralEE()] or [RunNeuralEE()], or such a reduction itself. A fit of [neuralee()] or
+#'   [fine_tune()] and a model are taken too.
 #' @param dimred,reduction Name or number of the reduction. `NULL` for the last one that holds a
 #'   model.
 #' @param ... Not used.
@@ -60,7 +61,7 @@ embedding_model.Seurat <- function(x, reduction = NULL, ...) {
 
 # The name of the last reduction that holds a model.
 last_with_model <- function(reductions) {
-  of_ours <- vapply(as.list(reductions), function(x) inherits(held_model(x), "neuralee_model"), NA)
+  of_ours <- vapply(as.list(reductions), function(x) inherits(stored_model(x), "neuralee_model"), NA)
   if (!any(of_ours)) {
     abort_neuralee(
       "input", "None of the reductions of `x` holds a model.",

@@ -199,7 +199,8 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
     if (verbose) {
       cli::cli_inform("Training on {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
     }
-    attraction <- attraction_of(x, affinity, perplexity, k, neighbors)
+    parts <- batches_name(training$batches) == "independent"
+    attraction <- attraction_of(x, affinity, perplexity, k, neighbors, parts)
     training$map <- c(
       training$map, list(memory = memory_limit()), repulsion_options(repulsion), attraction$options
     )

@@ -16,16 +16,10 @@ training_options <- function(d, method, hidden, activation, batch_norm, dropout,
     refuse_argument(optimizer, "optimizer", "adam(), adamw() or sgd()")
   }
   maxit <- check_count(maxit, "maxit", min = 1)
-  pretrain <- if (!learns_map) {
-    0L
-  } else if (is.null(pretrain)) {
-    maxit %/% 2L
-  } else {
-    check_count(pretrain, "pretrain", min = 0)
-  }
-  of_map <- rust_call(rs_session_defaults("neuralee"))$map[c("maxit", "tol")]
+  if (!is.null(pretrain)) pretrain <- check_count(pretrain, "pretrain", min = 0)
+  if (!learns_map) pretrain <- 0L
   list(
-    map = c(of_map, list(d = d, method = method, seed = seed)),
+    map = list(d = d, method = method, seed = seed),
     network = list(
       hidden = as.integer(hidden), activation = activation, batch_norm = batch_norm,
       dropout = dropout, residual = residual, initial_sd = initial_sd

@@ -36,7 +36,7 @@ model_info <- function(model) {
 }
 
 # The model of a fit, a reduced dimension, or of itself.
-held_model <- function(object) {
+stored_model <- function(object) {
   if (inherits(object, "neuralee_fit")) {
     object$model
   } else if (inherits(object, "reduced.dim.matrix")) {
@@ -49,7 +49,7 @@ held_model <- function(object) {
 }
 
 model_of <- function(object, name = "object") {
-  model <- held_model(object)
+  model <- stored_model(object)
   if (!inherits(model, "neuralee_model") || !is.list(model) || !is.raw(model$bytes)) {
     abort_neuralee(
       "input", sprintf("`%s` is %s, which holds no model.", name, describe(object)),

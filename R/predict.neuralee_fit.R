@@ -277,7 +277,7 @@ by_blocks <- function(cells, columns, stage, progress, compute) {
 loss_of_map <- function(places, inputs, affinity, info, threads) {
   if (!inherits(affinity, "neuralee_affinity")) {
     affinity <- compute_affinity(
-      inputs, check_search(affinity), info$perplexity, NULL, NULL, "euclidean", 42, threads
+      inputs, check_solver(affinity), info$perplexity, NULL, NULL, "euclidean", 42, threads
     )
   }
   weights <- check_affinity(affinity, nrow(places))

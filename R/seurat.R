@@ -56,18 +56,18 @@ dim_reduc_of <- function(x, dimred, argument) {
   x[[if (is.numeric(dimred)) names[[dimred]] else dimred]]
 }
 
-# What RunEE() and RunNeuralEE() share. `house` is that of calculateEE() or calculateNeuralEE().
+# What RunEE() and RunNeuralEE() share. `embedder` is that of calculateEE() or calculateNeuralEE().
 
 # A map of `x`, cells in rows, as a DimReduc. `source` says what of the object `x` is, for
 # predict(); `neighbors` may be a function of `x`.
-embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key, verbose, ...,
+embed_seurat <- function(embedder, x, assay, n.components, seed.use, reduction.key, verbose, ...,
                          neighbors = NULL, source = NULL, steps = NULL, global = FALSE) {
   require_seurat_object()
   d <- check_dimension(n.components, "n.components")
   seed <- check_seed(seed.use, "seed.use")
   check_flag(verbose, "verbose")
   check_reduction_key(reduction.key)
-  check_seurat_dots(house, list(...))
+  check_seurat_dots(embedder, list(...))
   check_seurat_cells(x)
   if (is.null(rownames(x))) {
     abort_neuralee(
@@ -83,7 +83,7 @@ embed_seurat <- function(house, x, assay, n.components, seed.use, reduction.key,
   }
   if (is.function(neighbors)) neighbors <- neighbors(x)
   map <- embed_values(
-    house, x, source,
+    embedder, x, source,
     transposed = TRUE, steps = steps, ncomponents = d, seed = seed, verbose = verbose,
     neighbors = neighbors, ...
   )
@@ -143,7 +143,7 @@ check_reduction_name <- function(name, object) {
 }
 
 # Arguments that Seurat has its own names for are asked for by these.
-check_seurat_dots <- function(house, given) {
+check_seurat_dots <- function(embedder, given) {
   renamed <- c(
     d = "n.components", ncomponents = "n.components", seed = "seed.use", dimred = "reduction",
     assay.type = "layer"
@@ -156,14 +156,14 @@ check_seurat_dots <- function(house, given) {
     )
   }
   known <- setdiff(
-    c(names(house$formals), "BPPARAM"),
+    c(names(embedder$formals), "BPPARAM"),
     c("x", "d", "seed", "verbose", "size", "preprocess", "keep", "...")
   )
   check_dot_names(names, known)
 }
 
 # The features of an assay, cells in rows, and the steps that lead to them.
-embed_seurat_assay <- function(house, x, features, layer, ..., assay = NULL) {
+embed_seurat_assay <- function(embedder, x, features, layer, ..., assay = NULL) {
   require_seurat_object()
   check_string(layer, "layer", "the name of a layer, such as \"data\"")
   if (is.null(features)) {
@@ -182,12 +182,12 @@ embed_seurat_assay <- function(house, x, features, layer, ..., assay = NULL) {
   chosen <- Matrix::t(as_number_matrix(chosen, "object"))
   check_seurat_cells(chosen)
   embed_seurat(
-    house, densify(chosen, "object"), assay, ...,
+    embedder, densify(chosen, "object"), assay, ...,
     source = list(assay.type = layer, assay = assay), steps = steps
   )
 }
 
-embed_seurat_object <- function(house, object, dims, reduction, features, graph, nn.name, assay,
+embed_seurat_object <- function(embedder, object, dims, reduction, features, graph, nn.name, assay,
                                 layer, reduction.name, neighbors, ...) {
   require_seurat_object()
   check_reduction_name(reduction.name, object)
@@ -212,7 +212,7 @@ embed_seurat_object <- function(house, object, dims, reduction, features, graph,
   if (!is.null(features)) {
     assay <- seurat_assay(object, assay)
     map <- embed_seurat_assay(
-      house, object[[assay]], features, layer, ..., assay = assay, neighbors = neighbors
+      embedder, object[[assay]], features, layer, ..., assay = assay, neighbors = neighbors
     )
   } else {
     input <- dim_reduc_of(object, reduction, "reduction")
@@ -220,7 +220,7 @@ embed_seurat_object <- function(house, object, dims, reduction, features, graph,
     columns <- chosen_dims(coordinates, dims, reduction)
     steps <- select_steps(no_steps(ncol(coordinates), colnames(coordinates)), columns)
     map <- embed_seurat(
-      house, coordinates[, columns, drop = FALSE], assay %||% assay_of_reduction(input, object),
+      embedder, coordinates[, columns, drop = FALSE], assay %||% assay_of_reduction(input, object),
       ..., source = list(dimred = reduction), steps = steps, global = TRUE, neighbors = neighbors
     )
   }

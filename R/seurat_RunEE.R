@@ -91,9 +91,9 @@ RunEE <- function(object, ...) {
 #' @export
 RunEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L,
                           reduction.key = "EE_", verbose = TRUE) {
-  house <- ee_house()
+  embedder <- ee_embedder()
   object <- as_number_matrix(object, "object")
-  embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
+  embed_seurat(embedder, object, assay, n.components, seed.use, reduction.key, verbose, ...)
 }
 
 #' @rdname seurat_RunEE
@@ -101,7 +101,7 @@ RunEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use
 RunEE.Assay <- function(object, ..., features = NULL, layer = slot, slot = "data", assay = NULL,
                         n.components = 2L, seed.use = 42L, reduction.key = "EE_", verbose = TRUE) {
   embed_seurat_assay(
-    ee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
+    ee_embedder(), object, features, layer, n.components = n.components, seed.use = seed.use,
     reduction.key = reduction.key, verbose = verbose, ..., assay = assay
   )
 }
@@ -117,7 +117,7 @@ RunEE.Seurat <- function(object, dims = NULL, reduction = "pca", features = NULL
                          n.components = 2L, neighbors = NULL, seed.use = 42L, verbose = TRUE,
                          reduction.name = "ee", reduction.key = "EE_", ...) {
   object <- embed_seurat_object(
-    ee_house(), object,
+    ee_embedder(), object,
     dims = dims, reduction = reduction, features = features, graph = graph, nn.name = nn.name,
     assay = assay, layer = layer, reduction.name = reduction.name, neighbors = neighbors,
     n.components = n.components, seed.use = seed.use, reduction.key = reduction.key,

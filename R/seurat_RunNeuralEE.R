@@ -9,9 +9,9 @@ RunNeuralEE <- function(object, ...) {
 #' @export
 RunNeuralEE.default <- function(object, ..., assay = NULL, n.components = 2L, seed.use = 42L,
                                 reduction.key = "NeuralEE_", verbose = TRUE) {
-  house <- neuralee_house()
+  embedder <- neuralee_embedder()
   object <- as_number_matrix(object, "object")
-  embed_seurat(house, object, assay, n.components, seed.use, reduction.key, verbose, ...)
+  embed_seurat(embedder, object, assay, n.components, seed.use, reduction.key, verbose, ...)
 }
 
 #' @rdname seurat_RunEE
@@ -20,7 +20,7 @@ RunNeuralEE.Assay <- function(object, ..., features = NULL, layer = slot, slot =
                               assay = NULL, n.components = 2L, seed.use = 42L,
                               reduction.key = "NeuralEE_", verbose = TRUE) {
   embed_seurat_assay(
-    neuralee_house(), object, features, layer, n.components = n.components, seed.use = seed.use,
+    neuralee_embedder(), object, features, layer, n.components = n.components, seed.use = seed.use,
     reduction.key = reduction.key, verbose = verbose, ..., assay = assay
   )
 }
@@ -37,7 +37,7 @@ RunNeuralEE.Seurat <- function(object, dims = NULL, reduction = "pca", features 
                                seed.use = 42L, verbose = TRUE, reduction.name = "neuralee",
                                reduction.key = "NeuralEE_", ...) {
   object <- embed_seurat_object(
-    neuralee_house(), object,
+    neuralee_embedder(), object,
     dims = dims, reduction = reduction, features = features, graph = graph, nn.name = nn.name,
     assay = assay, layer = layer, reduction.name = reduction.name, neighbors = neighbors,
     n.components = n.components, seed.use = seed.use, reduction.key = reduction.key,

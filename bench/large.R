@@ -1,8 +1,8 @@
 # ee() from 10,000 to 1.3 million cells: seconds of each stage, peak memory of the process, and the
 # exponent with which the time grows.
 #   python3 bench/make_large.py -n 1300000 -o big.npy --base CELLS.h5ad
-# Rscript bench/large.R big.npy KERNEL[,KERNEL] [n ...]      # gaussian, student, or one after the
-# other at each size
+#   Rscript bench/large.R big.npy KERNEL[,KERNEL] [n ...]
+# KERNEL is gaussian or student; several are taken one after the other at each size.
 arguments <- commandArgs(TRUE)
 file <- arguments[1L]
 kernels <- strsplit(arguments[2L], ",", fixed = TRUE)[[1L]]

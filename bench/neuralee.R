@@ -2,9 +2,8 @@
 # that were held out. Two threads.
 #   Rscript bench/neuralee.R digits DIGITS.npy          # 1,797 x 64, all neighbours
 #   Rscript bench/neuralee.R epochs CELLS.h5ad          # 4,000 cells x 50 components, 500 epochs
-# Rscript bench/neuralee.R retina                     # 20,000 cells x 500 genes, made from the
-# bundled CORTEX
-# Rscript bench/neuralee.R heldout [CELLS.h5ad]       # the bundled CORTEX, and the cells of a file
+#   Rscript bench/neuralee.R retina                     # 20,000 cells x 500 genes, from CORTEX
+#   Rscript bench/neuralee.R heldout [CELLS.h5ad]       # CORTEX, and the cells of a file
 #   Rscript bench/neuralee.R big POINTS.npy [N]         # 1.3 million x 50; see make_large.py
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)

@@ -10,7 +10,7 @@ imitates pandas 0.23, which runs on no Python of today: the names and the layout
 manager and its factors follow what pandas still reads of it (compat/pickle_compat.py,
 internals/managers.py). In this layout are also the metadata of the data sets PBMC and
 brain small, as test-PbmcDataset.R and test-BrainSmallDataset.R expect them. The
-table's values are in table.csv, which io_pickle.rs compares them with.
+table's values are in table.csv, which io/tests/pickle.rs compares them with.
 """
 
 import collections

@@ -13,7 +13,7 @@ test_that("defaults are those of the core", {
   expect_equal(eval(arguments$hidden), unlist(defaults$network$hidden))
   constant <- lr_schedule("constant", last = 0)
   expect_equal(optimizer_options(adam(schedule = constant)), defaults$optimizer)
-  expect_equal(defaults$pretrain, defaults$maxit / 2)
+  expect_null(defaults$pretrain)
 })
 
 test_that("a fit is what the help says", {

@@ -3,7 +3,7 @@
 use extendr_api::prelude::*;
 use neuralee_core::affinity::Weights;
 use neuralee_core::ee;
-use neuralee_core::input::{affinities, Attraction};
+use neuralee_core::input::{affinities, WeightSource};
 use neuralee_core::neighbors::{self, NeighborGraph, Search};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
@@ -64,13 +64,13 @@ fn as_r_index(values: impl Iterator<Item = usize>) -> CoreResult<Vec<i32>> {
 fn rs_affinity(x: RMatrix<f64>, lists: Robj, options: Robj, threads: i32) -> Outcome<List> {
     let options: ee::Options = options::read(&options)?;
     let points = matrix_view(&x)?;
-    let attraction = if lists.is_null() {
-        Attraction::Points
+    let weights = if lists.is_null() {
+        WeightSource::Search
     } else {
-        Attraction::Neighbors(graph_of(&lists, threads)?)
+        WeightSource::Neighbors(graph_of(&lists, threads)?)
     };
     let affinities = job::run(threads, &().into(), move |monitor| {
-        let (found, _) = affinities(points, attraction, &options, 0, monitor)?;
+        let (found, _) = affinities(points, weights, &options, 0, monitor)?;
         Ok(found.as_they_came())
     })?;
     let weights = &affinities.weights;

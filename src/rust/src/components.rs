@@ -6,7 +6,7 @@ use neuralee_core::Error as CoreError;
 
 use crate::convert::{count, to_r_matrix, Outcome};
 use crate::job;
-use crate::preprocess::{cells, Held};
+use crate::preprocess::{cells, Borrowed};
 
 /// The first `components` principal components of the cells of `x`.
 #[extendr]
@@ -19,8 +19,8 @@ fn rs_pca(
     threads: i32,
     progress: Robj,
 ) -> Outcome<List> {
-    let held = Held::new(&x)?;
-    let matrix = held.matrix()?;
+    let borrowed = Borrowed::new(&x)?;
+    let matrix = borrowed.matrix()?;
     let (at, seed) = (cells(cells_in_rows), seed as u64);
     let found = job::run(threads, &progress, |monitor| {
         preprocess::pca(&matrix, at, count(components), scale, seed, monitor)
@@ -53,8 +53,8 @@ fn rs_gram_add(
     cells_in_rows: bool,
     threads: i32,
 ) -> Outcome<()> {
-    let held = Held::new(&block)?;
-    let matrix = held.matrix()?;
+    let borrowed = Borrowed::new(&block)?;
+    let matrix = borrowed.matrix()?;
     let at = cells(cells_in_rows);
     let Some(sums) = &mut sums.0 else {
         return Err(finished().into());
@@ -102,8 +102,8 @@ fn rs_project(
     cells_in_rows: bool,
     threads: i32,
 ) -> Outcome<RMatrix<f64>> {
-    let held = Held::new(&block)?;
-    let matrix = held.matrix()?;
+    let borrowed = Borrowed::new(&block)?;
+    let matrix = borrowed.matrix()?;
     let (loadings, at) = (&*projection, cells(cells_in_rows));
     let scores = job::run(threads, &().into(), |_| loadings.project(&matrix, at))?;
     Ok(to_r_matrix(scores.view()))

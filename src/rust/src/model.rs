@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::convert::{or_null, to_r_matrix, Outcome};
 use crate::job;
 use crate::options;
-use crate::preprocess::{cells, Held};
+use crate::preprocess::{cells, Borrowed};
 use crate::torch::Torch;
 
 /// The steps that lead from features to inputs, as R has them.
@@ -254,7 +254,7 @@ fn mapped(
     columns: impl Fn(&Model) -> usize,
 ) -> Outcome<RMatrix<f64>> {
     let model = read(model)?;
-    let held = Held::new(x)?;
+    let held = Borrowed::new(x)?;
     let matrix = held.matrix()?;
     let at = cells(cells_in_rows);
     let rows = job::run(threads, progress, |monitor| {
@@ -310,7 +310,7 @@ fn rs_model_inputs(
     )
 }
 
-/// The steps that lead from features to inputs, as `rs_neuralee_finish()` takes them.
+/// The steps that lead from features to inputs, as `rs_model_describe()` takes them.
 #[extendr]
 fn rs_model_preprocessing(model: Raw) -> Outcome<List> {
     let steps = read(&model)?.preprocessing;

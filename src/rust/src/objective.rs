@@ -19,12 +19,7 @@ use crate::options;
 struct Options {
     kernel: Kernel,
     repulsion: RepulsionPath,
-    #[serde(default = "exact")]
     method: Method,
-}
-
-fn exact() -> Method {
-    Method::Exact
 }
 
 fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcome<List> {
@@ -55,8 +50,8 @@ fn rs_repulsion(kernel: Robj, repulsion: Robj) -> Outcome<List> {
     Ok(list!(share = share, lambda = numbers))
 }
 
-/// E and its gradient at an embedding, W- from the cells in the rows of `x`; `weights` are the
-/// slots of W+, `options` are `list(kernel, repulsion, method)`.
+/// E and its gradient at an embedding, W- from the cells in the rows of `x`. `weights` are the
+/// slots of W+. `options` are `list(kernel, repulsion, method)`.
 #[extendr]
 fn rs_ee_loss_gradient(
     x: RMatrix<f64>,

@@ -8,25 +8,25 @@ use neuralee_core::Error as CoreError;
 use crate::convert::{count, matrix_view, Outcome, SparseSlots};
 use crate::job;
 
-/// A double matrix or a dgCMatrix, held while it is borrowed.
-pub(crate) enum Held {
+/// A double matrix or a dgCMatrix, borrowed while it is borrowed.
+pub(crate) enum Borrowed {
     Dense(RMatrix<f64>),
     Sparse(SparseSlots),
 }
 
-impl Held {
+impl Borrowed {
     pub(crate) fn new(x: &Robj) -> Outcome<Self> {
         if x.is_matrix() {
             let matrix = RMatrix::try_from(x)?;
-            return Ok(Held::Dense(matrix));
+            return Ok(Borrowed::Dense(matrix));
         }
-        Ok(Held::Sparse(SparseSlots::new(x)?))
+        Ok(Borrowed::Sparse(SparseSlots::new(x)?))
     }
 
     pub(crate) fn matrix(&self) -> Outcome<Matrix<'_>> {
         Ok(match self {
-            Held::Dense(matrix) => Matrix::Dense(matrix_view(matrix)?),
-            Held::Sparse(slots) => Matrix::sparse_columns(
+            Borrowed::Dense(matrix) => Matrix::Dense(matrix_view(matrix)?),
+            Borrowed::Sparse(slots) => Matrix::sparse_columns(
                 slots.nrow,
                 slots.ncol,
                 slots.indptr()?,
@@ -64,8 +64,8 @@ fn rs_log1p(values: &[f64], threads: i32) -> Outcome<List> {
 /// Mean, population variance and divisor (as `rs_standard_scale`) of each gene.
 #[extendr]
 fn rs_gene_moments(x: Robj, cells_in_rows: bool, threads: i32) -> Outcome<List> {
-    let held = Held::new(&x)?;
-    let matrix = held.matrix()?;
+    let borrowed = Borrowed::new(&x)?;
+    let matrix = borrowed.matrix()?;
     let moments = job::run(threads, &().into(), |_| {
         Ok(match cells(cells_in_rows) {
             Cells::Rows => preprocess::column_moments(&matrix),
@@ -115,8 +115,8 @@ fn rs_top_variable(variances: &[f64], n: i32) -> Vec<i32> {
 /// Every gene less its mean, divided by its standard deviation, with both.
 #[extendr]
 fn rs_standard_scale(x: Robj, cells_in_rows: bool, threads: i32) -> Outcome<List> {
-    let held = Held::new(&x)?;
-    let matrix = held.matrix()?;
+    let borrowed = Borrowed::new(&x)?;
+    let matrix = borrowed.matrix()?;
     let (rows, columns) = matrix.dim();
     let mut scaled = RMatrix::<f64>::new(rows, columns);
     let out = scaled.data_mut();

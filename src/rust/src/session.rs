@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use extendr_api::prelude::*;
-use neuralee_core::input::{Attraction, Input, Pretrained};
+use neuralee_core::input::{Input, Pretrained, WeightSource};
 use neuralee_core::model::Model;
 use neuralee_core::objective::Plan;
 use neuralee_core::session::{Stop, TraceRow};
@@ -86,7 +86,7 @@ fn rs_session_check(method: &str, options: Robj) -> Outcome<bool> {
 
 /// What a run is opened on beside the cells; each may be `NULL`.
 struct Given {
-    attraction: Attraction,
+    weights: WeightSource,
     init: Option<RMatrix<f64>>,
     network: Option<Pretrained>,
     state: Option<Vec<u8>>,
@@ -95,6 +95,11 @@ struct Given {
 impl Given {
     /// From `list(neighbors, weights, init, model, program, state)`.
     fn of(list: &List, threads: i32) -> Outcome<Self> {
+        const KNOWN: [&str; 6] = ["neighbors", "weights", "init", "model", "program", "state"];
+        if let Some((name, _)) = list.iter().find(|(name, _)| !KNOWN.contains(name)) {
+            let message = format!("A session is given {name:?}, which it does not know.");
+            return Err(CoreError::internal(message, "").into());
+        }
         let get = |name: &str| -> Option<Robj> {
             let found = list.dollar(name).ok();
             found.filter(|value| !value.is_null())
@@ -103,17 +108,17 @@ impl Given {
             let raw = get(name).map(Raw::try_from).transpose()?;
             Ok(raw.map(|raw| raw.as_slice().to_vec()))
         };
-        let attraction = match (get("weights"), get("neighbors")) {
-            (Some(weights), _) => Attraction::Weights(weights_of(&weights, threads)?),
-            (None, Some(lists)) => Attraction::Neighbors(graph_of(&lists, threads)?),
-            (None, None) => Attraction::Points,
+        let weights = match (get("weights"), get("neighbors")) {
+            (Some(weights), _) => WeightSource::Given(weights_of(&weights, threads)?),
+            (None, Some(lists)) => WeightSource::Neighbors(graph_of(&lists, threads)?),
+            (None, None) => WeightSource::Search,
         };
         let network = match (raw("model")?, raw("program")?) {
             (Some(bytes), _) => Some(Pretrained::Model(Box::new(Model::from_bytes(&bytes)?))),
             (None, program) => program.map(Pretrained::Program),
         };
         Ok(Given {
-            attraction,
+            weights,
             init: get("init").map(RMatrix::try_from).transpose()?,
             network,
             state: raw("state")?,
@@ -135,14 +140,14 @@ fn rs_session_open(
     let options = Options::read(method, &options)?;
     let device = Torch::of(&device, threads)?;
     let Given {
-        attraction,
+        weights,
         init,
         network,
         state,
     } = Given::of(&given, threads)?;
     let input = Input {
         points: matrix_view(&x)?,
-        attraction,
+        weights,
         init: init.as_ref().map(matrix_view).transpose()?,
         network,
         device,

@@ -7,7 +7,7 @@ mod timing;
 use ndarray::{s, Array2};
 use ndarray_npy::read_npy;
 use neuralee_core::ee::{self, Options};
-use neuralee_core::input::{affinities, Attraction, Input};
+use neuralee_core::input::{affinities, Input, WeightSource};
 use neuralee_core::neighbors::Search;
 use neuralee_core::objective::{Kernel, Method, Objective, Plan, Resolution};
 use neuralee_core::optimize::RepulsionPath;
@@ -36,10 +36,10 @@ fn main() {
     let all: Array2<f32> = read_npy(file).expect("a matrix of 32-bit numbers");
     let time = |n: usize| {
         let points: Array2<f64> = all.slice(s![..n, ..]).mapv(f64::from);
-        let found = affinities(points.view(), Attraction::Points, &options, 0, &());
+        let found = affinities(points.view(), WeightSource::Search, &options, 0, &());
         let weights = found.expect("affinities").0.weights;
         let input = Input {
-            attraction: Attraction::Weights(weights.clone()),
+            weights: WeightSource::Given(weights.clone()),
             ..Input::from(points.view())
         };
         let mut session = ee::open(input, &options, &()).expect("start");

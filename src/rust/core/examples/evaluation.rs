@@ -5,7 +5,7 @@ mod timing;
 
 use ndarray::Array2;
 use neuralee_core::ee::{self, Options};
-use neuralee_core::input::{affinities, Attraction, Input};
+use neuralee_core::input::{affinities, Input, WeightSource};
 use neuralee_core::neighbors::Search;
 use neuralee_core::objective::{Kernel, Method, Objective, Plan, RepulsionWeight, Resolution};
 use neuralee_core::optimize::RepulsionPath;
@@ -35,11 +35,11 @@ fn main() {
             maxit: 60,
             ..Options::default()
         };
-        let found = affinities(y.view(), Attraction::Points, &options, 0, &());
+        let found = affinities(y.view(), WeightSource::Search, &options, 0, &());
         let weights = found.expect("affinities").0.weights;
         let entries = weights.entries();
         let input = Input {
-            attraction: Attraction::Weights(weights.clone()),
+            weights: WeightSource::Given(weights.clone()),
             ..Input::from(y.view())
         };
         let mut session = ee::open(input, &options, &()).expect("start");

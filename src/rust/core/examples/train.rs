@@ -42,7 +42,7 @@ fn main() {
     drop(all);
     let mut options = Options {
         maxit: *epochs as u64,
-        pretrain: more.get(1).map_or(0, |&v| v as u64),
+        pretrain: Some(more.get(1).map_or(0, |&v| v as u64)),
         tol: 0.0,
         batches: match *batch {
             0.0 => Batches::All,

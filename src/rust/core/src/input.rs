@@ -24,7 +24,7 @@ pub struct Input<'a> {
     /// N x D, cells in rows.
     pub points: ArrayView2<'a, f64>,
     /// Where the attractive weights come from.
-    pub attraction: Attraction,
+    pub weights: WeightSource,
     /// N x d: where a free map starts, or the map that a network learns first, in place of the
     /// one that the options name.
     pub init: Option<ArrayView2<'a, f64>>,
@@ -45,20 +45,20 @@ pub enum Pretrained {
 
 /// Where the attractive weights W+ come from.
 #[derive(Debug)]
-pub enum Attraction {
+pub enum WeightSource {
     /// The nearest neighbours of the points are searched.
-    Points,
+    Search,
     /// From these neighbours.
     Neighbors(NeighborGraph),
     /// They are there.
-    Weights(Weights),
+    Given(Weights),
 }
 
 impl<'a> From<ArrayView2<'a, f64>> for Input<'a> {
     fn from(points: ArrayView2<'a, f64>) -> Self {
         Input {
             points,
-            attraction: Attraction::Points,
+            weights: WeightSource::Search,
             init: None,
             network: None,
             device: None,
@@ -87,12 +87,12 @@ impl<'a> Input<'a> {
     ) -> Result<Prepared<'a>> {
         let Input {
             points,
-            attraction,
+            weights,
             init,
             device,
             network: _,
         } = self;
-        let (affinities, timing) = affinities(points, attraction, options, network, monitor)?;
+        let (affinities, timing) = affinities(points, weights, options, network, monitor)?;
         let Affinities { weights, order, .. } = affinities;
         let order = Order(order);
         let points = order.apply(points);
@@ -128,13 +128,13 @@ pub(crate) fn objective_of(
 /// the machine allow.
 pub fn affinities(
     points: ArrayView2<'_, f64>,
-    attraction: Attraction,
+    weights: WeightSource,
     options: &Options,
     network: usize,
     monitor: &dyn Monitor,
 ) -> Result<(Affinities, Timing)> {
-    let given = match attraction {
-        Attraction::Weights(weights) => {
+    let given = match weights {
+        WeightSource::Given(weights) => {
             let affinities = Affinities {
                 weights,
                 log_beta: Vec::new(),
@@ -144,8 +144,8 @@ pub fn affinities(
             };
             return Ok((affinities, Timing::default()));
         }
-        Attraction::Neighbors(graph) => Some(graph),
-        Attraction::Points => None,
+        WeightSource::Neighbors(graph) => Some(graph),
+        WeightSource::Search => None,
     };
     let n = points.nrows();
     let k = given

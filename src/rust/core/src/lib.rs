@@ -4,23 +4,29 @@
 //! others too. Both take points and `Options`, and give a [`session::Session`] to step through:
 //!
 //! ```
-//! use neuralee_core::{ee, session::Session};
+//! use neuralee_core::{ee, neuralee, session::Session};
 //! # fn main() -> neuralee_core::Result<()> {
 //! let points = ndarray::Array2::from_shape_fn((99, 3), |(i, j)| ((7 * i + j * j) % 13) as f64);
 //! let mut session = ee::open(points.view(), &ee::Options::default(), &())?;
 //! session.advance(u64::MAX, &())?;
 //! let map = session.embedding()?; // 99 x 2
 //! # assert_eq!(map.dim(), (99, 2));
+//!
+//! let options = neuralee::Options { maxit: 20, ..Default::default() };
+//! let mut session = neuralee::open(points.view(), &options, &())?;
+//! session.advance(u64::MAX, &())?;
+//! let (model, map) = session.finish(&())?;
+//! # assert_eq!((model.network.architecture().inputs, map.dim()), (3, (99, 2)));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Behind the doors ([`input`] leads to both) data flow through the modules in this order.
-//! [`preprocess`] turns counts, dense or
-//! [`sparse`], into points. [`neighbors`] finds each point's nearest points. [`affinity`] gives
-//! the attractive weights W+. [`objective`] evaluates E(X) and its gradient, here or on a
-//! [`device`]. [`optimize`] moves X; [`train`] moves the parameters of a [`network`] that gives
-//! X, and [`model`] keeps what maps new cells by it. [`quality`] judges the map.
+//! Behind the doors data flow through the modules in this order; [`input`] leads both to the first
+//! iteration. [`preprocess`] turns counts, dense or [`sparse`], into points. [`neighbors`] finds
+//! each point's nearest points. [`affinity`] gives the attractive weights W+. [`objective`]
+//! evaluates E(X) and its gradient, on the processor or on a [`device`]. [`optimize`] moves X;
+//! [`train`] moves the parameters of a [`network`] that gives X, and [`model`] keeps what maps new
+//! cells by it. [`quality`] judges the map.
 //!
 //! All of them use [`error`], [`monitor`] (progress and interruption), [`memory`] (what a job
 //! needs and what there is), [`random`] (numbers by seed, stream and position), [`threads`]

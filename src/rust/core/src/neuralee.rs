@@ -7,7 +7,7 @@
 //!
 //! # fn main() -> neuralee_core::Result<()> {
 //! let points = Array2::from_shape_fn((60, 3), |(i, j)| ((7 * i + j * j) % 13) as f64);
-//! let mut options = Options { maxit: 40, pretrain: 20, ..Options::default() };
+//! let mut options = Options { maxit: 40, ..Options::default() };
 //! options.map.affinity.perplexity = 10.0;
 //! let mut session = neuralee::open(points.view(), &options, &())?;
 //! while session.stop().is_none() {
@@ -43,9 +43,11 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// E, and the free map that the network learns first; `maxit`, `tol` and `init` are of that map
-    /// alone.
+    /// E, and the free map that the network learns first; its `maxit` and `tol` are those of
+    /// `free_map`.
     pub map: ee::Options,
+    /// When the free map ends.
+    pub free_map: FreeMap,
     /// The network, where none is given.
     pub network: network::Options,
     /// How gradients become steps.
@@ -54,29 +56,57 @@ pub struct Options {
     pub batches: Batches,
     /// Epochs of the run.
     pub maxit: u64,
-    /// How many of them learn a map: the one that is given, else a free one. 0 for none.
-    pub pretrain: u64,
+    /// How many of them learn a map: the one that is given, else a free one. 0 for none, `None`
+    /// for half.
+    pub pretrain: Option<u64>,
     /// The run has converged once `patience` epochs lower the least E by less than this fraction.
     pub tol: f64,
     /// Epochs over which the decrease of E is judged.
     pub patience: u64,
 }
 
+/// When the free map that a network learns ends.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FreeMap {
+    /// Most iterations.
+    pub maxit: u64,
+    /// See [`ee::Options::tol`].
+    pub tol: f64,
+}
+
+impl Default for FreeMap {
+    /// A network cannot follow the last digits of a map.
+    fn default() -> Self {
+        FreeMap {
+            maxit: 100,
+            tol: 1e-4,
+        }
+    }
+}
+
+impl Options {
+    /// The free map that the network learns.
+    fn first_map(&self) -> ee::Options {
+        ee::Options {
+            maxit: self.free_map.maxit,
+            tol: Some(self.free_map.tol),
+            ..self.map.clone()
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         let run = train::Options::default();
         Options {
-            // A network cannot follow the last digits of a map.
-            map: ee::Options {
-                maxit: 100,
-                tol: Some(1e-4),
-                ..ee::Options::default()
-            },
+            map: ee::Options::default(),
+            free_map: FreeMap::default(),
             network: network::Options::default(),
             optimizer: run.optimizer,
             batches: run.batches,
             maxit: run.maxit,
-            pretrain: run.maxit / 2,
+            pretrain: None,
             tol: run.tol,
             patience: run.patience,
         }
@@ -86,7 +116,7 @@ impl Default for Options {
 impl Options {
     /// Refuses what no run can use, whatever the points.
     pub fn check(&self) -> Result<()> {
-        self.map.check()?;
+        self.first_map().check()?;
         self.network.check()?;
         self.run().check().map(|_| ())
     }
@@ -101,7 +131,7 @@ impl Options {
             optimizer: self.optimizer,
             batches: self.batches,
             seed: self.map.seed,
-            pretraining: self.pretrain,
+            pretraining: self.pretrain.unwrap_or(self.maxit / 2),
         }
     }
 }
@@ -168,6 +198,7 @@ fn start(
         mut timing,
     } = input.prepare(&options.map, kept, monitor)?;
     let began = Instant::now();
+    let of_run = options.run();
     let points = points.view();
     let parts = match options.batches {
         Batches::Independent { size } => {
@@ -184,18 +215,15 @@ fn start(
         _ => Vec::new(),
     };
     let target = match init {
-        _ if options.pretrain == 0 || state.is_some() => None,
+        _ if of_run.pretraining == 0 || state.is_some() => None,
         Some(init) => Some(init.iter().copied().collect()),
         None => {
             let map;
-            (map, objective) = free_map(objective, points, &options.map, monitor)?;
+            (map, objective) = free_map(objective, points, &options.first_map(), monitor)?;
             Some(map)
         }
     };
     let weights = options.map.repulsion.weights(options.map.kernel);
-    if let Some(&first) = weights.first() {
-        objective.set_weight(first)?;
-    }
     let lambdas: Vec<f64> = weights.iter().map(|weight| weight.number()).collect();
     timing.init = began.elapsed().as_secs_f64();
     let (network, standard) = match pretrained {
@@ -217,7 +245,6 @@ fn start(
         device,
     };
     monitor.stage("network", 0);
-    let of_run = options.run();
     let run = match state {
         Some(state) => {
             let shape = network.architecture();
@@ -271,12 +298,11 @@ fn architecture(
 
 /// The map of free elastic embedding, and E again.
 fn free_map(
-    mut objective: Objective,
+    objective: Objective,
     points: ArrayView2<'_, f64>,
     options: &ee::Options,
     monitor: &dyn Monitor,
 ) -> Result<(Vec<f64>, Objective)> {
-    objective.set_weight(options.repulsion.stages(options.kernel)?.first)?;
     let mut run = ee::begin(objective, points, None, options, monitor)?;
     run.advance(u64::MAX, monitor)?;
     monitor.check()?;
@@ -323,8 +349,8 @@ impl Session {
         Ok((model, self.order.undo(&x, d)))
     }
 
-    /// The least E so far, at the last weight of the repulsion, and the epochs that led to it;
-    /// before that weight is reached, those of the moment.
+    /// The least E so far at the last weight of the repulsion, and the epochs that led to it.
+    /// Before that weight is reached, E of the moment.
     pub fn best(&self) -> (f64, u64) {
         let last = self.run.trace().last().map(|row| (row.loss, row.iteration));
         self.run.best().or(last).unwrap_or((f64::NAN, 0))

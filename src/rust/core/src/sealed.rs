@@ -65,31 +65,17 @@ impl Kind {
             .version_of(bytes)
             .ok_or_else(|| damaged("is not one of neuralee's"))?;
         if version < self.oldest || version > self.version {
-            let name = self.name;
-            let (of, remedy) = if version < self.oldest {
-                let reads = self.reads_older;
-                (
-                    format!("neuralee {reads}"),
-                    format!(
-                        "Use it with neuralee {reads}, or make it \
-                    anew."
-                    ),
-                )
+            let who = if version < self.oldest {
+                format!("neuralee {}", self.reads_older)
             } else {
-                (
-                    String::from("a later neuralee"),
-                    String::from(
-                        "Update neuralee, or make it \
-                    anew.",
-                    ),
-                )
+                String::from("a later neuralee")
             };
             return Err(Error::model_version(
                 format!(
-                    "The {name} has version {version}, which {of} reads and this one does \
-                    not."
+                    "The {} has version {version}, which {who} reads.",
+                    self.name
                 ),
-                remedy,
+                format!("Use it with {who}, or make it anew."),
             ));
         }
         let body = &bytes[HEADER..];

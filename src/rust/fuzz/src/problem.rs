@@ -34,7 +34,7 @@ pub fn training() -> neuralee::Options {
             ..network::Options::default()
         },
         maxit: 6,
-        pretrain: 0,
+        pretrain: Some(0),
         tol: 0.0,
         ..neuralee::Options::default()
     }

@@ -64,6 +64,12 @@ impl Options {
                 "Give 1 to 50 dimensions; 2 is usual.",
             ));
         }
+        if self.method == Method::Grid && self.d > 3 {
+            return Err(Error::dimension(
+                format!("`method = \"grid\"` cannot embed in {} dimensions.", self.d),
+                "Use at most 3 dimensions, or `method = \"exact\"`.",
+            ));
+        }
         self.repulsion.check()?;
         self.run().check().map(|_| ())
     }

@@ -70,7 +70,7 @@ pub struct Origin {
     pub perplexity: f64,
     /// Neighbours of a cell with a weight.
     pub k: u64,
-    /// `"entropic"` or `"gaussian"`.
+    /// `"entropic"` or `"bisection"`; in version 0.1 `"gaussian"` for the latter.
     pub affinity: String,
     /// E over all cells.
     pub loss: f64,

@@ -1,5 +1,5 @@
-//! Approximate search among many points: cells of near points, and blocked products with
-//! the cells that a point's neighbours can lie in.
+//! Approximate search among many points: clusters of near points, and blocked products with
+//! the clusters that a point's neighbours can lie in.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -12,17 +12,17 @@ use super::partition::{assign, Partition};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
-/// Points of one cell that are compared with other cells at once.
+/// Points of one cluster that are compared with other clusters at once.
 const ROWS: usize = 128;
 
 /// Candidates that are compared with them at once: ROWS x COLUMNS products stay in the
 /// second-level cache.
 const COLUMNS: usize = 512;
 
-/// Cells around the home cell that are looked at, if they hold enough points.
-const MOST_CELLS: usize = 160;
+/// Clusters around the home cluster that are looked at, if they hold enough points.
+const MOST_CLUSTERS: usize = 160;
 
-/// A cell is looked at where its border lies within this fraction of the distance to the
+/// A cluster is looked at where its border lies within this fraction of the distance to the
 /// k-th nearest point so far. In many dimensions little of a ball lies beyond a plane
 /// half its radius away from the centre.
 const REACH: f32 = 0.5;
@@ -34,7 +34,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// Divides the rows of `points` (n x D) into cells; `seed` chooses the first ones.
+    /// Divides the rows of `points` (n x D) into clusters; `seed` chooses the first ones.
     pub fn new(points: ArrayView2<'_, f64>, seed: u64, monitor: &dyn Monitor) -> Result<Self> {
         check_points(points)?;
         let partition = Partition::new(points, seed, monitor)?;
@@ -59,10 +59,10 @@ impl Index {
         monitor.stage("neighbors", n);
         let mut ids = vec![0u32; n * k];
         let mut squared_distances = vec![0.0; n * k];
-        let mut lists = Vec::with_capacity(self.partition.cells());
+        let mut lists = Vec::with_capacity(self.partition.clusters());
         let (mut ids_left, mut distances_left) = (&mut ids[..], &mut squared_distances[..]);
-        for cell in 0..self.partition.cells() {
-            let size = self.partition.starts[cell + 1] - self.partition.starts[cell];
+        for cluster in 0..self.partition.clusters() {
+            let size = self.partition.starts[cluster + 1] - self.partition.starts[cluster];
             let (own, rest) = ids_left.split_at_mut(size * k);
             ids_left = rest;
             let (own_distances, rest) = distances_left.split_at_mut(size * k);
@@ -72,13 +72,13 @@ impl Index {
         lists
             .into_par_iter()
             .enumerate()
-            .try_for_each(|(cell, (ids, distances))| {
+            .try_for_each(|(cluster, (ids, distances))| {
                 monitor.check()?;
-                let first = self.partition.starts[cell];
+                let first = self.partition.starts[cluster];
                 let rows = ids.len() / k;
                 let dim = self.partition.dim;
                 let queries = &self.partition.rows[first * dim..(first + rows) * dim];
-                self.cell(cell, queries, Some(first), k, ids, distances);
+                self.cluster(cluster, queries, Some(first), k, ids, distances);
                 monitor.advance(rows);
                 Ok::<(), Error>(())
             })?;
@@ -122,7 +122,7 @@ impl Index {
                 let mut ids = vec![0u32; group.len() * k];
                 let mut distances = vec![0.0; group.len() * k];
                 let home = homes[group[0] as usize] as usize;
-                self.cell(home, &gathered, None, k, &mut ids, &mut distances);
+                self.cluster(home, &gathered, None, k, &mut ids, &mut distances);
                 monitor.advance(group.len());
                 Ok((ids, distances))
             })
@@ -146,7 +146,7 @@ impl Index {
     }
 
     /// Fills the lists of queries whose nearest centroid is that of `home`.
-    fn cell(
+    fn cluster(
         &self,
         home: usize,
         queries: &[f32],
@@ -174,7 +174,7 @@ impl Index {
             to[dim] = 1.0;
             norms.push(norm);
         }
-        let near = self.near_cells(home, k);
+        let near = self.near_clusters(home, k);
         let margins = margins(&left, &near, count, width, partition, centre);
         let mut lists: Vec<Candidates> = (0..count)
             .map(|q| Candidates::new(own.map_or(u32::MAX, |first| (first + q) as u32)))
@@ -183,7 +183,7 @@ impl Index {
         let mut block = Vec::with_capacity(ROWS * width);
         let mut products = vec![0f32; ROWS * COLUMNS];
         let mut chosen: Vec<u32> = Vec::with_capacity(count);
-        for (place, &(_, cell)) in near.iter().enumerate() {
+        for (place, &(_, cluster)) in near.iter().enumerate() {
             chosen.clear();
             chosen.extend((0..count as u32).filter(|&q| {
                 let radius = (lists[q as usize].threshold + norms[q as usize])
@@ -195,8 +195,8 @@ impl Index {
                 continue;
             }
             let (from, to) = (
-                partition.starts[cell as usize],
-                partition.starts[cell as usize + 1],
+                partition.starts[cluster as usize],
+                partition.starts[cluster as usize + 1],
             );
             right.resize((to - from) * width, 0.0);
             shift(&partition.rows[from * dim..to * dim], centre, &mut right);
@@ -248,37 +248,37 @@ impl Index {
         }
     }
 
-    /// The home cell, then those around it by the distance of their centroids.
-    fn near_cells(&self, home: usize, k: usize) -> Vec<(f32, u32)> {
+    /// The home cluster, then those around it by the distance of their centroids.
+    fn near_clusters(&self, home: usize, k: usize) -> Vec<(f32, u32)> {
         let centre = self.partition.centroid(home);
         let mut near: Vec<(f32, u32)> = self
             .partition
             .centroids
             .chunks_exact(self.partition.dim)
             .enumerate()
-            .map(|(cell, c)| {
-                let distance = if cell == home {
+            .map(|(cluster, c)| {
+                let distance = if cluster == home {
                     -1.0
                 } else {
                     squared_distance(centre, c)
                 };
-                (distance, cell as u32)
+                (distance, cluster as u32)
             })
             .collect();
         let by_distance = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
         near.sort_unstable_by(by_distance);
         let starts = &self.partition.starts;
         let mut points = 0;
-        let enough = near.iter().position(|&(_, cell)| {
-            points += starts[cell as usize + 1] - starts[cell as usize];
+        let enough = near.iter().position(|&(_, cluster)| {
+            points += starts[cluster as usize + 1] - starts[cluster as usize];
             points > 2 * k
         });
-        near.truncate(enough.map_or(usize::MAX, |last| MOST_CELLS.max(last + 1)));
+        near.truncate(enough.map_or(usize::MAX, |last| MOST_CLUSTERS.max(last + 1)));
         near
     }
 }
 
-/// How far each query lies from the border of each near cell: for q about the home
+/// How far each query lies from the border of each near cluster: for q about the home
 /// centroid and a centroid c, the distance to the plane between them, |c| / 2 - q.c / |c|.
 fn margins(
     left: &[f32],
@@ -289,10 +289,10 @@ fn margins(
     centre: &[f32],
 ) -> Vec<f32> {
     let mut planes = Vec::with_capacity(near.len() * width);
-    for &(distance, cell) in near {
+    for &(distance, cluster) in near {
         let length = distance.max(0.0).sqrt();
         let inverse = if length > 0.0 { 0.5 / length } else { 0.0 };
-        let centroid = partition.centroid(cell as usize);
+        let centroid = partition.centroid(cluster as usize);
         planes.extend(centroid.iter().zip(centre).map(|(c, o)| (c - o) * inverse));
         planes.push(0.5 * length);
     }

@@ -30,7 +30,7 @@ pub enum Search {
     Auto,
     /// By all distances.
     Exact,
-    /// Among the points of near cells.
+    /// Among the points of near clusters.
     Approximate,
 }
 

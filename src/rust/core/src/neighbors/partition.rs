@@ -1,4 +1,4 @@
-//! Points divided into cells of near points, in an order that keeps near cells together.
+//! Points divided into clusters of near points, in an order that keeps near clusters together.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -11,17 +11,17 @@ use crate::monitor::Monitor;
 use crate::random::Stream;
 use crate::{Error, Result};
 
-/// Points per cell aimed at: smaller cells fit their points more closely, but each point
+/// Points per cluster aimed at: smaller clusters fit their points more closely, but each point
 /// is held against all centroids.
-const POINTS_PER_CELL: usize = 512;
+const POINTS_PER_CLUSTER: usize = 512;
 
-/// Points on which the centroids are trained, per cell.
+/// Points on which the centroids are trained, per cluster.
 const TRAINING_POINTS: usize = 48;
 
-/// Rounds of Lloyd's algorithm; the cells need not be optimal, only compact.
+/// Rounds of Lloyd's algorithm; the clusters need not be optimal, only compact.
 const ROUNDS: usize = 6;
 
-/// A cell this many times larger than aimed at is divided: duplicates may fill one.
+/// A cluster this many times larger than aimed at is divided: duplicates may fill one.
 const OVERSIZE: usize = 4;
 
 /// Points farther than this from their mean have squared distances that overflow.
@@ -34,18 +34,18 @@ const TASK: usize = 256;
 const SAMPLE_STREAM: u64 = 0x6e61;
 const START_STREAM: u64 = 0x6e62;
 
-/// Points in single precision, sorted by cell.
+/// Points in single precision, sorted by cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Partition {
     /// Coordinates per point.
     pub(super) dim: usize,
-    /// Rows of the points, cell by cell, about their mean and divided by a common scale.
+    /// Rows of the points, cluster by cluster, about their mean and divided by a common scale.
     pub(super) rows: Vec<f32>,
-    /// Id of the point in each row: cell by cell, ascending within a cell.
+    /// Id of the point in each row: cluster by cluster, ascending within a cluster.
     pub(super) order: Vec<u32>,
-    /// First row of each cell, and one past the last.
+    /// First row of each cluster, and one past the last.
     pub(super) starts: Vec<usize>,
-    /// Means of the cells, `dim` coordinates each.
+    /// Means of the clusters, `dim` coordinates each.
     pub(super) centroids: Vec<f32>,
     /// What points and queries become rows by.
     pub(super) frame: Frame,
@@ -118,7 +118,7 @@ impl Frame {
 }
 
 impl Partition {
-    /// Cells by k-means on a sample of the points (Lloyd 1982).
+    /// Clusters by k-means on a sample of the points (Lloyd 1982).
     pub(super) fn new(
         points: ArrayView2<'_, f64>,
         seed: u64,
@@ -127,18 +127,18 @@ impl Partition {
         let (n, dim) = points.dim();
         let frame = Frame::of(points)?;
         let rows = frame.rows(points);
-        let cells = (n / POINTS_PER_CELL).max(1);
-        let centroids = train(&rows, dim, cells, seed, monitor)?;
+        let clusters = (n / POINTS_PER_CLUSTER).max(1);
+        let centroids = train(&rows, dim, clusters, seed, monitor)?;
         let nearest = assign(&rows, dim, &centroids, monitor)?;
 
-        let mut members: Vec<Vec<u32>> = vec![Vec::new(); cells];
-        for (id, &cell) in nearest.iter().enumerate() {
-            members[cell as usize].push(id as u32);
+        let mut members: Vec<Vec<u32>> = vec![Vec::new(); clusters];
+        for (id, &cluster) in nearest.iter().enumerate() {
+            members[cluster as usize].push(id as u32);
         }
-        let most = OVERSIZE * POINTS_PER_CELL;
-        let mut parts = Vec::with_capacity(cells);
-        for cell in members.into_iter().filter(|cell| !cell.is_empty()) {
-            split(&rows, dim, cell, most, &mut parts);
+        let most = OVERSIZE * POINTS_PER_CLUSTER;
+        let mut parts = Vec::with_capacity(clusters);
+        for cluster in members.into_iter().filter(|cluster| !cluster.is_empty()) {
+            split(&rows, dim, cluster, most, &mut parts);
         }
         let means: Vec<Vec<f32>> = parts.par_iter().map(|p| mean_of(&rows, dim, p)).collect();
         let mut path: Vec<u32> = (0..parts.len() as u32).collect();
@@ -169,39 +169,39 @@ impl Partition {
         })
     }
 
-    /// Number of cells.
-    pub(super) fn cells(&self) -> usize {
+    /// Number of clusters.
+    pub(super) fn clusters(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// Mean of one cell.
-    pub(super) fn centroid(&self, cell: usize) -> &[f32] {
-        &self.centroids[cell * self.dim..][..self.dim]
+    /// Mean of one cluster.
+    pub(super) fn centroid(&self, cluster: usize) -> &[f32] {
+        &self.centroids[cluster * self.dim..][..self.dim]
     }
 }
 
-/// Centroids of `cells` cells, trained on a random sample.
+/// Centroids of `clusters` clusters, trained on a random sample.
 fn train(
     rows: &[f32],
     dim: usize,
-    cells: usize,
+    clusters: usize,
     seed: u64,
     monitor: &dyn Monitor,
 ) -> Result<Vec<f32>> {
     let n = rows.len() / dim;
-    let count = (TRAINING_POINTS * cells).min(n);
+    let count = (TRAINING_POINTS * clusters).min(n);
     let take = |rows: &[f32], chosen: Vec<usize>| -> Vec<f32> {
         let of = |&i: &usize| rows[i * dim..][..dim].iter().copied();
         chosen.iter().flat_map(of).collect()
     };
     let sample = take(rows, Stream::new(seed, SAMPLE_STREAM).sample(n, count));
-    let first = Stream::new(seed, START_STREAM).sample(count, cells);
+    let first = Stream::new(seed, START_STREAM).sample(count, clusters);
     let mut centroids = take(&sample, first);
     for _ in 0..ROUNDS {
         let nearest = assign(&sample, dim, &centroids, monitor)?;
-        let mut members: Vec<Vec<u32>> = vec![Vec::new(); cells];
-        for (point, &cell) in nearest.iter().enumerate() {
-            members[cell as usize].push(point as u32);
+        let mut members: Vec<Vec<u32>> = vec![Vec::new(); clusters];
+        for (point, &cluster) in nearest.iter().enumerate() {
+            members[cluster as usize].push(point as u32);
         }
         centroids
             .par_chunks_exact_mut(dim)
@@ -232,7 +232,7 @@ pub(super) fn assign(
     centroids: &[f32],
     monitor: &dyn Monitor,
 ) -> Result<Vec<u32>> {
-    let cells = centroids.len() / dim;
+    let clusters = centroids.len() / dim;
     let norms: Vec<f32> = centroids
         .chunks_exact(dim)
         .map(|c| c.iter().map(|v| v * v).sum())
@@ -242,19 +242,19 @@ pub(super) fn assign(
         .par_chunks_mut(TASK)
         .zip(rows.par_chunks(TASK * dim))
         .try_for_each_init(
-            || vec![0f32; TASK * cells],
+            || vec![0f32; TASK * clusters],
             |products, (nearest, rows)| {
                 monitor.check()?;
-                let products = &mut products[..nearest.len() * cells];
+                let products = &mut products[..nearest.len() * clusters];
                 matmul(
-                    MatMut::from_row_major_slice_mut(&mut *products, nearest.len(), cells),
+                    MatMut::from_row_major_slice_mut(&mut *products, nearest.len(), clusters),
                     Accum::Replace,
                     MatRef::from_row_major_slice(rows, nearest.len(), dim),
-                    MatRef::from_row_major_slice(centroids, cells, dim).transpose(),
+                    MatRef::from_row_major_slice(centroids, clusters, dim).transpose(),
                     -2.0,
                     Par::Seq,
                 );
-                for (nearest, products) in nearest.iter_mut().zip(products.chunks_exact(cells)) {
+                for (nearest, products) in nearest.iter_mut().zip(products.chunks_exact(clusters)) {
                     *nearest = first_smallest(products, &norms) as u32;
                 }
                 Ok(())
@@ -289,20 +289,20 @@ fn first_smallest(products: &[f32], norms: &[f32]) -> usize {
     at.unwrap_or(0)
 }
 
-/// Halves a cell along its widest coordinate until no part holds more than `most`.
-fn split(rows: &[f32], dim: usize, mut cell: Vec<u32>, most: usize, parts: &mut Vec<Vec<u32>>) {
-    if cell.len() <= most {
-        parts.push(cell);
+/// Halves a cluster along its widest coordinate until no part holds more than `most`.
+fn split(rows: &[f32], dim: usize, mut cluster: Vec<u32>, most: usize, parts: &mut Vec<Vec<u32>>) {
+    if cluster.len() <= most {
+        parts.push(cluster);
         return;
     }
     let at = |id: u32, axis: usize| rows[id as usize * dim + axis];
-    let axis = widest((0..dim).map(|axis| cell.iter().map(move |&id| at(id, axis))));
-    let middle = cell.len() / 2;
-    cell.select_nth_unstable_by(middle, |&a, &b| {
+    let axis = widest((0..dim).map(|axis| cluster.iter().map(move |&id| at(id, axis))));
+    let middle = cluster.len() / 2;
+    cluster.select_nth_unstable_by(middle, |&a, &b| {
         at(a, axis).total_cmp(&at(b, axis)).then(a.cmp(&b))
     });
-    let upper = cell.split_off(middle);
-    split(rows, dim, cell, most, parts);
+    let upper = cluster.split_off(middle);
+    split(rows, dim, cluster, most, parts);
     split(rows, dim, upper, most, parts);
 }
 

@@ -59,7 +59,9 @@ fn fields_of<const D: usize>(
     most_flops: f64,
 ) -> Option<MapFields> {
     match grids {
-        Grids::One { .. } => MapFields::on_one_grid::<D>(factors, x, h, GRID_BYTES, most_flops),
+        Grids::Gaussian { .. } => {
+            MapFields::on_one_grid::<D>(factors, x, h, GRID_BYTES, most_flops)
+        }
         Grids::Pyramid {
             density, coarsest, ..
         } => [h, h.max(coarsest)].into_iter().find_map(|h| {
@@ -121,7 +123,7 @@ impl MapRepulsion {
             row.iter().zip(&mean).map(|(y, mean)| y - mean).collect()
         };
         let y = match (&fields, grids) {
-            (Some(_), Grids::One { .. }) => Vec::new(),
+            (Some(_), Grids::Gaussian { .. }) => Vec::new(),
             _ => y.outer_iter().flat_map(centred).collect(),
         };
         Ok(MapRepulsion {

@@ -159,12 +159,6 @@ impl Objective {
         &self.weights
     }
 
-    /// W+, where the rest is no longer wanted.
-    pub fn into_weights(self) -> Weights {
-        drop(self.device);
-        Arc::unwrap_or_clone(self.weights)
-    }
-
     /// How cells attract and repel.
     pub fn kernel(&self) -> Kernel {
         self.kernel

@@ -9,9 +9,9 @@ use super::repulsion::select::select;
 use super::shape::Shape;
 use crate::{Error, Result};
 
-/// What a device divides the spacing of a pyramid by: it takes the kernel itself on the nodes,
-/// not a sum of Gaussians that are wider than they are apart, and is off by 3e-2 with the same
-/// spacing.
+/// What a device divides the spacing of a pyramid by. It takes the kernel itself on the nodes,
+/// not a sum of Gaussians that are wider than they are apart. With the same spacing it is off by
+/// 3e-2.
 const FINER_ON_A_DEVICE: f64 = 2.0;
 
 /// Nodes per standard deviation of the embedding: where all points lie within a few

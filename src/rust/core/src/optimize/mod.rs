@@ -1,5 +1,5 @@
-//! Minimises E(X): L-BFGS upon the spectral direction, as a state that is fixed rather
-//! than a loop that is waited for.
+//! Minimises E(X): L-BFGS upon the spectral direction, as a state to step
+//! through rather than a loop that is waited for.
 
 pub mod direction;
 mod joining;

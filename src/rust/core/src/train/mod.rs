@@ -1,5 +1,5 @@
-//! Trains a network to minimise E(f(Y)): NeuralEE (Xiong et al. 2020), as a state that is
-//! held rather than a loop that is waited for.
+//! Trains a network to minimise E(f(Y)): NeuralEE (Xiong et al. 2020), as a state to
+//! step through rather than a loop that is waited for.
 //!
 //! The gradient of E with respect to the places X of *all* cells comes from the objective
 //! that free elastic embedding has, and goes back through the network:
@@ -144,9 +144,6 @@ impl Run {
         let mut run = Run::of(problem, network, optimizer, state, monitor)?;
         let started = Instant::now();
         run.evaluate(monitor)?;
-        if !run.state.trace.is_empty() {
-            return Err(Error::internal("A new run has a history.", ""));
-        }
         run.record(None, started);
         if run.state.stopped.is_some() {
             return Err(Error::input(

@@ -19,7 +19,7 @@ impl Member for Gaussian {
     const QUADRATIC_ATTRACTION: bool = true;
 
     /// Keeps the gradient of E- to 6e-4.
-    const GRIDS: Grids = Grids::One { widest: 0.18 };
+    const GRIDS: Grids = Grids::Gaussian { widest: 0.18 };
 
     /// exp(-100) < 1e-43, which no sum of weights that total 1 can notice.
     const NEGLIGIBLE_SQUARED_DISTANCE: f64 = 100.0;

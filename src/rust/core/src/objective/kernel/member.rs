@@ -10,8 +10,8 @@ use crate::objective::weight::RepulsionWeight;
 /// closer together, in units of the embedding.
 #[derive(Debug, Clone, Copy)]
 pub enum Grids {
-    /// One grid: k = exp(-r^2), a product over the axes.
-    One {
+    /// One grid: k = exp(-r^2) alone, a product over the axes.
+    Gaussian {
         /// Distance between nodes.
         widest: f64,
     },
@@ -32,14 +32,14 @@ impl Grids {
     /// Distance between nodes where the points are not all closer together.
     pub fn widest(self) -> f64 {
         match self {
-            Grids::One { widest } | Grids::Pyramid { widest, .. } => widest,
+            Grids::Gaussian { widest } | Grids::Pyramid { widest, .. } => widest,
         }
     }
 
     /// Distance between nodes for the coarse form of the repulsion, where there is one.
     pub fn coarsest(self) -> Option<f64> {
         match self {
-            Grids::One { .. } => None,
+            Grids::Gaussian { .. } => None,
             Grids::Pyramid { coarsest, .. } => Some(coarsest),
         }
     }

@@ -44,7 +44,7 @@ impl Opened {
             return Err(too_wide());
         }
         let taps = match psi.kernel.grids() {
-            Grids::One { .. } => box_taps(&shape, h),
+            Grids::Gaussian { .. } => box_taps(&shape, h),
             Grids::Pyramid { .. } => Vec::new(),
         };
         Ok(Summation { h, taps })

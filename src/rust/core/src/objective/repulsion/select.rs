@@ -16,7 +16,7 @@ pub fn select<'a>(
 ) -> Box<dyn Repulsion + 'a> {
     let here: Box<dyn Repulsion> = match (plan, kernel.grids()) {
         (Plan::Exact, _) => Box::new(Exact),
-        (Plan::Grid { h }, Grids::One { .. }) => Box::new(Grid { h }),
+        (Plan::Grid { h }, Grids::Gaussian { .. }) => Box::new(Grid { h }),
         (Plan::Grid { h }, Grids::Pyramid { density, .. }) => Box::new(Pyramid { h, density }),
     };
     match device {
