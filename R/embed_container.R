@@ -1,7 +1,7 @@
 # What calculateEE() and calculateNeuralEE() share: from containers and matrices of features x cells
-# to the function at the matrix level, and back to a reduced dimension. `embedder` says which of them
-# is called. Names of arguments are checked here, so that arguments that have a name come after the
-# dots: none is matched in part.
+# to the function at the matrix level, and back to a reduced dimension. `embedder` says which of
+# them is called. Names of arguments are checked here, so that arguments that have a name come after
+# the dots: none is matched in part.
 
 embed_matrix <- function(embedder, x, ..., transposed = FALSE) {
   refuse_seurat(x)
@@ -24,7 +24,8 @@ embed_matrix <- function(embedder, x, ..., transposed = FALSE) {
 
 # The arguments that the method for matrices takes by name, with those that it passes on.
 known_arguments <- function(embedder) {
-  setdiff(unique(c(names(formals(embedder$matrix_method)), names(embedder$formals))), c("x", "d", "..."))
+  own <- c(names(formals(embedder$matrix_method)), names(embedder$formals))
+  setdiff(unique(own), c("x", "d", "..."))
 }
 
 embed_assay <- function(embedder, x, ..., assay.type) {
@@ -47,7 +48,8 @@ embed_experiment <- function(embedder, x, ..., assay.type, dimred, n_dimred, alt
     steps <- no_steps(ncol(whole), colnames(whole))
     if (!identical(columns, seq_len(ncol(whole)))) steps <- select_steps(steps, columns)
   }
-  embed_values(embedder, whole[, columns, drop = FALSE], source, transposed = TRUE, steps = steps, ...)
+  values <- whole[, columns, drop = FALSE]
+  embed_values(embedder, values, source, transposed = TRUE, steps = steps, ...)
 }
 
 check_container_dots <- function(embedder, given, own) {

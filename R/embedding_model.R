@@ -61,7 +61,8 @@ embedding_model.Seurat <- function(x, reduction = NULL, ...) {
 
 # The name of the last reduction that holds a model.
 last_with_model <- function(reductions) {
-  of_ours <- vapply(as.list(reductions), function(x) inherits(stored_model(x), "neuralee_model"), NA)
+  is_ours <- function(x) inherits(stored_model(x), "neuralee_model")
+  of_ours <- vapply(as.list(reductions), is_ours, NA)
   if (!any(of_ours)) {
     abort_neuralee(
       "input", "None of the reductions of `x` holds a model.",

@@ -111,7 +111,10 @@ map_identity <- function(bytes, cells, place) {
     "another model" = fingerprint(bytes),
     "other cells" = fingerprint(c(rlang::hash(shape + 0), fingerprint(values), fingerprint(names))),
     "another version of neuralee or another device" = fingerprint(
-      c(as.character(utils::packageVersion("neuralee")), if (is.null(place)) "cpu" else attr(place, "label"))
+      c(
+        as.character(utils::packageVersion("neuralee")),
+        if (is.null(place)) "cpu" else attr(place, "label")
+      )
     )
   )
 }

@@ -305,3 +305,13 @@ test_that("arguments of another kind are refused", {
   expect_refused(mapped(output = new_file(), affinity = "entropic"), "input", "in memory")
   expect_refused(mapped(stored[0, ], BPPARAM = one_worker()), "input", "no cells")
 })
+
+test_that("a map in a file belongs to the device that began it", {
+  cells <- list(x = iris_x, at = "rows", names = NULL)
+  on <- function(label) structure(list(index = 0L), label = label)
+  of_device <- function(place) map_identity(raw(3), cells, place)[[3L]]
+  devices <- c(
+    of_device(NULL), of_device(on("libtorch on the processor")), of_device(on("CUDA device 0"))
+  )
+  expect_identical(anyDuplicated(devices), 0L)
+})

@@ -46,14 +46,14 @@ impl Run {
 /// The options of either method, by its name.
 enum Options {
     Ee(ee::Options),
-    NeuralEE(neuralee::Options),
+    NeuralEE(Box<neuralee::Options>),
 }
 
 impl Options {
     fn read(method: &str, list: &Robj) -> Outcome<Self> {
         let options = match method {
             "ee" => Options::Ee(options::read(list)?),
-            "neuralee" => Options::NeuralEE(options::read(list)?),
+            "neuralee" => Options::NeuralEE(Box::new(options::read(list)?)),
             other => return Err(no_method(other).into()),
         };
         Ok(options)
