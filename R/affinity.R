@@ -50,7 +50,11 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors, parts = FALSE) 
 
 # An affinity that is given has the metric in which it was computed.
 metric_of <- function(affinity, metric) {
-  if (inherits(affinity, "neuralee_affinity")) affinity$params$metric %||% "euclidean" else metric
+  if (!inherits(affinity, "neuralee_affinity")) {
+    return(metric)
+  }
+  of_affinity <- if (is.list(affinity) && is.list(affinity$params)) affinity$params$metric
+  of_affinity %||% "euclidean"
 }
 
 # How the width of each cell's neighbourhood is found. In version 0.1.0 "bisection" was "gaussian",
@@ -78,7 +82,9 @@ memory_limit <- function() {
   if (is.null(limit)) {
     return(NULL)
   }
-  floor(1024^3 * check_number(limit, "options(neuralee.max_memory_gb)", above = 0))
+  # More than 2^53 bytes no machine has, and no double counts.
+  limit <- check_number(limit, "options(neuralee.max_memory_gb)", above = 0)
+  min(floor(1024^3 * limit), 2^53)
 }
 
 weights_matrix <- function(slots, n, names) {
@@ -148,9 +154,16 @@ check_affinity <- function(affinity, n) {
       "Make it with entropic_affinity() or gaussian_affinity() from the same cells."
     )
   }
-  if (!inherits(affinity, "neuralee_affinity") || !inherits(affinity$weights, "Matrix")) {
+  if (!inherits(affinity, "neuralee_affinity") || !is.list(affinity) ||
+    !inherits(affinity$weights, "Matrix")) {
     refuse(sprintf("`affinity` is %s.", describe(affinity)))
   }
+  params <- affinity$params
+  among <- function(name, choices) length(params[[name]]) == 1L && params[[name]] %in% choices
+  sound <- is.list(params) && is_number(params$perplexity) && is_number(params$k) &&
+    among("affinity", c("entropic", "bisection", "gaussian")) &&
+    (is.null(params$metric) || among("metric", c("euclidean", "cosine")))
+  if (!sound) refuse("The settings in `affinity$params` were changed.")
   weights <- affinity$weights
   if (methods::is(weights, "sparseMatrix")) check_sparse(weights, "affinity$weights")
   if (!identical(dim(weights), c(n, n))) {

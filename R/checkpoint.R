@@ -82,6 +82,9 @@ resume_bytes <- function(resume, method) {
         }
       )
     }
+    if (!is.raw(resume$state)) {
+      refuse_argument(resume$state, "resume$state", "a fit as a callback stopped it")
+    }
     return(resume$state)
   }
   check_string(

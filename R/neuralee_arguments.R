@@ -12,9 +12,7 @@ training_options <- function(d, method, hidden, activation, batch_norm, dropout,
   check_flag(residual, "residual")
   dropout <- check_number(dropout, "dropout", min = 0, max = 1)
   initial_sd <- check_number(initial_sd, "initial_sd", above = 0)
-  if (!inherits(optimizer, "neuralee_optimizer")) {
-    refuse_argument(optimizer, "optimizer", "adam(), adamw() or sgd()")
-  }
+  optimizer <- check_optimizer(optimizer)
   maxit <- check_count(maxit, "maxit", min = 1)
   if (!is.null(pretrain)) pretrain <- check_count(pretrain, "pretrain", min = 0)
   if (!learns_map) pretrain <- 0L
@@ -66,6 +64,21 @@ read_program <- function(path, device) {
     abort_neuralee("input", sprintf("`net`: \"%s\" is empty.", path), "Give a TorchScript file.")
   }
   readBin(path, "raw", n = file.size(path))
+}
+
+# An optimizer is a list that may have been changed by hand: it is made anew from its parts.
+check_optimizer <- function(optimizer) {
+  makers <- list(adam = adam, adamw = adamw, sgd = sgd)
+  sound <- inherits(optimizer, "neuralee_optimizer") && is.list(optimizer) &&
+    is.character(optimizer$method) && length(optimizer$method) == 1L &&
+    optimizer$method %in% names(makers) &&
+    inherits(optimizer$schedule, "neuralee_schedule") && is.list(optimizer$schedule)
+  if (!sound) refuse_argument(optimizer, "optimizer", "adam(), adamw() or sgd()")
+  make <- makers[[optimizer$method]]
+  of_maker <- function(parts, make) unclass(parts)[intersect(names(parts), names(formals(make)))]
+  parts <- of_maker(optimizer, make)
+  parts$schedule <- do.call(lr_schedule, of_maker(optimizer$schedule, lr_schedule))
+  do.call(make, parts)
 }
 
 # An optimizer in the words of the core.

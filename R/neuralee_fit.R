@@ -1,7 +1,7 @@
 #' @export
 print.neuralee_fit <- function(x, ...) {
   p <- x$params
-  info <- model_info(x$model)
+  info <- model_info(model_of(x, "x"))
   cat(sprintf(
     "NeuralEE of %s cells (%d features) in %d dimension%s\n",
     format(p$n, big.mark = ","), p$features, p$d, if (p$d == 1L) "" else "s"
@@ -54,7 +54,7 @@ describe_batches <- function(params) {
 #' @export
 summary.neuralee_fit <- function(object, ...) {
   summary <- NextMethod()
-  summary$model <- model_info(object$model)
+  summary$model <- model_info(model_of(object))
   class(summary) <- c("summary.neuralee_fit", class(summary))
   summary
 }

@@ -145,3 +145,22 @@ test_that("the perplexity that is proposed is above 1", {
     expect_s3_class(entropic_affinity(iris_x, proposed, k = k), "neuralee_affinity")
   }
 })
+
+test_that("an affinity whose settings were changed is refused before any work", {
+  affinity <- entropic_affinity(iris_x, 20)
+  for (params in list(NULL, 5, list(k = 3), replace(affinity$params, "metric", "zz"))) {
+    changed <- affinity
+    changed$params <- params
+    expect_error(
+      ee(iris_x, affinity = changed, verbose = FALSE), "affinity\\$params",
+      class = "neuralee_error_input"
+    )
+  }
+  # Arguments that a given affinity leaves without use.
+  before <- options(neuralee.max_memory_gb = 1e12)
+  on.exit(options(before))
+  fit <- ee(
+    iris_x, affinity = affinity, k = -1, neighbors = "none", maxit = 3, verbose = FALSE
+  )
+  expect_identical(fit$params$k, affinity$params$k)
+})

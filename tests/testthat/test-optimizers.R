@@ -45,3 +45,22 @@ test_that("values out of range are refused by name", {
   expect_refused(lr_schedule("step", factor = 0), "input", "factor")
   expect_refused(lr_schedule(warmup = -1), "input", "warmup")
 })
+
+test_that("an optimizer that was changed by hand is refused before any work", {
+  changed <- function(part, value, of = adam()) {
+    of[[part]] <- value
+    of
+  }
+  refused <- function(optimizer, message) {
+    condition <- expect_error(
+      neuralee(iris_x, perplexity = 20, maxit = 2, optimizer = optimizer, verbose = FALSE),
+      class = "neuralee_error_input"
+    )
+    expect_match(conditionMessage(condition), message)
+  }
+  refused(changed("lr", "a"), "`lr`")
+  refused(changed("method", "zzz"), "`optimizer`")
+  refused(changed("schedule", NULL), "`optimizer`")
+  refused(changed("schedule", changed("decay", NA, lr_schedule())), "`decay`")
+  refused(changed("momentum", 2, sgd()), "`momentum`")
+})

@@ -116,7 +116,7 @@ impl Options {
                     "All {} epochs would be spent on learning the start.",
                     self.maxit
                 ),
-                "Raise `maxit`.",
+                "Raise `maxit`, or lower `pretrain`.",
             ));
         }
         Ok(self)
