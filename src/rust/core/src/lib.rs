@@ -39,6 +39,7 @@
 pub mod affinity;
 mod aligned;
 pub mod device;
+mod dimensions;
 pub mod ee;
 pub mod error;
 mod exponential;

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::affinity;
+use crate::dimensions::check_dimensions;
 use crate::neighbors::Search;
 use crate::objective::{Kernel, Method, RepulsionWeight};
 use crate::optimize::{self, RepulsionPath, Start, DEFAULT_SHARE_TOLERANCE};
-use crate::{Error, Result};
+use crate::Result;
 
 /// What determines a map.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,18 +59,8 @@ impl Default for Options {
 impl Options {
     /// Refuses what no run can use, whatever the points.
     pub fn check(&self) -> Result<()> {
-        if !(1..=50).contains(&self.d) {
-            return Err(Error::dimension(
-                format!("The embedding would have {} dimensions.", self.d),
-                "Give 1 to 50 dimensions; 2 is usual.",
-            ));
-        }
-        if self.method == Method::Grid && self.d > 3 {
-            return Err(Error::dimension(
-                format!("`method = \"grid\"` cannot embed in {} dimensions.", self.d),
-                "Use at most 3 dimensions, or `method = \"exact\"`.",
-            ));
-        }
+        check_dimensions(self.d)?;
+        self.method.check(self.d)?;
         self.repulsion.check()?;
         self.run().check().map(|_| ())
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
 use super::moments::Moments;
+use crate::dimensions::check_dimensions;
 use crate::{Error, Result};
 
 /// Most units of one layer.
@@ -133,12 +134,7 @@ impl Architecture {
                 "Give at least 1 feature.",
             ));
         }
-        if self.outputs == 0 || self.outputs > 50 {
-            return Err(Error::dimension(
-                format!("The embedding would have {} dimensions.", self.outputs),
-                "Give 1 to 50 dimensions; 2 is usual.",
-            ));
-        }
+        check_dimensions(self.outputs)?;
         if self.program.is_some() {
             return Ok(());
         }

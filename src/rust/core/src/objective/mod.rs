@@ -40,6 +40,7 @@ use std::sync::Arc;
 use ndarray::ArrayView2;
 
 use crate::affinity::{Sample, Weights};
+use crate::dimensions::check_dimensions;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use device::{ObjectiveDevice, Sampled};
@@ -101,12 +102,7 @@ impl Objective {
                 "Compute the affinities from the same cells.",
             ));
         }
-        if d == 0 || d > 50 {
-            return Err(Error::dimension(
-                format!("The embedding would have {d} dimensions."),
-                "Give 1 to 50 dimensions; 2 is usual.",
-            ));
-        }
+        check_dimensions(d)?;
         Ok(Objective {
             weights: Arc::new(weights),
             factors: Arc::new(Factors::new(y)?),
@@ -333,6 +329,8 @@ impl Objective {
         monitor: &dyn Monitor,
     ) -> Result<Arc<Factors>> {
         let Some(columns) = self.coarse_columns(resolution) else {
+            // A map that has unfolded has no more use for them.
+            self.coarse_factors = None;
             return Ok(self.factors.clone());
         };
         let found = match self.coarse_factors.take() {

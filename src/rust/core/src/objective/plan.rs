@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// What the caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,6 +14,19 @@ pub enum Method {
     Exact,
     /// Always on a grid; needs at most three dimensions.
     Grid,
+}
+
+impl Method {
+    /// Refuses a grid in more dimensions than it serves.
+    pub(crate) fn check(self, d: usize) -> Result<()> {
+        if self == Method::Grid && d > 3 {
+            return Err(Error::dimension(
+                format!("`method = \"grid\"` cannot embed in {d} dimensions."),
+                "Use at most 3 dimensions, or `method = \"exact\"`.",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Which form of E is evaluated. They differ only where the kernel has a coarse form.

@@ -89,6 +89,7 @@ fn plan_at(task: Task<'_>, x: &[f64], shape: &Shape, method: Method) -> Result<P
     if method == Method::Exact {
         return Ok(Plan::Exact);
     }
+    method.check(task.d)?;
     let most = task.most_flops(x, shape, method);
     let h = task.spacing(shape.deviation);
     let blunt = task.kernel.grids().coarsest().filter(|&blunt| h < blunt);
@@ -97,10 +98,6 @@ fn plan_at(task: Task<'_>, x: &[f64], shape: &Shape, method: Method) -> Result<P
         Some((plan, task.cost(plan, x, shape, most)?))
     });
     match (method, affordable) {
-        (Method::Grid, _) if task.d > 3 => Err(Error::dimension(
-            format!("`method = \"grid\"` cannot embed in {} dimensions.", task.d),
-            "Use at most 3 dimensions, or `method = \"exact\"`.",
-        )),
         (Method::Grid, Some((plan, _))) => Ok(plan),
         // A device has no tiles, in which a wide map would find room.
         (Method::Grid, None) if task.device.is_some() => Ok(Plan::Exact),
