@@ -71,7 +71,7 @@ fn rs_affinity(x: RMatrix<f64>, lists: Robj, options: Robj, threads: i32) -> Out
     };
     let affinities = job::run(threads, &().into(), move |monitor| {
         let (found, _) = affinities(points, weights, &options, 0, monitor)?;
-        Ok(found.as_they_came())
+        Ok(found.undo_order())
     })?;
     let weights = &affinities.weights;
     let p = as_r_index(weights.starts().iter().copied())?;

@@ -23,8 +23,8 @@ pub(crate) fn count(value: i32) -> usize {
 pub type Outcome<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// The same failure, at a row and a column that count from 0.
-    pub fn at(self, row: Option<usize>, column: Option<usize>) -> Self {
+    /// The same failure with the row and the column that it is about, counted from 0.
+    pub fn with_position(self, row: Option<usize>, column: Option<usize>) -> Self {
         Failure {
             row,
             column,
@@ -53,13 +53,13 @@ impl From<extendr_api::Error> for Failure {
 impl From<Failure> for Robj {
     fn from(failure: Failure) -> Self {
         let report = failure.error.report();
-        let place = |index: Option<usize>| or_null(index.map(|i| (i + 1) as f64));
+        let from_one = |index: Option<usize>| or_null(index.map(|i| (i + 1) as f64));
         list!(
             message = report.message.as_str(),
             class = snake_case(failure.error.kind()),
             remedy = report.remedy.as_str(),
-            row = place(failure.row),
-            column = place(failure.column)
+            row = from_one(failure.row),
+            column = from_one(failure.column)
         )
         .into()
     }

@@ -222,7 +222,7 @@ fn rs_h5ad_begin(
 }
 
 fn draft(file: &str, gzip: i32) -> h5ad::Draft {
-    h5ad::Draft::of(Path::new(file), u8::try_from(gzip).unwrap_or(0))
+    h5ad::Draft::new(Path::new(file), u8::try_from(gzip).unwrap_or(0))
 }
 
 /// Adds a matrix to the file that was begun, without any cells.
@@ -262,7 +262,7 @@ fn rs_h5ad_append(file: &str, gzip: i32, path: &str, block: Robj, progress: Robj
     Ok(true)
 }
 
-/// Completes the file and moves it to its place.
+/// Completes the file and moves it to its path.
 #[extendr]
 fn rs_h5ad_finish(file: &str, gzip: i32, overwrite: bool) -> Outcome<bool> {
     draft(file, gzip).finish(overwrite)?;

@@ -254,8 +254,8 @@ fn mapped(
     columns: impl Fn(&Model) -> usize,
 ) -> Outcome<RMatrix<f64>> {
     let model = read(model)?;
-    let held = Borrowed::new(x)?;
-    let matrix = held.matrix()?;
+    let borrowed = Borrowed::new(x)?;
+    let matrix = borrowed.matrix()?;
     let at = cells(cells_in_rows);
     let rows = job::run(threads, progress, |monitor| {
         compute(&model, &matrix, at, monitor)
@@ -278,7 +278,7 @@ fn rs_model_map(
     device: Robj,
     progress: Robj,
 ) -> Outcome<RMatrix<f64>> {
-    let device = Torch::of(&device, threads)?;
+    let device = Torch::open(&device, threads)?;
     let d = |model: &Model| model.network.architecture().outputs;
     let first = first as usize;
     let map = |model: &Model, x: &Matrix<'_>, at: Cells, monitor: &dyn Monitor| match &device {

@@ -45,7 +45,7 @@ pub(crate) fn cells(in_rows: bool) -> Cells {
     }
 }
 
-/// log(1 + x) of each value, and as `refused` the place, counted from 1, of the first
+/// log(1 + x) of each value, and as `refused` the index, counted from 1, of the first
 /// value that has none; 0 if all have.
 #[extendr]
 fn rs_log1p(values: &[f64], threads: i32) -> Outcome<List> {
@@ -141,7 +141,7 @@ fn rs_embedding_quality(
     let (map, points) = (matrix_view(&embedding)?, matrix_view(&data)?);
     let (k, cells, pairs, seed) = (count(k), count(cells), count(pairs), seed as u64);
     let (ranks, correlation) = job::run(threads, &progress, |monitor| {
-        let ranks = CoRanking::of(points, map, k, cells, seed, monitor)?;
+        let ranks = CoRanking::new(points, map, k, cells, seed, monitor)?;
         let correlation = distance_correlation(points, map, pairs, seed, monitor)?;
         Ok((ranks, correlation))
     })?;
@@ -186,7 +186,7 @@ fn rs_cell_reliability(
     let (map, points) = (matrix_view(&embedding)?, matrix_view(&data)?);
     let (k, references, seed) = (count(k), count(references), seed as u64);
     let found = job::run(threads, &progress, |monitor| {
-        Reliability::of(points, map, k, references, seed, monitor)
+        Reliability::new(points, map, k, references, seed, monitor)
     })?;
     let distances = found.distances.into_iter().map(Rfloat::from);
     Ok(list!(

@@ -94,7 +94,7 @@ struct Given {
 
 impl Given {
     /// From `list(neighbors, weights, init, model, program, state)`.
-    fn of(list: &List, threads: i32) -> Outcome<Self> {
+    fn read(list: &List, threads: i32) -> Outcome<Self> {
         const KNOWN: [&str; 6] = ["neighbors", "weights", "init", "model", "program", "state"];
         if let Some((name, _)) = list.iter().find(|(name, _)| !KNOWN.contains(name)) {
             let message = format!("A session is given {name:?}, which it does not know.");
@@ -138,13 +138,13 @@ fn rs_session_open(
     progress: Robj,
 ) -> Outcome<ExternalPtr<Session>> {
     let options = Options::read(method, &options)?;
-    let device = Torch::of(&device, threads)?;
+    let device = Torch::open(&device, threads)?;
     let Given {
         weights,
         init,
         network,
         state,
-    } = Given::of(&given, threads)?;
+    } = Given::read(&given, threads)?;
     let input = Input {
         points: matrix_view(&x)?,
         weights,

@@ -47,7 +47,7 @@ fn simd_features() -> Vec<&'static str> {
         .collect()
 }
 
-/// The place, counted from 1, of the first value that is not finite; 0 if all are.
+/// The index, counted from 1, of the first value that is not finite; 0 if all are.
 #[extendr]
 fn rs_first_not_finite(values: &[f64]) -> f64 {
     values

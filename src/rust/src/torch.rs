@@ -21,8 +21,9 @@ use neuralee_core::network::{Activation, Moments, Network, Points};
 use neuralee_core::objective::{Energy, Inputs, Kernel, RepulsionWeight};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 use neuralee_torch_abi::{
-    BackwardArgs, Caller, ChangeArgs, Code, Dropout as DropoutArgs, Entries, EvaluateArgs,
-    ForwardArgs, NetworkArgs, ObjectiveArgs, Place, Repulsion, Rows, Table, View, ViewMut, ABI,
+    BackwardArgs, Caller, ChangeArgs, Code, DeviceArgs, Dropout as DropoutArgs, Entries,
+    EvaluateArgs, ForwardArgs, NetworkArgs, ObjectiveArgs, Repulsion, Rows, Table, View, ViewMut,
+    ABI,
 };
 
 use serde::Deserialize;
@@ -252,7 +253,9 @@ fn call(monitor: &dyn Monitor, work: impl FnOnce(&Caller) -> Code) -> CoreResult
 #[derive(Debug)]
 pub(crate) struct Torch {
     backend: Backend,
-    place: (i32, i32),
+    /// Which GPU; negative for the processor.
+    index: i32,
+    threads: i32,
     resident: bool,
     /// Bytes that may be used there, where that is limited.
     limit: Option<u64>,
@@ -286,32 +289,33 @@ struct Options {
 
 impl Torch {
     /// From what R found out; `NULL` is the processor without libtorch.
-    pub(crate) fn of(device: &Robj, threads: i32) -> Outcome<Option<Arc<dyn Device>>> {
+    pub(crate) fn open(device: &Robj, threads: i32) -> Outcome<Option<Arc<dyn Device>>> {
         if device.is_null() {
             return Ok(None);
         }
-        let place: Options = options::read(device)?;
+        let options: Options = options::read(device)?;
         Ok(Some(Arc::new(Torch {
-            backend: Backend(load(Path::new(&place.path))?),
-            place: (place.index, threads),
-            resident: place.pin_memory,
-            limit: place.limit.map(|bytes| bytes as u64),
+            backend: Backend(load(Path::new(&options.path))?),
+            index: options.index,
+            threads,
+            resident: options.pin_memory,
+            limit: options.limit.map(|bytes| bytes as u64),
             reserved: AtomicU64::new(0),
         })))
     }
 
     fn scratch(&self) -> u64 {
-        if self.place.0 < 0 {
+        if self.index < 0 {
             return SCRATCH_ON_CPU;
         }
         self.limit
             .map_or(SCRATCH_ON_CUDA, |limit| (limit / 8).min(SCRATCH_ON_CUDA))
     }
 
-    fn place(&self) -> Place {
-        Place {
-            device: self.place.0,
-            threads: self.place.1,
+    fn args(&self) -> DeviceArgs {
+        DeviceArgs {
+            index: self.index,
+            threads: self.threads,
             resident: self.resident,
             scratch: self.scratch() as usize,
         }
@@ -374,7 +378,7 @@ impl ObjectiveDevice for Torch {
         };
         let (inputs, weights) = &*objective.source;
         let args = ObjectiveArgs {
-            place: self.place(),
+            device: self.args(),
             n: inputs.n(),
             inputs: inputs.columns(),
             d,
@@ -384,7 +388,7 @@ impl ObjectiveDevice for Torch {
             },
             total: inputs.total(),
             weights: Entries {
-                starts: View::of(weights.starts()),
+                starts: View::new(weights.starts()),
                 context: std::ptr::from_ref::<Weights>(weights).cast(),
                 copy: copy_entries,
             },
@@ -400,7 +404,7 @@ impl ObjectiveDevice for Torch {
     }
 
     fn grid_bytes(&self) -> f64 {
-        let most = if self.place.0 < 0 { 2e9 } else { 8e9 };
+        let most = if self.index < 0 { 2e9 } else { 8e9 };
         self.limit
             .map_or(most, |limit| most.min(limit as f64 / 4.0))
     }
@@ -431,14 +435,14 @@ impl Device for Torch {
             .map(Moments::epsilon)
             .collect();
         let args = NetworkArgs {
-            place: self.place(),
+            device: self.args(),
             n: opened.points.n(),
             rows: Rows {
                 context: Arc::as_ptr(&opened.points).cast(),
                 copy: copy_points,
             },
             inputs: architecture.inputs,
-            hidden: View::of(&architecture.hidden),
+            hidden: View::new(&architecture.hidden),
             outputs: architecture.outputs,
             activation: match architecture.activation {
                 Activation::Relu => 0,
@@ -448,8 +452,8 @@ impl Device for Torch {
             },
             batch_norm: architecture.batch_norm,
             residual: architecture.residual,
-            epsilons: View::of(&epsilons),
-            script: View::of(architecture.program.as_ref().map_or(&[], |p| &p.bytes)),
+            epsilons: View::new(&epsilons),
+            script: View::new(architecture.program.as_ref().map_or(&[], |p| &p.bytes)),
         };
         let handle = &mut opened.handle;
         // SAFETY: what the arguments point to stays with the handle, or is only read at once.
@@ -466,20 +470,20 @@ impl Device for Torch {
         outputs: usize,
     ) -> CoreResult<Vec<f32>> {
         let args = NetworkArgs {
-            place: self.place(),
+            device: self.args(),
             n: 0,
             rows: Rows {
                 context: std::ptr::null(),
                 copy: copy_points,
             },
             inputs,
-            hidden: View::of(&[]),
+            hidden: View::new(&[]),
             outputs,
             activation: 0,
             batch_norm: false,
             residual: false,
-            epsilons: View::of(&[]),
-            script: View::of(program),
+            epsilons: View::new(&[]),
+            script: View::new(program),
         };
         let mut handle = std::ptr::null_mut();
         let table = self.backend.0;
@@ -488,7 +492,7 @@ impl Device for Torch {
             (table.network_open)(caller, &args, &mut handle)
         })?;
         let read = |values: &mut [f32]| {
-            let values = ViewMut::of(values);
+            let values = ViewMut::new(values);
             // SAFETY: the handle is open, and the slice lives as long as the call.
             call(&(), |caller| unsafe {
                 (table.network_parameters)(caller, handle, &values)
@@ -576,7 +580,7 @@ impl Drop for TorchObjective {
 fn repulsion(summation: &Summation) -> Repulsion {
     Repulsion {
         h: summation.h,
-        taps: View::of(&summation.taps),
+        taps: View::new(&summation.taps),
     }
 }
 
@@ -591,12 +595,12 @@ impl RemoteObjective for TorchObjective {
     ) -> CoreResult<Energy> {
         let mut energies = [0.0; 2];
         let args = EvaluateArgs {
-            x: View::of(x),
+            x: View::new(x),
             weight: weight.number(),
             share: matches!(weight, RepulsionWeight::Share(_)),
             repulsion: repulsion(summation),
-            gradient: ViewMut::of(gradient),
-            energies: ViewMut::of(&mut energies),
+            gradient: ViewMut::new(gradient),
+            energies: ViewMut::new(&mut energies),
         };
         // SAFETY: the slices live as long as the call.
         call(monitor, |caller| unsafe {
@@ -621,14 +625,14 @@ impl RemoteObjective for TorchObjective {
         monitor: &dyn Monitor,
     ) -> CoreResult<()> {
         let args = ChangeArgs {
-            ids: View::of(sampled.ids),
-            before: View::of(before),
-            now: View::of(now),
+            ids: View::new(sampled.ids),
+            before: View::new(before),
+            now: View::new(now),
             lambda,
             repulsions: [repulsion(summed_before), repulsion(summed_now)],
             total: sampled.total,
             scale: sampled.scale,
-            change: ViewMut::of(change),
+            change: ViewMut::new(change),
         };
         // SAFETY: the slices live as long as the call.
         call(monitor, |caller| unsafe {
@@ -700,16 +704,16 @@ impl TorchNetwork {
         let keys = dropout.map_or_else(Vec::new, |d| d.keys(architecture.hidden.len().max(1)));
         let mut x = vec![0.0f32; n * self.outputs];
         let args = ForwardArgs {
-            parameters: View::of(&network.values),
-            ids: View::of(cells.unwrap_or(&[])),
+            parameters: View::new(&network.values),
+            ids: View::new(cells.unwrap_or(&[])),
             dropout: DropoutArgs {
                 share: dropout.map_or(0.0, |d| d.share),
-                keys: View::of(&keys),
+                keys: View::new(&keys),
             },
             keep: keep && (cells.is_some() || self.keeps),
             given: given.is_some(),
-            moments: ViewMut::of(&mut flat),
-            x: ViewMut::of(&mut x),
+            moments: ViewMut::new(&mut flat),
+            x: ViewMut::new(&mut x),
         };
         // SAFETY: the slices live as long as the call.
         call(monitor, |caller| unsafe {
@@ -744,8 +748,8 @@ impl RemoteNetwork for TorchNetwork {
     fn backward(&mut self, dx: &[f32], monitor: &dyn Monitor) -> CoreResult<Vec<f32>> {
         let mut gradient = vec![0.0f32; self.parameters];
         let args = BackwardArgs {
-            dx: View::of(dx),
-            gradient: ViewMut::of(&mut gradient),
+            dx: View::new(dx),
+            gradient: ViewMut::new(&mut gradient),
         };
         // SAFETY: the slices live as long as the call.
         call(monitor, |caller| unsafe {

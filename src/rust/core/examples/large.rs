@@ -69,7 +69,7 @@ fn main() {
             session.iteration()
         );
         let map = session.embedding().expect("a map");
-        let ranks = CoRanking::of(points.view(), map.view(), 10, 1000, 42, &()).expect("ranks");
+        let ranks = CoRanking::new(points.view(), map.view(), 10, 1000, 42, &()).expect("ranks");
         let distances = distance_correlation(points.view(), map.view(), 100_000, 42, &());
         println!(
             "kept of 10 {:.3}, AUC R_NX {:.3}, distances {:.3}",

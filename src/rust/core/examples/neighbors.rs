@@ -31,11 +31,11 @@ fn main() {
         let seconds = start.elapsed().as_secs_f64();
         let order = index.order();
         eprintln!("index {built:.2} s, all {seconds:.2} s");
-        let places = Stream::new(7, 0).sample(n, CHECKED.min(n));
-        let found: usize = places
+        let rows = Stream::new(7, 0).sample(n, CHECKED.min(n));
+        let found: usize = rows
             .par_iter()
-            .map(|&place| {
-                let own = points.row(order[place] as usize);
+            .map(|&row| {
+                let own = points.row(order[row] as usize);
                 let mut distances: Vec<f64> = points
                     .rows()
                     .into_iter()
@@ -46,7 +46,7 @@ fn main() {
                     .collect();
                 // The k-th beside the point itself, at distance 0.
                 let (_, &mut kth, _) = distances.select_nth_unstable_by(k, f64::total_cmp);
-                let listed = &graph.squared_distances[place * k..][..k];
+                let listed = &graph.squared_distances[row * k..][..k];
                 listed.iter().filter(|&&d| d <= kth * (1.0 + 1e-5)).count()
             })
             .sum();
@@ -54,7 +54,7 @@ fn main() {
             "N {n} D {} k {k} threads {threads}: index {built:.2} s, all {seconds:.2} s, recall \
                 {:.4}",
             points.ncols(),
-            found as f64 / (places.len() * k) as f64
+            found as f64 / (rows.len() * k) as f64
         );
     })
     .expect("threads");

@@ -47,7 +47,7 @@ fn main() {
         .sum();
     let flops = flops * *n as f64;
     with_threads(*threads, || {
-        let standard = Standard::of(y.view()).expect("points");
+        let standard = Standard::new(y.view()).expect("points");
         let points = Points::<f32>::new(y.view(), &standard);
         let network = Network::<f32>::initial(architecture, 0.1, 1).expect("network");
         let dx = vec![1e-6f32; 2 * n];

@@ -12,7 +12,7 @@ use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 use timing::median;
 
-/// Cells around twenty centres at random places of a disc, each cluster a Gaussian.
+/// Cells around twenty centres at random points of a disc, each cluster a Gaussian.
 fn map(n: usize, extent: f64, local: bool) -> Vec<[f64; 2]> {
     let stream = Stream::new(2, 0);
     let mut points: Vec<[f64; 2]> = (0..n)

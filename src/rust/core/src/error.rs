@@ -4,7 +4,7 @@
 /// What went wrong, and what the caller can do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// One sentence that names the argument, the place and the value.
+    /// One sentence that names the argument, the position and the value.
     pub message: String,
     /// One sentence that says what to do; empty where the message says it.
     pub remedy: String,

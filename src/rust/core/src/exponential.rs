@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-/// Replaces every t >= 0 by exp(-t), to within a few units in the last place.
+/// Replaces every t >= 0 by exp(-t), to within a few units in the last digit.
 ///
 /// exp(-t) = 2^n exp(r) with n the whole number nearest -t / ln 2, so |r| <= ln 2 / 2,
 /// where the Taylor sum to degree 12 is exact to 2e-16. Written without branches for

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Lets `write` fill a file beside `path`, which then takes its place in one move. `name`:
+/// Lets `write` fill a file beside `path`, which then replaces it in one move. `name`:
 /// what people call what is written.
 pub fn replace(
     path: &Path,

@@ -11,7 +11,7 @@ use crate::ee::options::Options;
 use crate::memory;
 use crate::model::Model;
 use crate::monitor::Monitor;
-use crate::neighbors::{self, NeighborGraph, OrderedGraph};
+use crate::neighbors::{self, NeighborGraph};
 use crate::objective::Objective;
 use crate::order::Order;
 use crate::session::Timing;
@@ -25,7 +25,7 @@ pub struct Input<'a> {
     pub points: ArrayView2<'a, f64>,
     /// Where the attractive weights come from.
     pub weights: WeightSource,
-    /// N x d: where a free map starts, or the map that a network learns first, in place of the
+    /// N x d: where a free map starts, or the map that a network learns first, instead of the
     /// one that the options name.
     pub init: Option<ArrayView2<'a, f64>>,
     /// The network that training starts from, if not a random one.
@@ -94,7 +94,6 @@ impl<'a> Input<'a> {
         } = self;
         let (affinities, timing) = affinities(points, weights, options, network, monitor)?;
         let Affinities { weights, order, .. } = affinities;
-        let order = Order(order);
         let points = order.apply(points);
         let objective = objective_of(points.view(), weights, options, device.as_deref(), monitor)?;
         Ok(Prepared {
@@ -140,7 +139,7 @@ pub fn affinities(
                 log_beta: Vec::new(),
                 perplexity: Vec::new(),
                 k: 0,
-                order: None,
+                order: Order::default(),
             };
             return Ok((affinities, Timing::default()));
         }
@@ -165,11 +164,11 @@ pub fn affinities(
     options.affinity.check(n, k)?;
     let began = Instant::now();
     let graph = match given {
-        Some(graph) => OrderedGraph { graph, order: None },
+        Some(graph) => graph.into(),
         None => neighbors::search(points, k, options.neighbors, options.seed, monitor)?,
     };
     let searched = began.elapsed().as_secs_f64();
-    let affinities = Affinities::of_graph(graph, options.affinity, monitor)?;
+    let affinities = Affinities::from_graph(graph, options.affinity, monitor)?;
     let timing = Timing {
         neighbors: searched,
         affinity: began.elapsed().as_secs_f64() - searched,

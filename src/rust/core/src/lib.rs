@@ -28,7 +28,7 @@
 //! [`train`] moves the parameters of a [`network`] that gives X, and [`model`] keeps what maps new
 //! cells by it. [`quality`] judges the map.
 //!
-//! All of them use [`error`], [`monitor`] (progress and interruption), [`memory`] (what a job
+//! All of them use [`error`], [`monitor`] (progress and interruption), [`order`], [`memory`] (what a job
 //! needs and what there is), [`random`] (numbers by seed, stream and position), [`threads`]
 //! and [`files`] (whole or not there). Files of other programs are read by `neuralee-io`.
 //!
@@ -54,7 +54,7 @@ pub mod network;
 pub mod neuralee;
 pub mod objective;
 pub mod optimize;
-mod order;
+pub mod order;
 pub mod preprocess;
 pub mod quality;
 pub mod random;

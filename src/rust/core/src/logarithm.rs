@@ -1,6 +1,6 @@
 //! The logarithm, written out for loops that the C library's call would hold up.
 
-/// ln x for normal x > 0, to within a few units in the last place of max(1, |ln x|).
+/// ln x for normal x > 0, to within a few units in the last digit of max(1, |ln x|).
 ///
 /// x = 2^n m with m in [1/sqrt 2, sqrt 2), and ln m = 2 artanh s with s = (m - 1) / (m + 1),
 /// |s| < 0.172, where the series to s^21 is exact to 2e-17.

@@ -230,12 +230,12 @@ fn start(
         Some(Pretrained::Model(model)) => (model.network, model.standard),
         Some(Pretrained::Program(_)) => (
             program_network(architecture, device.as_deref())?,
-            Standard::of(points)?,
+            Standard::new(points)?,
         ),
         None => {
             let (deviation, seed) = (options.network.initial_sd, options.map.seed);
             let network = Network::initial(architecture, deviation, seed)?;
-            (network, Standard::of(points)?)
+            (network, Standard::new(points)?)
         }
     };
     let problem = Problem {

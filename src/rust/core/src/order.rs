@@ -4,7 +4,16 @@ use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
 /// Number of the cell, as it came, in each row of the run; `None` where rows are as they came.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Order(pub Option<Vec<u32>>);
+pub struct Order(pub Option<Vec<u32>>);
+
+/// The row of each cell, given the cell in each row.
+pub(crate) fn rows_of(cells: &[u32]) -> Vec<u32> {
+    let mut rows = vec![0; cells.len()];
+    for (row, &cell) in (0..).zip(cells) {
+        rows[cell as usize] = row;
+    }
+    rows
+}
 
 impl Order {
     /// Rows as the run has them.

@@ -119,7 +119,7 @@ impl Kind {
         Ok(bytes)
     }
 
-    /// Writes bytes to a file, which takes the place of what was there only once it is
+    /// Writes bytes to a file, which replaces what was there only once it is
     /// whole.
     pub fn save(&self, bytes: &[u8], path: &Path) -> Result<()> {
         replace(path, self.name, |mut file| file.write_all(bytes))

@@ -42,7 +42,7 @@ pub trait Session {
     /// What to save in order to resume, as plain bytes.
     fn state(&self) -> Result<Vec<u8>>;
 
-    /// Writes [`Session::state`] to a file, which takes the place of what was there only once it
+    /// Writes [`Session::state`] to a file, which replaces what was there only once it
     /// is whole.
     fn save(&self, path: &Path) -> Result<()>;
 }

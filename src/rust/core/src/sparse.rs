@@ -16,7 +16,7 @@ pub struct SparseColumns {
 }
 
 impl SparseColumns {
-    /// Sorts the rows within each column and adds up values stored for one place. Row ids
+    /// Sorts the rows within each column and adds up values stored for one row of a column. Row ids
     /// must be in range and `indptr` must ascend from 0 to the number of values.
     pub fn canonical(mut self) -> Self {
         let mut kept = 0;

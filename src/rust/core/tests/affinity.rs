@@ -253,8 +253,8 @@ fn weights_of_many_cells_are_the_same_to_single_precision() {
     };
     let weights = with_threads(3, || symmetrize(&graph, &rows)).unwrap();
     let of = |i: usize, j: usize| -> f64 {
-        let places = neighbours(i).into_iter().enumerate();
-        places
+        let listed = neighbours(i).into_iter().enumerate();
+        listed
             .filter(|&(_, id)| id == j)
             .map(|(at, _)| p(i, at))
             .sum()

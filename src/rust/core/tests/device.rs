@@ -288,7 +288,7 @@ fn train(form: Form, batches: Batches, dropout: f64, on_device: bool) -> Run {
     let y = cells(60);
     let problem = Problem {
         objective: objective(&y, form, on_device),
-        points: Points::new(y.view(), &Standard::of(y.view()).unwrap()),
+        points: Points::new(y.view(), &Standard::new(y.view()).unwrap()),
         parts: Vec::new(),
         device: on_device.then(|| Arc::new(ByDefinition) as Arc<dyn Device>),
     };
@@ -318,13 +318,13 @@ fn energy_and_gradient_are_the_same_on_a_device() {
                 let energy = objective.evaluate(&x, how, AT, &mut gradient, &()).unwrap();
                 (energy.total(), gradient)
             };
-            let (here, there) = (at(false), at(true));
-            assert!((here.0 / there.0 - 1.0).abs() < 1e-9, "{form:?} {spread}");
-            let largest = here.1.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-            for (here, there) in here.1.iter().zip(&there.1) {
+            let (local, remote) = (at(false), at(true));
+            assert!((local.0 / remote.0 - 1.0).abs() < 1e-9, "{form:?} {spread}");
+            let largest = local.1.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+            for (local, remote) in local.1.iter().zip(&remote.1) {
                 assert!(
-                    (here - there).abs() < 1e-9 * largest,
-                    "{form:?} {spread}: {here} {there}"
+                    (local - remote).abs() < 1e-9 * largest,
+                    "{form:?} {spread}: {local} {remote}"
                 );
             }
         }
@@ -346,15 +346,15 @@ fn free_embedding_on_a_device_ends_where_its_loss_says_and_as_low() {
         (run.loss(), run.embedding().to_vec())
     };
     for form in FORMS {
-        let (there, map) = run(form, true);
+        let (remote, map) = run(form, true);
         let mut here = objective(&y, form, false);
         let how = here.plan(&map, Method::Exact, AT).unwrap();
         let judged = here.evaluate(&map, how, AT, &mut vec![0.0; map.len()], &());
-        assert!((judged.unwrap().total() - there).abs() < 1e-9 * there.abs());
+        assert!((judged.unwrap().total() - remote).abs() < 1e-9 * remote.abs());
         let (free, _) = run(form, false);
         assert!(
-            (there - free).abs() < 2e-2 * free.abs(),
-            "{form:?}: {there} and {free}"
+            (remote - free).abs() < 2e-2 * free.abs(),
+            "{form:?}: {remote} and {free}"
         );
     }
 }
@@ -372,17 +372,17 @@ fn a_network_on_a_device_has_the_same_loss_and_takes_the_same_step() {
             .flat_map(move |form| [0.0, 0.2].map(|dropout| (batches, form, dropout)))
     });
     for (batches, form, dropout) in cases {
-        let (here, mut there) = (
+        let (local, mut remote) = (
             train(form, batches, dropout, false),
             train(form, batches, dropout, true),
         );
         // E of the initial weights, and E after the first epoch.
-        for (here, there) in here.trace().iter().zip(there.trace()).take(2) {
-            let relative = ((here.loss - there.loss) / here.loss).abs();
+        for (local, remote) in local.trace().iter().zip(remote.trace()).take(2) {
+            let relative = ((local.loss - remote.loss) / local.loss).abs();
             assert!(relative < 1e-4, "{batches:?} {form:?} {dropout} {relative}");
         }
-        let network = there.best_network().unwrap();
-        let x = there.map(&network, &()).unwrap();
+        let network = remote.best_network().unwrap();
+        let x = remote.map(&network, &()).unwrap();
         assert_eq!(x.len(), 120);
     }
 }
@@ -427,7 +427,7 @@ fn a_program_runs_on_devices_alone() {
     );
     let network = Network::from_parts(shape, vec![0.5; 13], Vec::new()).unwrap();
     let y = cells(40);
-    let standard = Standard::of(y.view()).unwrap();
+    let standard = Standard::new(y.view()).unwrap();
     let problem = Problem {
         objective: objective(&y, FORMS[0], false),
         points: Points::new(y.view(), &standard),

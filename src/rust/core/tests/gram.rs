@@ -31,8 +31,8 @@ impl Form {
         match self {
             Form::Dense(Cells::Rows) => run(&Matrix::Dense(cells), Cells::Rows),
             Form::Dense(at) => run(&Matrix::Dense(turned.view()), at),
-            Form::Sparse(Cells::Rows) => run(&Sparse::of(&cells.to_owned()).view(), Cells::Rows),
-            Form::Sparse(at) => run(&Sparse::of(&turned).view(), at),
+            Form::Sparse(Cells::Rows) => run(&Sparse::new(&cells.to_owned()).view(), Cells::Rows),
+            Form::Sparse(at) => run(&Sparse::new(&turned).view(), at),
         }
     }
 }

@@ -60,7 +60,7 @@ fn all_layouts_of_the_same_cells_have_the_same_places() {
     let model = model(unit_standard(40), Preprocessing::none(40));
     let expected = by_hand(&model, &y);
     let turned = y.t().to_owned();
-    let (sparse, sparse_turned) = (Sparse::of(&y), Sparse::of(&turned));
+    let (sparse, sparse_turned) = (Sparse::new(&y), Sparse::new(&turned));
     let layouts = [
         (Matrix::Dense(y.view()), Cells::Rows),
         (Matrix::Dense(turned.t()), Cells::Rows),

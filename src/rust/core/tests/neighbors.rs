@@ -229,7 +229,7 @@ fn an_approximate_graph_numbers_points_as_they_came() {
     let points = normal_points(600, 4, 8);
     let k = 7;
     let found = search(points.view(), k, Search::Approximate, 1, &()).unwrap();
-    assert!(found.order.is_some());
+    assert!(found.order.0.is_some());
     let graph = found.into_graph();
     let (ids, _) = brute_force(points.view(), k);
     let mut kept = 0;

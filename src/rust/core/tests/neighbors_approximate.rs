@@ -23,8 +23,8 @@ fn approximate(points: ArrayView2<f64>, k: usize) -> Vec<Vec<(u32, f64)>> {
     let graph = index.graph(k, &()).unwrap();
     let order = index.order();
     let mut lists = vec![Vec::new(); graph.n];
-    for (place, &id) in order.iter().enumerate() {
-        let entries = place * k..(place + 1) * k;
+    for (row, &id) in order.iter().enumerate() {
+        let entries = row * k..(row + 1) * k;
         lists[id as usize] = entries
             .map(|at| (order[graph.ids[at] as usize], graph.squared_distances[at]))
             .collect();
@@ -115,7 +115,7 @@ fn near_points_are_near_in_the_order() {
     let graph = index.graph(10, &()).unwrap();
     let gap = |(at, &id): (usize, &u32)| (at / 10).abs_diff(id as usize);
     let gaps: usize = graph.ids.iter().enumerate().map(gap).sum();
-    // At random places they would be a third of 8,000 apart.
+    // In a random order they would be a third of 8,000 apart.
     assert!(gaps / graph.ids.len() < 1000);
     let mut ids = index.order().to_vec();
     ids.sort_unstable();

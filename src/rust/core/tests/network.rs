@@ -30,7 +30,7 @@ fn cells(n: usize, features: usize) -> Array2<f64> {
 }
 
 fn points<T: Real>(y: ArrayView2<f64>) -> Points<T> {
-    Points::new(y, &Standard::of(y).unwrap())
+    Points::new(y, &Standard::new(y).unwrap())
 }
 
 fn architecture(inputs: usize, hidden: &[usize]) -> Architecture {
@@ -82,7 +82,7 @@ fn evaluate<T: Real>(
     let energy = objective
         .evaluate(&x, Plan::Exact, Resolution::Fine, &mut dx, &())
         .unwrap();
-    let dx: Vec<T> = dx.iter().map(|&v| T::of(v)).collect();
+    let dx: Vec<T> = dx.iter().map(|&v| T::from_f64(v)).collect();
     (energy.total(), pass.backward(&dx, &()).unwrap())
 }
 
@@ -394,7 +394,7 @@ fn networks_that_cannot_be_trained_are_refused() {
         panic!("one cell has no variance");
     };
     assert!(error.to_string().contains("one cell"), "{error}");
-    assert!(Standard::of(Array2::from_elem((5, 2), 3.0).view()).is_err());
+    assert!(Standard::new(Array2::from_elem((5, 2), 3.0).view()).is_err());
 }
 
 /// Ten steps along given gradients.

@@ -563,7 +563,7 @@ mod another_kernel {
         }
     }
 
-    const KERNEL: Kernel = Kernel::of(&Squared);
+    const KERNEL: Kernel = Kernel::new(&Squared);
 
     const WEIGHTS: [RepulsionWeight; 2] =
         [RepulsionWeight::Lambda(3.0), RepulsionWeight::Share(0.8)];
@@ -626,14 +626,14 @@ mod another_kernel {
                     (energy.unwrap().total(), gradient)
                 };
                 let (_, gradient) = energy(&x);
-                for place in [0, d, 7 * d + d - 1] {
+                for at in [0, d, 7 * d + d - 1] {
                     let mut moved = |by: f64| {
                         let mut x = x.clone();
-                        x[place] += by;
+                        x[at] += by;
                         energy(&x).0
                     };
                     let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-                    let error = (slope - gradient[place]).abs() / relative_size(&gradient);
+                    let error = (slope - gradient[at]).abs() / relative_size(&gradient);
                     assert!(error < 1e-6, "{weight:?} {d} {plan:?} {at:?}: {error:e}");
                 }
             }

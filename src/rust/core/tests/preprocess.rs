@@ -181,7 +181,7 @@ fn constant_genes_get_scale_one() {
 fn sparse_and_transposed_matrices_have_the_same_moments_and_scaling() {
     let values = logged(&counts());
     let turned = values.t().to_owned();
-    let (sparse, sparse_turned) = (Sparse::of(&values), Sparse::of(&turned));
+    let (sparse, sparse_turned) = (Sparse::new(&values), Sparse::new(&turned));
     let expected = column_variances(&Matrix::Dense(values.view()));
     close(&column_variances(&sparse.view()), &expected, 1e-13);
     close(&row_variances(&sparse_turned.view()), &expected, 1e-13);
@@ -310,10 +310,10 @@ fn principal_components_with_more_genes_than_cells() {
 #[test]
 fn principal_components_from_a_krylov_space() {
     let values = cells(900, 750, 0.1);
-    let sparse = Sparse::of(&values);
+    let sparse = Sparse::new(&values);
     let found = pca(&sparse.view(), Cells::Rows, 50, false, 1, &()).unwrap();
     agrees_with_svd(&values, &found, false);
-    let turned = Sparse::of(&values.t().to_owned());
+    let turned = Sparse::new(&values.t().to_owned());
     let found = pca(&turned.view(), Cells::Columns, 50, true, 1, &()).unwrap();
     agrees_with_svd(&values, &found, true);
     let wide = values.t().to_owned();
@@ -371,7 +371,7 @@ fn an_offset_changes_no_component() {
 #[test]
 fn thread_counts_agree_bit_for_bit() {
     let values = cells(800, 700, 0.1);
-    let sparse = Sparse::of(&values);
+    let sparse = Sparse::new(&values);
     for matrix in [Matrix::Dense(values.view()), sparse.view()] {
         let run = |threads| {
             with_threads(threads, || {
@@ -405,7 +405,7 @@ fn bad_matrices_are_refused() {
         Matrix::Dense(values.view()).first_not_finite(),
         Some((1, 2))
     );
-    let sparse = Sparse::of(&values);
+    let sparse = Sparse::new(&values);
     assert_eq!(sparse.view().first_not_finite(), Some((1, 2)));
     for matrix in [Matrix::Dense(values.view()), sparse.view()] {
         assert_eq!(

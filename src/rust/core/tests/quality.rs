@@ -11,7 +11,7 @@ fn normal_points(n: usize, dim: usize, seed: u64) -> Array2<f64> {
 }
 
 fn ranks(data: &Array2<f64>, map: &Array2<f64>, k: usize) -> CoRanking {
-    CoRanking::of(data.view(), map.view(), k, usize::MAX, 1, &()).unwrap()
+    CoRanking::new(data.view(), map.view(), k, usize::MAX, 1, &()).unwrap()
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_sample_estimates_the_whole() {
     let data = normal_points(1200, 6, 6);
     let map = data.slice(s![.., ..2]).to_owned();
     let whole = ranks(&data, &map, 20);
-    let part = CoRanking::of(data.view(), map.view(), 20, 300, 1, &()).unwrap();
+    let part = CoRanking::new(data.view(), map.view(), 20, 300, 1, &()).unwrap();
     assert_eq!((whole.anchors(), part.anchors()), (1200, 300));
     assert!((whole.auc_rnx() - part.auc_rnx()).abs() < 0.01);
     assert!((whole.trustworthiness() - part.trustworthiness()).abs() < 0.01);
@@ -149,7 +149,7 @@ fn thread_counts_agree_bit_for_bit() {
 }
 
 fn reliability(data: &Array2<f64>, map: &Array2<f64>, k: usize, references: usize) -> Reliability {
-    Reliability::of(data.view(), map.view(), k, references, 1, &()).unwrap()
+    Reliability::new(data.view(), map.view(), k, references, 1, &()).unwrap()
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -236,7 +236,7 @@ fn reference_cells_stand_for_all() {
     assert_eq!(whole.neighbors, part.neighbors);
     assert_ne!(whole.distances, part.distances);
     assert!((mean_correlation(&whole) - mean_correlation(&part)).abs() < 0.02);
-    let other = Reliability::of(data.view(), map.view(), 5, 300, 2, &()).unwrap();
+    let other = Reliability::new(data.view(), map.view(), 5, 300, 2, &()).unwrap();
     assert_ne!(other.distances, part.distances);
 }
 
@@ -254,7 +254,7 @@ fn reliability_of_many_cells_is_searched_approximately_and_agrees_between_thread
 fn bad_input_of_reliability_is_refused() {
     let (data, map) = (normal_points(10, 3, 20), normal_points(10, 2, 21));
     let of = |k, references| {
-        Reliability::of(data.view(), map.view(), k, references, 1, &())
+        Reliability::new(data.view(), map.view(), k, references, 1, &())
             .unwrap_err()
             .to_string()
     };
@@ -263,17 +263,17 @@ fn bad_input_of_reliability_is_refused() {
     }
     assert!(of(2, 2).contains("at least 3 reference cells"));
     let two = data.slice(s![..2, ..]);
-    let error = Reliability::of(two, two, 1, 3, 1, &()).unwrap_err();
+    let error = Reliability::new(two, two, 1, 3, 1, &()).unwrap_err();
     assert!(error.to_string().contains("at least 3 cells"), "{error}");
     let fewer = map.slice(s![..9, ..]);
-    let error = Reliability::of(data.view(), fewer, 2, 5, 1, &()).unwrap_err();
+    let error = Reliability::new(data.view(), fewer, 2, 5, 1, &()).unwrap_err();
     assert_eq!(error.kind(), "input");
 }
 
 #[test]
 fn bad_input_is_refused() {
     let (data, map) = (normal_points(10, 3, 9), normal_points(10, 2, 10));
-    let of = |k, anchors| CoRanking::of(data.view(), map.view(), k, anchors, 1, &()).map(|_| ());
+    let of = |k, anchors| CoRanking::new(data.view(), map.view(), k, anchors, 1, &()).map(|_| ());
     for k in [0, 5, 10] {
         let error = of(k, 10).unwrap_err();
         assert_eq!(error.kind(), "input");
@@ -281,7 +281,7 @@ fn bad_input_is_refused() {
     }
     assert_eq!(of(2, 0).unwrap_err().kind(), "input");
     let fewer = map.slice(s![..9, ..]);
-    let error = CoRanking::of(data.view(), fewer, 2, 10, 1, &()).unwrap_err();
+    let error = CoRanking::new(data.view(), fewer, 2, 10, 1, &()).unwrap_err();
     assert_eq!(error.kind(), "input");
     assert!(error.to_string().contains("10 cells"), "{error}");
     let mut holed = map.clone();

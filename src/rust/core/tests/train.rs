@@ -69,7 +69,7 @@ fn architecture(y: &Array2<f64>, hidden: &[usize]) -> Architecture {
 fn problem(y: &Array2<f64>, weights: Weights, parts: Vec<Part>) -> Problem {
     Problem {
         objective: objective(y, weights, 10.0),
-        points: Points::new(y.view(), &Standard::of(y.view()).unwrap()),
+        points: Points::new(y.view(), &Standard::new(y.view()).unwrap()),
         parts,
         device: None,
     }
@@ -574,14 +574,14 @@ fn sampled_changes_of_the_gradient_are_those_of_all_cells_on_average() {
     let mut samples = 0.0;
     for chosen in (0u32..1 << n).filter(|chosen| chosen.count_ones() == 3) {
         let ids: Vec<u32> = (0..n as u32).filter(|id| chosen >> id & 1 == 1).collect();
-        let mut places = vec![(0, 0); n];
-        for (place, &id) in ids.iter().enumerate() {
-            places[id as usize] = (1, place as u32);
+        let mut assignments = vec![(0, 0); n];
+        for (row, &id) in ids.iter().enumerate() {
+            assignments[id as usize] = (1, row as u32);
         }
         let sample = Sample {
             ids: &ids,
             batch: 1,
-            places: &places,
+            assignments: &assignments,
         };
         let rows = |x: &[f64]| -> Vec<f64> {
             ids.iter()

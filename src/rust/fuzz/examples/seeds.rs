@@ -38,7 +38,7 @@ fn save(target: &str, name: &str, bytes: &[u8]) {
     std::fs::write(folder.join(name), bytes).expect("a file");
 }
 
-fn with(head: &[u8], body: &[u8]) -> Vec<u8> {
+fn joined(head: &[u8], body: &[u8]) -> Vec<u8> {
     [head, body].concat()
 }
 
@@ -55,7 +55,7 @@ fn main() {
                 save(
                     "csv",
                     &format!("{i}-{how}-{flags}"),
-                    &with(&[how, flags], table.as_bytes()),
+                    &joined(&[how, flags], table.as_bytes()),
                 );
             }
         }
@@ -72,7 +72,7 @@ fn main() {
             save(
                 "labels",
                 &format!("{i}-{how}"),
-                &with(&[how, 3, 1], labels.as_bytes()),
+                &joined(&[how, 3, 1], labels.as_bytes()),
             );
         }
     }
@@ -84,7 +84,7 @@ fn main() {
             save(
                 "tenx_folder",
                 &format!("{i}-{flags}"),
-                &with(&[flags], text.as_bytes()),
+                &joined(&[flags], text.as_bytes()),
             );
         }
     }
@@ -98,7 +98,7 @@ fn main() {
         save(
             "tenx_archive",
             &flags.to_string(),
-            &with(&[flags], &archive),
+            &joined(&[flags], &archive),
         );
     }
 
@@ -107,7 +107,7 @@ fn main() {
         save(
             "xlsx",
             &flags.to_string(),
-            &with(&[flags], parts.join("\n---\n").as_bytes()),
+            &joined(&[flags], parts.join("\n---\n").as_bytes()),
         );
     }
     let names = [
@@ -168,8 +168,8 @@ fn main() {
             sealed::is_current(&kind, &bytes),
             "{target} is of another version"
         );
-        save(target, "whole", &with(&[0], &bytes));
-        save(target, "content", &with(&[1], &bytes[sealed::HEADER..]));
+        save(target, "whole", &joined(&[0], &bytes));
+        save(target, "content", &joined(&[1], &bytes[sealed::HEADER..]));
     }
 
     // Long enough to draw from, and of each kind of matrix.

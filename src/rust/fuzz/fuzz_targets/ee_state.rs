@@ -10,7 +10,7 @@ use neuralee_fuzz::{outcome, problem, sealed};
 const WIDEST: f64 = 1e3;
 
 fuzz_target!(|data: &[u8]| {
-    let bytes = sealed::of_input(&sealed::EE_STATE, data);
+    let bytes = sealed::seal_input(&sealed::EE_STATE, data);
     let resumed = ee::resume(problem::cells().view(), &problem::map(), &bytes, &());
     if let Some(mut session) = outcome(resumed) {
         let x = session.embedding().expect("a map");

@@ -12,7 +12,7 @@ use neuralee_fuzz::{file, outcome, sealed};
 const WIDEST: usize = 256;
 
 fuzz_target!(|data: &[u8]| {
-    let bytes = sealed::of_input(&sealed::MODEL, data);
+    let bytes = sealed::seal_input(&sealed::MODEL, data);
     if let Some(read) = outcome(Model::read(&file("model.nee", &bytes))) {
         assert_eq!(read, bytes);
     }

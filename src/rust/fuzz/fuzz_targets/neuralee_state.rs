@@ -7,7 +7,7 @@ use neuralee_core::session::Session;
 use neuralee_fuzz::{outcome, problem, sealed};
 
 fuzz_target!(|data: &[u8]| {
-    let bytes = sealed::of_input(&sealed::NEURALEE_STATE, data);
+    let bytes = sealed::seal_input(&sealed::NEURALEE_STATE, data);
     let resumed = neuralee::resume(problem::cells().view(), &problem::training(), &bytes, &());
     if let Some(mut session) = outcome(resumed) {
         let _ = session.advance(2, &());

@@ -19,7 +19,7 @@ struct Record {
     index: VarLenUnicode,
     number: f64,
     code: i32,
-    places: [f32; 2],
+    coordinates: [f32; 2],
 }
 
 /// A file that was drawn, open until this is dropped.
@@ -277,12 +277,12 @@ impl Draw<'_> {
                 index: self.text(),
                 number: self.number(),
                 code: self.index(3) as i32,
-                places: [1.0, 2.0],
+                coordinates: [1.0, 2.0],
             })
             .collect()
     }
 
-    fn places(&mut self, n: usize) -> Vec<f64> {
+    fn coordinates(&mut self, n: usize) -> Vec<f64> {
         (0..n).map(|_| self.number()).collect()
     }
 
@@ -328,7 +328,7 @@ impl Draw<'_> {
             put_numbers(self, group, "indices", &[n], kind, indices);
         }
         let n = self.length(stored);
-        let values = self.places(n);
+        let values = self.coordinates(n);
         if !self.odd() {
             let kind = self.below(10);
             put_numbers(self, group, "data", &[n], kind, values);
@@ -347,7 +347,7 @@ impl Draw<'_> {
             .clone(),
             false => vec![self.length(rows), self.length(columns)],
         };
-        let values = self.places(shape.iter().product());
+        let values = self.coordinates(shape.iter().product());
         let kind = self.below(10);
         put_numbers(self, group, name, &shape, kind, values);
     }
@@ -421,12 +421,12 @@ impl Draw<'_> {
                 ][self.below(3)];
                 attribute_text(self, &column, "encoding-type", kind);
                 let usual = [3, 9, 10][self.below(3)];
-                let values = self.places(n);
+                let values = self.coordinates(n);
                 if !self.odd() {
                     put_numbers(self, &column, "values", &[n], usual, values);
                 }
                 let n = self.length(n);
-                let mask = self.places(n);
+                let mask = self.coordinates(n);
                 if !self.odd() {
                     put_numbers(self, &column, "mask", &[n], 9, mask);
                 }
@@ -447,7 +447,7 @@ impl Draw<'_> {
             }
             5 => self.dense(group, name, n, 2),
             kind => {
-                let values = self.places(n);
+                let values = self.coordinates(n);
                 put_numbers(self, group, name, &[n], [0, 9][kind - 6], values);
             }
         }

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a place for files, and what every outcome must satisfy.
+//! What the fuzz targets share: a folder for files, and what every outcome must satisfy.
 
 pub mod container;
 pub mod hdf5;

@@ -40,7 +40,7 @@ fn seal(kind: &Kind, version: u32, body: &[u8]) -> Vec<u8> {
 }
 
 /// The file that an input stands for: as it is after a 0, else sealed, 1 being the newest version.
-pub fn of_input(kind: &Kind, data: &[u8]) -> Vec<u8> {
+pub fn seal_input(kind: &Kind, data: &[u8]) -> Vec<u8> {
     match data.split_first() {
         Some((0, bytes)) => bytes.to_vec(),
         Some((how, body)) => {

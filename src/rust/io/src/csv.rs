@@ -257,7 +257,7 @@ impl Table {
 
     fn name(&mut self, text: &[u8], line: usize) -> Result<String> {
         let name = as_text(text, line)?;
-        // A string here, one of R and its place in a vector.
+        // A string here, one of R and its index in a vector.
         self.name_bytes += 96 + 2 * text.len() as u64;
         self.look_at_memory()?;
         Ok(name)
@@ -329,28 +329,28 @@ impl Table {
         } else {
             format!(" ({})", known.join(", "))
         };
-        let place = format!("Line {line}, column {}{known}", self.at + 1);
+        let position = format!("Line {line}, column {}{known}", self.at + 1);
         let text = String::from_utf8_lossy(text);
         let text = text.trim();
         let missing =
             ["", "na", "nan", "n/a", "null", "none", "."].contains(&&*text.to_lowercase());
         if text.is_empty() {
             return Error::not_finite(
-                format!("{place}: the value is missing."),
+                format!("{position}: the value is missing."),
                 "Write 0 where nothing was counted, and remove separators at the ends of lines.",
             );
         }
         let shown: String = text.chars().take(40).collect();
         if missing || number(text.as_bytes()).is_some() {
             return Error::not_finite(
-                format!("{place}: the value is {shown}."),
+                format!("{position}: the value is {shown}."),
                 "Replace such values, or remove their genes or cells, where the file was written.",
             );
         }
         let decimal_comma = text.bytes().filter(|&b| b == b',').count() == 1
             && number(text.replace(',', ".").as_bytes()).is_some();
         Error::file_format(
-            format!("{place}: '{shown}' is no number."),
+            format!("{position}: '{shown}' is no number."),
             if decimal_comma {
                 "Write numbers with a decimal point."
             } else {
@@ -452,18 +452,18 @@ impl Table {
 
     /// The matrix in the form that takes less memory. Blocks vanish as they are used up.
     fn values(&mut self, genes: usize, cells: usize, monitor: &dyn Monitor) -> Result<Values> {
-        let places = (genes as u64).saturating_mul(cells as u64);
+        let count = (genes as u64).saturating_mul(cells as u64);
         let sparse = 12 * self.stored as u64 + 4 * (cells as u64 + 1);
-        let dense = places.saturating_mul(8);
+        let dense = count.saturating_mul(8);
         limits::require_memory(sparse.min(dense), "The matrix")?;
         let blocks = std::mem::take(&mut self.blocks);
-        if places > 0 && dense <= sparse {
-            let mut values = vec![0.0; places as usize];
+        if count > 0 && dense <= sparse {
+            let mut values = vec![0.0; count as usize];
             let mut line = 0;
             for block in blocks {
                 monitor.check()?;
                 block.for_each(|at, column, value| {
-                    let (gene, cell) = self.place(line + at, column);
+                    let (gene, cell) = self.gene_and_cell(line + at, column);
                     values[cell * genes + gene] = value;
                 });
                 line += block.ends.len();
@@ -474,7 +474,8 @@ impl Table {
         let mut indptr = vec![0i32; cells + 1];
         let mut line = 0;
         for block in &blocks {
-            block.for_each(|at, column, _| indptr[self.place(line + at, column).1 + 1] += 1);
+            block
+                .for_each(|at, column, _| indptr[self.gene_and_cell(line + at, column).1 + 1] += 1);
             line += block.ends.len();
         }
         for cell in 0..cells {
@@ -488,7 +489,7 @@ impl Table {
         for block in blocks {
             monitor.check()?;
             block.for_each(|at, column, value| {
-                let (gene, cell) = self.place(line + at, column);
+                let (gene, cell) = self.gene_and_cell(line + at, column);
                 let to = next[cell] as usize;
                 next[cell] += 1;
                 indices[to] = gene as i32;
@@ -506,7 +507,7 @@ impl Table {
     }
 
     /// Gene and cell of a column in a line.
-    fn place(&self, line: usize, column: usize) -> (usize, usize) {
+    fn gene_and_cell(&self, line: usize, column: usize) -> (usize, usize) {
         if self.genes_in_rows {
             (line, column)
         } else {
@@ -751,7 +752,7 @@ pub struct EmbeddingTable<'a> {
 }
 
 impl EmbeddingTable<'_> {
-    /// Writes a line a cell, which takes the place of what was there once it is whole;
+    /// Writes a line a cell, which replaces what was there once it is whole;
     /// gzipped where the path ends with ".gz". Numbers read back as the same bits.
     pub fn write(&self, path: &Path) -> Result<()> {
         let gzipped = path

@@ -25,11 +25,11 @@ impl Lines {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let length = limits::regular_file(path)?.len();
         let file = File::open(path).map_err(|e| limits::unreadable(&e))?;
-        Lines::of(file, length)
+        Lines::new(file, length)
     }
 
     /// The lines of `length` bytes from elsewhere.
-    pub(super) fn of(mut source: impl Read + 'static, length: u64) -> Result<Self> {
+    pub(super) fn new(mut source: impl Read + 'static, length: u64) -> Result<Self> {
         let mut head = Vec::new();
         (&mut source)
             .take(2)
@@ -213,7 +213,7 @@ impl<'a> Words<'a> {
 }
 
 /// Reads the matrix; `check` judges its numbers of rows and columns before the entries
-/// are read. Entries may come in any order; a place given twice is refused.
+/// are read. Entries may come in any order; a row and column given twice are refused.
 pub(super) fn read(
     lines: &mut Lines,
     check: impl FnOnce(usize, usize, usize) -> Result<()>,
@@ -294,7 +294,7 @@ fn at_end(lines: &mut Lines, found: usize, announced: usize) -> Result<()> {
     Ok(())
 }
 
-/// Compressed columns, or the position of the first entry whose place came before.
+/// Compressed columns, or the position of the first entry whose row and column came before.
 fn columns_of(
     nrows: usize,
     ncols: usize,

@@ -22,19 +22,19 @@ impl Chosen<'_> {
         self.list.map_or(self.all, <[usize]>::len)
     }
 
-    fn get(&self, place: usize) -> usize {
-        self.list.map_or(place, |list| list[place])
+    fn get(&self, index: usize) -> usize {
+        self.list.map_or(index, |list| list[index])
     }
 
-    /// Places in the list whose rows or columns follow each other, at most `most` at once.
+    /// Indices in the list whose rows or columns follow each other, at most `most` at once.
     fn runs(&self, most: usize) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
-        for place in 0..self.len() {
+        for index in 0..self.len() {
             match runs.last_mut() {
-                Some(run) if run.len() < most && self.get(place) == self.get(place - 1) + 1 => {
+                Some(run) if run.len() < most && self.get(index) == self.get(index - 1) + 1 => {
                     run.end += 1
                 }
-                _ => runs.push(place..place + 1),
+                _ => runs.push(index..index + 1),
             }
         }
         runs
@@ -46,13 +46,13 @@ impl Chosen<'_> {
         first..first + run.len()
     }
 
-    /// The places of each row or column in the list.
-    fn places(&self) -> Option<HashMap<usize, Vec<usize>>> {
-        let mut places: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (place, &one) in self.list?.iter().enumerate() {
-            places.entry(one).or_default().push(place);
+    /// The indices of each row or column in the list.
+    fn indices_of(&self) -> Option<HashMap<usize, Vec<usize>>> {
+        let mut indices_of: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (index, &one) in self.list?.iter().enumerate() {
+            indices_of.entry(one).or_default().push(index);
         }
-        Some(places)
+        Some(indices_of)
     }
 }
 
@@ -64,8 +64,8 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// The value at these places of the axis along which the file goes, and of the other.
-    fn at(&mut self, major: usize, minor: usize) -> &mut f64 {
+    /// The value at these indices of the axis along which the file goes, and of the other.
+    fn value_mut(&mut self, major: usize, minor: usize) -> &mut f64 {
         let (gene, cell) = match self.by_cells {
             true => (minor, major),
             false => (major, minor),
@@ -75,10 +75,10 @@ impl Target<'_> {
 }
 
 /// Some genes and cells of a matrix of `shape`, genes by cells; zeros too, column by column.
-/// `place` is the path of the matrix in the file; see [`crate::Stored`].
+/// `inside` is the path of the matrix in the file; see [`crate::Stored`].
 pub(super) fn read(
     path: &Path,
-    place: &str,
+    inside: &str,
     sparse: bool,
     by_cells: bool,
     shape: [usize; 2],
@@ -87,7 +87,7 @@ pub(super) fn read(
     let _silence = Silence::new();
     let read = || {
         let store = Store::open(path, &FORMAT)?;
-        let matrix = store.root().required(place, "")?;
+        let matrix = store.root().required(inside, "")?;
         let genes = Chosen {
             list: genes,
             all: shape[0],
@@ -103,9 +103,9 @@ pub(super) fn read(
                 matrix.path
             )));
         }
-        let places = genes.len().saturating_mul(cells.len());
-        limits::require_memory((8 * places as u64).max(places as u64), &matrix.path)?;
-        let mut values = vec![0f64; places];
+        let count = genes.len().saturating_mul(cells.len());
+        limits::require_memory((8 * count as u64).max(count as u64), &matrix.path)?;
+        let mut values = vec![0f64; count];
         let target = Target {
             values: &mut values,
             genes: genes.len(),
@@ -130,7 +130,7 @@ fn read_dense(matrix: &Node, major: &Chosen, minor: &Chosen, mut target: Target)
         return Err(changed(array.path));
     }
     let source = numeric(&array)?;
-    let wanted = (0..minor.len()).map(|place| minor.get(place));
+    let wanted = (0..minor.len()).map(|index| minor.get(index));
     let (Some(from), Some(to)) = (wanted.clone().min(), wanted.max()) else {
         return Ok(());
     };
@@ -141,9 +141,9 @@ fn read_dense(matrix: &Node, major: &Chosen, minor: &Chosen, mut target: Target)
         source
             .block(major.range(&run), columns.clone(), &mut block)
             .map_err(failed(array.path))?;
-        for (place, row) in run.zip(block.chunks_exact(columns.len())) {
+        for (index, row) in run.zip(block.chunks_exact(columns.len())) {
             for other in 0..minor.len() {
-                *target.at(place, other) = row[minor.get(other) - from];
+                *target.value_mut(index, other) = row[minor.get(other) - from];
             }
         }
     }
@@ -166,7 +166,7 @@ fn read_sparse(matrix: &Node, major: &Chosen, minor: &Chosen, mut target: Target
     let mut ends = vec![0i64; major.all + 1];
     fill(&starts, &mut ends, &())?;
     let (ids, numbers) = (numeric(&indices)?, numeric(&data)?);
-    let places = minor.places();
+    let indices_of = minor.indices_of();
     for run in major.runs(usize::MAX) {
         let within = major.range(&run);
         let [from, to] = [ends[within.start], ends[within.end]].map(|e| usize::try_from(e).ok());
@@ -174,14 +174,14 @@ fn read_sparse(matrix: &Node, major: &Chosen, minor: &Chosen, mut target: Target
             return Err(changed(starts.path));
         };
         let (mut rows, mut values) = (Vec::<i64>::new(), Vec::<f64>::new());
-        let (mut row, mut place) = (within.start, run.start);
+        let (mut row, mut index) = (within.start, run.start);
         while from < to {
             let part = from..to.min(from + BLOCK);
             read_block(ids, part.clone(), &mut rows).map_err(failed(indices.path))?;
             read_block(numbers, part.clone(), &mut values).map_err(failed(data.path))?;
             for (at, (&id, &value)) in part.clone().zip(rows.iter().zip(&values)) {
                 while ends[row + 1] <= at as i64 {
-                    (row, place) = (row + 1, place + 1);
+                    (row, index) = (row + 1, index + 1);
                 }
                 let id = usize::try_from(id).ok().filter(|&id| id < minor.all);
                 let Some(id) = id else {
@@ -191,11 +191,11 @@ fn read_sparse(matrix: &Node, major: &Chosen, minor: &Chosen, mut target: Target
                         minor.all as i64 - 1
                     )));
                 };
-                match &places {
-                    None => *target.at(place, id) += value,
-                    Some(places) => {
-                        for &other in places.get(&id).into_iter().flatten() {
-                            *target.at(place, other) += value;
+                match &indices_of {
+                    None => *target.value_mut(index, id) += value,
+                    Some(indices_of) => {
+                        for &other in indices_of.get(&id).into_iter().flatten() {
+                            *target.value_mut(index, other) += value;
                         }
                     }
                 }
@@ -211,7 +211,7 @@ fn read_block<T: Native>(
     part: Range<usize>,
     to: &mut Vec<T>,
 ) -> hdf5_metno::Result<()> {
-    to.resize(part.len(), T::of_integer(0));
+    to.resize(part.len(), T::from_integer(0));
     source.numbers(part, to)
 }
 

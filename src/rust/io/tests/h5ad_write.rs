@@ -71,7 +71,7 @@ fn append_in_two(draft: &Draft, path: &str, at: usize) -> Result<()> {
 }
 
 fn write(path: &Path, contents: &Contents, gzip: u8, at: usize) -> Result<()> {
-    let draft = Draft::of(path, gzip);
+    let draft = Draft::new(path, gzip);
     draft.begin(contents, false)?;
     draft.add_matrix("X", true, 3)?;
     append_in_two(&draft, "X", at)?;
@@ -177,7 +177,7 @@ fn nothing_at_all_is_a_file_too() {
     let empty = table(&[], vec![("a".into(), Column::Text(vec![]))]);
     for sparse in [true, false] {
         let place = place();
-        let draft = Draft::of(&place.path, 4);
+        let draft = Draft::new(&place.path, 4);
         draft
             .begin(&contents(&empty, &empty), false)
             .expect("begun");
@@ -198,7 +198,7 @@ fn what_cannot_be_written_is_refused_and_leaves_what_was_there() {
         write(&place.path, &contents(&cells, &genes), 0, 2),
         "overwrite = TRUE",
     );
-    let draft = Draft::of(&place.path, 0);
+    let draft = Draft::new(&place.path, 0);
     draft.begin(&contents(&cells, &genes), true).expect("begun");
     assert_input(
         draft.add_matrix("layers/a/b", true, 3),
@@ -208,12 +208,12 @@ fn what_cannot_be_written_is_refused_and_leaves_what_was_there() {
     assert_eq!(place.files(), ["cells.h5ad"]);
     assert_eq!(std::fs::read(&place.path).expect("there"), b"before");
 
-    let elsewhere = Draft::of(&place.folder.path().join("none/cells.h5ad"), 0);
+    let elsewhere = Draft::new(&place.folder.path().join("none/cells.h5ad"), 0);
     assert_input(
         elsewhere.begin(&contents(&cells, &genes), true),
         "Check that the folder exists",
     );
-    let folder = Draft::of(place.folder.path(), 0);
+    let folder = Draft::new(place.folder.path(), 0);
     assert_input(
         folder.begin(&contents(&cells, &genes), true),
         "no regular file",
@@ -238,7 +238,7 @@ fn what_cannot_be_written_is_refused_and_leaves_what_was_there() {
 fn three_cells(path: &Path) {
     let names = table(&["a", "b", "c"], vec![]);
     let genes = table(&[], vec![]);
-    let draft = Draft::of(path, 0);
+    let draft = Draft::new(path, 0);
     draft
         .begin(&contents(&names, &genes), false)
         .expect("begun");

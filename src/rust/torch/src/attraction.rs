@@ -40,7 +40,7 @@ impl Attraction {
             scratch,
         };
         if resident {
-            // SAFETY: the caller keeps them in place.
+            // SAFETY: the caller keeps them alive.
             let total = unsafe { entries.starts.slice() }
                 .last()
                 .copied()
@@ -97,7 +97,7 @@ impl Attraction {
         x: &Tensor,
         gradient: &mut Tensor,
     ) -> Outcome<f64> {
-        // SAFETY: the caller keeps them in place.
+        // SAFETY: the caller keeps them alive.
         let starts = unsafe { self.entries.starts.slice() };
         let n = starts.len() - 1;
         let d = x.size()[1] as usize;
@@ -136,16 +136,16 @@ impl Attraction {
         [before, now]: [&Tensor; 2],
         scale: f64,
     ) -> Outcome<Tensor> {
-        // SAFETY: the caller keeps them in place.
+        // SAFETY: the caller keeps them alive.
         let starts = unsafe { self.entries.starts.slice() };
-        // Of every cell its place among these, or -1.
-        let mut place = Tensor::full(
+        // Of every cell its index among these, or -1.
+        let mut row = Tensor::full(
             [(starts.len() - 1) as i64],
             -1i64,
             (Kind::Int64, self.device),
         );
         let own = Tensor::arange(ids.len() as i64, (Kind::Int64, self.device));
-        let _ = place.index_copy_(0, &index(ids, self.device), &own);
+        let _ = row.index_copy_(0, &index(ids, self.device), &own);
         let mut change = now.zeros_like();
         let most = (self.scratch / (ENTRY + 32 * now.size()[1] as usize)).max(1);
         let length = |id: u32| starts[id as usize + 1] - starts[id as usize];
@@ -165,7 +165,7 @@ impl Attraction {
                 .narrow(0, done as i64, (end - done) as i64)
                 .repeat_interleave_self_tensor(&lengths, 0, count as i64);
             let (columns, values) = self.entries_of(&ids[done..end], &lengths, count);
-            let others = place.index_select(0, &columns);
+            let others = row.index_select(0, &columns);
             let inside = others.ge(0);
             let rows = rows.masked_select(&inside);
             let others = others.masked_select(&inside);
@@ -182,7 +182,7 @@ impl Attraction {
 
     /// Columns and values of the rows of some cells, `count` entries, one row after the other.
     fn entries_of(&self, ids: &[u32], lengths: &Tensor, count: usize) -> (Tensor, Tensor) {
-        // SAFETY: the caller keeps them in place.
+        // SAFETY: the caller keeps them alive.
         let starts = unsafe { self.entries.starts.slice() };
         if let Some(resident) = &self.resident {
             let first: Vec<i64> = ids.iter().map(|&id| starts[id as usize] as i64).collect();

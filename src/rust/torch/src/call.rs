@@ -1,6 +1,6 @@
 //! What every call needs: whether to go on, where it computes, and numbers there and back.
 
-use neuralee_torch_abi::{Caller, Place};
+use neuralee_torch_abi::{Caller, DeviceArgs};
 use tch::{Device, Kind, Tensor};
 
 /// Why a call came to nothing.
@@ -20,8 +20,8 @@ pub(crate) fn check(caller: &Caller) -> Outcome<()> {
     Ok(())
 }
 
-pub(crate) fn device(place: &Place) -> Device {
-    match usize::try_from(place.device) {
+pub(crate) fn device(args: &DeviceArgs) -> Device {
+    match usize::try_from(args.index) {
         Ok(index) => Device::Cuda(index),
         Err(_) => Device::Cpu,
     }

@@ -56,7 +56,7 @@ fn splines(t: &Tensor) -> (Tensor, Tensor) {
 }
 
 impl Grid {
-    fn over(x: &Tensor, h: f64) -> Self {
+    fn new(x: &Tensor, h: f64) -> Self {
         let axes = x.size()[1];
         let (mut extent, mut bins, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         for a in 0..axes {
@@ -83,7 +83,7 @@ impl Grid {
         self.extent.iter().product()
     }
 
-    /// Every node around a point: its number beyond the corner, and its place along each axis.
+    /// Every node around a point: its number beyond the corner, and its index along each axis.
     fn around(&self) -> Vec<(i64, Vec<i64>)> {
         let axes = self.extent.len() as u32;
         (0..ORDER.pow(axes))
@@ -131,8 +131,8 @@ impl Grid {
         let taps_here = Tensor::from_slice(taps).to_device(device);
         let mut outer = 1;
         for (axis, &length) in self.extent.iter().enumerate() {
-            let places = Tensor::arange(length, (Kind::Int64, device));
-            let distance = (places.unsqueeze(1) - places.unsqueeze(0)).abs();
+            let nodes = Tensor::arange(length, (Kind::Int64, device));
+            let distance = (nodes.unsqueeze(1) - nodes.unsqueeze(0)).abs();
             let far = distance.ge(taps.len() as i64);
             let band = taps_here
                 .index_select(0, &distance.clamp_max(taps.len() as i64 - 1).view([-1]))
@@ -160,11 +160,11 @@ impl Grid {
             shape[axis] = -1;
             values.view(shape.as_slice())
         };
-        let places = |length: i64| Tensor::arange(length, (Kind::Double, device));
+        let nodes = |length: i64| Tensor::arange(length, (Kind::Double, device));
         let mut squares = Tensor::zeros(lengths, (Kind::Double, device));
         for (axis, &length) in lengths.iter().enumerate() {
-            let place = places(length);
-            let distance = place.minimum(&(length as f64 - &place)) * h;
+            let node = nodes(length);
+            let distance = node.minimum(&(length as f64 - &node)) * h;
             squares += along(axis, &distance * &distance);
         }
         let (values, _) = kernel.repulsion(squares);
@@ -175,7 +175,7 @@ impl Grid {
             .contiguous();
         for (axis, &length) in lengths.iter().enumerate() {
             let kept = spectrum.size()[axis];
-            let angle = places(kept) * (std::f64::consts::TAU / length as f64);
+            let angle = nodes(kept) * (std::f64::consts::TAU / length as f64);
             let spline = (angle.cos() + 2.0) / 3.0;
             spectrum /= along(axis, &spline * &spline);
         }
@@ -236,7 +236,7 @@ pub(crate) fn evaluate(
     gradient: &mut Tensor,
     (device, scratch): (Device, usize),
 ) -> Outcome<f64> {
-    let grid = Grid::over(x, h);
+    let grid = Grid::new(x, h);
     let width = inputs.width();
     let around = grid.around();
     let mut fields = Tensor::zeros([grid.nodes(), width as i64], (Kind::Double, device));

@@ -14,7 +14,7 @@ pub(crate) enum Kernel {
 }
 
 impl Kernel {
-    pub(crate) fn of(number: i32, spring: f64) -> Outcome<Self> {
+    pub(crate) fn from_number(number: i32, spring: f64) -> Outcome<Self> {
         match number {
             0 => Ok(Kernel::Gaussian),
             1 => Ok(Kernel::Student { spring }),

@@ -126,8 +126,8 @@ struct Slopes {
 
 impl Network {
     pub(crate) fn open(caller: &Caller, args: &NetworkArgs) -> Outcome<Self> {
-        let place = &args.place;
-        tch::set_num_threads(place.threads);
+        let options = &args.device;
+        tch::set_num_threads(options.threads);
         // SAFETY: the caller's promise.
         let (hidden, epsilons, script) = unsafe {
             (
@@ -139,11 +139,11 @@ impl Network {
         let mut widths = vec![args.inputs];
         widths.extend_from_slice(hidden);
         widths.push(args.outputs);
-        let device = device(place);
+        let device = device(options);
         let mut network = Network {
             device,
-            threads: place.threads,
-            scratch: place.scratch,
+            threads: options.threads,
+            scratch: options.scratch,
             n: args.n,
             source: args.rows,
             resident: None,
@@ -163,9 +163,9 @@ impl Network {
         if !script.is_empty() {
             network.script = Some(Script::load(script, device, args.inputs, args.outputs)?);
         }
-        if place.resident {
+        if options.resident {
             let rows = Tensor::zeros([args.n as i64, args.inputs as i64], (Kind::Float, device));
-            for (first, count) in chunk(args.n, 4 * args.inputs, place.scratch) {
+            for (first, count) in chunk(args.n, 4 * args.inputs, options.scratch) {
                 check(caller)?;
                 rows.narrow(0, first as i64, count as i64)
                     .copy_(&network.read(first, count));

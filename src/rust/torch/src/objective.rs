@@ -34,14 +34,14 @@ pub(crate) struct Objective {
 
 impl Objective {
     pub(crate) fn open(caller: &Caller, args: &ObjectiveArgs) -> Outcome<Self> {
-        let place = &args.place;
-        tch::set_num_threads(place.threads);
-        let device = device(place);
-        let kernel = Kernel::of(args.kernel, args.spring)?;
+        let options = &args.device;
+        tch::set_num_threads(options.threads);
+        let device = device(options);
+        let kernel = Kernel::from_number(args.kernel, args.spring)?;
         let width = args.inputs + 2;
-        let rows = if place.resident {
+        let rows = if options.resident {
             let rows = Tensor::zeros([args.n as i64, width as i64], (Kind::Double, device));
-            for (first, count) in chunk(args.n, width * 8, place.scratch) {
+            for (first, count) in chunk(args.n, width * 8, options.scratch) {
                 check(caller)?;
                 rows.narrow(0, first as i64, count as i64)
                     .copy_(&read(&args.rows, first, count, width, device));
@@ -52,8 +52,8 @@ impl Objective {
         };
         Ok(Objective {
             device,
-            threads: place.threads,
-            scratch: place.scratch,
+            threads: options.threads,
+            scratch: options.scratch,
             n: args.n,
             inputs: args.inputs,
             d: args.d,
@@ -65,8 +65,8 @@ impl Objective {
                 args.weights,
                 kernel,
                 device,
-                place.resident,
-                place.scratch,
+                options.resident,
+                options.scratch,
             ),
         })
     }
@@ -93,14 +93,14 @@ impl Objective {
         scale: f64,
         gradient: &mut Tensor,
     ) -> Outcome<f64> {
-        let place = (self.device, self.scratch);
+        let memory = (self.device, self.scratch);
         if how.h > 0.0 {
             // SAFETY: the caller's promise.
             let taps = unsafe { how.taps.slice() };
             let kernel = (self.kernel, taps);
-            grid::evaluate(caller, inputs, kernel, x, how.h, scale, gradient, place)
+            grid::evaluate(caller, inputs, kernel, x, how.h, scale, gradient, memory)
         } else {
-            exact::evaluate(caller, inputs, self.kernel, x, scale, gradient, place)
+            exact::evaluate(caller, inputs, self.kernel, x, scale, gradient, memory)
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
 use crate::neighbors::{NeighborGraph, OrderedGraph};
+use crate::order::Order;
 use crate::{Error, Result};
 
 pub use bandwidth::Solver;
@@ -134,21 +135,25 @@ impl ValidOptions {
 /// Attractive weights with all that is known of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Affinities {
-    /// W+; cells are numbered by their place.
+    /// W+; cells are numbered by their row.
     pub weights: Weights,
-    /// As in [`RowAffinities`], by place.
+    /// As in [`RowAffinities`], by row.
     pub log_beta: Vec<f64>,
-    /// As in [`RowAffinities`], by place.
+    /// As in [`RowAffinities`], by row.
     pub perplexity: Vec<f64>,
     /// Neighbours per cell.
     pub k: usize,
-    /// Id of the cell at each place; `None` where the cells stand as they came.
-    pub order: Option<Vec<u32>>,
+    /// That of the graph.
+    pub order: Order,
 }
 
 impl Affinities {
     /// Affinities of the cells of a graph, which is used up on the way.
-    pub fn of_graph(graph: OrderedGraph, options: Options, monitor: &dyn Monitor) -> Result<Self> {
+    pub fn from_graph(
+        graph: OrderedGraph,
+        options: Options,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
         let OrderedGraph { mut graph, order } = graph;
         let rows = options.check(graph.n, graph.k)?.rows(&graph, monitor)?;
         graph.squared_distances = Vec::new();
@@ -163,21 +168,17 @@ impl Affinities {
     }
 
     /// The same with the cells numbered as they came.
-    pub fn as_they_came(self) -> Self {
-        let Some(order) = self.order else { return self };
-        let back = |values: &[f64]| {
-            let mut moved = vec![0.0; values.len()];
-            for (&id, &value) in order.iter().zip(values) {
-                moved[id as usize] = value;
-            }
-            moved
+    pub fn undo_order(self) -> Self {
+        let Some(ids) = &self.order.0 else {
+            return self;
         };
+        let back = |values: &[f64]| self.order.undo(values, 1).into_iter().collect();
         Affinities {
-            weights: self.weights.renumbered(&order),
+            weights: self.weights.renumbered(ids),
             log_beta: back(&self.log_beta),
             perplexity: back(&self.perplexity),
             k: self.k,
-            order: None,
+            order: Order::default(),
         }
     }
 }

@@ -29,13 +29,13 @@ type MergedRows = (Vec<usize>, Vec<(u32, f64)>);
 /// column undoes that, and a column occurs twice at most. In single precision the slots
 /// then become the entries where they stand, without a second copy.
 pub fn symmetrize(graph: &NeighborGraph, rows: &RowAffinities) -> Weights {
-    let Slots { starts, mut slots } = Slots::of(graph);
+    let Slots { starts, mut slots } = Slots::new(graph);
     let (n, k) = (graph.n, graph.k);
     let scale = 1.0 / (2.0 * n as f64);
     let weight = |row: usize, slot: u64| {
-        let (column, place) = ((slot >> 32) as usize, slot as u32);
-        let list = if place & OWN != 0 { row } else { column };
-        scale * rows.p[list * k + (place & !OWN) as usize]
+        let (column, index) = ((slot >> 32) as usize, slot as u32);
+        let list = if index & OWN != 0 { row } else { column };
+        scale * rows.p[list * k + (index & !OWN) as usize]
     };
     let parts = parts_of(&mut slots, &starts);
     if n < SINGLE_FROM {
@@ -95,7 +95,7 @@ struct Slots {
 }
 
 impl Slots {
-    fn of(graph: &NeighborGraph) -> Self {
+    fn new(graph: &NeighborGraph) -> Self {
         let (n, k) = (graph.n, graph.k);
         let taken: Vec<AtomicU32> = (0..n).map(|_| AtomicU32::new(k as u32)).collect();
         graph.ids.par_iter().for_each(|&id| {
@@ -106,14 +106,14 @@ impl Slots {
             .map(|taken| taken.swap(k as u32, Relaxed) as usize)
             .collect();
         let starts = starts_of(&lengths);
-        let slot = |column: usize, place: u32| (column as u64) << 32 | u64::from(place);
+        let slot = |column: usize, index: u32| (column as u64) << 32 | u64::from(index);
         let slots: Vec<AtomicU64> = (0..starts[n]).map(|_| AtomicU64::new(0)).collect();
         graph.ids.par_chunks(k).enumerate().for_each(|(row, ids)| {
-            for (place, id) in ids.iter().map(|&id| id as usize).enumerate() {
-                let own = slot(id, place as u32 | OWN);
-                slots[starts[row] + place].store(own, Relaxed);
+            for (index, id) in ids.iter().map(|&id| id as usize).enumerate() {
+                let own = slot(id, index as u32 | OWN);
+                slots[starts[row] + index].store(own, Relaxed);
                 let free = taken[id].fetch_add(1, Relaxed) as usize;
-                slots[starts[id] + free].store(slot(row, place as u32), Relaxed);
+                slots[starts[id] + free].store(slot(row, index as u32), Relaxed);
             }
         });
         let slots = slots.into_iter().map(AtomicU64::into_inner).collect();

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use sprs::CsMatViewI;
 
 use crate::aligned::prefetch;
+use crate::order::rows_of;
 use crate::{Error, Result};
 
 /// Rows handled by one task; fixed, so that sums do not depend on the thread count.
@@ -31,15 +32,15 @@ pub struct Sample<'a> {
     pub ids: &'a [u32],
     /// Number of the batch.
     pub batch: u32,
-    /// Of every point, the batch that it is in and its place there.
-    pub places: &'a [(u32, u32)],
+    /// Of every point, its batch and its row in it.
+    pub assignments: &'a [(u32, u32)],
 }
 
 impl Sample<'_> {
-    /// The place of a point, if it is in this batch.
-    pub fn place(&self, id: u32) -> Option<usize> {
-        let (batch, place) = self.places[id as usize];
-        (batch == self.batch).then_some(place as usize)
+    /// The row of a point, if it is in this batch.
+    pub fn row_of(&self, id: u32) -> Option<usize> {
+        let (batch, row) = self.assignments[id as usize];
+        (batch == self.batch).then_some(row as usize)
     }
 }
 
@@ -84,13 +85,13 @@ impl Weights {
             starts,
             entries: Entries::Double { columns, values },
         };
-        let place = |row: usize, column: u32| {
+        let position = |row: usize, column: u32| {
             format!("at row {}, column {}", row + 1, u64::from(column) + 1)
         };
         let fault = |row: usize| {
             weights.row(row).find_map(|(column, value)| {
                 let mirrored = weights.get(column as usize, row as u32);
-                let at = || place(row, column);
+                let at = || position(row, column);
                 if !value.is_finite() {
                     let message = format!("The attractive weights hold {value} {}.", at());
                     Some(Error::not_finite(message, ""))
@@ -151,21 +152,16 @@ impl Weights {
         match &self.entries {
             Entries::Double { columns, values } => columns[from..to]
                 .binary_search(&column)
-                .map_or(0.0, |place| values[from + place]),
+                .map_or(0.0, |index| values[from + index]),
             Entries::Single(entries) => entries[from..to]
                 .binary_search_by_key(&column, |&entry| unpack(entry).0)
-                .map_or(0.0, |place| unpack(entries[from + place]).1),
+                .map_or(0.0, |index| unpack(entries[from + index]).1),
         }
     }
 
     /// The weights with point i called `ids[i]`, in double precision.
     pub fn renumbered(&self, ids: &[u32]) -> Weights {
-        let n = self.n();
-        let mut place = vec![0u32; n];
-        for (at, &id) in ids.iter().enumerate() {
-            place[id as usize] = at as u32;
-        }
-        let rows: Vec<Vec<(u32, f64)>> = place
+        let rows: Vec<Vec<(u32, f64)>> = rows_of(ids)
             .par_iter()
             .map(|&at| {
                 let renumbered = |(column, weight): (u32, f64)| (ids[column as usize], weight);
@@ -281,14 +277,14 @@ impl Weights {
             .enumerate()
             .for_each(|(task, chunk)| {
                 for (i, out) in chunk.chunks_exact_mut(d).enumerate() {
-                    let place = task * ROWS_PER_TASK + i;
-                    if let Some(&ahead) = ids.get(place + AHEAD) {
+                    let row = task * ROWS_PER_TASK + i;
+                    if let Some(&ahead) = ids.get(row + AHEAD) {
                         self.prefetch(ahead as usize);
                     }
                     out.fill(0.0);
-                    let here = &x[place * d..][..d];
-                    for (column, w) in self.row(ids[place] as usize) {
-                        let Some(other) = sample.place(column) else {
+                    let here = &x[row * d..][..d];
+                    for (column, w) in self.row(ids[row] as usize) {
+                        let Some(other) = sample.row_of(column) else {
                             continue;
                         };
                         for (out, (a, b)) in out.iter_mut().zip(here.iter().zip(&x[other * d..])) {
@@ -342,9 +338,9 @@ impl Weights {
                     let mut sums = [[0.0; D]; LANES];
                     let add = |sum: &mut [f64; D], at: usize| {
                         let (column, w) = entry(at);
-                        let there = points[column as usize];
+                        let other = points[column as usize];
                         for a in 0..D {
-                            sum[a] += w * (here[a] - there[a]);
+                            sum[a] += w * (here[a] - other[a]);
                         }
                     };
                     let (start, end) = (self.starts[n], self.starts[n + 1]);

@@ -58,7 +58,7 @@ impl Map<'_> {
         let k = self.affinity.neighbors_of(all.nrows());
         self.affinity.check(all.nrows(), k)?;
         let graph = neighbors::search(all.view(), k, self.neighbors, self.seed, monitor)?;
-        let affinities = Affinities::of_graph(graph, self.affinity, monitor)?.as_they_came();
+        let affinities = Affinities::from_graph(graph, self.affinity, monitor)?.undo_order();
         let weight = RepulsionWeight::Lambda(self.lambda);
         let objective = Objective::new(all.view(), affinities.weights, self.kernel, weight, d)?;
         drop(all);

@@ -208,7 +208,7 @@ impl Model {
         KIND.read(path)
     }
 
-    /// Writes bytes of a model to a file, which takes the place of what was there only
+    /// Writes bytes of a model to a file, which replaces what was there only
     /// once it is whole.
     pub fn save(bytes: &[u8], path: &Path) -> Result<()> {
         KIND.save(bytes, path)
@@ -237,7 +237,7 @@ impl Model {
                 let range = task * CELLS..task * CELLS + places.len() / d;
                 let start = first + range.start;
                 let inputs = self.preprocessing.apply(x, cells, range, first)?;
-                let points = Points::of_rows(&inputs, &self.standard);
+                let points = Points::from_rows(&inputs, &self.standard);
                 self.refuse_far(&points, start)?;
                 for (place, found) in places.iter_mut().zip(map(&self.network, &points, &())?) {
                     *place = f64::from(found);
@@ -258,7 +258,7 @@ impl Model {
         monitor: &dyn Monitor,
     ) -> Result<Vec<f64>> {
         let inputs = self.inputs(x, cells, first, monitor)?;
-        let points = Points::of_rows(&inputs, &self.standard);
+        let points = Points::from_rows(&inputs, &self.standard);
         self.refuse_far(&points, first)?;
         let mut remote = device.network(Arc::new(points), &self.network, monitor)?;
         let places = remote.map(&self.network, monitor)?;

@@ -52,7 +52,7 @@ impl Index {
     }
 
     /// The k nearest other points of every point, where points are numbered by their
-    /// place in [`Index::order`].
+    /// index in [`Index::order`].
     pub fn graph(&self, k: usize, monitor: &dyn Monitor) -> Result<NeighborGraph> {
         let n = self.partition.order.len();
         check_size(n, k)?;
@@ -183,13 +183,13 @@ impl Index {
         let mut block = Vec::with_capacity(ROWS * width);
         let mut products = vec![0f32; ROWS * COLUMNS];
         let mut chosen: Vec<u32> = Vec::with_capacity(count);
-        for (place, &(_, cluster)) in near.iter().enumerate() {
+        for (rank, &(_, cluster)) in near.iter().enumerate() {
             chosen.clear();
             chosen.extend((0..count as u32).filter(|&q| {
                 let radius = (lists[q as usize].threshold + norms[q as usize])
                     .max(0.0)
                     .sqrt();
-                place == 0 || margins[place * count + q as usize] < REACH * radius
+                rank == 0 || margins[rank * count + q as usize] < REACH * radius
             }));
             if chosen.is_empty() {
                 continue;

@@ -149,7 +149,7 @@ impl<'a> Search<'a> {
             ));
         }
         // Centring, the two norms and the product each lose at most about D units in the
-        // last place of |a|^2 + |b|^2, and so does the direct distance below.
+        // last digit of |a|^2 + |b|^2, and so does the direct distance below.
         let c = (4 * dim + 16) as f64 * f64::EPSILON;
         Ok(Search {
             points,

@@ -34,13 +34,13 @@ pub fn from_lists(n: usize, k: usize, ids: &[u32], distances: &[f64]) -> Result<
     for point in 0..n {
         row.clear();
         for at in point * k..(point + 1) * k {
-            let place = || format!("Neighbour {} of point {}", at % k + 1, point + 1);
+            let entry = || format!("Neighbour {} of point {}", at % k + 1, point + 1);
             let (id, distance) = (ids[at], distances[at]);
             if id as usize >= n {
                 return Err(Error::input(
                     format!(
                         "{} is {}, but there are {n} points.",
-                        place(),
+                        entry(),
                         id as u64 + 1
                     ),
                     "Ids count the rows of `x`.",
@@ -48,19 +48,19 @@ pub fn from_lists(n: usize, k: usize, ids: &[u32], distances: &[f64]) -> Result<
             }
             if id as usize == point {
                 return Err(Error::input(
-                    format!("{} is the point itself.", place()),
+                    format!("{} is the point itself.", entry()),
                     "Leave the point itself out of its list.",
                 ));
             }
             if listed_by[id as usize] == point {
                 return Err(Error::input(
-                    format!("{} is listed twice.", place()),
+                    format!("{} is listed twice.", entry()),
                     "List each neighbour once.",
                 ));
             }
             if !distance.is_finite() || distance < 0.0 {
                 return Err(Error::input(
-                    format!("{} has the distance {distance}.", place()),
+                    format!("{} has the distance {distance}.", entry()),
                     "Distances are finite and not negative.",
                 ));
             }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::Monitor;
+use crate::order::{rows_of, Order};
 use crate::{Error, Result};
 
 use graph::check_size;
@@ -51,11 +52,10 @@ impl Search {
 /// A neighbour graph whose points may stand in another order than they came in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderedGraph {
-    /// The graph; points are numbered by their place.
+    /// The graph; points are numbered by their row.
     pub graph: NeighborGraph,
-    /// Id of the point at each place, near points near each other; `None` where the
-    /// points stand as they came.
-    pub order: Option<Vec<u32>>,
+    /// Near points are near each other in it.
+    pub order: Order,
 }
 
 /// The k nearest neighbours of every row of `points` (n x D) among the other rows.
@@ -70,11 +70,11 @@ pub fn search(
     check_size(points.nrows(), k)?;
     if !how.is_approximate(points.nrows()) {
         let graph = exact(points, k, monitor)?;
-        return Ok(OrderedGraph { graph, order: None });
+        return Ok(graph.into());
     }
     let index = Index::new(points, seed, monitor)?;
     let graph = index.graph(k, monitor)?;
-    let order = Some(index.into_order());
+    let order = Order(Some(index.into_order()));
     Ok(OrderedGraph { graph, order })
 }
 
@@ -106,23 +106,28 @@ pub fn search_queries(
     Ok(graph)
 }
 
+impl From<NeighborGraph> for OrderedGraph {
+    fn from(graph: NeighborGraph) -> Self {
+        let order = Order::default();
+        OrderedGraph { graph, order }
+    }
+}
+
 impl OrderedGraph {
     /// The graph with points numbered as they came.
     pub fn into_graph(self) -> NeighborGraph {
         let OrderedGraph { graph, order } = self;
-        let Some(order) = order else { return graph };
+        let Order(Some(order)) = order else {
+            return graph;
+        };
         let (n, k) = (graph.n, graph.k);
-        let mut place = vec![0u32; n];
-        for (at, &id) in order.iter().enumerate() {
-            place[id as usize] = at as u32;
-        }
         let mut ids = vec![0u32; n * k];
         let mut squared_distances = vec![0.0; n * k];
         ids.par_chunks_exact_mut(k)
             .zip(squared_distances.par_chunks_exact_mut(k))
-            .zip(&place)
-            .for_each(|((ids, distances), &place)| {
-                let from = place as usize * k;
+            .zip(rows_of(&order))
+            .for_each(|((ids, distances), row)| {
+                let from = row as usize * k;
                 let listed = graph.ids[from..from + k].iter();
                 let mut list: Vec<(f64, u32)> = listed
                     .zip(&graph.squared_distances[from..from + k])

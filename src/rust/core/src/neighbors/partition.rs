@@ -61,7 +61,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The mean of the points and the largest distance from it along any axis.
-    fn of(points: ArrayView2<'_, f64>) -> Result<Self> {
+    fn new(points: ArrayView2<'_, f64>) -> Result<Self> {
         let n = points.nrows() as f64;
         // Relative to the first point, so that a common offset costs no digits.
         let mean: Vec<f64> = (0..points.ncols())
@@ -125,7 +125,7 @@ impl Partition {
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let (n, dim) = points.dim();
-        let frame = Frame::of(points)?;
+        let frame = Frame::new(points)?;
         let rows = frame.rows(points);
         let clusters = (n / POINTS_PER_CLUSTER).max(1);
         let centroids = train(&rows, dim, clusters, seed, monitor)?;

@@ -69,7 +69,7 @@ impl Nonlinearity for LeakyRelu {
         if y > T::ZERO {
             T::ONE
         } else {
-            T::of(LEAK)
+            T::from_f64(LEAK)
         }
     }
 }
@@ -107,16 +107,16 @@ const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
 impl Nonlinearity for Gelu {
     #[inline(always)]
     fn value<T: Real>(y: T) -> T {
-        let inner = T::of(GELU_SCALE) * y * (T::ONE + T::of(GELU_CUBE) * y * y);
-        T::of(0.5) * y * (T::ONE + tanh(inner))
+        let inner = T::from_f64(GELU_SCALE) * y * (T::ONE + T::from_f64(GELU_CUBE) * y * y);
+        T::from_f64(0.5) * y * (T::ONE + tanh(inner))
     }
 
     #[inline(always)]
     fn slope<T: Real>(y: T) -> T {
-        let inner = T::of(GELU_SCALE) * y * (T::ONE + T::of(GELU_CUBE) * y * y);
+        let inner = T::from_f64(GELU_SCALE) * y * (T::ONE + T::from_f64(GELU_CUBE) * y * y);
         let bent = tanh(inner);
-        let inner_slope = T::of(GELU_SCALE) * (T::ONE + T::of(3.0 * GELU_CUBE) * y * y);
-        T::of(0.5) * (T::ONE + bent + y * (T::ONE - bent * bent) * inner_slope)
+        let inner_slope = T::from_f64(GELU_SCALE) * (T::ONE + T::from_f64(3.0 * GELU_CUBE) * y * y);
+        T::from_f64(0.5) * (T::ONE + bent + y * (T::ONE - bent * bent) * inner_slope)
     }
 }
 

@@ -111,7 +111,7 @@ pub struct Architecture {
     pub dropout: f64,
     /// Are inputs of hidden layers added to their outputs where the widths agree?
     pub residual: bool,
-    /// What takes the place of the layers, where the user wrote it.
+    /// What replaces the layers, where the user wrote it.
     pub program: Option<Program>,
 }
 

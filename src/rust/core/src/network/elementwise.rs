@@ -23,7 +23,10 @@ fn rows_of_pattern(width: usize) -> usize {
 /// A number for every unit, repeated.
 pub fn pattern<T: Real>(units: impl Iterator<Item = f64> + Clone, width: usize) -> Vec<T> {
     let rows = rows_of_pattern(width);
-    (0..rows).flat_map(|_| units.clone()).map(T::of).collect()
+    (0..rows)
+        .flat_map(|_| units.clone())
+        .map(T::from_f64)
+        .collect()
 }
 
 /// Zeros that take the sums of the units.

@@ -49,7 +49,7 @@ impl<T: Real> Network<T> {
         let mut values = vec![T::ZERO; layout.length];
         for layer in &layout.layers {
             for at in layer.weight.clone() {
-                values[at] = T::of(deviation * stream.normal(at as u64));
+                values[at] = T::from_f64(deviation * stream.normal(at as u64));
             }
             values[layer.gamma.clone()].fill(T::ONE);
         }

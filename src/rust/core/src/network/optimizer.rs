@@ -222,15 +222,15 @@ fn adam<T: Real>(
     };
     // Beyond some 10^5 steps both corrections are 1.
     let t = t.min(1 << 30) as i32;
-    let step = T::of(rate / (1.0 - beta1.powi(t)));
-    let correction = T::of(1.0 / (1.0 - beta2.powi(t)).sqrt());
-    let (beta1, left1) = (T::of(beta1), T::of(1.0 - beta1));
-    let (beta2, left2) = (T::of(beta2), T::of(1.0 - beta2));
-    let epsilon = T::of(epsilon);
+    let step = T::from_f64(rate / (1.0 - beta1.powi(t)));
+    let correction = T::from_f64(1.0 / (1.0 - beta2.powi(t)).sqrt());
+    let (beta1, left1) = (T::from_f64(beta1), T::from_f64(1.0 - beta1));
+    let (beta2, left2) = (T::from_f64(beta2), T::from_f64(1.0 - beta2));
+    let epsilon = T::from_f64(epsilon);
     let (pull, shrink) = if decoupled {
-        (T::ZERO, T::of(1.0 - rate * decay))
+        (T::ZERO, T::from_f64(1.0 - rate * decay))
     } else {
-        (T::of(decay), T::ONE)
+        (T::from_f64(decay), T::ONE)
     };
     for i in 0..values.len() {
         let g = gradient[i] + pull * values[i];
@@ -251,7 +251,7 @@ fn sgd<T: Real>(
     gradient: &[T],
     last: &mut [T],
 ) {
-    let (momentum, rate, decay) = (T::of(momentum), T::of(rate), T::of(decay));
+    let (momentum, rate, decay) = (T::from_f64(momentum), T::from_f64(rate), T::from_f64(decay));
     for i in 0..values.len() {
         let g = gradient[i] + decay * values[i];
         last[i] = momentum * last[i] + g;

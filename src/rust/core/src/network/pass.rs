@@ -344,7 +344,7 @@ impl<'a, T: Real> Pass<'a, T> {
         };
         let (share, stream) = (dropout.share, dropout.stream(l));
         let width = self.network.architecture().hidden[l];
-        let kept = T::of(1.0 / (1.0 - share));
+        let kept = T::from_f64(1.0 / (1.0 - share));
         mask.clear();
         for row in block.clone() {
             let first = (self.batch.id(row) * width) as u64;
@@ -417,12 +417,14 @@ impl<'a, T: Real> Pass<'a, T> {
                 .iter_mut()
                 .zip(&sums.weight)
             {
-                *to = T::of(*sum);
+                *to = T::from_f64(*sum);
             }
             if l > 0 {
                 let below = &layout.layers[l - 1];
                 let set = |to: &mut [T], sums: &[f64]| {
-                    to.iter_mut().zip(sums).for_each(|(to, &s)| *to = T::of(s));
+                    to.iter_mut()
+                        .zip(sums)
+                        .for_each(|(to, &s)| *to = T::from_f64(s));
                 };
                 set(&mut gradient[below.shift.clone()], &sums.slopes);
                 set(&mut gradient[below.gamma.clone()], &sums.products);

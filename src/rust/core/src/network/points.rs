@@ -30,7 +30,7 @@ pub struct Standard {
 
 impl Standard {
     /// The means of the features, and the root mean square of what remains.
-    pub fn of(y: ArrayView2<'_, f64>) -> Result<Self> {
+    pub fn new(y: ArrayView2<'_, f64>) -> Result<Self> {
         let n = y.nrows().max(1) as f64;
         let sums = |value: &(dyn Fn(usize, f64) -> f64 + Sync)| -> Vec<f64> {
             let parts: Vec<Vec<f64>> = (0..y.nrows().div_ceil(CELLS))
@@ -78,7 +78,7 @@ impl<T: Real> Points<T> {
                 for (j, &centre) in standard.centre.iter().enumerate() {
                     for i in 0..rows {
                         let value = (y[(task * CELLS + i, j)] - centre) / standard.scale;
-                        values[i * inputs + j] = T::of(value);
+                        values[i * inputs + j] = T::from_f64(value);
                     }
                 }
             });
@@ -86,12 +86,12 @@ impl<T: Real> Points<T> {
     }
 
     /// Cells given by rows.
-    pub fn of_rows(rows: &[f64], standard: &Standard) -> Self {
+    pub fn from_rows(rows: &[f64], standard: &Standard) -> Self {
         let inputs = standard.centre.len();
         let mut values = Vec::with_capacity(rows.len());
         for row in rows.chunks_exact(inputs) {
             let row = row.iter().zip(&standard.centre);
-            values.extend(row.map(|(v, c)| T::of((v - c) / standard.scale)));
+            values.extend(row.map(|(v, c)| T::from_f64((v - c) / standard.scale)));
         }
         Points { values, inputs }
     }

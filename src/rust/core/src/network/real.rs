@@ -31,7 +31,7 @@ pub trait Real:
     /// 1.
     const ONE: Self;
     /// The nearest number.
-    fn of(value: f64) -> Self;
+    fn from_f64(value: f64) -> Self;
     /// The same number.
     fn wide(self) -> f64;
     /// Square root.
@@ -45,7 +45,7 @@ impl Real for f32 {
     const ONE: Self = 1.0;
 
     #[inline(always)]
-    fn of(value: f64) -> Self {
+    fn from_f64(value: f64) -> Self {
         value as f32
     }
 
@@ -84,7 +84,7 @@ impl Real for f64 {
     const ONE: Self = 1.0;
 
     #[inline(always)]
-    fn of(value: f64) -> Self {
+    fn from_f64(value: f64) -> Self {
         value
     }
 

@@ -185,14 +185,14 @@ pub fn sampled_change(
         .enumerate()
         .for_each(|(task, change)| {
             for (i, g) in change.chunks_exact_mut(d).enumerate() {
-                let place = task * ROWS_PER_TASK + i;
+                let row = task * ROWS_PER_TASK + i;
                 g.fill(0.0);
-                for (column, w) in weights.row(sample.ids[place] as usize) {
-                    let Some(other) = sample.place(column) else {
+                for (column, w) in weights.row(sample.ids[row] as usize) {
+                    let Some(other) = sample.row_of(column) else {
                         continue;
                     };
                     for (x, sign) in [(now, 4.0), (before, -4.0)] {
-                        let (x_n, x_m) = (&x[place * d..][..d], &x[other * d..][..d]);
+                        let (x_n, x_m) = (&x[row * d..][..d], &x[other * d..][..d]);
                         let pull = sign * w * kernel.pull(squared_distance(x_n, x_m));
                         for (g, (a, b)) in g.iter_mut().zip(x_n.iter().zip(x_m)) {
                             *g += pull * (a - b);

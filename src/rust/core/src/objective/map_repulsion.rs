@@ -59,13 +59,11 @@ fn fields_of<const D: usize>(
     most_flops: f64,
 ) -> Option<MapFields> {
     match grids {
-        Grids::Gaussian { .. } => {
-            MapFields::on_one_grid::<D>(factors, x, h, GRID_BYTES, most_flops)
-        }
+        Grids::Gaussian { .. } => MapFields::from_grid::<D>(factors, x, h, GRID_BYTES, most_flops),
         Grids::Pyramid {
             density, coarsest, ..
         } => [h, h.max(coarsest)].into_iter().find_map(|h| {
-            MapFields::on_pyramid::<D>(factors, x, density, h, PYRAMID_BYTES, most_flops)
+            MapFields::from_pyramid::<D>(factors, x, density, h, PYRAMID_BYTES, most_flops)
         }),
     }
 }
@@ -111,7 +109,7 @@ impl MapRepulsion {
             Method::Auto => 0.0,
         };
         let grids = kernel.grids();
-        let h = spacing(kernel, Shape::of(&x, d).deviation);
+        let h = spacing(kernel, Shape::new(&x, d).deviation);
         let fields = match d {
             _ if most_flops == 0.0 => None,
             1 => fields_of::<1>(&factors, &x, grids, h, most_flops),
@@ -175,7 +173,7 @@ impl MapRepulsion {
                 let potential = |(&cell, x): (&u32, &[f64])| {
                     let row = queries.row(cell as usize);
                     let y: Vec<f64> = row.iter().zip(&self.mean).map(|(y, m)| y - m).collect();
-                    self.on_nodes(&y, x)
+                    self.read_nodes(&y, x)
                         .unwrap_or_else(|| self.sum_over_cells(&y, x))
                 };
                 Ok(points.map(potential).collect())
@@ -185,7 +183,7 @@ impl MapRepulsion {
     }
 
     /// Where there are nodes, and they reach.
-    fn on_nodes(&self, y: &[f64], x: &[f64]) -> Option<Potential> {
+    fn read_nodes(&self, y: &[f64], x: &[f64]) -> Option<Potential> {
         let fields = self.fields.as_ref()?;
         let scaled = |(psi, gradient): (f64, &[f64])| Potential {
             psi: psi / self.total,

@@ -37,13 +37,13 @@ pub struct Task<'a> {
 
 /// Chooses the way to sum the repulsion at X.
 pub fn plan(task: Task<'_>, x: &[f64], method: Method) -> Result<Plan> {
-    plan_at(task, x, &Shape::of(x, task.d), method)
+    plan_at(task, x, &Shape::new(x, task.d), method)
 }
 
 /// Keeps `current` while it is accurate at X and costs less than twice the best
 /// plan, so that small changes of X do not change the approximated energy.
 pub fn replan(task: Task<'_>, x: &[f64], method: Method, current: Plan) -> Result<Plan> {
-    let shape = Shape::of(x, task.d);
+    let shape = Shape::new(x, task.d);
     let fresh = plan_at(task, x, &shape, method)?;
     if fresh == current {
         return Ok(current);

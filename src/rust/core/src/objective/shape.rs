@@ -44,7 +44,7 @@ impl Axis {
 
 impl Shape {
     /// The shape of X, N x d by rows.
-    pub fn of(x: &[f64], d: usize) -> Self {
+    pub fn new(x: &[f64], d: usize) -> Self {
         let parts: Vec<Vec<Axis>> = x
             .par_chunks(POINTS * d)
             .map(|part| {

@@ -37,7 +37,7 @@ pub enum Preconditioner {
 
 impl Preconditioner {
     /// What suits an objective.
-    pub fn of(objective: &Objective) -> Result<Self> {
+    pub fn new(objective: &Objective) -> Result<Self> {
         let (weights, fixed) = (objective.weights(), objective.fixed());
         let degrees = weights.degrees();
         let mean = 4.0 * degrees.iter().sum::<f64>() / degrees.len() as f64;
@@ -91,9 +91,9 @@ impl Preconditioner {
     }
 
     /// Takes the weights at X, where they depend on it.
-    pub fn at(&mut self, x: &[f64]) {
+    pub fn reweigh(&mut self, x: &[f64]) {
         if let Preconditioner::Reweighted(matrix) = self {
-            matrix.at(x);
+            matrix.reweigh(x);
         }
     }
 
@@ -158,7 +158,7 @@ impl Memory {
         self.pairs.iter().all(fits)
     }
 
-    /// Remembers a step if the energy curves upwards along it, in place of the oldest.
+    /// Remembers a step if the energy curves upwards along it, instead of the oldest.
     pub fn push(&mut self, step: Vec<f64>, change: Vec<f64>) {
         let curvature = dot(&step, &change);
         if !(curvature > 1e-12 * dot(&step, &step).sqrt() * dot(&change, &change).sqrt()) {

@@ -76,7 +76,7 @@ impl Run {
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let options = options.check()?;
-        let preconditioner = Preconditioner::of(&objective)?;
+        let preconditioner = Preconditioner::new(&objective)?;
         let fingerprint = objective.fingerprint();
         let at = Resolution::Fine;
         let state = first_state(&mut objective, fingerprint, options, x, at, monitor)?;
@@ -168,7 +168,7 @@ impl Run {
             ));
         }
         objective.set_weight(objective.weight().with_number(lambdas[state.stage]))?;
-        let preconditioner = Preconditioner::of(&objective)?;
+        let preconditioner = Preconditioner::new(&objective)?;
         Ok(Run {
             objective,
             preconditioner,
@@ -275,7 +275,7 @@ impl Run {
             state.loss = energy.total();
             state.gradient = gradient;
         }
-        preconditioner.at(&state.x);
+        preconditioner.reweigh(&state.x);
         // E does not change under translation, unless cells are fixed; centred points keep their
         // digits.
         let fixed = objective.fixed();

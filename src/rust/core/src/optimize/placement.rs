@@ -62,9 +62,9 @@ pub fn place(
         ));
     }
     let attraction = if repulsion.kernel().has_quadratic_attraction() {
-        Attraction::to_means(repulsion, neighbours, affinities)
+        Goal::to_means(repulsion, neighbours, affinities)
     } else {
-        Attraction::to_neighbours(repulsion, neighbours, affinities)
+        Goal::to_neighbours(repulsion, neighbours, affinities)
     };
     let strength = lambda * repulsion.n() as f64;
     let evaluate = |cells: &[u32], x: &[f64]| -> Result<Vec<Value>> {
@@ -136,7 +136,7 @@ struct Value {
 }
 
 /// sum_m p_m a(|x - x_m|^2) of every new cell.
-enum Attraction<'a> {
+enum Goal<'a> {
     /// a = r^2: to the mean of the neighbours.
     Means(Vec<f64>, usize),
     /// Any other: to each of them.
@@ -150,7 +150,7 @@ enum Attraction<'a> {
     },
 }
 
-impl<'a> Attraction<'a> {
+impl<'a> Goal<'a> {
     fn to_means(
         repulsion: &MapRepulsion,
         neighbours: &NeighborGraph,
@@ -172,7 +172,7 @@ impl<'a> Attraction<'a> {
                 }
             }
         }
-        Attraction::Means(means, d)
+        Goal::Means(means, d)
     }
 
     fn to_neighbours(
@@ -180,7 +180,7 @@ impl<'a> Attraction<'a> {
         neighbours: &'a NeighborGraph,
         affinities: &'a RowAffinities,
     ) -> Self {
-        Attraction::Neighbours {
+        Goal::Neighbours {
             kernel: repulsion.kernel(),
             map: repulsion.map(),
             ids: &neighbours.ids,
@@ -193,8 +193,8 @@ impl<'a> Attraction<'a> {
     /// Where the cells start: at the mean, or, since a heavy-tailed attraction has many
     /// minima, at the neighbour that the others pull at least.
     fn starts(&self) -> Vec<f64> {
-        let Attraction::Neighbours { map, ids, d, k, .. } = *self else {
-            let Attraction::Means(means, _) = self else {
+        let Goal::Neighbours { map, ids, d, k, .. } = *self else {
+            let Goal::Means(means, _) = self else {
                 return Vec::new();
             };
             return means.clone();
@@ -219,7 +219,7 @@ impl<'a> Attraction<'a> {
 
     fn add(&self, cell: usize, x: &[f64], value: &mut Value) {
         match *self {
-            Attraction::Means(ref means, d) => {
+            Goal::Means(ref means, d) => {
                 let mean = &means[cell * d..][..d];
                 for a in 0..d {
                     value.f += (x[a] - mean[a]).powi(2);
@@ -227,7 +227,7 @@ impl<'a> Attraction<'a> {
                 }
                 value.pull = 1.0;
             }
-            Attraction::Neighbours {
+            Goal::Neighbours {
                 kernel,
                 map,
                 ids,
@@ -237,14 +237,14 @@ impl<'a> Attraction<'a> {
             } => {
                 let near = ids[cell * k..][..k].iter().zip(&p[cell * k..][..k]);
                 for (&id, p) in near {
-                    let there = &map[id as usize * d..][..d];
-                    let squares = x.iter().zip(there).map(|(a, b)| (a - b) * (a - b));
+                    let neighbour = &map[id as usize * d..][..d];
+                    let squares = x.iter().zip(neighbour).map(|(a, b)| (a - b) * (a - b));
                     let squared_distance = squares.sum();
                     let pull = p * kernel.pull(squared_distance);
                     value.f += p * kernel.attraction(squared_distance);
                     value.pull += pull;
                     for a in 0..d {
-                        value.gradient[a] += 2.0 * pull * (x[a] - there[a]);
+                        value.gradient[a] += 2.0 * pull * (x[a] - neighbour[a]);
                     }
                 }
             }

@@ -48,7 +48,7 @@ pub struct Reweighted {
 }
 
 impl Reweighted {
-    /// For maps of `d` dimensions where the first `fixed` cells stay; [`Reweighted::at`] is to be
+    /// For maps of `d` dimensions where the first `fixed` cells stay; [`Reweighted::reweigh`] is to be
     /// called before it is used.
     pub fn new(weights: &Weights, kernel: Kernel, d: usize, fixed: usize) -> Self {
         let n = weights.n();
@@ -96,7 +96,7 @@ impl Reweighted {
     }
 
     /// Takes the weights at X.
-    pub fn at(&mut self, x: &[f64]) {
+    pub fn reweigh(&mut self, x: &[f64]) {
         let (d, kernel) = (self.d, self.kernel);
         self.pulls.resize(self.weights.len(), 0.0);
         self.diagonal.resize(self.starts.len() - 1, 0.0);
@@ -118,8 +118,8 @@ impl Reweighted {
                     .iter_mut()
                     .zip(columns[row.clone()].iter().zip(&weights[row]))
                 {
-                    let there = &x[column as usize * d..][..d];
-                    let squares = here.iter().zip(there).map(|(a, b)| (a - b) * (a - b));
+                    let other = &x[column as usize * d..][..d];
+                    let squares = here.iter().zip(other).map(|(a, b)| (a - b) * (a - b));
                     *pull = w * kernel.pull(squares.sum()) as f32;
                     *degree += *pull;
                 }
@@ -146,8 +146,8 @@ impl Reweighted {
                         for (a, result) in result.iter_mut().enumerate() {
                             *result = self.diagonal[n] * v[n * d + a];
                             for at in self.starts[n]..self.starts[n + 1] {
-                                let there = self.columns[at] as usize * d + a;
-                                *result -= self.pulls[at] * v[there];
+                                let other = self.columns[at] as usize * d + a;
+                                *result -= self.pulls[at] * v[other];
                             }
                             part += v[n * d + a] * *result;
                         }
@@ -172,9 +172,9 @@ impl Reweighted {
                     // Two sums, so that one addition need not wait for the last.
                     let mut sums = [[0.0; D]; 2];
                     let mut add = |sum: usize, column: u32, pull: f32| {
-                        let there = &v[column as usize];
+                        let other = &v[column as usize];
                         for a in 0..D {
-                            sums[sum][a] += pull * there[a];
+                            sums[sum][a] += pull * other[a];
                         }
                     };
                     let (columns, last_column) = self.columns[row.clone()].as_chunks::<2>();

@@ -57,7 +57,7 @@ impl State {
         KIND.seal(self)
     }
 
-    /// Writes [`State::to_bytes`] to a file, which takes the place of what was there only
+    /// Writes [`State::to_bytes`] to a file, which replaces what was there only
     /// once it is whole.
     pub fn save(&self, path: &Path) -> Result<()> {
         KIND.save(&self.to_bytes()?, path)

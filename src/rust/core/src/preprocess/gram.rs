@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use super::krylov::{leading_vectors, Gram};
 use super::loadings::Loadings;
 use super::matrix::{Cells, Matrix, SparseView};
-use super::outer::{add_gram, add_outer_products, add_rows, by_rows};
+use super::outer::{add_gram, add_outer_products, add_rows, fill_rows};
 use super::outer::{by_cells, outer_products, without, ByCells};
 use super::pca::{check_components, divisors};
 use super::product::{product, times};
@@ -135,7 +135,7 @@ impl GramAccumulator {
         let mut sum = vec![0.0; self.genes];
         for tile in values.axis_chunks_iter(Axis(0), TILE) {
             let mut centred = vec![0.0; tile.len()];
-            by_rows(&mut centred, self.genes, |cell, row| {
+            fill_rows(&mut centred, self.genes, |cell, row| {
                 let values = tile.row(cell);
                 for (to, (value, shift)) in row.iter_mut().zip(values.iter().zip(&shift)) {
                     *to = value - shift;
@@ -201,7 +201,7 @@ impl GramAccumulator {
         for first in (0..block.ncols).step_by(TILE) {
             let cells = first..(first + TILE).min(block.ncols);
             let mut centred = vec![0.0; cells.len() * width];
-            by_rows(&mut centred, width, |cell, row| {
+            fill_rows(&mut centred, width, |cell, row| {
                 row.copy_from_slice(&start);
                 let cell = first + cell;
                 for at in block.indptr[cell] as usize..block.indptr[cell + 1] as usize {

@@ -122,7 +122,7 @@ impl<'a> Matrix<'a> {
                     return None;
                 }
                 let bad =
-                    |(place, value): ((usize, usize), &f64)| (!value.is_finite()).then_some(place);
+                    |(index, value): ((usize, usize), &f64)| (!value.is_finite()).then_some(index);
                 values.indexed_iter().find_map(bad)
             }
             Matrix::SparseColumns(SparseView {

@@ -15,7 +15,7 @@ const GRAM_ROWS: usize = 128;
 const AREA: usize = 1 << 16;
 
 /// Runs `fill(row number, row)` on each row of a row-major matrix.
-pub(super) fn by_rows(matrix: &mut [f64], width: usize, fill: impl Fn(usize, &mut [f64]) + Sync) {
+pub(super) fn fill_rows(matrix: &mut [f64], width: usize, fill: impl Fn(usize, &mut [f64]) + Sync) {
     let rows = matrix.par_chunks_mut(width.max(1)).enumerate();
     rows.with_min_len(16).for_each(|(at, row)| fill(at, row));
 }

@@ -18,7 +18,7 @@ pub struct Standardization {
 
 impl Standardization {
     /// Means and standard deviations (divisor n) of the genes over the cells.
-    pub fn of(matrix: &Matrix<'_>, cells: Cells) -> Self {
+    pub fn new(matrix: &Matrix<'_>, cells: Cells) -> Self {
         let n = matrix.cells_and_genes(cells).0;
         let moments = match cells {
             Cells::Rows => column_moments(matrix),
@@ -110,7 +110,7 @@ pub fn standard_scale(
     out: &mut [f64],
 ) -> Result<Standardization> {
     matrix.check()?;
-    let standardization = Standardization::of(matrix, cells);
+    let standardization = Standardization::new(matrix, cells);
     standardization.apply(matrix, cells, out)?;
     Ok(standardization)
 }

@@ -31,7 +31,7 @@ impl CoRanking {
     /// `k` below half of the number of cells is the neighbourhood of
     /// [`CoRanking::neighborhood_preservation`] and [`CoRanking::trustworthiness`].
     /// Cost: anchors x cells x (D + log cells).
-    pub fn of(
+    pub fn new(
         data: ArrayView2<'_, f64>,
         embedding: ArrayView2<'_, f64>,
         k: usize,

@@ -39,7 +39,7 @@ impl Reliability {
     /// more) are drawn with `seed`.
     ///
     /// Cost: the search, and cells x references x (D + log references).
-    pub fn of(
+    pub fn new(
         data: ArrayView2<'_, f64>,
         embedding: ArrayView2<'_, f64>,
         k: usize,

@@ -6,6 +6,7 @@ use crate::affinity::{self, Affinities, Weights};
 use crate::monitor::Monitor;
 use crate::neighbors::{self, Search};
 use crate::objective::Objective;
+use crate::order::Order;
 use crate::random::Stream;
 use crate::{Error, Result};
 
@@ -46,16 +47,16 @@ pub(super) fn shuffled(n: usize, size: u64, seed: u64, epoch: u64) -> Vec<Vec<u3
     ids
 }
 
-/// Of every cell, the batch that it is in and its place there.
-pub(super) fn places(batches: &[Vec<u32>]) -> Vec<(u32, u32)> {
+/// Of every cell, its batch and its row in it.
+pub(super) fn assignments(batches: &[Vec<u32>]) -> Vec<(u32, u32)> {
     let n = batches.iter().map(Vec::len).sum();
-    let mut places = vec![(0, 0); n];
+    let mut assignments = vec![(0, 0); n];
     for (batch, ids) in batches.iter().enumerate() {
-        for (place, &id) in ids.iter().enumerate() {
-            places[id as usize] = (batch as u32, place as u32);
+        for (row, &id) in ids.iter().enumerate() {
+            assignments[id as usize] = (batch as u32, row as u32);
         }
     }
-    places
+    assignments
 }
 
 /// Divides the cells in the rows of `y` into random parts of about `size`, once for all
@@ -92,10 +93,10 @@ pub fn independent(
                 y.select(Axis(0), &rows)
             };
             let graph = neighbors::search(rows_of(&ids).view(), k, search, seed, &())?;
-            let affinities = Affinities::of_graph(graph, options, &())?;
+            let affinities = Affinities::from_graph(graph, options, &())?;
             let part = match &affinities.order {
-                Some(order) => order.iter().map(|&row| ids[row as usize]).collect(),
-                None => ids,
+                Order(Some(order)) => order.iter().map(|&row| ids[row as usize]).collect(),
+                Order(None) => ids,
             };
             let objective = e(rows_of(&part).view(), affinities.weights)?;
             monitor.advance(1);

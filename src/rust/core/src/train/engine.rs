@@ -23,7 +23,7 @@ pub(super) enum Engine {
 }
 
 /// The cells of a step, and what is done to them.
-pub(super) struct Step<'a> {
+pub(super) struct StepCells<'a> {
     /// The cells, or all.
     pub ids: Option<&'a [u32]>,
     pub dropout: Option<Dropout>,
@@ -31,10 +31,10 @@ pub(super) struct Step<'a> {
     pub keep: bool,
 }
 
-impl<'a> Step<'a> {
+impl<'a> StepCells<'a> {
     /// From a batch of cells.
-    pub fn of(ids: &'a [u32], dropout: Option<Dropout>) -> Self {
-        Step {
+    pub fn new(ids: &'a [u32], dropout: Option<Dropout>) -> Self {
+        StepCells {
             ids: Some(ids),
             dropout,
             keep: true,
@@ -96,11 +96,11 @@ impl Engine {
     pub fn step(
         &mut self,
         network: &Network<f32>,
-        step: Step<'_>,
+        step: StepCells<'_>,
         monitor: &dyn Monitor,
         slope: impl FnOnce(Vec<f32>) -> Result<Vec<f32>>,
     ) -> Result<Vec<f32>> {
-        let Step { ids, dropout, keep } = step;
+        let StepCells { ids, dropout, keep } = step;
         match self {
             Engine::Local { points, all, batch } => {
                 let workspace = if ids.is_some() { batch } else { all };

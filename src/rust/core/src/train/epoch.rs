@@ -1,7 +1,7 @@
 //! The steps of one epoch.
 
-use super::batches::{places, shuffled};
-use super::engine::Step;
+use super::batches::{assignments, shuffled};
+use super::engine::StepCells;
 use super::{wide, Batches, Evaluated, Run};
 use crate::affinity::Sample;
 use crate::monitor::Monitor;
@@ -81,7 +81,7 @@ impl Run {
     /// One step from all cells, with units dropped, or what else a program does in training.
     fn step_in_training_mode(&mut self, monitor: &dyn Monitor) -> Result<()> {
         let factor = self.factor(0.0);
-        let step = Step {
+        let step = StepCells {
             ids: None,
             dropout: self.dropout(),
             keep: self.state.options.batches == Batches::All,
@@ -116,12 +116,12 @@ impl Run {
         let options = self.state.options;
         let n = self.objective.n();
         let batches = shuffled(n, size, options.seed, self.state.iteration);
-        let places = places(&batches);
+        let assignments = assignments(&batches);
         for (b, ids) in batches.iter().enumerate() {
             monitor.check()?;
             let factor = self.factor(b as f64 / batches.len() as f64);
             self.step(
-                Step::of(ids, self.dropout()),
+                StepCells::new(ids, self.dropout()),
                 factor,
                 monitor,
                 |objective, mut x| {
@@ -131,7 +131,7 @@ impl Run {
                     let sample = Sample {
                         ids,
                         batch: b as u32,
-                        places: &places,
+                        assignments: &assignments,
                     };
                     let mut dx = vec![0.0; x.len()];
                     objective.sampled_change(
@@ -163,7 +163,7 @@ impl Run {
             let factor = self.factor(b as f64 / count);
             let objective = &mut part.objective;
             let mut loss = f64::NAN;
-            let step = Step::of(&part.ids, self.dropout());
+            let step = StepCells::new(&part.ids, self.dropout());
             self.step(step, factor, monitor, |_, mut x| {
                 centre(&mut x, objective.d());
                 let mut dx = vec![0.0; x.len()];
@@ -194,7 +194,7 @@ impl Run {
             monitor.check()?;
             let factor = self.factor(b as f64 / count);
             self.step(
-                Step::of(ids, self.dropout()),
+                StepCells::new(ids, self.dropout()),
                 factor,
                 monitor,
                 |_, mut x| {
@@ -218,7 +218,7 @@ impl Run {
     /// their places, and takes a step.
     fn step(
         &mut self,
-        step: Step<'_>,
+        step: StepCells<'_>,
         factor: f64,
         monitor: &dyn Monitor,
         slope: impl FnOnce(&mut Objective, Vec<f64>) -> Result<Vec<f64>>,

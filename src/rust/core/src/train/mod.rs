@@ -141,7 +141,7 @@ impl Run {
             trace: Vec::new(),
             stopped: None,
         };
-        let mut run = Run::of(problem, network, optimizer, state, monitor)?;
+        let mut run = Run::assemble(problem, network, optimizer, state, monitor)?;
         let started = Instant::now();
         run.evaluate(monitor)?;
         run.record(None, started);
@@ -198,12 +198,12 @@ impl Run {
         if !optimizer.fits(network.values.len()) {
             return Err(foreign());
         }
-        let mut run = Run::of(problem, network, optimizer, state, monitor)?;
+        let mut run = Run::assemble(problem, network, optimizer, state, monitor)?;
         run.evaluate(monitor)?;
         Ok(run)
     }
 
-    fn of(
+    fn assemble(
         problem: Problem,
         network: Network<f32>,
         optimizer: Optimizer<f32>,
@@ -427,7 +427,7 @@ impl Run {
 
     /// X of all cells by a network, N x d by rows.
     pub fn map(&mut self, network: &Network<f32>, monitor: &dyn Monitor) -> Result<Vec<f64>> {
-        // A pass on a device takes the place of the last one.
+        // A pass on a device replaces the last one.
         if matches!(self.engine, Engine::Remote(_)) {
             self.current = None;
         }
@@ -485,7 +485,7 @@ impl Run {
         })
     }
 
-    /// Writes [`Run::state_bytes`] to a file, which takes the place of what was there only
+    /// Writes [`Run::state_bytes`] to a file, which replaces what was there only
     /// once it is whole.
     pub fn save(&self, path: &std::path::Path) -> Result<()> {
         KIND.save(&self.state_bytes()?, path)

@@ -13,7 +13,7 @@ pub struct Sparse {
 }
 
 impl Sparse {
-    pub fn of(dense: &Array2<f64>) -> Self {
+    pub fn new(dense: &Array2<f64>) -> Self {
         let mut sparse = Sparse {
             dim: dense.dim(),
             indptr: vec![0],

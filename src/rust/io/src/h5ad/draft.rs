@@ -1,4 +1,4 @@
-//! A file that is being written beside the one whose place it will take.
+//! A file that is being written beside the one that it will replace.
 
 use crate::{Column, Table};
 use ndarray::ArrayView2;
@@ -38,7 +38,7 @@ pub enum Block<'a> {
     },
 }
 
-/// A file that grows beside the one whose place it will take. It is opened anew for each step,
+/// A file that grows beside the one that it will replace. It is opened anew for each step,
 /// so that nothing of HDF5 is held while others use the library.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -50,7 +50,7 @@ pub struct Draft {
 
 impl Draft {
     /// The draft of `target`; `gzip` is a level from 0 (none) to 9, for the matrices.
-    pub fn of(target: &Path, gzip: u8) -> Self {
+    pub fn new(target: &Path, gzip: u8) -> Self {
         // The file that a link names is replaced, not the link.
         let target = target
             .canonicalize()

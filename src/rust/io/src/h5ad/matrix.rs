@@ -12,7 +12,7 @@ use neuralee_core::monitor::Monitor;
 use neuralee_core::sparse::SparseColumns;
 use neuralee_core::{Error, Result};
 
-/// Compressed columns take 12 bytes a stored value and dense ones 8 a place; below this
+/// Compressed columns take 12 bytes a stored value and dense ones 8 each; below this
 /// share of non-zero values the sparse form is clearly the smaller one.
 pub(crate) const SPARSE_BELOW: usize = 3;
 
@@ -118,8 +118,8 @@ fn read_dense(matrix: &Node, cells: usize, genes: usize, monitor: &dyn Monitor) 
         return Err(wrong_shape(array.path, shape, cells, genes));
     }
     let source = numeric(&array)?;
-    let places = cells.saturating_mul(genes);
-    let most_sparse = (places / SPARSE_BELOW).min(MOST_ENTRIES);
+    let count = cells.saturating_mul(genes);
+    let most_sparse = (count / SPARSE_BELOW).min(MOST_ENTRIES);
     let step = rows_per_block(&array, genes).min(cells.max(1));
     limits::require_memory((8 * step as u64).saturating_mul(genes as u64), array.path)?;
 
@@ -149,8 +149,8 @@ fn read_dense(matrix: &Node, cells: usize, genes: usize, monitor: &dyn Monitor) 
             .map_err(failed(array.path))?;
         let filled = block.iter().filter(|&&v| v != 0.0).count();
         if sparse.values.len() + filled > most_sparse {
-            limits::require_memory(8 * places as u64, array.path)?;
-            let mut all = vec![0f64; places];
+            limits::require_memory(8 * count as u64, array.path)?;
+            let mut all = vec![0f64; count];
             for cell in 0..start {
                 for i in sparse.indptr[cell] as usize..sparse.indptr[cell + 1] as usize {
                     all[cell * genes + sparse.indices[i] as usize] = sparse.values[i];
@@ -247,9 +247,9 @@ pub(crate) fn read_reduction(
         }
         _ => return Ok(None),
     };
-    let places = cells.saturating_mul(columns);
-    limits::require_memory((16 * places as u64).max(places as u64), array.path)?;
-    let mut values = vec![0f64; places];
+    let count = cells.saturating_mul(columns);
+    limits::require_memory((16 * count as u64).max(count as u64), array.path)?;
+    let mut values = vec![0f64; count];
     source
         .numbers(0..cells, &mut values)
         .map_err(failed(array.path))?;

@@ -128,7 +128,7 @@ impl Draft {
         self.step(|| write::append(self, path, block, monitor))
     }
 
-    /// Completes the file and moves it to its place.
+    /// Completes the file and moves it to its path.
     pub fn finish(&self, overwrite: bool) -> Result<()> {
         #[cfg(not(feature = "hdf5"))]
         return without_hdf5(&self.target, overwrite);

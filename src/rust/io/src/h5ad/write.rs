@@ -1,8 +1,8 @@
 //! Writing AnnData files, in the layout of anndata 0.8 and later.
 //!
-//! A new file grows under a name of its own and takes its place in one move. An existing one
+//! A new file grows under a name of its own and takes over its path in one move. An existing one
 //! is copied, the copy changed and moved likewise: HDF5 keeps no journal, so that a program
-//! that dies while it changes a file in place may leave all of it unreadable.
+//! that dies while it changes a file where it lies may leave all of it unreadable.
 
 use super::draft::{Block, Contents, Draft};
 use super::format::{FORMAT, R_TEXT, R_TYPE};
@@ -532,7 +532,7 @@ pub(super) fn add_embedding(
         Some(order) => embedding.select(Axis(0), &order),
         None => embedding.to_owned(),
     };
-    let draft = Draft::of(path, 0);
+    let draft = Draft::new(path, 0);
     let write = || {
         std::fs::copy(&draft.target, &draft.beside).map_err(|e| unwritten(&e))?;
         let put = |file: &Group| {

@@ -17,7 +17,7 @@ pub(crate) fn fill<T: Native>(array: &Array, out: &mut [T], monitor: &dyn Monito
     fill_and_look(array, out, monitor, &|_, _| {})
 }
 
-/// Likewise; `look` is shown all values, part by part, with the place of the first, by several
+/// Likewise; `look` is shown all values, part by part, with the index of the first, by several
 /// threads and in no order.
 pub(crate) fn fill_and_look<T: Native>(
     array: &Array,

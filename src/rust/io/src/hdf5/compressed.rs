@@ -113,7 +113,7 @@ pub(crate) fn column_starts(
     Ok(out)
 }
 
-/// Whether the rows of each column ascend in `part`, the rows from place `at` on, and all are
+/// Whether the rows of each column ascend in `part`, the rows from index `at` on, and all are
 /// below `minor`.
 fn ascend_below(starts: &[i64], minor: usize, at: usize, part: &[i32]) -> bool {
     let mut column = starts.partition_point(|&start| start as usize <= at);

@@ -26,7 +26,7 @@ const DESKS: usize = 8;
 const DEFLATE: i32 = 1;
 const SHUFFLE: i32 = 2;
 
-/// What looks at converted values, given the place of the first.
+/// What looks at converted values, given the index of the first.
 pub(crate) type Look<'a, T> = &'a (dyn Fn(usize, &[T]) + Sync);
 
 /// How the values are stored.

@@ -24,7 +24,7 @@ impl Silence {
         {
             // The first `sync` of a thread turns the reaction off by itself.
             let _guard = LOCK.lock();
-            // SAFETY: both places are valid, and the lock is held.
+            // SAFETY: both pointers are valid, and the lock is held.
             unsafe { H5Eget_auto2(H5E_DEFAULT, &mut silence.before, &mut silence.data) };
         }
         set(None, std::ptr::null_mut());

@@ -19,11 +19,11 @@ const CHECKSUM: usize = 4;
 pub(super) fn expand(stored: &[u8], out: &mut [u8]) -> Option<usize> {
     let (mut from, mut at) = (0, 0);
     while let Some(&control) = stored.get(from) {
-        let step = Step::of(control, &stored[from + 1..])?;
-        let to = at + step.length;
-        match step.back {
+        let token = Token::read(control, &stored[from + 1..])?;
+        let to = at + token.length;
+        match token.back {
             None => {
-                let bytes = stored.get(from + 1..from + step.bytes)?;
+                let bytes = stored.get(from + 1..from + token.bytes)?;
                 out.get_mut(at..to)?.copy_from_slice(bytes);
             }
             Some(back) => {
@@ -31,17 +31,17 @@ pub(super) fn expand(stored: &[u8], out: &mut [u8]) -> Option<usize> {
                 if to > out.len() {
                     return None;
                 }
-                if back >= step.length {
-                    out.copy_within(start..start + step.length, at);
+                if back >= token.length {
+                    out.copy_within(start..start + token.length, at);
                 } else {
                     // What is repeated overlaps with what it becomes.
-                    for i in 0..step.length {
+                    for i in 0..token.length {
                         out[at + i] = out[start + i];
                     }
                 }
             }
         }
-        (from, at) = (from + step.bytes, to);
+        (from, at) = (from + token.bytes, to);
     }
     Some(at)
 }
@@ -50,14 +50,14 @@ pub(super) fn expand(stored: &[u8], out: &mut [u8]) -> Option<usize> {
 fn length(stored: &[u8]) -> Option<usize> {
     let (mut from, mut length) = (0, 0);
     while let Some(&control) = stored.get(from) {
-        let step = Step::of(control, &stored[from + 1..])?;
-        (from, length) = (from + step.bytes, length + step.length);
+        let token = Token::read(control, &stored[from + 1..])?;
+        (from, length) = (from + token.bytes, length + token.length);
     }
     (from == stored.len()).then_some(length)
 }
 
 /// Some bytes as they are, or a repetition.
-struct Step {
+struct Token {
     /// Stored bytes, the first included.
     bytes: usize,
     length: usize,
@@ -65,13 +65,13 @@ struct Step {
     back: Option<usize>,
 }
 
-impl Step {
+impl Token {
     /// Of its first byte and those behind it.
     #[inline(always)]
-    fn of(control: u8, rest: &[u8]) -> Option<Self> {
+    fn read(control: u8, rest: &[u8]) -> Option<Self> {
         let control = usize::from(control);
         if control < 32 {
-            return Some(Step {
+            return Some(Token {
                 bytes: control + 2,
                 length: control + 1,
                 back: None,
@@ -82,7 +82,7 @@ impl Step {
             7 => (3, 9 + usize::from(*rest.first()?), *rest.get(1)?),
             n => (2, n + 2, *rest.first()?),
         };
-        Some(Step {
+        Some(Token {
             bytes,
             length,
             back: Some(far + usize::from(near) + 1),
@@ -170,7 +170,7 @@ unsafe extern "C" fn undo(
         return 0;
     }
     // SAFETY: HDF5 passes as many bytes as it says, and takes memory that it would free itself;
-    // both places are its own.
+    // both buffers are its own.
     unsafe {
         let stored = std::slice::from_raw_parts((*buffer).cast::<u8>(), bytes);
         let length = match length(stored) {

@@ -300,48 +300,48 @@ pub(crate) trait Native: H5Type + Copy + From<bool> + Send {
     /// Whether real numbers are converted by more than a rounding, which HDF5 is to do.
     const WHOLE: bool;
     /// The nearest number of this type.
-    fn of_integer(value: i64) -> Self;
+    fn from_integer(value: i64) -> Self;
     /// Likewise.
-    fn of_unsigned(value: u64) -> Self;
+    fn from_unsigned(value: u64) -> Self;
     /// Likewise; only where the type is not `WHOLE`.
-    fn of_real(value: f64) -> Self;
+    fn from_real(value: f64) -> Self;
 }
 
 impl Native for f64 {
     const WHOLE: bool = false;
-    fn of_integer(value: i64) -> Self {
+    fn from_integer(value: i64) -> Self {
         value as f64
     }
-    fn of_unsigned(value: u64) -> Self {
+    fn from_unsigned(value: u64) -> Self {
         value as f64
     }
-    fn of_real(value: f64) -> Self {
+    fn from_real(value: f64) -> Self {
         value
     }
 }
 
 impl Native for i32 {
     const WHOLE: bool = true;
-    fn of_integer(value: i64) -> Self {
+    fn from_integer(value: i64) -> Self {
         value.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
     }
-    fn of_unsigned(value: u64) -> Self {
+    fn from_unsigned(value: u64) -> Self {
         value.min(i32::MAX as u64) as i32
     }
-    fn of_real(value: f64) -> Self {
+    fn from_real(value: f64) -> Self {
         value as i32
     }
 }
 
 impl Native for i64 {
     const WHOLE: bool = true;
-    fn of_integer(value: i64) -> Self {
+    fn from_integer(value: i64) -> Self {
         value
     }
-    fn of_unsigned(value: u64) -> Self {
+    fn from_unsigned(value: u64) -> Self {
         value.min(i64::MAX as u64) as i64
     }
-    fn of_real(value: f64) -> Self {
+    fn from_real(value: f64) -> Self {
         value as i64
     }
 }
@@ -386,16 +386,26 @@ fn convert<T: Native>(plain: Plain, bytes: &[u8], out: &mut [T]) {
         }
     }
     match plain {
-        Plain::I8 => each(bytes, out, |b| T::of_integer(i8::from_ne_bytes(b).into())),
-        Plain::I16 => each(bytes, out, |b| T::of_integer(i16::from_ne_bytes(b).into())),
-        Plain::I32 => each(bytes, out, |b| T::of_integer(i32::from_ne_bytes(b).into())),
-        Plain::I64 => each(bytes, out, |b| T::of_integer(i64::from_ne_bytes(b))),
-        Plain::U8 => each(bytes, out, |b| T::of_unsigned(u8::from_ne_bytes(b).into())),
-        Plain::U16 => each(bytes, out, |b| T::of_unsigned(u16::from_ne_bytes(b).into())),
-        Plain::U32 => each(bytes, out, |b| T::of_unsigned(u32::from_ne_bytes(b).into())),
-        Plain::U64 => each(bytes, out, |b| T::of_unsigned(u64::from_ne_bytes(b))),
-        Plain::F32 => each(bytes, out, |b| T::of_real(f32::from_ne_bytes(b).into())),
-        Plain::F64 => each(bytes, out, |b| T::of_real(f64::from_ne_bytes(b))),
+        Plain::I8 => each(bytes, out, |b| T::from_integer(i8::from_ne_bytes(b).into())),
+        Plain::I16 => each(bytes, out, |b| {
+            T::from_integer(i16::from_ne_bytes(b).into())
+        }),
+        Plain::I32 => each(bytes, out, |b| {
+            T::from_integer(i32::from_ne_bytes(b).into())
+        }),
+        Plain::I64 => each(bytes, out, |b| T::from_integer(i64::from_ne_bytes(b))),
+        Plain::U8 => each(bytes, out, |b| {
+            T::from_unsigned(u8::from_ne_bytes(b).into())
+        }),
+        Plain::U16 => each(bytes, out, |b| {
+            T::from_unsigned(u16::from_ne_bytes(b).into())
+        }),
+        Plain::U32 => each(bytes, out, |b| {
+            T::from_unsigned(u32::from_ne_bytes(b).into())
+        }),
+        Plain::U64 => each(bytes, out, |b| T::from_unsigned(u64::from_ne_bytes(b))),
+        Plain::F32 => each(bytes, out, |b| T::from_real(f32::from_ne_bytes(b).into())),
+        Plain::F64 => each(bytes, out, |b| T::from_real(f64::from_ne_bytes(b))),
     }
 }
 
@@ -436,7 +446,7 @@ unsafe extern "C" fn keep(_: *mut c_void, _: *mut c_void) {}
 
 /// Bytes of an entry in the file, where these are known.
 fn stored_size(datatype: &Datatype) -> Result<Option<usize>> {
-    /// A length, a place in the file and a number there.
+    /// A length, an offset in the file and a number.
     const VARIABLE_TEXT: usize = 16;
     Ok(match kind_of(datatype)? {
         Kind::Integer | Kind::Float | Kind::Logical | Kind::Numbers(_) => Some(datatype.size()),

@@ -313,7 +313,7 @@ impl Array<'_> {
         Ok(self.source.space().map_err(failed(self.path))?.shape())
     }
 
-    /// Whether there is no place for values, as where None was written.
+    /// Whether it has no storage for values, as where None was written.
     pub(crate) fn is_null(&self) -> Result<bool> {
         Ok(self.source.space().map_err(failed(self.path))?.is_null())
     }

@@ -156,20 +156,20 @@ fn read_values(
     cells: usize,
     monitor: &dyn Monitor,
 ) -> Result<Values> {
-    let places = genes.saturating_mul(cells);
-    let most_sparse = (places / SPARSE_BELOW).min(MOST_ENTRIES);
+    let count = genes.saturating_mul(cells);
+    let most_sparse = (count / SPARSE_BELOW).min(MOST_ENTRIES);
     let (rows_at_once, columns_at_once) = tile(array, genes, cells);
     let tile_bytes = (9 * rows_at_once as u64).saturating_mul(columns_at_once as u64);
     // Starts of the columns, of all and, while they are sorted, of a band.
     let starts_bytes = 12 * (cells as u64 + 1) + 4 * (genes as u64 + 1);
     limits::require_memory(tile_bytes.saturating_add(starts_bytes), array.path)?;
 
-    monitor.stage("Reading counts", places);
+    monitor.stage("Reading counts", count);
     let mut sparse = empty_columns(genes);
     let mut dense: Option<Vec<f64>> = None;
     let mut tile = vec![
         0f64;
-        if places == 0 {
+        if count == 0 {
             0
         } else {
             rows_at_once * columns_at_once
@@ -189,7 +189,7 @@ fn read_values(
             if dense.is_none() {
                 let filled = tile.iter().filter(|&&v| v != 0.0).count();
                 if sparse.values.len() + band.values.len() + filled > most_sparse {
-                    limits::require_memory(8 * places as u64, array.path)?;
+                    limits::require_memory(8 * count as u64, array.path)?;
                     dense = Some(expand(&sparse, &band, genes, cells, left));
                     (sparse, band) = (empty_columns(genes), empty_columns(columns.len()));
                 } else {
@@ -267,7 +267,7 @@ fn expand(
     all
 }
 
-/// Writes a tile, which is row by row, to its place in the matrix, which is by columns.
+/// Writes a tile, which is row by row, to where it belongs in the matrix, which is by columns.
 fn copy_transposed(
     tile: &[f64],
     rows: Range<usize>,

@@ -54,14 +54,14 @@ pub(super) enum Name {
 pub(super) fn find(module: &str, name: &str) -> Result<Name> {
     let package = module.split('.').next().unwrap_or_default();
     let found = match package {
-        "pandas" => of_pandas(name),
-        "numpy" => of_numpy(name),
-        _ => of_python(module, name),
+        "pandas" => pandas_name(name),
+        "numpy" => numpy_name(name),
+        _ => python_name(module, name),
     };
     found.ok_or_else(|| refused(module, name))
 }
 
-fn of_pandas(name: &str) -> Option<Name> {
+fn pandas_name(name: &str) -> Option<Name> {
     Some(match name {
         "DataFrame" => Name::DataFrame,
         "Series" => Name::Series,
@@ -108,7 +108,7 @@ fn of_pandas(name: &str) -> Option<Name> {
     })
 }
 
-fn of_numpy(name: &str) -> Option<Name> {
+fn numpy_name(name: &str) -> Option<Name> {
     Some(match name {
         "_reconstruct" => Name::Reconstruct,
         "_frombuffer" => Name::FromBuffer,
@@ -120,7 +120,7 @@ fn of_numpy(name: &str) -> Option<Name> {
     })
 }
 
-fn of_python(module: &str, name: &str) -> Option<Name> {
+fn python_name(module: &str, name: &str) -> Option<Name> {
     Some(match (module, name) {
         ("builtins" | "__builtin__", "slice") => Name::Slice,
         ("builtins" | "__builtin__", "bytes" | "bytearray") => Name::Bytes,

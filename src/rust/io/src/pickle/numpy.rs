@@ -16,7 +16,7 @@ pub(super) struct Dtype {
     /// Bytes of an entry.
     size: usize,
     big_endian: bool,
-    /// Names, types and places of the fields of a record.
+    /// Names, types and offsets of the fields of a record.
     fields: Option<Vec<(String, Dtype, usize)>>,
 }
 
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields of a record of `size` bytes.
-    fn fields(&self, names: Id, places: Id, size: usize) -> Result<Vec<(String, Dtype, usize)>> {
+    fn fields(&self, names: Id, described: Id, size: usize) -> Result<Vec<(String, Dtype, usize)>> {
         let names = self
             .items(names)
             .ok_or_else(|| damaged("a record has no names"))?;
@@ -253,10 +253,10 @@ impl<'a> Reader<'a> {
                 .text(name)
                 .ok_or_else(|| damaged("a field has no name"))?;
             self.charge(name.len() + 64, 1)?;
-            let place = self
-                .items(self.required(places, &[&name])?)
+            let field = self
+                .items(self.required(described, &[&name])?)
                 .unwrap_or_default();
-            let [dtype, offset, ..] = *place else {
+            let [dtype, offset, ..] = *field else {
                 return Err(damaged("a field has no place"));
             };
             let (dtype, offset) = (self.dtype_within(dtype, true)?, self.size(offset)?);
@@ -279,8 +279,8 @@ impl<'a> Reader<'a> {
                     return self.column(&ids[part.start..part.start + part.n]);
                 }
                 self.charge(part.n, 4)?;
-                let place = |i: usize| ids[part.start + i * part.step];
-                self.column(&(0..part.n).map(place).collect::<Vec<Id>>())
+                let entry = |i: usize| ids[part.start + i * part.step];
+                self.column(&(0..part.n).map(entry).collect::<Vec<Id>>())
             }
             Data::Bytes(bytes) => self.typed(bytes, &array.dtype, array.dtype.size, 0, part),
         }

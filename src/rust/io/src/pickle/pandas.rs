@@ -48,10 +48,10 @@ impl<'a> Reader<'a> {
         let mut found: Vec<Option<Option<Column>>> = Vec::new();
         found.resize_with(labels.len(), || None);
         for (values, placement) in manager.blocks {
-            let places = self.places(placement, labels.len())?;
-            let parts = self.block(values, places.len(), rows.n)?;
-            for (place, part) in places.into_iter().zip(parts) {
-                if found[place].replace(part).is_some() {
+            let positions = self.positions(placement, labels.len())?;
+            let parts = self.block(values, positions.len(), rows.n)?;
+            for (position, part) in positions.into_iter().zip(parts) {
+                if found[position].replace(part).is_some() {
                     return Err(damaged("a column of the table is given twice"));
                 }
             }
@@ -152,24 +152,25 @@ impl<'a> Reader<'a> {
         self.charge(1, 16)?;
         let object = self.object(id).filter(|o| o.maker == Name::UnpickleBlock);
         match object.map(|o| self.arguments(o)) {
-            Some(&[values, places, _]) => Ok((values, places)),
+            Some(&[values, positions, _]) => Ok((values, positions)),
             _ => Err(damaged("a block of a table is incomplete")),
         }
     }
 
     /// The positions that a slice or an array names, each below `n`.
-    fn places(&self, id: Id, n: usize) -> Result<Vec<usize>> {
+    fn positions(&self, id: Id, n: usize) -> Result<Vec<usize>> {
         let beyond = || damaged("a block of a table lies outside it");
         let slice = self.object(id).filter(|o| o.maker == Name::Slice);
         let Some(slice) = slice else {
             let column = self.column_of(&self.array(id)?)?;
-            let Some(Column::Integer(places)) = column else {
+            let Some(Column::Integer(positions)) = column else {
                 return Err(beyond());
             };
-            let place = |p: Option<i32>| p.and_then(|p| usize::try_from(p).ok()).filter(|&p| p < n);
-            return places
+            let position =
+                |p: Option<i32>| p.and_then(|p| usize::try_from(p).ok()).filter(|&p| p < n);
+            return positions
                 .into_iter()
-                .map(|p| place(p).ok_or_else(beyond))
+                .map(|p| position(p).ok_or_else(beyond))
                 .collect();
         };
         let [start, stop, step] = *self.arguments(slice) else {
@@ -188,8 +189,8 @@ impl<'a> Reader<'a> {
         let length = range_length(start, stop, step).filter(|&length| length <= n);
         let length = length.ok_or_else(beyond)?;
         self.charge(length, 8)?;
-        // The first and the last place bound the others.
-        let place = |i: usize| {
+        // The first and the last position bound the others.
+        let position = |i: usize| {
             let at = (i as i64)
                 .checked_mul(step)
                 .and_then(|d| start.checked_add(d));
@@ -197,7 +198,7 @@ impl<'a> Reader<'a> {
                 .filter(|&p| p < n)
                 .ok_or_else(beyond)
         };
-        (0..length).map(place).collect()
+        (0..length).map(position).collect()
     }
 
     /// The `columns` columns of a block, each of `rows` entries.

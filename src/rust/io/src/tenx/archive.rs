@@ -62,7 +62,7 @@ pub(super) fn lines(path: &Path, wanted: &str, monitor: &dyn Monitor) -> Result<
     while let Some(name) = archive.next_file(monitor)? {
         if name == wanted {
             let length = archive.left;
-            return Lines::of(archive, length);
+            return Lines::new(archive, length);
         }
     }
     Err(damaged("The archive changed while it was read"))

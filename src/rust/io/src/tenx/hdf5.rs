@@ -53,7 +53,7 @@ fn read_with<M>(
     let _silence = Silence::new();
     let read = || {
         let store = Store::open(path, &FORMAT)?;
-        let matrix = Matrix::of(find(&store.root(), group)?)?;
+        let matrix = Matrix::new(find(&store.root(), group)?)?;
         let counts = take(&matrix)?;
         let Matrix {
             barcodes,
@@ -143,7 +143,7 @@ struct Features {
 
 impl Features {
     /// `bare` says whether the group may lack all of them.
-    fn of(group: &Node, genes: usize, bare: bool, notes: &mut Vec<String>) -> Result<Self> {
+    fn read(group: &Node, genes: usize, bare: bool, notes: &mut Vec<String>) -> Result<Self> {
         let optional = |node: &Node, name: &str, notes: &mut Vec<String>| match node.member(name)? {
             Some(found) => named(&found, genes, "genes", notes),
             None => Ok::<Option<Vec<String>>, Error>(None),
@@ -205,7 +205,7 @@ fn named(
     texts(node, n, what).map(Some)
 }
 
-/// Numbers in the place of names.
+/// Numbers instead of names.
 fn numbered(group: &Node, n: usize, what: &str, notes: &mut Vec<String>) -> Result<Vec<String>> {
     limits::require_memory(64 * n as u64, &group.path)?;
     notes.push(format!(
@@ -227,7 +227,7 @@ struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    fn of(group: Node<'a>) -> Result<Self> {
+    fn new(group: Node<'a>) -> Result<Self> {
         let [genes, cells] = shape(&group)?;
         let mut notes = Vec::new();
         let members = group.members()?;
@@ -255,7 +255,7 @@ impl<'a> Matrix<'a> {
             }
         };
         Ok(Matrix {
-            features: Features::of(&group, genes, bare, &mut notes)?,
+            features: Features::read(&group, genes, bare, &mut notes)?,
             barcodes,
             notes,
             indptr,

@@ -44,12 +44,12 @@ pub fn outline_h5(path: &Path, group: Option<&str>, monitor: &dyn Monitor) -> Re
 /// Reads a folder, or the one folder in it that holds a matrix, or an archive of these.
 pub fn read(path: &Path, monitor: &dyn Monitor) -> Result<TenX> {
     let parts = Parts::find(path, monitor)?;
-    let mut columns = parts.features.with(monitor, |lines| read_table(lines, 3))?;
+    let mut columns = parts.features.read(monitor, |lines| read_table(lines, 3))?;
     let types = columns.pop().filter(|c| !c.is_empty());
     let symbols = columns.pop().filter(|c| !c.is_empty());
     let ids = columns.pop().unwrap_or_default();
     let named = match &parts.barcodes {
-        Some(part) => part.with(monitor, |lines| read_table(lines, 1))?.pop(),
+        Some(part) => part.read(monitor, |lines| read_table(lines, 1))?.pop(),
         None => None,
     };
 
@@ -69,7 +69,7 @@ pub fn read(path: &Path, monitor: &dyn Monitor) -> Result<TenX> {
     };
     let sparse = parts
         .matrix
-        .with(monitor, |lines| matrix_market::read(lines, check, monitor))?;
+        .read(monitor, |lines| matrix_market::read(lines, check, monitor))?;
     let (genes, cells) = (sparse.nrows, sparse.ncols);
     let barcodes = named.unwrap_or_else(|| (1..=cells).map(|i| i.to_string()).collect());
     let counts = Counts {

@@ -31,7 +31,7 @@ impl Part {
     }
 
     /// Does something with the lines; errors name the part.
-    pub(super) fn with<T>(
+    pub(super) fn read<T>(
         &self,
         monitor: &dyn Monitor,
         take: impl FnOnce(&mut Lines) -> Result<T>,
@@ -52,14 +52,14 @@ impl Parts {
     /// Those of a folder, of the one folder in it that holds a matrix, or of an archive.
     pub(super) fn find(path: &Path, monitor: &dyn Monitor) -> Result<Self> {
         if path.is_file() {
-            Self::of_archive(path, monitor)
+            Self::from_archive(path, monitor)
         } else {
-            Self::of_folder(path)
+            Self::from_folder(path)
         }
     }
 
     /// Those of the folder itself, or of the folder in it that is to be taken.
-    fn of_folder(folder: &Path) -> Result<Self> {
+    fn from_folder(folder: &Path) -> Result<Self> {
         if !folder.exists() {
             return Err(no_matrix(folder, "there is no such folder"));
         }
@@ -72,7 +72,7 @@ impl Parts {
                 .any(|name| file_in(folder, name).is_some())
         };
         if holds_matrix(folder) {
-            return Self::of(folder, |name| file_in(folder, name));
+            return Self::gather(folder, |name| file_in(folder, name));
         }
         let entries = folder
             .read_dir()
@@ -88,11 +88,11 @@ impl Parts {
         let chosen = choose(folder, &names)?;
         let at = names.iter().position(|name| name == chosen).unwrap_or(0);
         let chosen = &inside[at];
-        Self::of(chosen, |name| file_in(chosen, name))
+        Self::gather(chosen, |name| file_in(chosen, name))
     }
 
     /// Those of the folder in the archive that is to be taken.
-    fn of_archive(path: &Path, monitor: &dyn Monitor) -> Result<Self> {
+    fn from_archive(path: &Path, monitor: &dyn Monitor) -> Result<Self> {
         let names = archive::names(path, monitor).map_err(|e| with_path(path, e))?;
         let folder_of = |name: &String| {
             let folder = name.strip_suffix("matrix.mtx.gz");
@@ -109,7 +109,7 @@ impl Parts {
             Some(top) if top.is_empty() => String::new(),
             _ => format!("{}/", choose(path, &folders)?),
         };
-        Self::of(&path.join(&start), |name| {
+        Self::gather(&path.join(&start), |name| {
             let name = format!("{start}{name}");
             names.contains(&name).then(|| Part::Member {
                 archive: path.to_owned(),
@@ -118,13 +118,13 @@ impl Parts {
         })
     }
 
-    /// Those that `find` finds by `name` or `name.gz`; `place` is where they are searched.
-    fn of(place: &Path, find: impl Fn(&str) -> Option<Part>) -> Result<Self> {
+    /// Those that `find` finds by `name` or `name.gz`; `searched` is the folder.
+    fn gather(searched: &Path, find: impl Fn(&str) -> Option<Part>) -> Result<Self> {
         let either = |name: &str| find(name).or_else(|| find(&format!("{name}.gz")));
         let required = |names: &[&str]| {
             names.iter().find_map(|name| either(name)).ok_or_else(|| {
                 let wanted: Vec<_> = names.iter().map(|n| format!("{n}[.gz]")).collect();
-                no_matrix(place, format!("there is no {}", wanted.join(" or ")))
+                no_matrix(searched, format!("there is no {}", wanted.join(" or ")))
             })
         };
         Ok(Parts {
@@ -141,9 +141,9 @@ fn file_in(folder: &Path, name: &str) -> Option<Part> {
         .map(Part::File)
 }
 
-fn no_matrix(place: &Path, problem: impl std::fmt::Display) -> Error {
+fn no_matrix(searched: &Path, problem: impl std::fmt::Display) -> Error {
     Error::file_format(
-        format!("{}: {problem}.", place.display()),
+        format!("{}: {problem}.", searched.display()),
         "Name the folder that holds matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, or a \
          .tar.gz of it.",
     )
@@ -151,17 +151,17 @@ fn no_matrix(place: &Path, problem: impl std::fmt::Display) -> Error {
 
 /// The only one of several folders that hold a matrix, else the only one within a folder
 /// that is named "filtered…".
-fn choose<'a>(place: &Path, folders: &'a [String]) -> Result<&'a str> {
+fn choose<'a>(searched: &Path, folders: &'a [String]) -> Result<&'a str> {
     let is_filtered = |folder: &&String| folder.split('/').any(|f| f.starts_with("filtered"));
     let filtered: Vec<_> = folders.iter().filter(is_filtered).collect();
     match (folders, &filtered[..]) {
         ([only], _) => Ok(only),
         (_, [only]) => Ok(only),
-        ([], _) => Err(no_matrix(place, "there is no matrix.mtx[.gz] in it")),
+        ([], _) => Err(no_matrix(searched, "there is no matrix.mtx[.gz] in it")),
         _ => {
             let names = folders.join(", ");
             Err(no_matrix(
-                place,
+                searched,
                 format!("several folders in it hold a matrix: {names}"),
             ))
         }

@@ -7,8 +7,8 @@
 //! Every function takes a [`Caller`] and answers with a [`Code`]; where that is not
 //! [`Code::Done`], `say` has been given the reason before. No panic and no C++ exception crosses
 //! the interface. Matrices are given by rows. A handle serves one call at a time, may be used from
-//! any thread, and stays usable after a call that failed; what it was opened with must stay in
-//! place until it is closed.
+//! any thread, and stays usable after a call that failed; what it was opened with must stay
+//! alive until it is closed.
 
 use std::os::raw::{c_char, c_void};
 
@@ -58,7 +58,7 @@ pub struct View<T> {
 
 impl<T> View<T> {
     /// A view of a slice.
-    pub fn of(values: &[T]) -> Self {
+    pub fn new(values: &[T]) -> Self {
         View {
             pointer: values.as_ptr(),
             length: values.len(),
@@ -86,7 +86,7 @@ pub struct ViewMut<T> {
 
 impl<T> ViewMut<T> {
     /// A view of a slice.
-    pub fn of(values: &mut [T]) -> Self {
+    pub fn new(values: &mut [T]) -> Self {
         ViewMut {
             pointer: values.as_mut_ptr(),
             length: values.len(),
@@ -129,9 +129,9 @@ pub struct Entries {
 /// Where to compute.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct DeviceArgs {
     /// Number of the CUDA device, or -1 for libtorch on the processor.
-    pub device: i32,
+    pub index: i32,
     /// Threads of the processor.
     pub threads: i32,
     /// Keep what was given on the device, or ask for it again in every call?
@@ -144,7 +144,7 @@ pub struct Place {
 #[repr(C)]
 pub struct ObjectiveArgs {
     /// Where to compute.
-    pub place: Place,
+    pub device: DeviceArgs,
     /// Cells, N.
     pub n: usize,
     /// Columns of the inputs, D.
@@ -216,7 +216,7 @@ pub struct ChangeArgs {
 #[repr(C)]
 pub struct NetworkArgs {
     /// Where to compute.
-    pub place: Place,
+    pub device: DeviceArgs,
     /// Cells.
     pub n: usize,
     /// The inputs of the cells.
@@ -235,7 +235,7 @@ pub struct NetworkArgs {
     pub residual: bool,
     /// Added to the variances of each hidden layer.
     pub epsilons: View<f64>,
-    /// A TorchScript program that takes the place of the layers, or nothing.
+    /// A TorchScript program that replaces the layers, or nothing.
     pub script: View<u8>,
 }
 

@@ -37,14 +37,14 @@ pub(super) struct Sorted<const D: usize> {
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn bins_of<const D: usize>(points: &[[f64; D]], tiling: &Tiling, bins: &mut [u64]) {
     for (bin, point) in bins.iter_mut().zip(points) {
-        let (tile, within) = tiling.place(point);
+        let (tile, within) = tiling.locate(point);
         *bin = (tile * tiling.bins() + within) as u64;
     }
 }
 
 /// Sorts the points by tile and bin: a stable counting sort into buckets of `2^shift`
 /// successive bins, chunk of points by chunk, then each bucket for itself. The counts
-/// tell every chunk its places in every bucket beforehand.
+/// tell every chunk its positions in every bucket beforehand.
 pub(super) fn sort_by_bin<const D: usize>(points: &[[f64; D]], tiling: &Tiling) -> Sorted<D> {
     let n = points.len();
     let bins = tiling.tiles() * tiling.bins();
@@ -77,18 +77,18 @@ pub(super) fn sort_by_bin<const D: usize>(points: &[[f64; D]], tiling: &Tiling) 
     }
     starts.push(n);
 
-    // Every place is written once; atomics let several tasks write into one vector.
+    // Every position is written once; atomics let several tasks write into one vector.
     let keyed: Vec<AtomicU64> = (0..n).into_par_iter().map(|_| AtomicU64::new(0)).collect();
     let within = (1u64 << shift) - 1;
     bins.par_chunks(chunk)
         .zip(&mut counts)
         .enumerate()
-        .for_each(|(task, (bins, places))| {
+        .for_each(|(task, (bins, positions))| {
             for (i, &bin) in bins.iter().enumerate() {
-                let place = &mut places[(bin >> shift) as usize];
+                let position = &mut positions[(bin >> shift) as usize];
                 let id = (task * chunk + i) as u64;
-                keyed[*place as usize].store((bin & within) << 32 | id, Relaxed);
-                *place += 1;
+                keyed[*position as usize].store((bin & within) << 32 | id, Relaxed);
+                *position += 1;
             }
         });
 
@@ -114,7 +114,7 @@ pub(super) fn sort_by_bin<const D: usize>(points: &[[f64; D]], tiling: &Tiling) 
                 *point = points[id as usize];
             }
             runs.into_iter()
-                .map(|(place, key)| (start as u32 + place, (bucket << shift) + key))
+                .map(|(position, key)| (start as u32 + position, (bucket << shift) + key))
                 .collect()
         })
         .collect();
@@ -146,29 +146,29 @@ fn sort_bucket(keyed: &[AtomicU64], keys: usize, ids: &mut [u32]) -> Vec<(u32, u
     let pairs = keyed.iter().map(|pair| pair.load(Relaxed));
     let mut runs = Vec::new();
     if keys <= 2 * keyed.len() + 64 {
-        let mut places = vec![0u32; keys];
+        let mut positions = vec![0u32; keys];
         for pair in pairs.clone() {
-            places[(pair >> 32) as usize] += 1;
+            positions[(pair >> 32) as usize] += 1;
         }
         let mut next = 0;
-        for (key, place) in places.iter_mut().enumerate() {
-            if *place > 0 {
+        for (key, position) in positions.iter_mut().enumerate() {
+            if *position > 0 {
                 runs.push((next, key));
             }
-            next += std::mem::replace(place, next);
+            next += std::mem::replace(position, next);
         }
         for pair in pairs {
-            let place = &mut places[(pair >> 32) as usize];
-            ids[*place as usize] = pair as u32;
-            *place += 1;
+            let position = &mut positions[(pair >> 32) as usize];
+            ids[*position as usize] = pair as u32;
+            *position += 1;
         }
     } else {
         let mut pairs: Vec<u64> = pairs.collect();
         pairs.sort_unstable();
-        for (place, (&pair, id)) in pairs.iter().zip(ids).enumerate() {
+        for (position, (&pair, id)) in pairs.iter().zip(ids).enumerate() {
             let key = (pair >> 32) as usize;
             if runs.last().is_none_or(|&(_, last)| last != key) {
-                runs.push((place as u32, key));
+                runs.push((position as u32, key));
             }
             *id = pair as u32;
         }
@@ -177,7 +177,7 @@ fn sort_bucket(keyed: &[AtomicU64], keys: usize, ids: &mut [u32]) -> Vec<(u32, u
 }
 
 /// Offset in nodes of one line of `ORDER` nodes along the fastest axis, and the line's
-/// place along each slower axis.
+/// index along each slower axis.
 #[inline(always)]
 pub(super) fn line_offset<const D: usize>(line: usize, tiling: &Tiling) -> (usize, [usize; D]) {
     let mut digits = [0; D];
@@ -205,10 +205,10 @@ mod tests {
         let points: Vec<[f64; D]> = (0..n)
             .map(|i| std::array::from_fn(|a| deviation * stream.normal((i * D + a) as u64)))
             .collect();
-        let tiling = Tiling::covering(&Shape::of(points.as_flattened(), D), h).unwrap();
+        let tiling = Tiling::new(&Shape::new(points.as_flattened(), D), h).unwrap();
         let mut expected: Vec<(usize, usize, u32)> = (0..n)
             .map(|i| {
-                let (tile, bin) = tiling.place(&points[i]);
+                let (tile, bin) = tiling.locate(&points[i]);
                 (tile, bin, i as u32)
             })
             .collect();
@@ -218,15 +218,15 @@ mod tests {
         assert!(ids.eq(sorted.ids.iter().copied()));
         assert!(sorted.runs.is_sorted() && sorted.runs.len() == sorted.corners.len() + 1);
         assert_eq!(sorted.tiles, tiling.occupied(&points));
-        for (place, &(tile, bin, id)) in expected.iter().enumerate() {
+        for (position, &(tile, bin, id)) in expected.iter().enumerate() {
             let run = sorted
                 .runs
-                .partition_point(|&start| start as usize <= place)
+                .partition_point(|&start| start as usize <= position)
                 - 1;
             assert_eq!(sorted.corners[run], tiling.corner(bin));
             let slot = sorted.starts.partition_point(|&start| start <= run) - 1;
             assert_eq!(sorted.tiles.tiles[slot] as usize, tile);
-            assert_eq!(sorted.points[place], points[id as usize]);
+            assert_eq!(sorted.points[position], points[id as usize]);
         }
     }
 

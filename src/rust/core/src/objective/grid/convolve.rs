@@ -59,7 +59,7 @@ impl Band {
             let rows = self.block.min(self.length - first);
             let mut target = target.as_mut().subrows_mut(first, rows);
             let mut accum = accum;
-            // Places along the axis are counted from where the tile before begins.
+            // Nodes along the axis are counted from where the tile before begins.
             let first = first + self.side;
             for (shift, source) in sources.into_iter().enumerate() {
                 let start = shift * self.side;

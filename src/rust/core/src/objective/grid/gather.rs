@@ -132,7 +132,7 @@ fn gather<const D: usize>(
 /// The nodes around one bin: for `LINES` lines at once, field by field.
 ///
 /// c_n . phi = (-2 phi_y . y_n + phi_{|y|^2} + phi_1 |y_n|^2) / S: with these factors and
-/// changes of place it is the product with row q_n.
+/// changes of position it is the product with row q_n.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn copy_bin<const D: usize>(
     inputs: usize,

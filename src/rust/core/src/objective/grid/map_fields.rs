@@ -27,7 +27,7 @@ pub struct MapFields {
 
 /// The shape of X with a margin on all sides.
 fn widened(x: &[f64], d: usize, margin: f64) -> Shape {
-    let mut shape = Shape::of(x, d);
+    let mut shape = Shape::new(x, d);
     shape.low.iter_mut().for_each(|low| *low -= margin);
     shape.high.iter_mut().for_each(|high| *high += margin);
     shape
@@ -37,14 +37,14 @@ impl MapFields {
     /// The fields of the points `x` with the rows q of `factors` on one grid, as far as a
     /// Gaussian reaches. `None` where they would take more than `bytes`, or about `most_flops`
     /// multiplications and additions.
-    pub fn on_one_grid<const D: usize>(
+    pub fn from_grid<const D: usize>(
         factors: &Factors,
         x: &[f64],
         h: f64,
         bytes: f64,
         most_flops: f64,
     ) -> Option<Self> {
-        let tiling = Tiling::covering(&widened(x, D, CUTOFF_RADIUS), h)?;
+        let tiling = Tiling::new(&widened(x, D, CUTOFF_RADIUS), h)?;
         let (points, _) = x.as_chunks::<D>();
         let sorted = sort_by_bin(points, &tiling);
         let passes = Passes::new(&tiling, sorted.tiles.clone(), tiling.everywhere());
@@ -64,7 +64,7 @@ impl MapFields {
 
     /// The same on a pyramid, for the kernel with this density, on the tiles of points and those
     /// that touch them.
-    pub fn on_pyramid<const D: usize>(
+    pub fn from_pyramid<const D: usize>(
         factors: &Factors,
         x: &[f64],
         density: fn(f64) -> f64,
@@ -96,9 +96,9 @@ impl MapFields {
         let mut tile = 0;
         for a in 0..D {
             let bins = tiling.side[a] * tiling.count[a];
-            let place = (x[a] / tiling.h).floor() - tiling.low[a] as f64;
+            let bin = (x[a] / tiling.h).floor() - tiling.low[a] as f64;
             // The comparison is false for NaN too.
-            if !(place >= 0.0 && place < bins as f64) {
+            if !(bin >= 0.0 && bin < bins as f64) {
                 return None;
             }
             let (bin, t) = bin_of(x[a], tiling.h, tiling.low[a]);

@@ -105,10 +105,10 @@ pub(super) fn convolve_plane(
         let around = neighbours(tiling, set, tile as usize);
         for first in (0..width).step_by(LINE) {
             scratch.patch.fill([0.0; LINE]);
-            for (place, slot) in around.iter().enumerate() {
+            for (neighbour, slot) in around.iter().enumerate() {
                 if let &Some(slot) = slot {
                     let nodes = &packed[(slot * size + first * NODES) / LINE..][..NODES];
-                    add_tile(nodes, [place / 3, place % 3], &mut scratch.patch);
+                    add_tile(nodes, [neighbour / 3, neighbour % 3], &mut scratch.patch);
                 }
             }
             let lines = scratch.tile[0].chunks_exact(EXTENT * width);
@@ -141,8 +141,8 @@ pub(super) fn convolve_plane(
 
 /// The slots of a tile and its neighbours, row by row.
 fn neighbours(tiling: &Tiling, set: &TileSet, tile: usize) -> [Option<usize>; 9] {
-    std::array::from_fn(|place| {
-        let [along, across] = [place / 3, place % 3].map(|shift| shift as isize - 1);
+    std::array::from_fn(|neighbour| {
+        let [along, across] = [neighbour / 3, neighbour % 3].map(|shift| shift as isize - 1);
         set.neighbor(tiling, tiling.beside(tile, 0, along)?, 1, across)
     })
 }

@@ -21,7 +21,7 @@
 //! ```
 //!
 //! and the gradient is that of this E-, as on a single grid. (The multilevel summation of
-//! Skeel, Tezcan and Hardy 2002, with Gaussians in place of their splitting.)
+//! Skeel, Tezcan and Hardy 2002, with Gaussians instead of their splitting.)
 
 use faer::Accum;
 use rayon::prelude::*;
@@ -75,7 +75,7 @@ pub struct Floors(Vec<Floor>);
 
 impl Floors {
     /// Over the tiles with points of a nested tiling, for the kernel with this density.
-    pub fn over(ground: &Tiling, tiles: TileSet, density: fn(f64) -> f64) -> Self {
+    pub fn new(ground: &Tiling, tiles: TileSet, density: fn(f64) -> f64) -> Self {
         let mut floors = Vec::new();
         let (mut tiling, mut tiles, mut children) = (*ground, tiles, Vec::new());
         loop {
@@ -90,7 +90,7 @@ impl Floors {
                 return Floors(floors);
             }
             let coarse = tiling.halved();
-            let mut placed: Vec<(u32, usize, [usize; 3])> = tiles
+            let mut nested: Vec<(u32, usize, [usize; 3])> = tiles
                 .tiles
                 .iter()
                 .enumerate()
@@ -99,8 +99,8 @@ impl Floors {
                     (parent, slot, half)
                 })
                 .collect();
-            placed.sort_unstable();
-            let groups = placed.chunk_by(|a, b| a.0 == b.0);
+            nested.sort_unstable();
+            let groups = nested.chunk_by(|a, b| a.0 == b.0);
             let (parents, groups): (Vec<u32>, Vec<Vec<_>>) = groups
                 .map(|group| {
                     let within = group.iter().map(|&(_, slot, half)| (slot, half));
@@ -237,7 +237,7 @@ pub fn evaluate<const D: usize>(
 ) -> Option<f64> {
     let (points, _) = x.as_chunks::<D>();
     let sorted = sort_by_bin(points, ground);
-    let pyramid = Floors::over(ground, sorted.tiles.clone(), density);
+    let pyramid = Floors::new(ground, sorted.tiles.clone(), density);
     let width = factors.width;
     if pyramid.bytes(width) > most_bytes {
         return None;
@@ -268,7 +268,7 @@ pub(super) fn fields_around<const D: usize>(
     let (points, _) = x.as_chunks::<D>();
     let sorted = sort_by_bin(points, ground);
     let tiles = sorted.tiles.surrounded(ground);
-    let pyramid = Floors::over(ground, tiles.clone(), density);
+    let pyramid = Floors::new(ground, tiles.clone(), density);
     let width = factors.width;
     if pyramid.bytes(width) > most_bytes || pyramid.flops(width) > most_flops {
         return None;
@@ -420,11 +420,11 @@ fn two_scale(k: isize) -> f64 {
 /// The coarse nodes i that a node j of the tile below meets along an axis, and with which
 /// weight: s_k with k = half SIDE + 1 + j - 2 i.
 fn meets(j: usize, half: usize) -> impl Iterator<Item = (usize, f64)> {
-    let place = (half * SIDE + 1 + j) as isize;
+    let node = (half * SIDE + 1 + j) as isize;
     let last = SIDE + ORDER - 1;
-    ((place - 2).max(0) as usize / 2..last)
-        .map(move |i| (i, two_scale(place - 2 * i as isize)))
-        .take_while(move |&(i, _)| 2 * i as isize <= place + 2)
+    ((node - 2).max(0) as usize / 2..last)
+        .map(move |i| (i, two_scale(node - 2 * i as isize)))
+        .take_while(move |&(i, _)| 2 * i as isize <= node + 2)
         .filter(|&(_, weight)| weight != 0.0)
 }
 

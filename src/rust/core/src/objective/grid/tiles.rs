@@ -53,7 +53,7 @@ pub struct Tiling {
 
 impl Tiling {
     /// Where a tiling begins: along axes that the points do not have it stays as it is.
-    fn of_one_node(h: f64, axes: usize, reach: usize) -> Self {
+    fn one_node(h: f64, axes: usize, reach: usize) -> Self {
         Tiling {
             h,
             axes,
@@ -70,10 +70,10 @@ impl Tiling {
     ///
     /// A tile that is no smaller than the reach of the kernel is met by the kernel of its
     /// direct neighbours alone.
-    pub fn covering(shape: &Shape, h: f64) -> Option<Self> {
+    pub fn new(shape: &Shape, h: f64) -> Option<Self> {
         let reach = (CUTOFF_RADIUS / h).ceil() as usize;
         let axes = shape.low.len();
-        let mut tiling = Tiling::of_one_node(h, axes, reach);
+        let mut tiling = Tiling::one_node(h, axes, reach);
         let (mut bins, mut tiles) = (1.0, 1.0);
         for a in 0..axes {
             let (first, last) = ((shape.low[a] / h).floor(), (shape.high[a] / h).floor());
@@ -98,7 +98,7 @@ impl Tiling {
     /// be too large or a coordinate is not finite.
     pub fn nested(shape: &Shape, h: f64) -> Option<Self> {
         let axes = shape.low.len();
-        let mut tiling = Tiling::of_one_node(h, axes, REACH);
+        let mut tiling = Tiling::one_node(h, axes, REACH);
         let mut tiles = 1.0;
         let width = SIDE as f64 * h;
         for a in 0..axes {
@@ -174,7 +174,7 @@ impl Tiling {
 
     /// The tile of a point, and its bin within the tile.
     #[inline(always)]
-    pub(super) fn place<const D: usize>(&self, point: &[f64; D]) -> (usize, usize) {
+    pub(super) fn locate<const D: usize>(&self, point: &[f64; D]) -> (usize, usize) {
         let (mut tile, mut within) = (0, 0);
         for a in 0..D {
             let bin = bin_of(point[a], self.h, self.low[a]).0;
@@ -216,7 +216,7 @@ impl Tiling {
             .map(|points| {
                 let mut flags = vec![false; self.tiles()];
                 for point in points {
-                    flags[self.place(point).0] = true;
+                    flags[self.locate(point).0] = true;
                 }
                 flags
             })
@@ -226,7 +226,7 @@ impl Tiling {
     }
 }
 
-/// Bin of a coordinate relative to the grid, and the place within the bin in [0, 1).
+/// Bin of a coordinate relative to the grid, and the position within the bin in [0, 1).
 #[inline(always)]
 pub(super) fn bin_of(value: f64, h: f64, low: i64) -> (usize, f64) {
     let u = value / h;
@@ -239,7 +239,7 @@ pub(super) fn bin_of(value: f64, h: f64, low: i64) -> (usize, f64) {
 pub struct TileSet {
     /// Index of every tile among all.
     pub(super) tiles: Vec<u32>,
-    /// Place of each tile in `tiles`, or `NONE`.
+    /// Index of each tile in `tiles`, or `NONE`.
     slots: Vec<u32>,
 }
 
@@ -268,14 +268,14 @@ impl TileSet {
         self.tiles.len()
     }
 
-    /// Place of a tile in the set.
+    /// Index of a tile in the set.
     pub(super) fn slot(&self, tile: usize) -> Option<usize> {
         Some(self.slots[tile])
             .filter(|&slot| slot != NONE)
             .map(|slot| slot as usize)
     }
 
-    /// Place of the tile that lies `shift` further along an axis than a given one.
+    /// Index of the tile that lies `shift` further along an axis than a given one.
     pub(super) fn neighbor(
         &self,
         tiling: &Tiling,

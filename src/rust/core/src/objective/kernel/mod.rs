@@ -39,7 +39,7 @@ impl Kernel {
     pub const STUDENT: Kernel = Kernel(&Student);
 
     /// Any member of the family.
-    pub const fn of<M: Member>(member: &'static M) -> Self {
+    pub const fn new<M: Member>(member: &'static M) -> Self {
         Kernel(member)
     }
 

@@ -39,7 +39,7 @@ impl Opened {
                 taps: Vec::new(),
             });
         };
-        let shape = Shape::of(x, psi.d);
+        let shape = Shape::new(x, psi.d);
         if !(box_bytes(&shape, h, psi.factors.inputs + 2) <= GROWTH * self.grid_bytes) {
             return Err(too_wide());
         }
@@ -106,7 +106,7 @@ impl Repulsion for Offloaded<'_> {
         gradient: &mut [f64],
         monitor: &dyn Monitor,
     ) -> Result<Energy> {
-        // What is not a number has no place on a grid.
+        // What is not a number lies in no bin of a grid.
         if !x.iter().all(|v| v.is_finite()) {
             gradient.fill(f64::NAN);
             return Ok(Energy {

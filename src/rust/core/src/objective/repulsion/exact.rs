@@ -312,19 +312,19 @@ fn pull_apart(
 
 impl Tile {
     fn new(first: usize, ids: &[u32], x: &[f64], d: usize) -> Self {
-        let mut places = Aligned::zeros(d * TILE);
+        let mut coordinates = Aligned::zeros(d * TILE);
         let (mut low, mut high) = (vec![f64::INFINITY; d], vec![f64::NEG_INFINITY; d]);
         for (i, &id) in ids.iter().enumerate() {
-            for (a, &place) in x[id as usize * d..][..d].iter().enumerate() {
-                places[a * TILE + i] = place;
-                low[a] = low[a].min(place);
-                high[a] = high[a].max(place);
+            for (a, &value) in x[id as usize * d..][..d].iter().enumerate() {
+                coordinates[a * TILE + i] = value;
+                low[a] = low[a].min(value);
+                high[a] = high[a].max(value);
             }
         }
         Tile {
             first,
             points: ids.len(),
-            x: places,
+            x: coordinates,
             low,
             high,
         }

@@ -23,7 +23,7 @@ impl Repulsion for Grid {
         if d > 3 {
             return None;
         }
-        let tiling = Tiling::covering(shape, self.h)?;
+        let tiling = Tiling::new(shape, self.h)?;
         if TILE_FLOPS * tiling.tiles() as f64 > most {
             return Some(f64::INFINITY);
         }
@@ -49,7 +49,7 @@ impl Repulsion for Grid {
         gradient: &mut [f64],
         _: &dyn Monitor,
     ) -> Result<f64> {
-        let tiling = Tiling::covering(&Shape::of(x, psi.d), self.h).ok_or_else(too_wide)?;
+        let tiling = Tiling::new(&Shape::new(x, psi.d), self.h).ok_or_else(too_wide)?;
         let evaluate = match psi.d {
             1 => evaluate::<1>,
             2 => evaluate::<2>,

@@ -30,7 +30,7 @@ impl Repulsion for Pyramid {
         if TILE_FLOPS * ground.tiles() as f64 > most {
             return Some(f64::INFINITY);
         }
-        let floors = Floors::over(&ground, ground.occupied_by(x), self.density);
+        let floors = Floors::new(&ground, ground.occupied_by(x), self.density);
         let points = point_flops(x.len() / d, d, width);
         (floors.bytes(width) <= PYRAMID_BYTES).then(|| points + floors.flops(width))
     }
@@ -44,7 +44,7 @@ impl Repulsion for Pyramid {
         gradient: &mut [f64],
         _: &dyn Monitor,
     ) -> Result<f64> {
-        let ground = Tiling::nested(&Shape::of(x, psi.d), self.h).ok_or_else(too_wide)?;
+        let ground = Tiling::nested(&Shape::new(x, psi.d), self.h).ok_or_else(too_wide)?;
         let evaluate = match psi.d {
             1 => evaluate::<1>,
             2 => evaluate::<2>,
