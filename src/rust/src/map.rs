@@ -1,40 +1,12 @@
 //! Finished maps: new cells on them, and maps of the same cells brought together.
 
 use extendr_api::prelude::*;
-use neuralee_core::affinity;
-use neuralee_core::ee::{check_together, Map, Options as EeOptions};
-use neuralee_core::neighbors::Search;
-use neuralee_core::objective::Kernel;
+use neuralee_core::ee::{check_together, Map};
 use neuralee_core::optimize::turned;
-use serde::Deserialize;
 
 use crate::convert::{count, matrix_view, to_r_matrix, Outcome};
 use crate::job;
 use crate::options;
-
-/// How a map was made.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Options {
-    kernel: Kernel,
-    lambda: f64,
-    affinity: affinity::Options,
-    seed: Option<u64>,
-}
-
-impl Options {
-    fn map<'a>(&self, x: &'a RMatrix<f64>, embedding: &'a RMatrix<f64>) -> Outcome<Map<'a>> {
-        Ok(Map {
-            points: matrix_view(x)?,
-            embedding: matrix_view(embedding)?,
-            kernel: self.kernel,
-            lambda: self.lambda,
-            affinity: self.affinity,
-            neighbors: Search::Auto,
-            seed: self.seed.unwrap_or_else(|| EeOptions::default().seed),
-        })
-    }
-}
 
 /// Places of the cells in the rows of `new` on the map `embedding` of the cells in the rows of `x`,
 /// new cells x d. With `starts`, places to start from, the new cells feel each other too.
@@ -48,8 +20,11 @@ fn rs_map_place(
     threads: i32,
     progress: Robj,
 ) -> Outcome<RMatrix<f64>> {
-    let options: Options = options::read(&options)?;
-    let map = options.map(&x, &embedding)?;
+    let map = Map {
+        points: matrix_view(&x)?,
+        embedding: matrix_view(&embedding)?,
+        options: options::read(&options)?,
+    };
     let new = matrix_view(&new)?;
     let starts: Option<RMatrix<f64>> = starts.into();
     let starts = starts.as_ref().map(matrix_view).transpose()?;

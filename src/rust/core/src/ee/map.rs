@@ -1,11 +1,13 @@
 //! New cells on a finished map.
 
 use ndarray::{concatenate, Array2, ArrayView2, Axis};
+use serde::Deserialize;
 
+use super::Options;
 use crate::affinity::{self, Affinities};
 use crate::memory;
 use crate::monitor::Monitor;
-use crate::neighbors::{self, Search};
+use crate::neighbors::{search, search_queries, Search};
 use crate::objective::{Kernel, MapRepulsion, Method, Objective, RepulsionWeight};
 use crate::optimize::{self, join, place, JOINING_TOLERANCE};
 use crate::order::Order;
@@ -18,29 +20,47 @@ pub struct Map<'a> {
     pub points: ArrayView2<'a, f64>,
     /// N x d, their places.
     pub embedding: ArrayView2<'a, f64>,
+    /// How it was made.
+    pub options: MapOptions,
+}
+
+/// How a map was made.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapOptions {
     /// How cells attract and repel.
     pub kernel: Kernel,
     /// The weight of the repulsion, given or reached.
     pub lambda: f64,
     /// How neighbours become attractive weights.
     pub affinity: affinity::Options,
-    /// How neighbours are searched.
-    pub neighbors: Search,
-    /// Seed of the approximate search.
-    pub seed: u64,
+    /// Seed of the approximate search; `None` for the usual one.
+    pub seed: Option<u64>,
+}
+
+impl MapOptions {
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| Options::default().seed)
+    }
 }
 
 impl Map<'_> {
     /// Places of new cells, n x D, each alone: n x d. See [`optimize::place`].
     pub fn place(&self, new: ArrayView2<'_, f64>, monitor: &dyn Monitor) -> Result<Array2<f64>> {
+        let MapOptions {
+            kernel,
+            lambda,
+            affinity,
+            ..
+        } = self.options;
         let n = self.points.nrows();
-        let k = self.affinity.neighbors_of(n);
-        let valid = self.affinity.check(n, k)?;
-        let graph =
-            neighbors::search_queries(self.points, new, k, self.neighbors, self.seed, monitor)?;
+        let k = affinity.neighbors_of(n);
+        let valid = affinity.check(n, k)?;
+        let seed = self.options.seed();
+        let graph = search_queries(self.points, new, k, Search::Auto, seed, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
-        let repulsion = MapRepulsion::new(self.points, self.embedding, self.kernel, Method::Auto)?;
-        let x = place(&repulsion, new, &graph, &rows, self.lambda, monitor)?;
+        let repulsion = MapRepulsion::new(self.points, self.embedding, kernel, Method::Auto)?;
+        let x = place(&repulsion, new, &graph, &rows, lambda, monitor)?;
         Ok(Order::default().undo(&x, self.embedding.ncols()))
     }
 
@@ -55,12 +75,19 @@ impl Map<'_> {
         let d = self.embedding.ncols();
         let all = concatenate(Axis(0), &[self.points, new])
             .map_err(|e| Error::internal(e.to_string(), ""))?;
-        let k = self.affinity.neighbors_of(all.nrows());
-        self.affinity.check(all.nrows(), k)?;
-        let graph = neighbors::search(all.view(), k, self.neighbors, self.seed, monitor)?;
-        let affinities = Affinities::from_graph(graph, self.affinity, monitor)?.undo_order();
-        let weight = RepulsionWeight::Lambda(self.lambda);
-        let objective = Objective::new(all.view(), affinities.weights, self.kernel, weight, d)?;
+        let MapOptions {
+            kernel,
+            lambda,
+            affinity,
+            ..
+        } = self.options;
+        let k = affinity.neighbors_of(all.nrows());
+        affinity.check(all.nrows(), k)?;
+        let seed = self.options.seed();
+        let graph = search(all.view(), k, Search::Auto, seed, monitor)?;
+        let affinities = Affinities::from_graph(graph, affinity, monitor)?.undo_order();
+        let weight = RepulsionWeight::Lambda(lambda);
+        let objective = Objective::new(all.view(), affinities.weights, kernel, weight, d)?;
         drop(all);
         let options = optimize::Options {
             tol: JOINING_TOLERANCE,

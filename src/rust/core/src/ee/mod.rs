@@ -35,7 +35,7 @@ use crate::order::Order;
 use crate::session::{self, Limits, Stop, Timing, TraceRow};
 use crate::Result;
 
-pub use map::{check_together, Map};
+pub use map::{check_together, Map, MapOptions};
 pub use options::Options;
 
 /// A run on the way to a map.

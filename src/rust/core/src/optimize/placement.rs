@@ -61,11 +61,7 @@ pub fn place(
             "",
         ));
     }
-    let attraction = if repulsion.kernel().has_quadratic_attraction() {
-        Goal::to_means(repulsion, neighbours, affinities)
-    } else {
-        Goal::to_neighbours(repulsion, neighbours, affinities)
-    };
+    let goals = Goals::new(repulsion, neighbours, affinities);
     let strength = lambda * repulsion.n() as f64;
     let evaluate = |cells: &[u32], x: &[f64]| -> Result<Vec<Value>> {
         let potentials = repulsion.evaluate(queries, cells, x, monitor)?;
@@ -76,12 +72,12 @@ pub fn place(
                 gradient: potential.gradient.iter().map(|g| strength * g).collect(),
                 pull: 0.0,
             };
-            attraction.add(cell as usize, x, &mut value);
+            goals.add(cell as usize, x, &mut value);
             value
         });
         Ok(values.collect())
     };
-    let mut x = attraction.starts();
+    let mut x = goals.starts();
     monitor.stage("placing", MOST_ROUNDS);
     let mut moving: Vec<u32> = (0..neighbours.n as u32).collect();
     let mut values = evaluate(&moving, &x)?;
@@ -135,11 +131,11 @@ struct Value {
     pull: f64,
 }
 
-/// sum_m p_m a(|x - x_m|^2) of every new cell.
-enum Goal<'a> {
-    /// a = r^2: to the mean of the neighbours.
+/// What every new cell is drawn to: its part of f is sum_m p_m a(|x - x_m|^2).
+enum Goals<'a> {
+    /// a = r^2: the mean of the neighbours.
     Means(Vec<f64>, usize),
-    /// Any other: to each of them.
+    /// Any other: each of them.
     Neighbours {
         kernel: Kernel,
         map: &'a [f64],
@@ -150,54 +146,42 @@ enum Goal<'a> {
     },
 }
 
-impl<'a> Goal<'a> {
-    fn to_means(
-        repulsion: &MapRepulsion,
-        neighbours: &NeighborGraph,
-        affinities: &RowAffinities,
-    ) -> Self {
-        let (d, k) = (repulsion.d(), neighbours.k);
-        let mut means = vec![0.0; neighbours.n * d];
-        let lists = neighbours
-            .ids
-            .chunks_exact(k)
-            .zip(affinities.p.chunks_exact(k));
-        for (mean, (ids, p)) in means.chunks_exact_mut(d).zip(lists) {
-            for (&id, p) in ids.iter().zip(p) {
-                for (mean, x) in mean
-                    .iter_mut()
-                    .zip(&repulsion.map()[id as usize * d..][..d])
-                {
-                    *mean += p * x;
-                }
-            }
-        }
-        Goal::Means(means, d)
-    }
-
-    fn to_neighbours(
+impl<'a> Goals<'a> {
+    fn new(
         repulsion: &'a MapRepulsion,
         neighbours: &'a NeighborGraph,
         affinities: &'a RowAffinities,
     ) -> Self {
-        Goal::Neighbours {
-            kernel: repulsion.kernel(),
-            map: repulsion.map(),
-            ids: &neighbours.ids,
-            p: &affinities.p,
-            d: repulsion.d(),
-            k: neighbours.k,
+        let (kernel, map, d) = (repulsion.kernel(), repulsion.map(), repulsion.d());
+        let (ids, p, k) = (&neighbours.ids, &affinities.p, neighbours.k);
+        if !kernel.has_quadratic_attraction() {
+            return Goals::Neighbours {
+                kernel,
+                map,
+                ids,
+                p,
+                d,
+                k,
+            };
         }
+        let mut means = vec![0.0; neighbours.n * d];
+        let lists = ids.chunks_exact(k).zip(p.chunks_exact(k));
+        for (mean, (ids, p)) in means.chunks_exact_mut(d).zip(lists) {
+            for (&id, p) in ids.iter().zip(p) {
+                for (mean, x) in mean.iter_mut().zip(&map[id as usize * d..][..d]) {
+                    *mean += p * x;
+                }
+            }
+        }
+        Goals::Means(means, d)
     }
 
-    /// Where the cells start: at the mean, or, since a heavy-tailed attraction has many
+    /// Where the cells start: at the mean or, since a heavy-tailed attraction has many
     /// minima, at the neighbour that the others pull at least.
     fn starts(&self) -> Vec<f64> {
-        let Goal::Neighbours { map, ids, d, k, .. } = *self else {
-            let Goal::Means(means, _) = self else {
-                return Vec::new();
-            };
-            return means.clone();
+        let (map, ids, d, k) = match *self {
+            Goals::Means(ref means, _) => return means.clone(),
+            Goals::Neighbours { map, ids, d, k, .. } => (map, ids, d, k),
         };
         let best = ids.par_chunks_exact(k).enumerate().map(|(cell, ids)| {
             let at = |id: u32| &map[id as usize * d..][..d];
@@ -219,7 +203,7 @@ impl<'a> Goal<'a> {
 
     fn add(&self, cell: usize, x: &[f64], value: &mut Value) {
         match *self {
-            Goal::Means(ref means, d) => {
+            Goals::Means(ref means, d) => {
                 let mean = &means[cell * d..][..d];
                 for a in 0..d {
                     value.f += (x[a] - mean[a]).powi(2);
@@ -227,7 +211,7 @@ impl<'a> Goal<'a> {
                 }
                 value.pull = 1.0;
             }
-            Goal::Neighbours {
+            Goals::Neighbours {
                 kernel,
                 map,
                 ids,

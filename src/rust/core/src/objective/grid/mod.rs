@@ -26,3 +26,54 @@ mod spread;
 mod taps;
 pub mod tiles;
 pub mod workspace;
+
+use super::factors::Factors;
+use super::kernel::Grids;
+use bins::sort_by_bin;
+use gather::forces;
+use pyramid::Floors;
+use single::convolved;
+use spread::spread;
+use tiles::{Passes, Tiling};
+use workspace::Workspace;
+
+/// psi = sum_nm w-_nm K(x_n, x_m); its gradient times `scale` is added to `gradient`.
+/// `None` where the grids would take more than `most_bytes`.
+pub fn evaluate<const D: usize>(
+    factors: &Factors,
+    x: &[f64],
+    tiling: &Tiling,
+    grids: Grids,
+    most_bytes: f64,
+    workspace: &mut Workspace,
+    scale: f64,
+    gradient: &mut [f64],
+) -> Option<f64> {
+    let (points, _) = x.as_chunks::<D>();
+    let sorted = sort_by_bin(points, tiling);
+    let (tiles, width) = (sorted.tiles.clone(), factors.width);
+    let fields: &[f64] = match grids {
+        Grids::Gaussian { .. } => {
+            let passes = Passes::new(tiling, tiles.clone(), tiles);
+            if passes.bytes(width) > most_bytes {
+                return None;
+            }
+            convolved(factors, tiling, &sorted, &passes, workspace);
+            &workspace.grid
+        }
+        Grids::Pyramid { density, .. } => {
+            let pyramid = Floors::new(tiling, tiles, density);
+            if pyramid.bytes(width) > most_bytes {
+                return None;
+            }
+            let buffers = &mut workspace.floors;
+            spread(factors, tiling, &sorted, pyramid.sources(width, buffers));
+            pyramid.convolve(width, buffers);
+            &buffers.fields[0]
+        }
+    };
+    let slopes = &mut workspace.slopes;
+    Some(forces(
+        factors, tiling, &sorted, fields, slopes, scale, gradient,
+    ))
+}

@@ -30,12 +30,11 @@ use super::super::factors::Factors;
 use super::super::spline::ORDER;
 use super::bins::sort_by_bin;
 use super::convolve::{convolve, convolve_last};
-use super::gather::forces;
 use super::plane::{convolve_plane, Gaussian};
 use super::spread::spread;
 use super::taps::gaussian_taps;
 use super::tiles::{Passes, TileSet, Tiling, REACH, SIDE};
-use super::workspace::{FloorBuffers, Workspace};
+use super::workspace::FloorBuffers;
 use crate::aligned::Aligned;
 
 /// sqrt(t) h of the narrower Gaussian of a floor. The wider one is cut at `REACH`, where
@@ -113,7 +112,7 @@ impl Floors {
     }
 
     /// What the points spread onto the tiles of the lowest floor goes here.
-    fn sources<'a>(&self, width: usize, buffers: &'a mut FloorBuffers) -> &'a mut [f64] {
+    pub(super) fn sources<'a>(&self, width: usize, buffers: &'a mut FloorBuffers) -> &'a mut [f64] {
         let floors = &self.0;
         buffers.sources.resize_with(floors.len(), Aligned::default);
         buffers.fields.resize_with(floors.len(), Aligned::default);
@@ -124,7 +123,7 @@ impl Floors {
     }
 
     /// From the sources of the lowest floor to its fields.
-    fn convolve(&self, width: usize, buffers: &mut FloorBuffers) {
+    pub(super) fn convolve(&self, width: usize, buffers: &mut FloorBuffers) {
         let floors = &self.0;
         for level in 1..floors.len() {
             let (below, above) = buffers.sources.split_at_mut(level);
@@ -220,39 +219,6 @@ fn parts(tiling: &Tiling, lowest: bool, top: bool, density: fn(f64) -> f64) -> V
     // All that are wider still are 1 here: t + t / 2 + t / 4 + ... = 2 t.
     parts.push(part(t, 2.0 * weight(t), length));
     parts
-}
-
-/// FloorBuffers and what they hold, for an evaluation of psi = sum_nm w-_nm K(x_n, x_m); its
-/// gradient times `scale` is added to `gradient`. `None` where the grids would take more
-/// than `most_bytes`.
-pub fn evaluate<const D: usize>(
-    factors: &Factors,
-    x: &[f64],
-    ground: &Tiling,
-    density: fn(f64) -> f64,
-    most_bytes: f64,
-    workspace: &mut Workspace,
-    scale: f64,
-    gradient: &mut [f64],
-) -> Option<f64> {
-    let (points, _) = x.as_chunks::<D>();
-    let sorted = sort_by_bin(points, ground);
-    let pyramid = Floors::new(ground, sorted.tiles.clone(), density);
-    let width = factors.width;
-    if pyramid.bytes(width) > most_bytes {
-        return None;
-    }
-    let Workspace {
-        floors: buffers,
-        slopes,
-        ..
-    } = workspace;
-    spread(factors, ground, &sorted, pyramid.sources(width, buffers));
-    pyramid.convolve(width, buffers);
-    let on_nodes = &buffers.fields[0];
-    Some(forces(
-        factors, ground, &sorted, on_nodes, slopes, scale, gradient,
-    ))
 }
 
 /// phi on the lowest floor, on the tiles with points and those that touch them, as the gather

@@ -5,9 +5,8 @@ use faer::Accum;
 use super::super::factors::Factors;
 use super::super::shape::Shape;
 use super::super::spline::ORDER;
-use super::bins::{sort_by_bin, Sorted};
+use super::bins::Sorted;
 use super::convolve::{convolve, convolve_last};
-use super::gather::forces;
 use super::spread::spread;
 use super::taps::kernel_taps;
 use super::tiles::{Passes, Tiling};
@@ -32,30 +31,6 @@ pub fn box_taps(shape: &Shape, h: f64) -> Vec<f64> {
 /// Bytes of one box of nodes with `width` fields around all points, before and after a convolution.
 pub fn box_bytes(shape: &Shape, h: f64, width: usize) -> f64 {
     2.0 * 8.0 * box_nodes(shape, h).product::<f64>() * width as f64
-}
-
-/// psi = sum_nm w-_nm K(x_n, x_m); its gradient times `scale` is added to `gradient`.
-/// `None` where the grid would take more than `most_bytes`.
-pub fn evaluate<const D: usize>(
-    factors: &Factors,
-    x: &[f64],
-    tiling: &Tiling,
-    most_bytes: f64,
-    workspace: &mut Workspace,
-    scale: f64,
-    gradient: &mut [f64],
-) -> Option<f64> {
-    let (points, _) = x.as_chunks::<D>();
-    let sorted = sort_by_bin(points, tiling);
-    let passes = Passes::new(tiling, sorted.tiles.clone(), sorted.tiles.clone());
-    if passes.bytes(factors.width) > most_bytes {
-        return None;
-    }
-    convolved(factors, tiling, &sorted, &passes, workspace);
-
-    let Workspace { grid, slopes, .. } = workspace;
-    let energy = forces(factors, tiling, &sorted, grid, slopes, scale, gradient);
-    Some(energy)
 }
 
 /// Leaves phi on the nodes of the last tiles of `passes` in the workspace's grid.

@@ -3,7 +3,6 @@
 pub mod device;
 pub mod exact;
 pub mod grid;
-pub mod pyramid;
 pub mod select;
 
 use super::attraction;

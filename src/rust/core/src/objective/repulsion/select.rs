@@ -3,9 +3,8 @@
 use super::device::{Offloaded, Opened};
 use super::exact::Exact;
 use super::grid::Grid;
-use super::pyramid::Pyramid;
 use super::Repulsion;
-use crate::objective::kernel::{Grids, Kernel};
+use crate::objective::kernel::Kernel;
 use crate::objective::plan::Plan;
 
 /// The way to sum the repulsion by this kernel that the plan names: here, or on the device.
@@ -14,10 +13,12 @@ pub fn select<'a>(
     kernel: Kernel,
     device: Option<&'a Opened>,
 ) -> Box<dyn Repulsion + 'a> {
-    let here: Box<dyn Repulsion> = match (plan, kernel.grids()) {
-        (Plan::Exact, _) => Box::new(Exact),
-        (Plan::Grid { h }, Grids::Gaussian { .. }) => Box::new(Grid { h }),
-        (Plan::Grid { h }, Grids::Pyramid { density, .. }) => Box::new(Pyramid { h, density }),
+    let here: Box<dyn Repulsion> = match plan {
+        Plan::Exact => Box::new(Exact),
+        Plan::Grid { h } => Box::new(Grid {
+            h,
+            grids: kernel.grids(),
+        }),
     };
     match device {
         Some(opened) => Box::new(Offloaded { here, plan, opened }),
