@@ -19,7 +19,5 @@ rust_call <- function(value) {
   if (is.null(failure)) {
     return(result$ok)
   }
-  abort_neuralee(
-    failure$class, failure$message, failure$remedy, row = failure$row, column = failure$column
-  )
+  abort_neuralee(failure$class, failure$message, failure$remedy)
 }

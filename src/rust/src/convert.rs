@@ -4,15 +4,10 @@ use extendr_api::prelude::*;
 use ndarray::{ArrayView2, ShapeBuilder};
 use neuralee_core::Error as CoreError;
 
-/// Why a call failed; becomes `list(message, class, remedy, row, column)` in R, where
-/// `class` is the last part of the condition class and `row` and `column` count from 1
-/// or are `NULL`.
+/// Why a call failed; becomes `list(message, class, remedy)` in R, where `class` is the last part
+/// of the condition class.
 #[derive(Debug, Clone)]
-pub struct Failure {
-    error: CoreError,
-    row: Option<usize>,
-    column: Option<usize>,
-}
+pub struct Failure(CoreError);
 
 /// A number that R gives as a count; what is negative counts nothing, and is refused as such.
 pub(crate) fn count(value: i32) -> usize {
@@ -22,24 +17,9 @@ pub(crate) fn count(value: i32) -> usize {
 /// What every exported function returns.
 pub type Outcome<T> = std::result::Result<T, Failure>;
 
-impl Failure {
-    /// The same failure with the row and the column that it is about, counted from 0.
-    pub fn with_position(self, row: Option<usize>, column: Option<usize>) -> Self {
-        Failure {
-            row,
-            column,
-            ..self
-        }
-    }
-}
-
 impl From<CoreError> for Failure {
     fn from(error: CoreError) -> Self {
-        Failure {
-            error,
-            row: None,
-            column: None,
-        }
+        Failure(error)
     }
 }
 
@@ -51,15 +31,12 @@ impl From<extendr_api::Error> for Failure {
 }
 
 impl From<Failure> for Robj {
-    fn from(failure: Failure) -> Self {
-        let report = failure.error.report();
-        let from_one = |index: Option<usize>| or_null(index.map(|i| (i + 1) as f64));
+    fn from(Failure(error): Failure) -> Self {
+        let report = error.report();
         list!(
             message = report.message.as_str(),
-            class = snake_case(failure.error.kind()),
-            remedy = report.remedy.as_str(),
-            row = from_one(failure.row),
-            column = from_one(failure.column)
+            class = snake_case(error.kind()),
+            remedy = report.remedy.as_str()
         )
         .into()
     }

@@ -130,18 +130,15 @@ impl Monitor for Here<'_> {
 }
 
 fn stopped_with(panic: &(dyn std::any::Any + Send)) -> CoreError {
-    CoreError::internal(
-        format!("The computation stopped with: {}.", panic_message(panic)),
-        "This is a bug; please report it with the call that led here.",
-    )
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
+    let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("an unknown panic")
+        .unwrap_or("an unknown panic");
+    CoreError::internal(
+        format!("The computation stopped with: {message}."),
+        "This is a bug; please report it with the call that led here.",
+    )
 }
 
 /// True once when the user pressed Ctrl-C. R leaves its check by a long jump, which

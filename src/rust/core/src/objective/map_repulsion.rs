@@ -184,22 +184,16 @@ impl MapRepulsion {
     /// Where there are nodes, and they reach.
     fn read_nodes(&self, y: &[f64], x: &[f64]) -> Option<Potential> {
         let fields = self.fields.as_ref()?;
-        let scaled = |(psi, gradient): (f64, &[f64])| Potential {
+        let (psi, mut gradient) = match self.d {
+            1 => fields.potential::<1>(y, x),
+            2 => fields.potential::<2>(y, x),
+            _ => fields.potential::<3>(y, x),
+        }?;
+        gradient.iter_mut().for_each(|g| *g /= self.total);
+        Some(Potential {
             psi: psi / self.total,
-            gradient: gradient.iter().map(|g| g / self.total).collect(),
-        };
-        match *x {
-            [a] => fields
-                .potential(y, [a])
-                .map(|(psi, gradient)| scaled((psi, &gradient))),
-            [a, b] => fields
-                .potential(y, [a, b])
-                .map(|(psi, gradient)| scaled((psi, &gradient))),
-            [a, b, c] => fields
-                .potential(y, [a, b, c])
-                .map(|(psi, gradient)| scaled((psi, &gradient))),
-            _ => None,
-        }
+            gradient,
+        })
     }
 
     /// Zero where the nodes reach as far as the kernel, and no inputs are kept.

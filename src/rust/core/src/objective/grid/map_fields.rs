@@ -89,7 +89,7 @@ impl MapFields {
     /// S psi at `x` for the centred inputs `y`, and S grad psi; `None` beyond the nodes.
     ///
     /// S psi = |y|^2 phi_1 + phi_{|y|^2} - 2 y . phi_y
-    pub fn potential<const D: usize>(&self, y: &[f64], x: [f64; D]) -> Option<(f64, [f64; D])> {
+    pub fn potential<const D: usize>(&self, y: &[f64], x: &[f64]) -> Option<(f64, Vec<f64>)> {
         let tiling = &self.tiling;
         let mut axes = [([0.0; ORDER], [0.0; ORDER]); D];
         let mut corner = [0; D];
@@ -133,6 +133,6 @@ impl MapFields {
                 *slope += value * (0..D).map(weight).product::<f64>() / tiling.h;
             }
         }
-        Some((psi, gradient))
+        Some((psi, gradient.to_vec()))
     }
 }
