@@ -96,12 +96,12 @@ Dataset10X <- function(filename = NULL, type = c("filtered", "raw"), ..., path =
 }
 
 read_tenx_dataset <- function(filename, type, path, gene_names, verbose) {
-  place <- if (is.null(path)) {
+  file <- if (is.null(path)) {
     download_tenx(filename, type, verbose)
   } else {
     find_tenx(filename, type, path)
   }
-  remove_zero_cells(read_10x(place, gene_names = gene_names, assay = "counts", verbose = verbose))
+  remove_zero_cells(read_10x(file, gene_names = gene_names, assay = "counts", verbose = verbose))
 }
 
 download_tenx <- function(filename, type, verbose) {

@@ -36,15 +36,15 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors, parts = FALSE) 
   }
   affinity <- check_solver(affinity)
   found <- check_neighbors(neighbors, n)
-  of_lists <- check_k(k, perplexity, n, found$lists)
+  count <- check_k(k, perplexity, n, found$lists)
   lists <- found$lists
-  if (!is.null(lists) && of_lists < ncol(lists$index)) {
-    lists <- nearest_of(lists, of_lists)
+  if (!is.null(lists) && count < ncol(lists$index)) {
+    lists <- nearest_of(lists, count)
   }
   list(
     given = list(neighbors = lists),
     options = neighbor_options(affinity, perplexity, k, found$search),
-    params = list(affinity = affinity, perplexity = perplexity, k = of_lists)
+    params = list(affinity = affinity, perplexity = perplexity, k = count)
   )
 }
 
@@ -53,8 +53,8 @@ metric_of <- function(affinity, metric) {
   if (!inherits(affinity, "neuralee_affinity")) {
     return(metric)
   }
-  of_affinity <- if (is.list(affinity) && is.list(affinity$params)) affinity$params$metric
-  of_affinity %||% "euclidean"
+  known <- if (is.list(affinity) && is.list(affinity$params)) affinity$params$metric
+  known %||% "euclidean"
 }
 
 # How the width of each cell's neighbourhood is found. In version 0.1.0 "bisection" was "gaussian",

@@ -25,12 +25,12 @@ block_totals <- function(x, cells, offset = c(0, 0)) {
   values <- stored_values(x)
   if (length(values) && min(values) < 0) {
     at <- which(values < 0)[[1L]]
-    place <- locate_value(x, at, cells, offset)
+    found <- locate_value(x, at, cells, offset)
     abort_neuralee(
       "input",
-      sprintf("`x` has the value %s in %s, which is no count.", format(values[[at]]), place$text),
+      sprintf("`x` has the value %s in %s, which is no count.", format(values[[at]]), found$text),
       "Give counts, not scaled values; of a container, name their assay with `assay.type`.",
-      row = place$row, column = place$column
+      row = found$row, column = found$column
     )
   }
   unname(if (cells == "rows") Matrix::rowSums(x) else Matrix::colSums(x))

@@ -9,8 +9,7 @@ check_checkpoint <- function(checkpoint) {
   check_replaceable(checkpoint, "checkpoint")
 }
 
-# The path of a file that may be written: its folder is there, and it takes the place of no device
-# or folder.
+# The path of a file that may be written: its folder is there, and it replaces no device or folder.
 check_replaceable <- function(file, name) {
   file <- path.expand(file)
   folder <- dirname(file)

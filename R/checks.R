@@ -201,12 +201,12 @@ check_finite <- function(x, name, cells, offset = c(0, 0), rows = NULL) {
   if (at == 0) {
     return(invisible())
   }
-  place <- locate_value(x, at, cells, offset, rows)
+  found <- locate_value(x, at, cells, offset, rows)
   abort_neuralee(
     "not_finite",
-    sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), place$text),
-    "All values must be finite: remove or impute these cells or genes first.", row = place$row,
-    column = place$column
+    sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), found$text),
+    "All values must be finite: remove or impute these cells or genes first.", row = found$row,
+    column = found$column
   )
 }
 
@@ -222,8 +222,8 @@ locate_value <- function(x, at, cells, offset = c(0, 0), rows = NULL) {
     column <- findInterval(at - 1, x@p, left.open = FALSE)
   }
   words <- c(
-    describe_place(row, rownames(x), if (cells == "rows") "cell" else "gene"),
-    describe_place(column, colnames(x), if (cells == "rows") "gene" else "cell")
+    describe_index(row, rownames(x), if (cells == "rows") "cell" else "gene"),
+    describe_index(column, colnames(x), if (cells == "rows") "gene" else "cell")
   )
   row <- row + offset[[1L]]
   if (!is.null(rows)) row <- rows[[row]]
@@ -234,7 +234,7 @@ locate_value <- function(x, at, cells, offset = c(0, 0), rows = NULL) {
   )
 }
 
-describe_place <- function(index, names, what) {
+describe_index <- function(index, names, what) {
   if (is.null(names)) what else sprintf("%s %s", what, dQuote(names[[index]], FALSE))
 }
 
@@ -290,7 +290,7 @@ check_dot_names <- function(names, known) {
   }
   if (any(!nzchar(names))) {
     abort_neuralee(
-      "input", "An argument without a name has no place here.",
+      "input", "An argument without a name is not taken here.",
       "Name all arguments after the first."
     )
   }

@@ -3,7 +3,7 @@ error_kinds <- c(
   "model_version", "download", "interrupted", "worker", "internal"
 )
 
-# The one place where the package raises errors. `kind` is one of error_kinds; `remedy`
+# Where the package raises all its errors. `kind` is one of error_kinds; `remedy`
 # says what to do; further named values become fields of the condition.
 abort_neuralee <- function(kind, message, remedy = NULL, ...) {
   stopifnot(kind %in% error_kinds)
@@ -29,8 +29,8 @@ raise_again <- function(condition) {
   stop(condition)
 }
 
-# The frame that a condition names: that of the outermost function of this package from which its
-# place was reached without leaving the package. A function that was made within another stands for
+# The frame that a condition names: that of the outermost function of this package from which the
+# error was reached without leaving the package. A function that was made within another stands for
 # that one. Base R and rlang may lie between: lapply(), tryCatch().
 user_frame <- function() {
   frames <- sys.frames()
@@ -58,7 +58,7 @@ classed_interrupts <- function(expr) {
   })
 }
 
-# What a reader or writer had no place for.
+# What a reader or writer could not keep.
 inform_left_out <- function(message) {
   if (length(message)) rlang::inform(message, class = "neuralee_message_left_out")
 }

@@ -91,7 +91,7 @@ refuse_metadata <- function(file, problem) {
 
 # Where the archive or the folder of one of 10x Genomics' sets is that belongs to a data set of
 # several files.
-tenx_place <- function(name, path, verbose) {
+tenx_source <- function(name, path, verbose) {
   if (is.null(path)) {
     return(download_tenx(name, "filtered", verbose))
   }

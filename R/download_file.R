@@ -12,10 +12,10 @@
 #' `unlink(tools::R_user_dir("neuralee", "cache"), recursive = TRUE)`.
 #'
 #' Downloads need the packages BiocFileCache and curl. Where a machine has no network, take the file
-#' there by other means and give its place as `path`.
+#' there by other means and give its path as `path`.
 #'
 #' @section Downloads:
-#' A file gets its place in the cache only when it is whole: its length is that which the server
+#' A file comes into the cache only when it is whole: its length is that which the server
 #' announced and, where they are known, its length and checksum are those of the published file.
 #' What arrives before a connection breaks is kept apart, and the next call goes on from there if
 #' the server can and the file has not changed, else from the beginning. A connection that breaks is
@@ -70,7 +70,7 @@ abort_download <- function(wanted, message, remedy = NULL, ...) {
   abort_neuralee(
     "download",
     sprintf("%s could not be downloaded from <%s>: %s", wanted$name, wanted$url, message),
-    c(remedy, "Or download it by other means, and give its place as `path`."), url = wanted$url,
+    c(remedy, "Or download it by other means, and give its path as `path`."), url = wanted$url,
     file = wanted$name, ...
   )
 }
@@ -96,9 +96,9 @@ make_folder <- function(folder, wanted) {
   }
 }
 
-abort_cache <- function(place, wanted, message) {
+abort_cache <- function(file, wanted, message) {
   abort_download(
-    wanted, sprintf("it cannot be kept in %s. %s", describe(place), message),
+    wanted, sprintf("it cannot be kept in %s. %s", describe(file), message),
     paste(
       "Make room there or the right to write, or put the cache elsewhere with the environment",
       "variable R_USER_CACHE_DIR."
@@ -297,7 +297,7 @@ new_request <- function(url, have, validator) {
   handle
 }
 
-# Of the last answer after redirections: its status, the length of what it sends, the place of that
+# Of the last answer after redirections: its status, the length of what it sends, where that begins
 # in the file, and the name of the version.
 read_response <- function(handle) {
   data <- curl::handle_data(handle)
@@ -338,7 +338,7 @@ check_received <- function(part, wanted) {
   opening <- readBin(part, "raw", 1024L)
   opening <- tolower(rawToChar(opening[opening > 0 & opening < 128]))
   if (grepl("^\\s*<(!doctype|html|head|body|[?]xml)", opening)) {
-    abort_download(wanted, "the server sent a web page in place of the file.")
+    abort_download(wanted, "the server sent a web page instead of the file.")
   }
   number <- function(bytes) sprintf("%.0f", bytes)
   check_known(number(size), wanted$bytes, "%s bytes", wanted, number)

@@ -198,7 +198,7 @@ loadings_of <- function(reduction, chosen) {
   }
   steps <- no_steps(nrow(rotation), rownames(rotation))
   steps <- rotate_steps(steps, centre, if (any(scale != 1)) scale, rotation[, chosen, drop = FALSE])
-  # Where they are known, the places of these genes among those that they were chosen from.
+  # Where they are known, the numbers of these genes among those that they were chosen from.
   steps <- utils::modifyList(steps, as.list(attr(reduction, "genes")))
   attr(steps, "assay.type") <- attr(reduction, "assay.type")
   steps

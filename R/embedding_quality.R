@@ -262,7 +262,7 @@ check_squares <- function(x, name) {
     abort_neuralee(
       "input",
       sprintf(
-        "`%s` has values of a size of %s, whose squares have no place in a number.", name,
+        "`%s` has values of a size of %s, whose squares are beyond what a number holds.", name,
         format(size, digits = 3)
       ),
       "Bring the values to a usual scale first."

@@ -2,7 +2,7 @@
 #'
 #' Takes up a trained network where it is and trains it further: on new cells alone, or on the old
 #' and the new ones together. The map goes on from where it is and keeps its arrangement, but no
-#' cell is held in its place: in trials with halves of two data sets old cells moved by a tenth to a
+#' cell is held where it was: in trials with halves of two data sets old cells moved by a tenth to a
 #' quarter of the map's radius. With new cells alone nothing draws the map towards the old ones.
 #'
 #' E is that of the cells given, and depends on their number: compare it between fits of the same

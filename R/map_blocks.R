@@ -86,7 +86,7 @@ map_block <- function(item, task) {
   rust_call(
     rs_model_map(
       task$bytes, block, task$at == "rows", block_offset(viewport)[[axis]], task$threads,
-      task$place, NULL
+      task$device, NULL
     )
   )
 }
@@ -100,7 +100,7 @@ values_of_block <- function(x, viewport) {
 
 # What the places depend on, as fingerprints; of the values a few cells stand for all. The names are
 # what a message says where one differs.
-map_identity <- function(bytes, cells, place) {
+map_identity <- function(bytes, cells, device) {
   axis <- if (cells$at == "rows") 1L else 2L
   shape <- dim(cells$x)
   some <- unique(round(seq(1, shape[[axis]], length.out = 8L)))
@@ -113,7 +113,7 @@ map_identity <- function(bytes, cells, place) {
     "another version of neuralee or another device" = fingerprint(
       c(
         as.character(utils::packageVersion("neuralee")),
-        if (is.null(place)) "cpu" else attr(place, "label")
+        if (is.null(device)) "cpu" else attr(device, "label")
       )
     )
   )

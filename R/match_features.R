@@ -76,12 +76,12 @@ match_features <- function(x, known, axis, name, fill = NULL, whole = "model") {
 # A name that stands for more or fewer features than in the training may be the name of others.
 check_copies <- function(at, known, given, name, whole) {
   copies <- function(features) features$copies %||% rep(1L, length(features$names))
-  here <- copies(given)[at]
+  now <- copies(given)[at]
   before <- copies(known)
-  other <- !is.na(at) & here != before
+  other <- !is.na(at) & now != before
   if (any(other)) {
     names <- dQuote(known$names[other], FALSE)
-    counts <- unique(sprintf("%s (%.0f, not %.0f)", names, here[other] + 0, before[other] + 0))
+    counts <- unique(sprintf("%s (%.0f, not %.0f)", names, now[other] + 0, before[other] + 0))
     abort_neuralee(
       "input",
       sprintf(
@@ -220,11 +220,11 @@ filled <- function(x, at, values, axis) {
   cells <- dim(x)[[3L - axis]]
   constant <- constant_features(x, values[lacking], cells)
   dimnames(constant) <- list(NULL, dimnames(x)[[3L - axis]])
-  here <- take(x, at[present], axis)
+  given <- take(x, at[present], axis)
   bound <- if (axis == 1L) {
-    BiocGenerics::rbind(here, constant)
+    BiocGenerics::rbind(given, constant)
   } else {
-    BiocGenerics::cbind(here, Matrix::t(constant))
+    BiocGenerics::cbind(given, Matrix::t(constant))
   }
   take(bound, order(c(present, lacking)), axis)
 }

@@ -43,7 +43,7 @@
 #' @param legend Draw the legend? `NULL` does so unless `label` has put the labels into the map.
 #' @param poles Two names for numbers that lie between two poles, such as
 #'   `c("erythroid", "granulocytic")`: that of the low end and that of the high end. The legend
-#'   shows them in place of numbers. Where numbers have both signs, 0 is in the middle of the
+#'   shows them instead of numbers. Where numbers have both signs, 0 is in the middle of the
 #'   colours. The cells farthest from the middle are on top.
 #' @param limits Two numbers: the ends of the colours. Numbers beyond get the colour of the end.
 #' @param quantiles The ends of the colours as quantiles of the numbers, so that single large
@@ -144,7 +144,7 @@ rescaled <- function(colours, limits, quantiles) {
     abort_neuralee("input", "`rescale` is for numbers, but `colour_by` has none.", "Leave it out.")
   }
   if (!is.null(limits)) {
-    abort_neuralee("input", "`limits` has no place beside `rescale`.", "Use `quantiles`.")
+    abort_neuralee("input", "`limits` and `rescale` exclude each other.", "Use `quantiles`.")
   }
   rescale_columns(colours, quantiles)
 }

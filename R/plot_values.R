@@ -12,12 +12,12 @@ map_to_draw <- function(object, dimred) {
   if (inherits(object, "Seurat")) {
     require_seurat_object()
     usual <- c("ee", "neuralee")
-    there <- SeuratObject::Reductions(object = object)
+    known <- SeuratObject::Reductions(object = object)
   } else {
     usual <- c("EE", "NeuralEE")
-    there <- SingleCellExperiment::reducedDimNames(object)
+    known <- SingleCellExperiment::reducedDimNames(object)
   }
-  c(usual[usual %in% there], usual)[[1L]]
+  c(usual[usual %in% known], usual)[[1L]]
 }
 
 coordinates_of <- function(object, dimred) {

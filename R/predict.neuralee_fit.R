@@ -154,7 +154,7 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
     )
   }
   # Each cell is sent there once, so that nothing need stay.
-  place <- resolve_device(device, pin_memory = FALSE, verbose)
+  device <- resolve_device(device, pin_memory = FALSE, verbose)
   model <- model_of(object)
   info <- model_info(model)
   fill <- fill_for_model(missing, model)
@@ -177,7 +177,7 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
         by_blocks(cells, info$d, "mapping", progress, function(block, first) {
           reporter <- if (!is_delayed(cells$x)) progress
           rust_call(
-            rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter)
+            rs_model_map(model$bytes, block, cells$at == "rows", first, threads, device, reporter)
           )
         })
       }
@@ -185,9 +185,9 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
         network_map(cells)
       } else {
         task <- list(
-          x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, place = place
+          x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, device = device
         )
-        identity <- if (!is.null(output)) map_identity(model$bytes, cells, place)
+        identity <- if (!is.null(output)) map_identity(model$bytes, cells, device)
         map_in_blocks(task, info$d, cells$names, identity, output, BPPARAM, retries, progress)
       }
       if (together || !is.null(affinity)) inputs <- model_inputs(model, info, cells, threads)

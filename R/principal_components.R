@@ -90,7 +90,7 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
   check_no_dots(...)
   if (!methods::is(x, "SingleCellExperiment")) {
     abort_neuralee(
-      "input", sprintf("`x` is a %s, which has no place for reduced dimensions.", class(x)[[1L]]),
+      "input", sprintf("`x` is a %s, which holds no reduced dimensions.", class(x)[[1L]]),
       "Turn it into a SingleCellExperiment with as(x, \"SingleCellExperiment\")."
     )
   }

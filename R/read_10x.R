@@ -13,7 +13,7 @@
 #' than 100 times its length (and 16 MiB) is refused.
 #'
 #' Entries may come in any order and hold whole or real numbers, or nothing (then each counts
-#' 1). A place that is given twice is refused, as is a symmetric matrix. Without
+#' 1). An entry that is given twice is refused, as is a symmetric matrix. Without
 #' `barcodes.tsv` the cells are numbered. The announced numbers of genes, cells and entries
 #' are held against the other files, the length of the file and the free memory before
 #' anything is allocated.

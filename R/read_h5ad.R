@@ -6,7 +6,7 @@
 #'
 #' The matrix is never expanded: a sparse one stays sparse, and a dense one becomes a
 #' `dgCMatrix` if less than a third of its values differ from zero. Values stored twice for
-#' one place of a sparse matrix are added up, as scipy does.
+#' one entry of a sparse matrix are added up, as scipy does.
 #'
 #' The file is not trusted. Sizes it claims are held against its length and the free memory
 #' before anything is allocated, and links to other files, external and virtual datasets
@@ -189,7 +189,7 @@ reduced_dim_names <- function(names) {
 obsm_names <- function(names) {
   known <- match(names, known_reductions)
   stored <- ifelse(is.na(known), names, names(known_reductions)[known])
-  # squidpy keeps places under this name.
+  # squidpy keeps coordinates under this name.
   own <- startsWith(names, "X_") | names == "spatial"
   stored[!own] <- paste0("X_", stored[!own])
   repeated <- stored %in% stored[duplicated(stored)]

@@ -82,7 +82,7 @@ check_moments <- function(moments, by_trend) {
     abort_neuralee(
       "input",
       sprintf(
-        "Means of genes in `x` have a size of %s, whose squares have no place in a number.",
+        "Means of genes in `x` have a size of %s, whose squares are beyond what a number holds.",
         if (is.finite(size)) format(size, digits = 3) else "more than 1e+308"
       ),
       "Bring the values to a usual scale first."
