@@ -26,6 +26,19 @@ check_dimension <- function(d, name = "d") {
   as.integer(d)
 }
 
+# Checks the arguments that ee(), ee_path() and neuralee() share, as they are `given`; `repulsion`
+# is that of check_repulsion().
+check_run <- function(given, repulsion) {
+  given$begin <- seconds_now()
+  check_flag(given$verbose, "verbose")
+  check_flag(given$keep, "keep")
+  given$repulsion <- repulsion
+  given$metric <- match_choice(given$metric, "metric", c("euclidean", "cosine"))
+  given$seed <- check_seed(given$seed)
+  given$threads <- resolve_threads(given$threads)
+  given
+}
+
 # How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with
 # `share` of its logarithm.
 check_repulsion <- function(kernel, lambda) {

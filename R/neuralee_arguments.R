@@ -1,33 +1,34 @@
 # Checks of the arguments that only neuralee() has, and the list in which they reach the core.
 
-training_options <- function(d, method, hidden, activation, batch_norm, dropout, residual,
-                             initial_sd, optimizer, maxit, pretrain, tol, patience, batches,
-                             batch_size, accumulate, seed, learns_map) {
-  d <- check_dimension(d)
-  method <- match_choice(method, "method", c("auto", "grid", "exact"))
-  check_grid_dimension(method, d)
-  check_hidden(hidden)
-  activation <- match_choice(activation, "activation", c("relu", "gelu", "tanh", "leaky_relu"))
-  check_flag(batch_norm, "batch_norm")
-  check_flag(residual, "residual")
-  dropout <- check_number(dropout, "dropout", min = 0, max = 1)
-  initial_sd <- check_number(initial_sd, "initial_sd", above = 0)
-  optimizer <- check_optimizer(optimizer)
-  maxit <- check_count(maxit, "maxit", min = 1)
+training_options <- function(given) {
+  method <- match_choice(given$method, "method", c("auto", "grid", "exact"))
+  check_hidden(given$hidden)
+  check_flag(given$batch_norm, "batch_norm")
+  check_flag(given$residual, "residual")
+  pretrain <- given$pretrain
   if (!is.null(pretrain)) pretrain <- check_count(pretrain, "pretrain", min = 0)
-  if (!learns_map) pretrain <- 0L
-  list(
-    map = list(d = d, method = method, seed = seed),
+  batches <- check_batches(given$batches, given$batch_size, given$accumulate)
+  options <- list(
+    map = list(d = check_dimension(given$d), method = method, seed = given$seed),
     network = list(
-      hidden = as.integer(hidden), activation = activation, batch_norm = batch_norm,
-      dropout = dropout, residual = residual, initial_sd = initial_sd
+      hidden = as.integer(given$hidden),
+      activation = match_choice(
+        given$activation, "activation", c("relu", "gelu", "tanh", "leaky_relu")
+      ),
+      batch_norm = given$batch_norm,
+      dropout = check_number(given$dropout, "dropout", min = 0, max = 1),
+      residual = given$residual,
+      initial_sd = check_number(given$initial_sd, "initial_sd", above = 0)
     ),
-    optimizer = optimizer_options(optimizer),
+    optimizer = optimizer_options(check_optimizer(given$optimizer)),
     # How many cells there are is not known yet.
-    batches = batches_option(check_batches(batches, batch_size, accumulate), 2, Inf),
-    maxit = maxit, pretrain = pretrain, tol = check_number(tol, "tol", min = 0),
-    patience = check_count(patience, "patience", min = 1)
+    batches = batches_option(batches, 2, Inf), maxit = check_count(given$maxit, "maxit", min = 1),
+    pretrain = if (identical(given$init, "none")) 0L else pretrain,
+    tol = check_number(given$tol, "tol", min = 0),
+    patience = check_count(given$patience, "patience", min = 1)
   )
+  rust_call(rs_session_check("neuralee", options))
+  options
 }
 
 # What `net` gives: a model (`net`), or the bytes of a program.
@@ -102,15 +103,6 @@ optimizer_options <- function(optimizer) {
       warmup = schedule$warmup, last = schedule$last
     )
   )
-}
-
-check_grid_dimension <- function(method, d) {
-  if (method == "grid" && d > 3L) {
-    abort_neuralee(
-      "dimension", sprintf("`method = \"grid\"` serves d = 1, 2 or 3, not %d.", d),
-      "Use method = \"auto\" or \"exact\"."
-    )
-  }
 }
 
 check_hidden <- function(hidden) {
