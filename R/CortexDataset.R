@@ -142,9 +142,7 @@ read_cortex <- function(file, verbose) {
       utils::type.convert(values, as.is = TRUE)
     }
   }
-  if (any(nzchar(data$above[[11L]]))) {
-    refuse_cortex(file, 11L, "there is text", "an empty line")
-  }
+  if (any(nzchar(data$above[[11L]]))) refuse_cortex(file, 11L, "there is text", "an empty line")
   for (name in c("level1class", "level2class")) {
     types <- as.character(columns[[name]])
     columns[[name]] <- factor(types, sort(unique(types), method = "radix"))

@@ -221,9 +221,7 @@ pbmc_batch <- function(table, n, file) {
   } else if (!is.null(table)) {
     column_among(table, "batch")
   }
-  if (is.null(batch)) {
-    return(rep(NA_character_, n))
-  }
+  if (is.null(batch)) return(rep(NA_character_, n))
   batch <- as.character(batch)
   if (!all(batch %in% pbmc_sets)) {
     others <- list_some(setdiff(batch, pbmc_sets))

@@ -38,9 +38,7 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors, parts = FALSE) 
   found <- check_neighbors(neighbors, n)
   count <- check_k(k, perplexity, n, found$lists)
   lists <- found$lists
-  if (!is.null(lists) && count < ncol(lists$index)) {
-    lists <- nearest_of(lists, count)
-  }
+  if (!is.null(lists) && count < ncol(lists$index)) lists <- nearest_of(lists, count)
   list(
     given = list(neighbors = lists),
     options = neighbor_options(affinity, perplexity, k, found$search),
@@ -50,9 +48,7 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors, parts = FALSE) 
 
 # An affinity that is given has the metric in which it was computed.
 metric_of <- function(affinity, metric) {
-  if (!inherits(affinity, "neuralee_affinity")) {
-    return(metric)
-  }
+  if (!inherits(affinity, "neuralee_affinity")) return(metric)
   known <- if (is.list(affinity) && is.list(affinity$params)) affinity$params$metric
   known %||% "euclidean"
 }
@@ -79,9 +75,7 @@ neighbor_options <- function(affinity, perplexity, k, neighbors) {
 # Bytes that an embedding may take: what the user allows, or NULL for what is free.
 memory_limit <- function() {
   limit <- getOption("neuralee.max_memory_gb")
-  if (is.null(limit)) {
-    return(NULL)
-  }
+  if (is.null(limit)) return(NULL)
   # More than 2^53 bytes no machine has, and no double counts.
   limit <- check_number(limit, "options(neuralee.max_memory_gb)", above = 0)
   min(floor(1024^3 * limit), 2^53)
@@ -126,9 +120,7 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
     )
   }
   most <- if (is.null(neighbors)) n - 1L else ncol(neighbors$index)
-  if (is.null(k)) {
-    k <- if (is.null(neighbors)) min(n - 1, ceiling(3 * perplexity)) else most
-  }
+  if (is.null(k)) k <- if (is.null(neighbors)) min(n - 1, ceiling(3 * perplexity)) else most
   k <- check_count(k, "k", min = 1, max = most)
   if (perplexity >= k) {
     refuse(
@@ -167,9 +159,7 @@ check_affinity <- function(affinity, n) {
   weights <- affinity$weights
   if (methods::is(weights, "sparseMatrix")) check_sparse(weights, "affinity$weights")
   if (!identical(dim(weights), c(n, n))) {
-    refuse(sprintf(
-      "`affinity` is for %d cells, but there are %d here.", nrow(weights), n
-    ))
+    refuse(sprintf("`affinity` is for %d cells, but there are %d here.", nrow(weights), n))
   }
   weights <- methods::as(methods::as(weights, "generalMatrix"), "CsparseMatrix")
   if (!is.numeric(weights@x) || !all(is.finite(weights@x)) || any(weights@x < 0)) {

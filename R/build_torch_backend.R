@@ -124,9 +124,7 @@ torch_version <- function() {
 find_cargo <- function() {
   home <- Sys.getenv("CARGO_HOME", file.path(Sys.getenv("HOME"), ".cargo"))
   for (cargo in c(Sys.which("cargo"), file.path(home, "bin", "cargo"))) {
-    if (nzchar(cargo) && file.exists(cargo)) {
-      return(cargo)
-    }
+    if (nzchar(cargo) && file.exists(cargo)) return(cargo)
   }
   NULL
 }
@@ -149,9 +147,7 @@ find_libtorch <- function(libtorch = NULL, python = NULL) {
       list(serves = FALSE, said = "no package torch")
     }
     looked <- c(looked, sprintf("%s: %s", name, judged$said))
-    if (judged$serves) {
-      return(c(judged[c("path", "version")], list(looked = looked)))
-    }
+    if (judged$serves) return(c(judged[c("path", "version")], list(looked = looked)))
   }
   list(path = NULL, version = NULL, looked = looked)
 }
@@ -175,9 +171,7 @@ python_torch <- function(python) {
 judge_libtorch <- function(path) {
   path <- normalizePath(path, mustWork = FALSE)
   no <- function(...) list(serves = FALSE, said = sprintf(...), version = NULL)
-  if (!dir.exists(path)) {
-    return(no("there is no folder %s", path))
-  }
+  if (!dir.exists(path)) return(no("there is no folder %s", path))
   if (!file.exists(file.path(path, "lib", "libtorch_cpu.so"))) {
     return(no("%s holds no lib/libtorch_cpu.so", path))
   }

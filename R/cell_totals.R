@@ -1,15 +1,11 @@
 # Sum of the counts of each cell. Negative values are refused, so that a sum is 0 only where every
 # value is: after scaling, sums say nothing about counts. A DelayedMatrix is read in blocks.
 cell_totals <- function(x, cells) {
-  if (!is_delayed(x)) {
-    return(block_totals(as_number_matrix(x, "x"), cells))
-  }
+  if (!is_delayed(x)) return(block_totals(as_number_matrix(x, "x"), cells))
   check_delayed_type(x, "x")
   axis <- if (cells == "rows") 1L else 2L
   totals <- numeric(dim(x)[[axis]])
-  if (!all(dim(x) > 0L)) {
-    return(totals)
-  }
+  if (!all(dim(x) > 0L)) return(totals)
   grid <- DelayedArray::defaultAutoGrid(x)
   for (i in seq_along(grid)) {
     viewport <- grid[[i]]

@@ -2,9 +2,7 @@
 # R's serialisation, so that reading one from elsewhere runs nothing.
 
 check_checkpoint <- function(checkpoint) {
-  if (is.null(checkpoint)) {
-    return(NULL)
-  }
+  if (is.null(checkpoint)) return(NULL)
   check_string(checkpoint, "checkpoint", "the path of one file, or NULL")
   check_replaceable(checkpoint, "checkpoint")
 }
@@ -33,9 +31,7 @@ is_regular_file <- function(path) rs_is_file(path.expand(path))
 # The saved state that `resume` stands for, or NULL. It is refused at once where it is damaged,
 # before the affinities are computed.
 read_resume <- function(resume, checkpoint, method) {
-  if (isFALSE(resume)) {
-    return(NULL)
-  }
+  if (isFALSE(resume)) return(NULL)
   if (isTRUE(resume)) {
     if (is.null(checkpoint)) {
       abort_neuralee(
@@ -46,9 +42,7 @@ read_resume <- function(resume, checkpoint, method) {
     resume <- if (file.exists(checkpoint)) checkpoint
   }
   state <- resume_bytes(resume, method)
-  if (!is.null(state)) {
-    rust_call(rs_session_check_state(method, state))
-  }
+  if (!is.null(state)) rust_call(rs_session_check_state(method, state))
   state
 }
 
@@ -63,9 +57,7 @@ warn_resumed <- function(state, maxit, kept, remedy) {
 }
 
 resume_bytes <- function(resume, method) {
-  if (is.null(resume) || is.raw(resume)) {
-    return(resume)
-  }
+  if (is.null(resume) || is.raw(resume)) return(resume)
   if (inherits(resume, "ee_fit")) {
     if (is.null(resume$state)) {
       abort_neuralee(

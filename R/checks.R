@@ -59,9 +59,7 @@ check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf) {
 }
 
 check_flag <- function(x, name) {
-  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
-    refuse_argument(x, name, "TRUE or FALSE")
-  }
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) refuse_argument(x, name, "TRUE or FALSE")
   as.logical(x)
 }
 
@@ -132,9 +130,7 @@ as_number_matrix <- function(x, name) {
     check_sparse(x, name)
     return(as_sparse_columns(x))
   }
-  if (inherits(x, "denseMatrix")) {
-    x <- as.matrix(x)
-  }
+  if (inherits(x, "denseMatrix")) x <- as.matrix(x)
   if (!is.matrix(x) || !(is.numeric(x) || is.logical(x))) {
     what <- if (is.matrix(x)) sprintf("a %s matrix", typeof(x)) else describe(x)
     abort_neuralee(
@@ -145,9 +141,7 @@ as_number_matrix <- function(x, name) {
       )
     )
   }
-  if (!is.double(x)) {
-    storage.mode(x) <- "double"
-  }
+  if (!is.double(x)) storage.mode(x) <- "double"
   x
 }
 
@@ -185,9 +179,7 @@ check_sparse <- function(x, name) {
 }
 
 as_sparse_columns <- function(x) {
-  if (inherits(x, "dgCMatrix")) {
-    return(x)
-  }
+  if (inherits(x, "dgCMatrix")) return(x)
   x <- methods::as(x, "dMatrix")
   x <- methods::as(x, "generalMatrix")
   methods::as(x, "CsparseMatrix")
@@ -198,9 +190,7 @@ as_sparse_columns <- function(x) {
 check_finite <- function(x, name, cells, offset = c(0, 0), rows = NULL) {
   values <- stored_values(x)
   at <- rs_first_not_finite(values)
-  if (at == 0) {
-    return(invisible())
-  }
+  if (at == 0) return(invisible())
   found <- locate_value(x, at, cells, offset, rows)
   abort_neuralee(
     "not_finite",
@@ -240,9 +230,7 @@ describe_index <- function(index, names, what) {
 
 # At most five names for a message.
 list_some <- function(names, most = 5L) {
-  if (!length(names)) {
-    return("none")
-  }
+  if (!length(names)) return("none")
   shown <- paste(dQuote(utils::head(names, most), FALSE), collapse = ", ")
   rest <- length(names) - most
   if (rest > 0L) paste0(shown, sprintf(" and %d more", rest)) else shown
@@ -250,9 +238,7 @@ list_some <- function(names, most = 5L) {
 
 # What a message says after a name that was not found; `none` where there is nothing.
 there_are <- function(names, none = "There are none.", remedy = NULL) {
-  if (!length(names)) {
-    return(none)
-  }
+  if (!length(names)) return(none)
   opening <- if (is.null(remedy)) "There are" else paste0(remedy, "; there are")
   sprintf("%s: %s.", opening, list_some(names))
 }
@@ -285,9 +271,7 @@ check_no_dots <- function(...) {
 
 # Refuses argument names in `...` that no function takes.
 check_dot_names <- function(names, known) {
-  if (!length(names)) {
-    return(invisible())
-  }
+  if (!length(names)) return(invisible())
   if (any(!nzchar(names))) {
     abort_neuralee(
       "input", "An argument without a name is not taken here.",

@@ -32,9 +32,7 @@ drop_empty_cells <- function(x, file) {
 }
 
 keep_cells <- function(x, kept, reason, file) {
-  if (all(kept) && length(kept)) {
-    return(x)
-  }
+  if (all(kept) && length(kept)) return(x)
   if (!any(kept)) {
     abort_neuralee(
       "file_format",
@@ -52,9 +50,7 @@ choose_genes <- function(x, n, subset, file) {
   if (!is.null(n) && !is.null(subset)) {
     abort_neuralee("input", "Both `new_n_genes` and `subset_genes` are given.", "Give one of them.")
   }
-  if (is.null(n) && is.null(subset)) {
-    return(x)
-  }
+  if (is.null(n) && is.null(subset)) return(x)
   chosen <- if (is.null(subset)) {
     n <- check_count(n, "new_n_genes", min = 1)
     most_variable(x, n)

@@ -43,9 +43,7 @@ download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 =
   folder <- file.path(cache, "partial", cli::hash_md5(url))
   make_folder(dirname(folder), wanted)
   kept <- kept_file(cache, wanted)
-  if (!is.null(kept)) {
-    return(kept)
-  }
+  if (!is.null(kept)) return(kept)
   # The lock goes with the process that holds it, however that ends.
   lock <- wait_for_lock(paste0(folder, ".lock"), wanted)
   part <- file.path(folder, name)
@@ -54,9 +52,7 @@ download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 =
     filelock::unlock(lock)
   })
   kept <- kept_file(cache, wanted)
-  if (!is.null(kept)) {
-    return(kept)
-  }
+  if (!is.null(kept)) return(kept)
   make_folder(folder, wanted)
   classed_interrupts(receive_file(part, wanted))
   tryCatch(check_received(part, wanted), neuralee_error = function(condition) {
@@ -114,9 +110,7 @@ wait_for_lock <- function(file, wanted) {
       filelock::lock(file, timeout = 500),
       error = function(e) abort_cache(file, wanted, conditionMessage(e))
     )
-    if (!is.null(lock)) {
-      return(lock)
-    }
+    if (!is.null(lock)) return(lock)
     if (!told) {
       rlang::inform(sprintf("Another R process is downloading %s: waiting for it.", wanted$name))
       told <- TRUE
@@ -164,9 +158,7 @@ receive_file <- function(part, wanted) {
   for (attempt in seq_len(attempts)) {
     before <- resumable_bytes(part)
     broken <- receive_once(part, before, progress, wanted)
-    if (is.null(broken)) {
-      return(invisible())
-    }
+    if (is.null(broken)) return(invisible())
     after <- resumable_bytes(part)
     if (after <= before || attempt == attempts) break
   }
@@ -221,9 +213,7 @@ receive_once <- function(part, have, progress, wanted) {
   # Errors must not leave a function that libcurl calls; the transfer is stopped from outside.
   failed <- NULL
   put <- function(chunk) {
-    if (!is.null(failed)) {
-      return(invisible())
-    }
+    if (!is.null(failed)) return(invisible())
     failed <<- tryCatch(
       {
         if (is.null(file)) begin()
@@ -332,9 +322,7 @@ refuse_status <- function(status, have, wanted) {
 # Refuses what is no such file although it came whole.
 check_received <- function(part, wanted) {
   size <- file.size(part)
-  if (size == 0) {
-    abort_download(wanted, "the server's answer is empty.")
-  }
+  if (size == 0) abort_download(wanted, "the server's answer is empty.")
   opening <- readBin(part, "raw", 1024L)
   opening <- tolower(rawToChar(opening[opening > 0 & opening < 128]))
   if (grepl("^\\s*<(!doctype|html|head|body|[?]xml)", opening)) {
@@ -348,9 +336,7 @@ check_received <- function(part, wanted) {
 
 # `found` is computed only where something is expected.
 check_known <- function(found, expected, format, wanted, as_text = tolower) {
-  if (is.null(expected)) {
-    return(invisible())
-  }
+  if (is.null(expected)) return(invisible())
   expected <- as_text(expected)
   if (found != expected) {
     abort_download(

@@ -1,9 +1,7 @@
 # Checks of the arguments that ee() and the functions around it share.
 
 match_choice <- function(x, name, choices) {
-  if (identical(x, choices)) {
-    return(choices[1L])
-  }
+  if (identical(x, choices)) return(choices[1L])
   if (!is.character(x) || length(x) != 1L || is.na(x) || !x %in% choices) {
     abort_neuralee(
       "input",
@@ -109,12 +107,8 @@ dense_cells <- function(x, name = "x") {
 
 # Of a DelayedMatrix only the chosen `rows` are read.
 densify <- function(x, name = "x", rows = NULL) {
-  if (is_delayed(x) && !is.null(rows)) {
-    x <- x[rows, , drop = FALSE]
-  }
-  if (is.matrix(x)) {
-    return(x)
-  }
+  if (is_delayed(x) && !is.null(rows)) x <- x[rows, , drop = FALSE]
+  if (is.matrix(x)) return(x)
   gigabytes <- prod(as.numeric(dim(x))) * 8 / 1024^3
   limit <- check_number(
     getOption("neuralee.max_dense_gb", 8), "options(neuralee.max_dense_gb)", above = 0
@@ -153,9 +147,7 @@ subset_count <- function(n, size) {
 
 choose_subset <- function(n, size, seed) {
   count <- subset_count(n, size)
-  if (count == n) {
-    return(NULL)
-  }
+  if (count == n) return(NULL)
   if (count < 3) {
     abort_neuralee(
       "input",
@@ -168,9 +160,7 @@ choose_subset <- function(n, size, seed) {
 
 # Only the chosen cells, where there are any; a DelayedMatrix is left to be read in part.
 subset_cells <- function(x, subset, neighbors, affinity) {
-  if (is.null(subset)) {
-    return(x)
-  }
+  if (is.null(subset)) return(x)
   if ((!is.null(neighbors) && !is.character(neighbors)) ||
     inherits(affinity, "neuralee_affinity")) {
     abort_neuralee(
@@ -183,9 +173,7 @@ subset_cells <- function(x, subset, neighbors, affinity) {
 
 # The name of a start, or a matrix that is given, with its rows for the chosen cells.
 check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "random")) {
-  if (is.character(init)) {
-    return(list(name = match_choice(init, "init", choices), matrix = NULL))
-  }
+  if (is.character(init)) return(list(name = match_choice(init, "init", choices), matrix = NULL))
   if (!is.matrix(init) || !is.numeric(init)) {
     abort_neuralee(
       "input", sprintf("`init` is %s.", describe(init)),
@@ -215,9 +203,7 @@ check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "rando
       )
     )
   }
-  if (!is.null(subset) && nrow(init) == n) {
-    init <- init[subset, , drop = FALSE]
-  }
+  if (!is.null(subset) && nrow(init) == n) init <- init[subset, , drop = FALSE]
   storage.mode(init) <- "double"
   list(name = "matrix", matrix = unname(init))
 }
@@ -238,9 +224,7 @@ check_callback <- function(callback, arguments) {
 }
 
 takes_three <- function(callback) {
-  if (!is.function(callback)) {
-    return(FALSE)
-  }
+  if (!is.function(callback)) return(FALSE)
   arguments <- formals(args(callback))
   "..." %in% names(arguments) || length(arguments) >= 3L
 }

@@ -54,18 +54,14 @@ filter_genes.SummarizedExperiment <- function(x, genes, ..., by = NULL) {
 # The rows of `genes` among `names`; `argument` is what they are called in a message.
 find_genes <- function(names, genes, unnamed, argument = "genes") {
   genes <- check_names(genes, argument, "names of genes")
-  if (is.null(names)) {
-    abort_neuralee("input", paste0(unnamed, "."), "Name the genes first.")
-  }
+  if (is.null(names)) abort_neuralee("input", paste0(unnamed, "."), "Name the genes first.")
   names <- as.character(names)
   check_text(names, "`x`")
   rows <- match(genes, names)
   if (anyNA(rows)) {
     abort_neuralee(
       "input",
-      sprintf(
-        "`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(rows)])
-      ),
+      sprintf("`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(rows)])),
       there_are(names)
     )
   }

@@ -77,12 +77,8 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
 }
 
 old_cells <- function(object, data, prepared) {
-  if (is.null(data) || isFALSE(data)) {
-    return(NULL)
-  }
-  if (!isTRUE(data)) {
-    return(prepared(data, "data"))
-  }
+  if (is.null(data) || isFALSE(data)) return(NULL)
+  if (!isTRUE(data)) return(prepared(data, "data"))
   kept <- if (inherits(object, "neuralee_fit")) object$data
   if (is.null(kept)) {
     abort_neuralee(
@@ -94,9 +90,7 @@ old_cells <- function(object, data, prepared) {
 }
 
 bind_cells <- function(old, new) {
-  if (is.null(old)) {
-    return(new)
-  }
+  if (is.null(old)) return(new)
   names <- if (!is.null(rownames(old)) && !is.null(rownames(new))) c(rownames(old), rownames(new))
   both <- rbind(unname(old), unname(new))
   rownames(both) <- names

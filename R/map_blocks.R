@@ -40,9 +40,7 @@ map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, pr
     report_cells(progress, "mapping", min(sum(finished) * store$block_cells, count), count)
   }
   tell_kept <- function() {
-    if (is.null(output)) {
-      return("With output = \"a file\" the blocks done would have been kept.")
-    }
+    if (is.null(output)) return("With output = \"a file\" the blocks done would have been kept.")
     sprintf("The blocks done are in \"%s\": the same call goes on from there.", store$partial)
   }
   tryCatch(
@@ -92,9 +90,7 @@ map_block <- function(item, task) {
 }
 
 values_of_block <- function(x, viewport) {
-  if (is_delayed(x)) {
-    return(read_block_of(x, viewport))
-  }
+  if (is_delayed(x)) return(read_block_of(x, viewport))
   x[block_range(viewport, 1L), block_range(viewport, 2L), drop = FALSE]
 }
 

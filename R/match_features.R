@@ -6,9 +6,7 @@
 # are.
 name_features <- function(names) {
   unnamed <- list(names = NULL, occurrence = NULL, copies = NULL)
-  if (is.null(names)) {
-    return(unnamed)
-  }
+  if (is.null(names)) return(unnamed)
   known <- is_text(names)
   if (!all(known)) {
     abort_neuralee(
@@ -18,9 +16,7 @@ name_features <- function(names) {
   }
   names <- enc2utf8(names)
   names[is.na(names)] <- ""
-  if (!any(nzchar(names))) {
-    return(unnamed)
-  }
+  if (!any(nzchar(names))) return(unnamed)
   if (!anyDuplicated(names[nzchar(names)])) {
     return(utils::modifyList(unnamed, list(names = names), keep.null = TRUE))
   }
@@ -183,9 +179,7 @@ warn_copies <- function(names, name, whole) {
 # of the model, on the scale of the cells as they come, and this in words.
 fill_for_model <- function(missing, model) {
   missing <- match_choice(missing, "missing", c("error", "zero", "mean"))
-  if (missing == "error") {
-    return(NULL)
-  }
+  if (missing == "error") return(NULL)
   steps <- rust_call(rs_model_preprocessing(model$bytes))
   values <- if (missing == "zero") numeric(steps$features) else training_means(steps, model)
   fill_with(missing, values)
@@ -235,9 +229,7 @@ constant_features <- function(x, values, cells) {
     all_of <- function(value) DelayedArray::ConstantArray(c(length(values), cells), value)
     return(if (any(values != 0)) all_of(1) * values else all_of(0))
   }
-  if (is.matrix(x)) {
-    return(matrix(values, length(values), cells))
-  }
+  if (is.matrix(x)) return(matrix(values, length(values), cells))
   stored <- which(values != 0)
   Matrix::sparseMatrix(
     i = rep(stored, each = cells), j = rep(seq_len(cells), length(stored)),

@@ -185,9 +185,7 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
     }
     parts <- batches_name(training$batches) == "independent"
     problem <- run_problem(given, x, start, size, subset, parts)
-    problem$given <- c(
-      problem$given, list(model = network$net$bytes, program = network$program)
-    )
+    problem$given <- c(problem$given, list(model = network$net$bytes, program = network$program))
     training$map <- c(training$map, problem$options)
     problem$options <- training
     session <- open_session("neuralee", problem, state)
@@ -232,9 +230,7 @@ new_neuralee_fit <- function(session, run, problem, steps, optimizer, cells_of_b
     )
   )
   embedding <- name_embedding(finished$embedding, rownames(problem$x), session$prefix)
-  fit <- new_fit(
-    c("neuralee_fit", "ee_fit"), session, run, problem, embedding, finished$loss, own
-  )
+  fit <- new_fit(c("neuralee_fit", "ee_fit"), session, run, problem, embedding, finished$loss, own)
   fit$model <- model
   fit
 }

@@ -145,9 +145,7 @@ check_batches <- function(batches, batch_size, accumulate) {
 # The same in the words of the core, with the cells of a batch among `n`.
 batches_option <- function(batches, cells, n) {
   if (batches == "shared" && cells == n) batches <- "all"
-  if (!batches %in% c("shared", "independent")) {
-    return(batches)
-  }
+  if (!batches %in% c("shared", "independent")) return(batches)
   stats::setNames(list(list(size = cells)), batches)
 }
 
@@ -155,9 +153,7 @@ batches_name <- function(option) if (is.list(option)) names(option) else option
 
 # Cells of a batch among `n`.
 batch_cells <- function(batch_size, n) {
-  if (is.null(batch_size)) {
-    return(n)
-  }
+  if (is.null(batch_size)) return(n)
   ok <- is_number(batch_size) && batch_size > 0 &&
     (batch_size <= 1 || batch_size == floor(batch_size))
   if (!ok) {
@@ -186,9 +182,7 @@ batch_cells <- function(batch_size, n) {
 }
 
 check_net <- function(net, x, d) {
-  if (is.null(net)) {
-    return(invisible())
-  }
+  if (is.null(net)) return(invisible())
   info <- model_info(net)
   if (info$inputs != ncol(x)) {
     abort_neuralee(
@@ -207,9 +201,7 @@ check_net <- function(net, x, d) {
 
 # A function of epoch and embedding that writes the latter to a file of its own, or NULL.
 check_snapshot <- function(prefix) {
-  if (is.null(prefix)) {
-    return(NULL)
-  }
+  if (is.null(prefix)) return(NULL)
   check_string(prefix, "save_embedding", "the beginning of file names, or NULL")
   prefix <- path.expand(prefix)
   folder <- dirname(prefix)

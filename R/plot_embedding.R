@@ -170,9 +170,7 @@ drawn_points <- function(cells, order, middle) {
 }
 
 drawing_order <- function(colour, n, order, middle) {
-  if (order == "given") {
-    return(seq_len(n))
-  }
+  if (order == "given") return(seq_len(n))
   key <- if (order == "value" && is.numeric(colour)) {
     if (is.null(middle)) colour else abs(colour - middle)
   } else {
@@ -194,9 +192,7 @@ panel_layer <- function(points, ncol) {
     return(list(across = groups, facets = facets))
   }
   count <- max(features, groups)
-  if (count == 0L) {
-    return(list(across = 1L, facets = NULL))
-  }
+  if (count == 0L) return(list(across = 1L, facets = NULL))
   across <- min(ncol %||% ceiling(sqrt(count)), count)
   by <- if (features) ggplot2::vars(.data$feature) else ggplot2::vars(.data$panel)
   list(across = across, facets = ggplot2::facet_wrap(by, ncol = across, labeller = short))
@@ -243,9 +239,7 @@ embedding_theme <- function(one_dimension, legend_below, axes) {
       axis.ticks = ggplot2::element_blank(), axis.title = ggplot2::element_blank()
     ))
   }
-  if (!one_dimension) {
-    return(theme)
-  }
+  if (!one_dimension) return(theme)
   theme + ggplot2::theme(
     axis.line.y = ggplot2::element_blank(), axis.text.y = ggplot2::element_blank(),
     axis.ticks.y = ggplot2::element_blank()

@@ -147,9 +147,7 @@ hover_texts <- function(cells, colour_title) {
 }
 
 as_html <- function(text) {
-  if (is.null(text)) {
-    return(NULL)
-  }
+  if (is.null(text)) return(NULL)
   text <- gsub("&", "&amp;", text, fixed = TRUE)
   gsub("<", "&lt;", gsub(">", "&gt;", text, fixed = TRUE), fixed = TRUE)
 }

@@ -163,9 +163,7 @@ new_cells <- function(newdata, data, missing, metric) {
 }
 
 fill_for_map <- function(missing, data, metric) {
-  if (missing == "error") {
-    return(NULL)
-  }
+  if (missing == "error") return(NULL)
   if (missing == "mean" && metric == "cosine") {
     abort_neuralee(
       "input", "`missing` is \"mean\", but means of cells say nothing where distances are cosines.",

@@ -54,9 +54,7 @@ print.neuralee_preprocessing <- function(x, ...) {
 }
 
 check_preprocessing <- function(preprocess) {
-  if (is.null(preprocess)) {
-    return(preprocessing())
-  }
+  if (is.null(preprocess)) return(preprocessing())
   if (!inherits(preprocess, "neuralee_preprocessing")) {
     refuse_argument(preprocess, "preprocess", "NULL or what preprocessing() returns")
   }

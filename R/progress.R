@@ -2,9 +2,7 @@
 # cli progress bar per stage. The bars close when the calling function returns. The Rust
 # job runner stops the computation when the function returns FALSE.
 progress_reporter <- function(verbose, label = "neuralee", envir = caller_env()) {
-  if (!verbose) {
-    return(NULL)
-  }
+  if (!verbose) return(NULL)
   bar <- NULL
   current <- NULL
   function(stage, done, total) {

@@ -60,9 +60,7 @@ read_10x <- function(folder, gene_names = c("symbol", "id"), assay = NULL,
   check_string(folder, "folder", "the path of one folder or archive")
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  if (!is.null(assay)) {
-    check_string(assay, "assay", "the name of an assay, or NULL")
-  }
+  if (!is.null(assay)) check_string(assay, "assay", "the name of an assay, or NULL")
 
   progress <- progress_reporter(verbose, "read_10x")
   data <- rust_call(rs_read_10x(path_for_rust(folder), progress))

@@ -70,9 +70,7 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   check_flag(obsm, "obsm")
   check_flag(on_disk, "on_disk")
   check_flag(verbose, "verbose")
-  if (!is.null(assay)) {
-    check_string(assay, "assay", "the name of an assay, or NULL")
-  }
+  if (!is.null(assay)) check_string(assay, "assay", "the name of an assay, or NULL")
 
   if (on_disk) require_hdf5array()
 
@@ -135,9 +133,7 @@ path_for_rust <- function(path) enc2utf8(path.expand(path))
 
 as_data_frame <- function(table, n = length(table$names)) {
   frame <- S4Vectors::make_zero_col_DFrame(n)
-  for (name in names(table$columns)) {
-    frame[[name]] <- table$columns[[name]]
-  }
+  for (name in names(table$columns)) frame[[name]] <- table$columns[[name]]
   rownames(frame) <- table$names
   frame
 }

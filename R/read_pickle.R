@@ -67,9 +67,7 @@ unpickled <- function(content) {
 # Of a key that a dictionary is given twice, the first position and the last value, as in Python.
 pickled_list <- function(content) {
   items <- lapply(content$items, unpickled)
-  if (is.null(content$names)) {
-    return(items)
-  }
+  if (is.null(content$names)) return(items)
   last <- length(items) + 1L - match(content$names, rev(content$names))
   stats::setNames(items[last], content$names)[!duplicated(content$names)]
 }

@@ -17,9 +17,7 @@ session_words <- list(
 run_problem <- function(given, x, start, size, subset, parts = FALSE) {
   metric <- metric_of(given$affinity, given$metric)
   x <- in_metric(x, metric)
-  attraction <- attraction_of(
-    x, given$affinity, given$perplexity, given$k, given$neighbors, parts
-  )
+  attraction <- attraction_of(x, given$affinity, given$perplexity, given$k, given$neighbors, parts)
   settings <- list(
     metric = metric, init = start$name, size = size, seed = given$seed, threads = given$threads,
     device = given$device %||% "cpu"
@@ -63,9 +61,7 @@ session_trace <- function(session) {
 # `snapshot`, where given, is a function of the iteration and the embedding.
 run_session <- function(session, every = 0, checkpoint = NULL, callback = NULL, snapshot = NULL) {
   save <- function() {
-    if (!is.null(checkpoint)) {
-      rust_call(rs_session_save(session$pointer, checkpoint))
-    }
+    if (!is.null(checkpoint)) rust_call(rs_session_save(session$pointer, checkpoint))
   }
   step <- if (every > 0) {
     every
@@ -121,9 +117,7 @@ step_session <- function(session, step, save, callback, snapshot, report) {
         }
       }
     }
-    if (finished || stopped) {
-      break
-    }
+    if (finished || stopped) break
   }
   list(
     converged = result$converged, diverged = result$diverged,

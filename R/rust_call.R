@@ -12,13 +12,9 @@ rust_call <- function(value) {
       "This is a bug; please report it with the call that led here."
     )
   })
-  if (!inherits(result, "extendr_result")) {
-    return(result)
-  }
+  if (!inherits(result, "extendr_result")) return(result)
   failure <- result$err
-  if (is.null(failure)) {
-    return(result$ok)
-  }
+  if (is.null(failure)) return(result$ok)
   abort_neuralee(
     failure$class, failure$message, failure$remedy, row = failure$row, column = failure$column
   )

@@ -263,9 +263,7 @@ chosen_dims <- function(coordinates, dims, reduction) {
 # Neighbours that the object already has: lists, or for a graph a function that measures distances
 # in the coordinates.
 seurat_neighbors <- function(object, graph, nn.name, neighbors) {
-  if (is.null(graph) && is.null(nn.name)) {
-    return(neighbors)
-  }
+  if (is.null(graph) && is.null(nn.name)) return(neighbors)
   if (!is.null(graph)) check_string(graph, "graph", "the name of a graph in the object, or NULL")
   if (!is.null(nn.name)) {
     check_string(nn.name, "nn.name", "the name of a Neighbor object in the object, or NULL")

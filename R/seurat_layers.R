@@ -119,9 +119,7 @@ dimnames.neuralee_iterable_seed <- function(x) dimnames(x@matrix)
 methods::setMethod("extract_array", "neuralee_iterable_seed", function(x, index) {
   whole <- dim(x)
   index <- Map(function(chosen, length) chosen %||% seq_len(length), index, whole)
-  if (!all(lengths(index))) {
-    return(matrix(0, length(index[[1L]]), length(index[[2L]])))
-  }
+  if (!all(lengths(index))) return(matrix(0, length(index[[1L]]), length(index[[2L]])))
   block <- x@matrix
   # To choose all of them would wrap the matrix once more.
   if (!identical(index[[1L]], seq_len(whole[[1L]]))) block <- block[index[[1L]], , drop = FALSE]

@@ -67,9 +67,7 @@ variable_genes <- function(x, n, cells, threads, by = "variance") {
   n <- check_count(n, "n", min = 1)
   moments <- gene_moments(x, cells, threads)
   check_moments(moments, by == "trend")
-  if (n >= length(moments$variance)) {
-    return(NULL)
-  }
+  if (n >= length(moments$variance)) return(NULL)
   variance <- if (by == "trend") variance_above_trend(moments) else moments$variance
   rs_top_variable(variance, n)
 }

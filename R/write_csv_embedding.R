@@ -71,9 +71,7 @@ embedding_to_write <- function(x, dimred) {
   } else {
     as_number_matrix(x, "x")
   }
-  if (is_delayed(embedding) || methods::is(embedding, "Matrix")) {
-    embedding <- as.matrix(embedding)
-  }
+  if (is_delayed(embedding) || methods::is(embedding, "Matrix")) embedding <- as.matrix(embedding)
   storage.mode(embedding) <- "double"
   check_finite(embedding, "x", "rows")
   cells <- rownames(embedding) %||% if (methods::is(x, "SingleCellExperiment")) colnames(x)

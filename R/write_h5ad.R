@@ -52,9 +52,7 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE,
                        verbose = interactive()) {
   check_given()
   refuse_seurat(x)
-  if (!methods::is(x, "SummarizedExperiment")) {
-    refuse_argument(x, "x", "a SingleCellExperiment")
-  }
+  if (!methods::is(x, "SummarizedExperiment")) refuse_argument(x, "x", "a SingleCellExperiment")
   check_string(file, "file", "the path of one file")
   compression <- match_choice(compression, "compression", c("gzip", "none"))
   check_flag(overwrite, "overwrite")
@@ -223,9 +221,7 @@ column_to_write <- function(values, where) {
     return(factor(values, known, enc2utf8(known), ordered = is.ordered(values)))
   }
   plain <- !is.object(values) && is.null(dim(values))
-  if (!plain || !typeof(values) %in% c("double", "integer", "logical", "character")) {
-    return(NULL)
-  }
+  if (!plain || !typeof(values) %in% c("double", "integer", "logical", "character")) return(NULL)
   if (is.character(values)) {
     check_text(values[!is.na(values)], where)
     values <- enc2utf8(values)
