@@ -243,8 +243,7 @@ read_hemato_counts <- function(file, verbose) {
   }
   names <- columns$cell_id
   sparse_experiment(
-    data$counts,
-    genes = as_data_frame(list(names = data$genes)),
+    data$counts, genes = as_data_frame(list(names = data$genes)),
     cells = as_data_frame(list(names = names, columns = columns))
   )
 }

@@ -96,12 +96,10 @@ PbmcDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"), verbos
 
 read_gene_info <- function(path, verbose) {
   file <- dataset_file(
-    path, "gene_info_pbmc.csv", paste0(scvi_data, "gene_info.csv"), verbose,
-    alone = FALSE
+    path, "gene_info_pbmc.csv", paste0(scvi_data, "gene_info.csv"), verbose, alone = FALSE
   )
   wanted <- paste(
-    "Give the file of scVI: comma-separated, with the identifiers of genes in a column",
-    "ENSG."
+    "Give the file of scVI: comma-separated, with the identifiers of genes in a column", "ENSG."
   )
   genes <- read_small_table(file, "table of genes", wanted)
   refuse <- function(problem) abort_neuralee("file_format", paste(describe(file), problem), wanted)

@@ -83,9 +83,7 @@ memory_limit <- function() {
 
 weights_matrix <- function(slots, n, names) {
   methods::new(
-    "dgCMatrix",
-    p = slots$p, i = slots$i, x = slots$x, Dim = c(n, n),
-    Dimnames = list(names, names)
+    "dgCMatrix", p = slots$p, i = slots$i, x = slots$x, Dim = c(n, n), Dimnames = list(names, names)
   )
 }
 
@@ -95,8 +93,7 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
   refuse <- function(message, remedy) abort_neuralee("perplexity", message, remedy)
   if (n < 3L) {
     abort_neuralee(
-      "input", sprintf("`x` has %d cells; affinities need at least 3.", n),
-      "Give more cells."
+      "input", sprintf("`x` has %d cells; affinities need at least 3.", n), "Give more cells."
     )
   }
   proposal <- if (n >= 6L) (n - 1) / 3 else n / 2

@@ -50,8 +50,7 @@ read_resume <- function(resume, checkpoint, method) {
 warn_resumed <- function(state, maxit, kept, remedy) {
   if (!is.null(state) && !is.null(maxit) && maxit != kept) {
     warn_neuralee(
-      "resumed",
-      c(sprintf("The resumed run keeps its own `maxit`, %.0f.", kept), i = remedy)
+      "resumed", c(sprintf("The resumed run keeps its own `maxit`, %.0f.", kept), i = remedy)
     )
   }
 }

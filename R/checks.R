@@ -114,8 +114,7 @@ as_number_matrix <- function(x, name) {
       abort_neuralee(
         "input",
         sprintf(
-          "`%s` is a data frame with columns that hold no numbers: %s.", name,
-          list_some(text)
+          "`%s` is a data frame with columns that hold no numbers: %s.", name, list_some(text)
         ),
         "Drop or convert these columns."
       )
@@ -193,8 +192,7 @@ check_finite <- function(x, name, cells, offset = c(0, 0), rows = NULL) {
   if (at == 0) return(invisible())
   found <- locate_value(x, at, cells, offset, rows)
   abort_neuralee(
-    "not_finite",
-    sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), found$text),
+    "not_finite", sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), found$text),
     "All values must be finite: remove or impute these cells or genes first.", row = found$row,
     column = found$column
   )

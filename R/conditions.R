@@ -10,9 +10,7 @@ abort_neuralee <- function(kind, message, remedy = NULL, ...) {
   remedy <- remedy[nzchar(remedy)]
   rlang::abort(
     c(message, if (length(remedy)) rlang::set_names(remedy, "i")),
-    class = c(paste0("neuralee_error_", kind), "neuralee_error"),
-    call = user_frame(),
-    ...
+    class = c(paste0("neuralee_error_", kind), "neuralee_error"), call = user_frame(), ...
   )
 }
 

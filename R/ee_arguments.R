@@ -4,8 +4,7 @@ match_choice <- function(x, name, choices) {
   if (identical(x, choices)) return(choices[1L])
   if (!is.character(x) || length(x) != 1L || is.na(x) || !x %in% choices) {
     abort_neuralee(
-      "input",
-      sprintf("`%s` is %s.", name, describe(x)),
+      "input", sprintf("`%s` is %s.", name, describe(x)),
       sprintf("Give one of %s.", list_some(choices))
     )
   }
@@ -16,8 +15,7 @@ check_dimension <- function(d, name = "d") {
   ok <- is.numeric(d) && length(d) == 1L && is.finite(d) && d == trunc(d) && d >= 1 && d <= 50
   if (!ok) {
     abort_neuralee(
-      "dimension",
-      sprintf("`%s` is %s.", name, describe(d)),
+      "dimension", sprintf("`%s` is %s.", name, describe(d)),
       "Give one whole number from 1 to 50: 2 for a map on paper, 3 for one in space."
     )
   }
@@ -136,8 +134,7 @@ densify <- function(x, name = "x", rows = NULL) {
 subset_count <- function(n, size) {
   if (!is_number(size) || size <= 0 || (size > 1 && (size != trunc(size) || size > n))) {
     abort_neuralee(
-      "input",
-      sprintf("`size` is %s.", describe(size)),
+      "input", sprintf("`size` is %s.", describe(size)),
       sprintf("Give a fraction in (0, 1] or a whole number of cells from 2 to %d.", n)
     )
   }

@@ -78,8 +78,7 @@ evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads,
     }
     return(rust_call(
       rs_ee_loss_gradient_dense(
-        embedding,
-        check_dense_weights(affinity$w_plus, "w_plus", n),
+        embedding, check_dense_weights(affinity$w_plus, "w_plus", n),
         check_dense_weights(affinity$w_minus, "w_minus", n),
         repulsion$kernel, repulsion$lambda, want_gradient, threads
       )

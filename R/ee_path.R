@@ -198,8 +198,7 @@ plot.ee_path <- function(x, colour_by = NULL, ncol = NULL, axes = FALSE, ...) {
 cells_of_path <- function(path, dimred, dims, colour_by, facet_by, assay.type, size, seed) {
   if (!is.null(facet_by)) {
     abort_neuralee(
-      "input", "`facet_by` is not for a path: its maps have the panels.",
-      "Leave it out."
+      "input", "`facet_by` is not for a path: its maps have the panels.", "Leave it out."
     )
   }
   maps <- lapply(path, cells_to_draw, dimred, dims, colour_by, NULL, assay.type, size, seed)

@@ -67,8 +67,7 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
     bind_cells(old_cells(object, data, prepared), prepared(newdata, "newdata"))
   )
   fit <- neuralee(
-    inputs,
-    d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
+    inputs, d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
     perplexity = perplexity %||% info$perplexity, maxit = maxit, net = model, ...
   )
   fit$model <- redescribe_model(fit$model, model, info)

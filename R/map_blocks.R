@@ -69,8 +69,7 @@ embedding_in_memory <- function(count, d, block_cells) {
   result <- matrix(0, count, d)
   list(
     block_cells = block_cells, finished = rep(FALSE, ceiling(count / block_cells)),
-    write = function(number, rows, places) result[rows, ] <<- places,
-    finish = function() result
+    write = function(number, rows, places) result[rows, ] <<- places, finish = function() result
   )
 }
 

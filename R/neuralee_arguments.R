@@ -16,8 +16,7 @@ training_options <- function(given) {
         given$activation, "activation", c("relu", "gelu", "tanh", "leaky_relu")
       ),
       batch_norm = given$batch_norm,
-      dropout = check_number(given$dropout, "dropout", min = 0, max = 1),
-      residual = given$residual,
+      dropout = check_number(given$dropout, "dropout", min = 0, max = 1), residual = given$residual,
       initial_sd = check_number(given$initial_sd, "initial_sd", above = 0)
     ),
     optimizer = optimizer_options(check_optimizer(given$optimizer)),

@@ -20,8 +20,7 @@ number_scale <- function(colours, palette, poles, limits, quantiles) {
   if (!is.null(palette)) check_palette(palette, 2L, "a gradient needs 2")
   list(
     limits = colour_limits(numbers, limits, quantiles, !is.null(poles)),
-    colours = unname(palette) %||% if (is.null(poles)) viridis else from_pole_to_pole,
-    poles = poles
+    colours = unname(palette) %||% if (is.null(poles)) viridis else from_pole_to_pole, poles = poles
   )
 }
 

@@ -229,8 +229,7 @@ embedding_theme <- function(one_dimension, legend_below, axes) {
       legend.key.height = ggplot2::unit(if (legend_below) 0.7 else 1, "lines"),
       legend.text = ggplot2::element_text(size = if (legend_below) 7 else 9),
       legend.position = if (legend_below) "bottom" else "right",
-      legend.margin = ggplot2::margin(0, 0, 0, 0),
-      plot.title = ggplot2::element_text(size = 12),
+      legend.margin = ggplot2::margin(0, 0, 0, 0), plot.title = ggplot2::element_text(size = 12),
       strip.background = ggplot2::element_blank(), strip.text = ggplot2::element_text(size = 10)
     )
   if (!axes) {

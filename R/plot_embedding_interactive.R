@@ -113,8 +113,7 @@ widget_traces <- function(points, scale, palette, marker, colour_title, legend) 
   }
   along <- seq(0, 1, length.out = length(scale$colours))
   c(below, list(trace(
-    known, "cells",
-    color = into_limits(known$colour, scale$limits), cmin = scale$limits[[1L]],
+    known, "cells", color = into_limits(known$colour, scale$limits), cmin = scale$limits[[1L]],
     cmax = scale$limits[[2L]],
     colorscale = Map(list, along, hex_colours(scale$colours), USE.NAMES = FALSE),
     showscale = legend, colorbar = bar

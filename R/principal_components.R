@@ -148,9 +148,7 @@ score_attributes <- function(dim, found, names) {
   components <- paste0("PC", seq_len(dim[[2L]]))
   variance <- found$sdev^2
   list(
-    dim = dim,
-    dimnames = list(names[[1L]], components),
-    varExplained = variance,
+    dim = dim, dimnames = list(names[[1L]], components), varExplained = variance,
     percentVar = if (found$total_variance > 0) 100 * variance / found$total_variance else variance,
     rotation = structure(found$rotation, dimnames = list(names[[2L]], components)),
     centre = rlang::set_names(found$centre, names[[2L]]),

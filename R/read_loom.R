@@ -107,8 +107,7 @@ read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellI
     )
   }
   cells <- as_experiment(
-    counts, assay,
-    genes = as_data_frame(data$genes, data$genes$n),
+    counts, assay, genes = as_data_frame(data$genes, data$genes$n),
     cells = as_data_frame(data$cells, data$cells$n), reduced = reduced
   )
   S4Vectors::metadata(cells) <- data$attributes

@@ -72,8 +72,7 @@ run_session <- function(session, every = 0, checkpoint = NULL, callback = NULL, 
   }
   end <- tryCatch(
     step_session(session, step, save, callback, snapshot, session$verbose && every > 0),
-    interrupt = function(condition) NULL,
-    neuralee_error_interrupted = function(condition) NULL
+    interrupt = function(condition) NULL, neuralee_error_interrupted = function(condition) NULL
   )
   if (is.null(end)) {
     save()

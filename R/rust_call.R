@@ -7,8 +7,7 @@ rust_call <- function(value) {
     # A panic, or an argument of a type that the wrapper does not take: checks in R
     # should have refused it before.
     abort_neuralee(
-      "internal",
-      paste0("The Rust library failed: ", conditionMessage(e)),
+      "internal", paste0("The Rust library failed: ", conditionMessage(e)),
       "This is a bug; please report it with the call that led here."
     )
   })
