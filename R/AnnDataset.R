@@ -75,21 +75,20 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #' and replicate 11 of the mouse olfactory bulb.
 #'
 #' The files are text with tabs: a line of gene names, and then a line for each spot, which begins
-#' with its place, such as `17.907x4.967`. A spot that is called by a whole number has no known
-#' place. It is `NA`, with a message, and where no spot has a place there is no reduced dimension
-#' `spatial`. Spots without counts are dropped, with a message (of class
-#' `neuralee_message_removed`). All genes are kept, unless `new_n_genes` says otherwise. (NeuralEE
-#' for Python keeps 600.)
+#' with its coordinates, such as `17.907x4.967`. Spots that are called by whole numbers have `NA`
+#' for them, with a message; where all are, there is no reduced dimension `spatial`. Spots without
+#' counts are dropped, with a message (of class `neuralee_message_removed`). All genes are kept,
+#' unless `new_n_genes` says otherwise. (NeuralEE for Python keeps 600.)
 #'
 #' @param path Path of the file (`Layer2_BC_count_matrix-1.tsv`, `Rep11_MOB_count_matrix-1.tsv`), or
 #'   of a folder that holds it. `NULL` to download it.
 #' @inheritParams AnnDataset
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by spots with `counts`; the
-#'   reduced dimension `spatial` holds the places of the spots, with the columns `x_coord` and
+#'   reduced dimension `spatial` holds the coordinates of the spots, with the columns `x_coord` and
 #'   `y_coord` (in distances between neighbouring spots).
 #' @section Errors:
-#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line begins neither with a
-#' place nor with a number.
+#' Those of [read_csv_counts()]; `neuralee_error_file_format` where a line begins neither with
+#' coordinates nor with a number.
 #' @source <http://www.spatialtranscriptomicsresearch.org>
 #' @references Stahl PL et al. (2016). Visualization and analysis of gene expression in tissue
 #'   sections by spatial transcriptomics. Science 353, 78-82. \doi{10.1126/science.aaf2403}
@@ -124,10 +123,10 @@ read_spots <- function(path, name, new_n_genes, verbose) {
     )
   }
   number <- "([0-9]+[.]?[0-9]*)"
-  place <- regmatches(colnames(x), regexec(sprintf("^%sx%s$", number, number), colnames(x)))
+  parts <- regmatches(colnames(x), regexec(sprintf("^%sx%s$", number, number), colnames(x)))
   # A table that was written anew may have numbers instead.
-  unplaced <- grepl("^[0-9]+$", colnames(x))
-  wrong <- which(lengths(place) != 3L & !unplaced)
+  numbered <- grepl("^[0-9]+$", colnames(x))
+  wrong <- which(lengths(parts) != 3L & !numbered)
   if (length(wrong)) {
     abort_neuralee(
       "file_format",
@@ -135,21 +134,21 @@ read_spots <- function(path, name, new_n_genes, verbose) {
         "%s: spot %d is called %s.", describe(file), wrong[[1L]],
         describe(colnames(x)[[wrong[[1L]]]])
       ),
-      "Names of spots are their places, such as \"17.907x4.967\"."
+      "Names of spots are their coordinates, such as \"17.907x4.967\"."
     )
   }
-  refuse_twice(colnames(x)[!unplaced], file, "spot")
+  refuse_twice(colnames(x)[!numbered], file, "spot")
   refuse_negative(x, file)
-  if (any(unplaced)) {
+  if (any(numbered)) {
     inform_left_out(sprintf(
-      "%d of %d spots are called by a number, such as %s: their places are not known%s.",
-      sum(unplaced), ncol(x), describe(colnames(x)[unplaced][[1L]]),
-      if (all(unplaced)) ", and there is no `spatial`" else " (NA)"
+      "%d of %d spots are called by a number, such as %s: their coordinates are not known%s.",
+      sum(numbered), ncol(x), describe(colnames(x)[numbered][[1L]]),
+      if (all(numbered)) ", and there is no `spatial`" else " (NA)"
     ))
   }
-  if (!all(unplaced)) {
-    place[unplaced] <- list(rep(NA_character_, 3L))
-    x <- place_cells(x, vapply(place, `[[`, "", 2L), vapply(place, `[[`, "", 3L))
+  if (!all(numbered)) {
+    parts[numbered] <- list(rep(NA_character_, 3L))
+    x <- add_coordinates(x, vapply(parts, `[[`, "", 2L), vapply(parts, `[[`, "", 3L))
   }
   choose_genes(drop_empty_cells(x, file), new_n_genes, NULL, file)
 }

@@ -58,9 +58,9 @@ BrainSmallDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"),
   check_no_dots(...)
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  place <- tenx_place("neuron_9k", path, verbose)
+  file <- tenx_source("neuron_9k", path, verbose)
   about <- brain_metadata(path, verbose)
-  cells <- read_10x(place, gene_names = gene_names, assay = "counts", verbose = verbose)
+  cells <- read_10x(file, gene_names = gene_names, assay = "counts", verbose = verbose)
   at <- match(cells$Barcode, about$barcode)
   if (all(is.na(at))) {
     abort_neuralee(

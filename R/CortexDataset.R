@@ -142,9 +142,7 @@ read_cortex <- function(file, verbose) {
       utils::type.convert(values, as.is = TRUE)
     }
   }
-  if (any(nzchar(data$above[[11L]]))) {
-    refuse_cortex(file, 11L, "there is text", "an empty line")
-  }
+  if (any(nzchar(data$above[[11L]]))) refuse_cortex(file, 11L, "there is text", "an empty line")
   for (name in c("level1class", "level2class")) {
     types <- as.character(columns[[name]])
     columns[[name]] <- factor(types, sort(unique(types), method = "radix"))
@@ -184,10 +182,10 @@ refuse_cortex <- function(file, line, found, expected) {
   )
 }
 
-# Places of `genes` among `names`, as they are spelt or else in any case; several of one name are
+# The rows of `genes` among `names`, as they are spelt or else in any case; several of one name are
 # refused.
 find_in_any_case <- function(genes, names, argument) {
-  place <- function(gene) {
+  row_of <- function(gene) {
     found <- which(names == gene)
     if (!length(found)) found <- which(toupper(names) == toupper(gene))
     if (length(found) > 1L) {
@@ -202,15 +200,15 @@ find_in_any_case <- function(genes, names, argument) {
     }
     if (length(found)) found else NA_integer_
   }
-  places <- vapply(genes %||% character(), place, 0L, USE.NAMES = FALSE)
-  if (anyNA(places)) {
+  rows <- vapply(genes %||% character(), row_of, 0L, USE.NAMES = FALSE)
+  if (anyNA(rows)) {
     abort_neuralee(
       "input",
       sprintf(
-        "`%s` names genes that are not in the file: %s.", argument, list_some(genes[is.na(places)])
+        "`%s` names genes that are not in the file: %s.", argument, list_some(genes[is.na(rows)])
       ),
       there_are(names)
     )
   }
-  unique(places)
+  unique(rows)
 }

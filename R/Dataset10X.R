@@ -96,12 +96,12 @@ Dataset10X <- function(filename = NULL, type = c("filtered", "raw"), ..., path =
 }
 
 read_tenx_dataset <- function(filename, type, path, gene_names, verbose) {
-  place <- if (is.null(path)) {
+  file <- if (is.null(path)) {
     download_tenx(filename, type, verbose)
   } else {
     find_tenx(filename, type, path)
   }
-  remove_zero_cells(read_10x(place, gene_names = gene_names, assay = "counts", verbose = verbose))
+  remove_zero_cells(read_10x(file, gene_names = gene_names, assay = "counts", verbose = verbose))
 }
 
 download_tenx <- function(filename, type, verbose) {
@@ -133,9 +133,7 @@ tenx_file <- function(filename, type, path, verbose) {
 find_tenx <- function(filename, type, path) {
   check_string(path, "path", "the path of an archive or a folder, or NULL")
   path <- path.expand(path)
-  if (is.null(filename)) {
-    return(if (dir.exists(path)) matrix_folder(path, type) else path)
-  }
+  if (is.null(filename)) return(if (dir.exists(path)) matrix_folder(path, type) else path)
   check_string(filename, "filename", "the name of a data set, or NULL")
   if (!file.exists(path)) {
     abort_neuralee(
@@ -143,9 +141,7 @@ find_tenx <- function(filename, type, path) {
       "Give `path` the archive, the folder with the matrix, or a folder that holds one of them."
     )
   }
-  if (!dir.exists(path)) {
-    return(path)
-  }
+  if (!dir.exists(path)) return(path)
   inside <- file.path(path, filename)
   archives <- file.path(
     path, vapply(list(NULL, "3"), function(version) tenx_archive(filename, type, version), "")

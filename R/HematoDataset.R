@@ -6,10 +6,10 @@
 #'
 #' Three files belong together. `bBM.raw_umifm_counts.csv.gz` has a line for each cell: `cell_id`,
 #' `barcode`, `library_id`, `seq_run_id`, `pass_filter` and then the counts of all genes.
-#' `bBM.spring_and_pba.csv` has for each cell of the paper its place in the authors' SPRING plot,
-#' its potential and its probabilities of fate. `bBM.filtered_gene_list.paper.txt` has the genes
-#' that are kept, one a line. The last two are taken from the folder or, where they are not in it,
-#' from `data.zip`, of which nothing else is read.
+#' `bBM.spring_and_pba.csv` has for each cell of the paper its coordinates in the authors' SPRING
+#' plot, its potential and its probabilities of fate. `bBM.filtered_gene_list.paper.txt` has the
+#' genes that are kept, one a line. The last two are taken from the folder or, where they are not in
+#' it, from `data.zip`, of which nothing else is read.
 #'
 #' The library `basal_bm1` is left out, as the authors advise. The cells are those in both tables,
 #' in the order of the counts; where the tables have further columns in common, these agree too.
@@ -112,8 +112,7 @@ HematoDataset <- function(path = NULL, verbose = interactive()) {
 hemato_extras <- function(path, verbose) {
   names <- c(genes = "bBM.filtered_gene_list.paper.txt", spring = "bBM.spring_and_pba.csv")
   if (!is.null(path)) {
-    here <- file.path(path.expand(path), names)
-    if (all(file.exists(here))) {
+    if (all(file.exists(file.path(path.expand(path), names)))) {
       return(lapply(names, function(name) dataset_file(path, name, "", verbose, alone = FALSE)))
     }
   }
@@ -244,8 +243,7 @@ read_hemato_counts <- function(file, verbose) {
   }
   names <- columns$cell_id
   sparse_experiment(
-    data$counts,
-    genes = as_data_frame(list(names = data$genes)),
+    data$counts, genes = as_data_frame(list(names = data$genes)),
     cells = as_data_frame(list(names = names, columns = columns))
   )
 }
@@ -269,8 +267,8 @@ join_spring <- function(x, spring, counts_file, spring_file) {
       )
     }
   }
-  place <- match(keys[[1L]], keys[[2L]])
-  if (all(is.na(place))) {
+  row <- match(keys[[1L]], keys[[2L]])
+  if (all(is.na(row))) {
     abort_neuralee(
       "file_format",
       sprintf(
@@ -280,15 +278,15 @@ join_spring <- function(x, spring, counts_file, spring_file) {
       "Give the files as they were published."
     )
   }
-  x <- x[, which(!is.na(place))]
-  spring <- spring[place[!is.na(place)], , drop = FALSE]
+  x <- x[, which(!is.na(row))]
+  spring <- spring[row[!is.na(row)], , drop = FALSE]
   for (name in setdiff(names(spring), c(common, "x_spring", "y_spring"))) {
     SummarizedExperiment::colData(x)[[name]] <- spring[[name]]
   }
   x$potential <- logit(spring$Pr_Gr, "Pr_Gr", spring_file) - logit(
     spring$Pr_Er, "Pr_Er", spring_file
   )
-  place_cells(x, spring$x_spring, spring$y_spring, "SPRING", c("x_spring", "y_spring"))
+  add_coordinates(x, spring$x_spring, spring$y_spring, "SPRING", c("x_spring", "y_spring"))
 }
 
 # With the nearest probability between for 0 and 1.

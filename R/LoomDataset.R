@@ -92,9 +92,9 @@ RetinaDataset <- function(path = NULL, verbose = interactive()) {
     require_columns(SummarizedExperiment::colData(x), "ClusterID", file, "column attribute")
   }
   numbers <- suppressWarnings(as.numeric(as.character(x$label)))
-  place <- match(numbers, seq_along(retina_types) - 1)
-  if (anyNA(place)) {
-    other <- as.character(x$label)[is.na(place)][[1L]]
+  type <- match(numbers, seq_along(retina_types) - 1)
+  if (anyNA(type)) {
+    other <- as.character(x$label)[is.na(type)][[1L]]
     abort_neuralee(
       "file_format", sprintf("%s has a cell with the ClusterID %s.", describe(file), other),
       sprintf(
@@ -103,7 +103,7 @@ RetinaDataset <- function(path = NULL, verbose = interactive()) {
       )
     )
   }
-  x$cell_type <- factor(retina_types[place], retina_types)
+  x$cell_type <- factor(retina_types[type], retina_types)
   drop_empty_cells(x, file)
 }
 
@@ -115,7 +115,7 @@ retina_types <- c(
 #' Mouse somatosensory cortex by osmFISH (SMFISH)
 #'
 #' Counts of 33 genes in cells of a section of the mouse somatosensory cortex, by cyclic
-#' single-molecule fluorescence in situ hybridisation, with the places of the cells.
+#' single-molecule fluorescence in situ hybridisation, with the coordinates of the cells.
 #'
 #' With `cell_type_level = "minor"`, all cells with counts are kept, and `cell_type` is their
 #' `ClusterName`. With `"major"`, `cell_type` is one of six groups of the clusters (`ClusterID`):
@@ -133,7 +133,7 @@ retina_types <- c(
 #' @inheritParams LoomDataset
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, as
 #'   [LoomDataset()] gives it: `label` is the `ClusterID` as a factor, `cell_type` a factor, and the
-#'   reduced dimension `spatial` holds the places of the cells, with the columns `x_coord` and
+#'   reduced dimension `spatial` holds the coordinates of the cells, with the columns `x_coord` and
 #'   `y_coord` (`X` and `Y` in the file, in pixels). The levels of `cell_type` are the groups in the
 #'   order above, or the names in the order of `ClusterID`. Groups without cells stay levels.
 #' @section Errors:
@@ -171,7 +171,7 @@ SmfishDataset <- function(path = NULL, cell_type_level = c("major", "minor"),
   x <- read_loom(file, verbose = verbose)
   cells <- SummarizedExperiment::colData(x)
   require_columns(cells, c("ClusterID", "ClusterName", "X", "Y"), file, "column attribute")
-  x <- place_cells(x, cells$X, cells$Y)
+  x <- add_coordinates(x, cells$X, cells$Y)
   SummarizedExperiment::colData(x) <- cells[!colnames(cells) %in% c("X", "Y", "ClusterID")]
   x$label <- factor(cells$ClusterID)
   names <- as.character(cells$ClusterName)

@@ -1,6 +1,6 @@
 pbmc_sets <- c("pbmc8k", "pbmc4k")
 
-# Columns of the cells that no measure of quality may take the place of.
+# Columns of the cells that no measure of quality may replace.
 own_columns <- c("barcode", "cell_type", "batch", "cluster")
 
 scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
@@ -35,7 +35,7 @@ scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 #'   both have belongs to pbmc8k.
 #'
 #' `path = NULL` downloads <https://github.com/YosefLab/scVI-data/raw/master/pbmc_metadata.pickle>,
-#' `gene_info.csv` from the same place, and the archives as in [Dataset10X()]. Their checksums are
+#' `gene_info.csv` from the same address, and the archives as in [Dataset10X()]. Their checksums are
 #' not known.
 #'
 #' @inheritParams Dataset10X
@@ -80,11 +80,11 @@ PbmcDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"), verbos
   check_no_dots(...)
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  places <- vapply(pbmc_sets, tenx_place, "", path, verbose)
+  files <- vapply(pbmc_sets, tenx_source, "", path, verbose)
   genes <- read_gene_info(path, verbose)
   about <- pbmc_metadata(path, verbose)
-  sets <- lapply(places, function(place) {
-    read_10x(place, gene_names = "id", assay = "counts", verbose = verbose)
+  sets <- lapply(files, function(file) {
+    read_10x(file, gene_names = "id", assay = "counts", verbose = verbose)
   })
   kept_genes <- pbmc_genes(sets, genes)
   cells <- pbmc_cells(sets, about, kept_genes$ENSG)
@@ -96,12 +96,10 @@ PbmcDataset <- function(path = NULL, ..., gene_names = c("symbol", "id"), verbos
 
 read_gene_info <- function(path, verbose) {
   file <- dataset_file(
-    path, "gene_info_pbmc.csv", paste0(scvi_data, "gene_info.csv"), verbose,
-    alone = FALSE
+    path, "gene_info_pbmc.csv", paste0(scvi_data, "gene_info.csv"), verbose, alone = FALSE
   )
   wanted <- paste(
-    "Give the file of scVI: comma-separated, with the identifiers of genes in a column",
-    "ENSG."
+    "Give the file of scVI: comma-separated, with the identifiers of genes in a column", "ENSG."
   )
   genes <- read_small_table(file, "table of genes", wanted)
   refuse <- function(problem) abort_neuralee("file_format", paste(describe(file), problem), wanted)
@@ -123,8 +121,8 @@ read_gene_info <- function(path, verbose) {
 # The genes of the table that the matrices have.
 pbmc_genes <- function(sets, genes) {
   ids <- lapply(sets, rownames)
-  there <- genes$ENSG %in% ids[[1L]] & genes$ENSG %in% ids[[2L]]
-  if (!any(there)) {
+  shared <- genes$ENSG %in% ids[[1L]] & genes$ENSG %in% ids[[2L]]
+  if (!any(shared)) {
     abort_neuralee(
       "file_format", "None of the genes in gene_info_pbmc.csv is in both pbmc8k and pbmc4k.",
       sprintf(
@@ -133,13 +131,13 @@ pbmc_genes <- function(sets, genes) {
       )
     )
   }
-  if (!all(there)) {
+  if (!all(shared)) {
     inform_left_out(sprintf(
-      "%d genes of gene_info_pbmc.csv are not in the matrices and were left out: %s.", sum(!there),
-      list_some(genes$ENSG[!there])
+      "%d genes of gene_info_pbmc.csv are not in the matrices and were left out: %s.", sum(!shared),
+      list_some(genes$ENSG[!shared])
     ))
   }
-  genes[there, , drop = FALSE]
+  genes[shared, , drop = FALSE]
 }
 
 # What the annotation says of each of its cells: `barcode`, `batch` (NA where it is not known),
@@ -221,9 +219,7 @@ pbmc_batch <- function(table, n, file) {
   } else if (!is.null(table)) {
     column_among(table, "batch")
   }
-  if (is.null(batch)) {
-    return(rep(NA_character_, n))
-  }
+  if (is.null(batch)) return(rep(NA_character_, n))
   batch <- as.character(batch)
   if (!all(batch %in% pbmc_sets)) {
     others <- list_some(setdiff(batch, pbmc_sets))

@@ -61,12 +61,12 @@ PurifiedPBMCDataset <- function(filter_cell_types = NULL, ..., path = NULL,
       sprintf("There are: %s.", list_some(purified_types, 10L))
     )
   }
-  places <- vapply(types, tenx_place, "", path, verbose)
-  sets <- Map(function(place, type) {
-    set <- remove_zero_cells(read_10x(place, assay = "counts", verbose = verbose))
+  files <- vapply(types, tenx_source, "", path, verbose)
+  sets <- Map(function(file, type) {
+    set <- remove_zero_cells(read_10x(file, assay = "counts", verbose = verbose))
     set$cell_type <- factor(rep(type, ncol(set)))
     set
-  }, places, types)
+  }, files, types)
   cells <- do.call(concat_datasets, c(sets, by = "ID", labels = "cell_type"))
   cells$batch <- NULL
   cells <- cells[Matrix::rowSums(SummarizedExperiment::assay(cells)) > 0, ]

@@ -40,8 +40,7 @@ SeqfishDataset <- function(path = NULL, verbose = interactive()) {
   }
   genes <- sub("^'(.*)'$", "\\1", data$row_names)
   as_experiment(
-    data$counts, "counts",
-    genes = as_data_frame(list(names = genes)),
+    data$counts, "counts", genes = as_data_frame(list(names = genes)),
     cells = S4Vectors::make_zero_col_DFrame(data$counts$dim[[2L]])
   )
 }

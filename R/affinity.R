@@ -36,25 +36,21 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors, parts = FALSE) 
   }
   affinity <- check_solver(affinity)
   found <- check_neighbors(neighbors, n)
-  of_lists <- check_k(k, perplexity, n, found$lists)
+  count <- check_k(k, perplexity, n, found$lists)
   lists <- found$lists
-  if (!is.null(lists) && of_lists < ncol(lists$index)) {
-    lists <- nearest_of(lists, of_lists)
-  }
+  if (!is.null(lists) && count < ncol(lists$index)) lists <- nearest_of(lists, count)
   list(
     given = list(neighbors = lists),
     options = neighbor_options(affinity, perplexity, k, found$search),
-    params = list(affinity = affinity, perplexity = perplexity, k = of_lists)
+    params = list(affinity = affinity, perplexity = perplexity, k = count)
   )
 }
 
 # An affinity that is given has the metric in which it was computed.
 metric_of <- function(affinity, metric) {
-  if (!inherits(affinity, "neuralee_affinity")) {
-    return(metric)
-  }
-  of_affinity <- if (is.list(affinity) && is.list(affinity$params)) affinity$params$metric
-  of_affinity %||% "euclidean"
+  if (!inherits(affinity, "neuralee_affinity")) return(metric)
+  known <- if (is.list(affinity) && is.list(affinity$params)) affinity$params$metric
+  known %||% "euclidean"
 }
 
 # How the width of each cell's neighbourhood is found. In version 0.1.0 "bisection" was "gaussian",
@@ -79,9 +75,7 @@ neighbor_options <- function(affinity, perplexity, k, neighbors) {
 # Bytes that an embedding may take: what the user allows, or NULL for what is free.
 memory_limit <- function() {
   limit <- getOption("neuralee.max_memory_gb")
-  if (is.null(limit)) {
-    return(NULL)
-  }
+  if (is.null(limit)) return(NULL)
   # More than 2^53 bytes no machine has, and no double counts.
   limit <- check_number(limit, "options(neuralee.max_memory_gb)", above = 0)
   min(floor(1024^3 * limit), 2^53)
@@ -89,9 +83,7 @@ memory_limit <- function() {
 
 weights_matrix <- function(slots, n, names) {
   methods::new(
-    "dgCMatrix",
-    p = slots$p, i = slots$i, x = slots$x, Dim = c(n, n),
-    Dimnames = list(names, names)
+    "dgCMatrix", p = slots$p, i = slots$i, x = slots$x, Dim = c(n, n), Dimnames = list(names, names)
   )
 }
 
@@ -101,8 +93,7 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
   refuse <- function(message, remedy) abort_neuralee("perplexity", message, remedy)
   if (n < 3L) {
     abort_neuralee(
-      "input", sprintf("`x` has %d cells; affinities need at least 3.", n),
-      "Give more cells."
+      "input", sprintf("`x` has %d cells; affinities need at least 3.", n), "Give more cells."
     )
   }
   proposal <- if (n >= 6L) (n - 1) / 3 else n / 2
@@ -126,9 +117,7 @@ check_k <- function(k, perplexity, n, neighbors = NULL) {
     )
   }
   most <- if (is.null(neighbors)) n - 1L else ncol(neighbors$index)
-  if (is.null(k)) {
-    k <- if (is.null(neighbors)) min(n - 1, ceiling(3 * perplexity)) else most
-  }
+  if (is.null(k)) k <- if (is.null(neighbors)) min(n - 1, ceiling(3 * perplexity)) else most
   k <- check_count(k, "k", min = 1, max = most)
   if (perplexity >= k) {
     refuse(
@@ -167,9 +156,7 @@ check_affinity <- function(affinity, n) {
   weights <- affinity$weights
   if (methods::is(weights, "sparseMatrix")) check_sparse(weights, "affinity$weights")
   if (!identical(dim(weights), c(n, n))) {
-    refuse(sprintf(
-      "`affinity` is for %d cells, but there are %d here.", nrow(weights), n
-    ))
+    refuse(sprintf("`affinity` is for %d cells, but there are %d here.", nrow(weights), n))
   }
   weights <- methods::as(methods::as(weights, "generalMatrix"), "CsparseMatrix")
   if (!is.numeric(weights@x) || !all(is.finite(weights@x)) || any(weights@x < 0)) {

@@ -3,9 +3,7 @@
 # Names of the genes of a container as text, from its rows or from the column `by` of its rowData;
 # NULL where the rows have none. `name` is what the container is called in a message.
 gene_names_of <- function(x, by, name) {
-  if (is.null(by)) {
-    return(rownames(x))
-  }
+  if (is.null(by)) return(rownames(x))
   by <- check_name(by, "by")
   annotation_of(SummarizedExperiment::rowData(x), by, "by", sprintf("the rowData of `%s`", name))
 }

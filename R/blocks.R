@@ -11,9 +11,7 @@ cell_blocks <- function(x, cells) {
 # A double matrix, or a dgCMatrix where `x` is sparse, with its names.
 read_block_of <- function(x, viewport, sparse = DelayedArray::is_sparse(x)) {
   block <- DelayedArray::read_block(x, viewport, as.sparse = sparse)
-  if (sparse) {
-    return(methods::as(block, "dgCMatrix"))
-  }
+  if (sparse) return(methods::as(block, "dgCMatrix"))
   storage.mode(block) <- "double"
   block
 }

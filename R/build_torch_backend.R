@@ -80,7 +80,7 @@ build_torch_backend <- function(libtorch = NULL, python = NULL, verbose = TRUE) 
   install_backend(file.path(target, "release", backend_name), user_backend_file(), found, verbose)
 }
 
-# Puts a backend in its place once it is known to load, in a process of its own.
+# Puts a backend into the user's data folder once it is known to load, in a process of its own.
 install_backend <- function(built, file, found, verbose) {
   known <- ask_backend(built)
   if (is.character(known)) {
@@ -124,34 +124,30 @@ torch_version <- function() {
 find_cargo <- function() {
   home <- Sys.getenv("CARGO_HOME", file.path(Sys.getenv("HOME"), ".cargo"))
   for (cargo in c(Sys.which("cargo"), file.path(home, "bin", "cargo"))) {
-    if (nzchar(cargo) && file.exists(cargo)) {
-      return(cargo)
-    }
+    if (nzchar(cargo) && file.exists(cargo)) return(cargo)
   }
   NULL
 }
 
-# The first libtorch that serves: `path` and `version`, NULL where there is none; and in `looked`
+# The first libtorch that serves: `path` and `version`, NULL name there is none; and in `looked`
 # what was looked at and what was found there.
 find_libtorch <- function(libtorch = NULL, python = NULL) {
   interpreter <- python %||% "python3"
-  places <- if (!is.null(libtorch)) {
+  folders <- if (!is.null(libtorch)) {
     c("`libtorch`" = path.expand(libtorch))
   } else {
     named <- if (is.null(python)) Sys.getenv(c("NEURALEE_LIBTORCH", "LIBTORCH"), names = TRUE)
     c(named[nzchar(named)], stats::setNames(python_torch(interpreter), interpreter))
   }
   looked <- character()
-  for (where in names(places)) {
-    judged <- if (nzchar(places[[where]])) {
-      judge_libtorch(places[[where]])
+  for (name in names(folders)) {
+    judged <- if (nzchar(folders[[name]])) {
+      judge_libtorch(folders[[name]])
     } else {
       list(serves = FALSE, said = "no package torch")
     }
-    looked <- c(looked, sprintf("%s: %s", where, judged$said))
-    if (judged$serves) {
-      return(c(judged[c("path", "version")], list(looked = looked)))
-    }
+    looked <- c(looked, sprintf("%s: %s", name, judged$said))
+    if (judged$serves) return(c(judged[c("path", "version")], list(looked = looked)))
   }
   list(path = NULL, version = NULL, looked = looked)
 }
@@ -175,9 +171,7 @@ python_torch <- function(python) {
 judge_libtorch <- function(path) {
   path <- normalizePath(path, mustWork = FALSE)
   no <- function(...) list(serves = FALSE, said = sprintf(...), version = NULL)
-  if (!dir.exists(path)) {
-    return(no("there is no folder %s", path))
-  }
+  if (!dir.exists(path)) return(no("there is no folder %s", path))
   if (!file.exists(file.path(path, "lib", "libtorch_cpu.so"))) {
     return(no("%s holds no lib/libtorch_cpu.so", path))
   }

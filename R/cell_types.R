@@ -160,8 +160,8 @@ find_types <- function(types, name, current) {
     whole <- length(types) && all(is.finite(types))
     if (current$numbered == "value" && whole) {
       # By value, as 100000 and 1e5 are the same number but not the same text.
-      places <- match(types, as.numeric(known))
-      types <- ifelse(is.na(places), as.character(types), known[places])
+      level <- match(types, as.numeric(known))
+      types <- ifelse(is.na(level), as.character(types), known[level])
     } else if (current$numbered == "level" && whole && all(types %in% seq_along(known))) {
       types <- known[types]
     } else {

@@ -2,15 +2,12 @@
 # R's serialisation, so that reading one from elsewhere runs nothing.
 
 check_checkpoint <- function(checkpoint) {
-  if (is.null(checkpoint)) {
-    return(NULL)
-  }
+  if (is.null(checkpoint)) return(NULL)
   check_string(checkpoint, "checkpoint", "the path of one file, or NULL")
   check_replaceable(checkpoint, "checkpoint")
 }
 
-# The path of a file that may be written: its folder is there, and it takes the place of no device
-# or folder.
+# The path of a file that may be written: its folder is there, and it replaces no device or folder.
 check_replaceable <- function(file, name) {
   file <- path.expand(file)
   folder <- dirname(file)
@@ -34,9 +31,7 @@ is_regular_file <- function(path) rs_is_file(path.expand(path))
 # The saved state that `resume` stands for, or NULL. It is refused at once where it is damaged,
 # before the affinities are computed.
 read_resume <- function(resume, checkpoint, method) {
-  if (isFALSE(resume)) {
-    return(NULL)
-  }
+  if (isFALSE(resume)) return(NULL)
   if (isTRUE(resume)) {
     if (is.null(checkpoint)) {
       abort_neuralee(
@@ -47,9 +42,7 @@ read_resume <- function(resume, checkpoint, method) {
     resume <- if (file.exists(checkpoint)) checkpoint
   }
   state <- resume_bytes(resume, method)
-  if (!is.null(state)) {
-    rust_call(rs_session_check_state(method, state))
-  }
+  if (!is.null(state)) rust_call(rs_session_check_state(method, state))
   state
 }
 
@@ -57,16 +50,13 @@ read_resume <- function(resume, checkpoint, method) {
 warn_resumed <- function(state, maxit, kept, remedy) {
   if (!is.null(state) && !is.null(maxit) && maxit != kept) {
     warn_neuralee(
-      "resumed",
-      c(sprintf("The resumed run keeps its own `maxit`, %.0f.", kept), i = remedy)
+      "resumed", c(sprintf("The resumed run keeps its own `maxit`, %.0f.", kept), i = remedy)
     )
   }
 }
 
 resume_bytes <- function(resume, method) {
-  if (is.null(resume) || is.raw(resume)) {
-    return(resume)
-  }
+  if (is.null(resume) || is.raw(resume)) return(resume)
   if (inherits(resume, "ee_fit")) {
     if (is.null(resume$state)) {
       abort_neuralee(

@@ -59,9 +59,7 @@ check_number <- function(x, name, min = -Inf, max = Inf, above = -Inf) {
 }
 
 check_flag <- function(x, name) {
-  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
-    refuse_argument(x, name, "TRUE or FALSE")
-  }
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) refuse_argument(x, name, "TRUE or FALSE")
   as.logical(x)
 }
 
@@ -116,8 +114,7 @@ as_number_matrix <- function(x, name) {
       abort_neuralee(
         "input",
         sprintf(
-          "`%s` is a data frame with columns that hold no numbers: %s.", name,
-          list_some(text)
+          "`%s` is a data frame with columns that hold no numbers: %s.", name, list_some(text)
         ),
         "Drop or convert these columns."
       )
@@ -132,9 +129,7 @@ as_number_matrix <- function(x, name) {
     check_sparse(x, name)
     return(as_sparse_columns(x))
   }
-  if (inherits(x, "denseMatrix")) {
-    x <- as.matrix(x)
-  }
+  if (inherits(x, "denseMatrix")) x <- as.matrix(x)
   if (!is.matrix(x) || !(is.numeric(x) || is.logical(x))) {
     what <- if (is.matrix(x)) sprintf("a %s matrix", typeof(x)) else describe(x)
     abort_neuralee(
@@ -145,9 +140,7 @@ as_number_matrix <- function(x, name) {
       )
     )
   }
-  if (!is.double(x)) {
-    storage.mode(x) <- "double"
-  }
+  if (!is.double(x)) storage.mode(x) <- "double"
   x
 }
 
@@ -185,9 +178,7 @@ check_sparse <- function(x, name) {
 }
 
 as_sparse_columns <- function(x) {
-  if (inherits(x, "dgCMatrix")) {
-    return(x)
-  }
+  if (inherits(x, "dgCMatrix")) return(x)
   x <- methods::as(x, "dMatrix")
   x <- methods::as(x, "generalMatrix")
   methods::as(x, "CsparseMatrix")
@@ -198,15 +189,12 @@ as_sparse_columns <- function(x) {
 check_finite <- function(x, name, cells, offset = c(0, 0), rows = NULL) {
   values <- stored_values(x)
   at <- rs_first_not_finite(values)
-  if (at == 0) {
-    return(invisible())
-  }
-  place <- locate_value(x, at, cells, offset, rows)
+  if (at == 0) return(invisible())
+  found <- locate_value(x, at, cells, offset, rows)
   abort_neuralee(
-    "not_finite",
-    sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), place$text),
-    "All values must be finite: remove or impute these cells or genes first.", row = place$row,
-    column = place$column
+    "not_finite", sprintf("`%s` has the value %s in %s.", name, format(values[[at]]), found$text),
+    "All values must be finite: remove or impute these cells or genes first.", row = found$row,
+    column = found$column
   )
 }
 
@@ -222,8 +210,8 @@ locate_value <- function(x, at, cells, offset = c(0, 0), rows = NULL) {
     column <- findInterval(at - 1, x@p, left.open = FALSE)
   }
   words <- c(
-    describe_place(row, rownames(x), if (cells == "rows") "cell" else "gene"),
-    describe_place(column, colnames(x), if (cells == "rows") "gene" else "cell")
+    describe_index(row, rownames(x), if (cells == "rows") "cell" else "gene"),
+    describe_index(column, colnames(x), if (cells == "rows") "gene" else "cell")
   )
   row <- row + offset[[1L]]
   if (!is.null(rows)) row <- rows[[row]]
@@ -234,15 +222,13 @@ locate_value <- function(x, at, cells, offset = c(0, 0), rows = NULL) {
   )
 }
 
-describe_place <- function(index, names, what) {
+describe_index <- function(index, names, what) {
   if (is.null(names)) what else sprintf("%s %s", what, dQuote(names[[index]], FALSE))
 }
 
 # At most five names for a message.
 list_some <- function(names, most = 5L) {
-  if (!length(names)) {
-    return("none")
-  }
+  if (!length(names)) return("none")
   shown <- paste(dQuote(utils::head(names, most), FALSE), collapse = ", ")
   rest <- length(names) - most
   if (rest > 0L) paste0(shown, sprintf(" and %d more", rest)) else shown
@@ -250,9 +236,7 @@ list_some <- function(names, most = 5L) {
 
 # What a message says after a name that was not found; `none` where there is nothing.
 there_are <- function(names, none = "There are none.", remedy = NULL) {
-  if (!length(names)) {
-    return(none)
-  }
+  if (!length(names)) return(none)
   opening <- if (is.null(remedy)) "There are" else paste0(remedy, "; there are")
   sprintf("%s: %s.", opening, list_some(names))
 }
@@ -285,12 +269,10 @@ check_no_dots <- function(...) {
 
 # Refuses argument names in `...` that no function takes.
 check_dot_names <- function(names, known) {
-  if (!length(names)) {
-    return(invisible())
-  }
+  if (!length(names)) return(invisible())
   if (any(!nzchar(names))) {
     abort_neuralee(
-      "input", "An argument without a name has no place here.",
+      "input", "An argument without a name is not taken here.",
       "Name all arguments after the first."
     )
   }

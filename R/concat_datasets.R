@@ -90,9 +90,7 @@ concat_datasets <- function(..., by = NULL, batch = "batch", labels = "label", s
   sets <- Map(function(set, rows) set[rows, ], sets, genes)
   cells <- bind_cell_columns(sets, c(batch, labels))
   cells$columns[[batch]] <- bind_factors(sets, batch, shared_batches, TRUE)
-  if (any(labelled)) {
-    cells$columns[[labels]] <- bind_factors(sets, labels, shared_labels, FALSE)
-  }
+  if (any(labelled)) cells$columns[[labels]] <- bind_factors(sets, labels, shared_labels, FALSE)
   assays <- bind_assays(sets)
   result <- SingleCellExperiment::SingleCellExperiment(
     assays, rowData = agreed_rows(sets), colData = cells$columns
@@ -299,9 +297,7 @@ bind_column <- function(parts) {
       paste(class(part), collapse = "/")
     }
   }
-  if (length(unique(vapply(parts, kind, ""))) > 1L) {
-    return(NULL)
-  }
+  if (length(unique(vapply(parts, kind, ""))) > 1L) return(NULL)
   if (kind(parts[[1L]]) == "text" && !all(vapply(parts, is.factor, NA))) {
     parts <- lapply(parts, as.character)
   }
@@ -333,9 +329,7 @@ as_text <- function(values) {
 
 # Names of all cells, those that repeat with their data set behind; NULL where no cell has one.
 cell_names <- function(sets) {
-  if (all(vapply(sets, function(set) is.null(colnames(set)), NA))) {
-    return(NULL)
-  }
+  if (all(vapply(sets, function(set) is.null(colnames(set)), NA))) return(NULL)
   names <- unlist(Map(function(set, name) {
     names <- colnames(set) %||% sprintf("%s-%d", name, seq_len(ncol(set)))
     check_text(names, sprintf("the columns of `%s`", name))
@@ -358,9 +352,7 @@ tell_left_out <- function(sets, columns) {
       "alternative experiments", unlist(lapply(experiments, SingleCellExperiment::altExpNames))
     )
   )
-  if (length(parts)) {
-    inform_left_out(sprintf("Left out: %s.", paste(parts, collapse = "; ")))
-  }
+  if (length(parts)) inform_left_out(sprintf("Left out: %s.", paste(parts, collapse = "; ")))
 }
 
 named_parts <- function(what, names) {

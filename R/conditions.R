@@ -3,16 +3,14 @@ error_kinds <- c(
   "model_version", "download", "interrupted", "worker", "internal"
 )
 
-# The one place where the package raises errors. `kind` is one of error_kinds; `remedy`
+# Where the package raises all its errors. `kind` is one of error_kinds; `remedy`
 # says what to do; further named values become fields of the condition.
 abort_neuralee <- function(kind, message, remedy = NULL, ...) {
   stopifnot(kind %in% error_kinds)
   remedy <- remedy[nzchar(remedy)]
   rlang::abort(
     c(message, if (length(remedy)) rlang::set_names(remedy, "i")),
-    class = c(paste0("neuralee_error_", kind), "neuralee_error"),
-    call = user_frame(),
-    ...
+    class = c(paste0("neuralee_error_", kind), "neuralee_error"), call = user_frame(), ...
   )
 }
 
@@ -29,8 +27,8 @@ raise_again <- function(condition) {
   stop(condition)
 }
 
-# The frame that a condition names: that of the outermost function of this package from which its
-# place was reached without leaving the package. A function that was made within another stands for
+# The frame that a condition names: that of the outermost function of this package from which the
+# error was reached without leaving the package. A function that was made within another stands for
 # that one. Base R and rlang may lie between: lapply(), tryCatch().
 user_frame <- function() {
   frames <- sys.frames()
@@ -58,7 +56,7 @@ classed_interrupts <- function(expr) {
   })
 }
 
-# What a reader or writer had no place for.
+# What a reader or writer could not keep.
 inform_left_out <- function(message) {
   if (length(message)) rlang::inform(message, class = "neuralee_message_left_out")
 }

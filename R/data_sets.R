@@ -5,8 +5,8 @@
 known_file <- function(path, names, url, verbose, alone = TRUE) {
   name <- names[[1L]]
   if (is.character(path) && length(path) == 1L && !is.na(path)) {
-    there <- names[file.exists(file.path(path.expand(path), names))]
-    if (length(there)) name <- there[[1L]]
+    found <- names[file.exists(file.path(path.expand(path), names))]
+    if (length(found)) name <- found[[1L]]
   }
   dataset_file(path, name, url, verbose, alone)
 }
@@ -32,9 +32,7 @@ drop_empty_cells <- function(x, file) {
 }
 
 keep_cells <- function(x, kept, reason, file) {
-  if (all(kept) && length(kept)) {
-    return(x)
-  }
+  if (all(kept) && length(kept)) return(x)
   if (!any(kept)) {
     abort_neuralee(
       "file_format",
@@ -46,15 +44,13 @@ keep_cells <- function(x, kept, reason, file) {
   x[, kept]
 }
 
-# The genes that a loader is asked for: by name, place or TRUE and FALSE, or the most variable ones.
+# The genes that a loader is asked for: by name, number or TRUE and FALSE, or the most variable.
 choose_genes <- function(x, n, subset, file) {
   force(x)
   if (!is.null(n) && !is.null(subset)) {
     abort_neuralee("input", "Both `new_n_genes` and `subset_genes` are given.", "Give one of them.")
   }
-  if (is.null(n) && is.null(subset)) {
-    return(x)
-  }
+  if (is.null(n) && is.null(subset)) return(x)
   chosen <- if (is.null(subset)) {
     n <- check_count(n, "new_n_genes", min = 1)
     most_variable(x, n)
@@ -75,17 +71,17 @@ genes_by_any <- function(x, subset) {
   if (is.character(subset) || is.factor(subset)) {
     return(find_genes(rownames(x), subset, "The genes of the file carry no names", "subset_genes"))
   }
-  places <- if (is.logical(subset) && length(subset) == nrow(x) && !anyNA(subset)) {
+  numbers <- if (is.logical(subset) && length(subset) == nrow(x) && !anyNA(subset)) {
     which(subset)
   } else {
     subset
   }
-  sound <- is.numeric(places) && !is.object(places) && length(places) && all(is.finite(places)) &&
-    all(places == floor(places)) && all(places >= 1 & places <= nrow(x)) && !anyDuplicated(places)
+  sound <- is.numeric(numbers) && !is.object(numbers) && length(numbers) &&
+    all(numbers %in% seq_len(nrow(x))) && !anyDuplicated(numbers)
   if (!sound) {
     refuse_argument(subset, "subset_genes", paste(wanted, "- each once, and at least one"))
   }
-  as.integer(places)
+  as.integer(numbers)
 }
 
 # The answer of the reader of text tables, with lines above the table and columns of text as they
@@ -178,11 +174,11 @@ require_columns <- function(table, columns, file, what) {
   }
 }
 
-# Places of the cells as a reduced dimension.
-place_cells <- function(x, first, second, name = "spatial", columns = c("x_coord", "y_coord")) {
-  places <- cbind(as.numeric(first), as.numeric(second))
-  dimnames(places) <- list(colnames(x), columns)
-  SingleCellExperiment::reducedDim(x, name) <- places
+# Coordinates of the cells as a reduced dimension.
+add_coordinates <- function(x, first, second, name = "spatial", columns = c("x_coord", "y_coord")) {
+  coordinates <- cbind(as.numeric(first), as.numeric(second))
+  dimnames(coordinates) <- list(colnames(x), columns)
+  SingleCellExperiment::reducedDim(x, name) <- coordinates
   x
 }
 

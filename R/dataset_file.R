@@ -4,9 +4,7 @@
 # of the file that can be downloaded, where they are known.
 dataset_file <- function(path, name, url, verbose, alone = TRUE, bytes = NULL, md5 = NULL,
                          sha256 = NULL) {
-  if (is.null(path)) {
-    return(download_file(url, name, verbose, bytes, md5, sha256))
-  }
+  if (is.null(path)) return(download_file(url, name, verbose, bytes, md5, sha256))
   check_string(
     path, "path", sprintf("the path of the file %s, of a folder that holds it, or NULL", name)
   )

@@ -91,10 +91,8 @@ refuse_metadata <- function(file, problem) {
 
 # Where the archive or the folder of one of 10x Genomics' sets is that belongs to a data set of
 # several files.
-tenx_place <- function(name, path, verbose) {
-  if (is.null(path)) {
-    return(download_tenx(name, "filtered", verbose))
-  }
+tenx_source <- function(name, path, verbose) {
+  if (is.null(path)) return(download_tenx(name, "filtered", verbose))
   check_string(path, "path", "the path of a folder with the files of the data set, or NULL")
   for (folder in file.path(path.expand(path), c("", "10X"), name)) {
     if (dir.exists(folder)) {

@@ -13,12 +13,8 @@ resolve_device <- function(device, pin_memory, verbose = FALSE) {
       kind = "device"
     )
   }
-  if (device == "cpu") {
-    return(NULL)
-  }
-  if (device == "auto") {
-    return(best_device(pin_memory, verbose))
-  }
+  if (device == "cpu") return(NULL)
+  if (device == "auto") return(best_device(pin_memory, verbose))
   path <- torch_backend_file()
   if (is.null(path)) {
     abort_neuralee(
@@ -28,9 +24,7 @@ resolve_device <- function(device, pin_memory, verbose = FALSE) {
     )
   }
   known <- describe_backend(path)
-  if (device == "torch") {
-    return(device_list(path, -1L, pin_memory, known))
-  }
+  if (device == "torch") return(device_list(path, -1L, pin_memory, known))
   index <- if (device == "cuda") 0L else as.integer(sub("cuda:", "", device, fixed = TRUE))
   if (index >= known$devices) {
     abort_neuralee(
@@ -73,9 +67,7 @@ best_device <- function(pin_memory, verbose) {
   }
   best <- if (!is.null(known) && known$devices > 0L) device_list(path, 0L, pin_memory, known)
   if (verbose) {
-    cli::cli_inform(
-      "Computing on {if (is.null(best)) 'the processor' else attr(best, 'label')}"
-    )
+    cli::cli_inform("Computing on {if (is.null(best)) 'the processor' else attr(best, 'label')}")
   }
   best
 }
@@ -93,10 +85,7 @@ device_list <- function(path, index, pin_memory, known) {
   } else {
     sprintf("CUDA device %d (%s)", index, known$name[[index + 1L]])
   }
-  structure(
-    list(path = path, index = index, pin_memory = pin_memory, limit = limit),
-    label = label
-  )
+  structure(list(path = path, index = index, pin_memory = pin_memory, limit = limit), label = label)
 }
 
 # The file of the backend: what the option or the environment names, what build_torch_backend() put
@@ -106,13 +95,9 @@ torch_backend_file <- function() {
   if (!is.character(named) || length(named) != 1L || is.na(named)) {
     refuse_argument(named, "options(neuralee.torch_backend)", "the path of one file")
   }
-  if (nzchar(named)) {
-    return(path.expand(named))
-  }
+  if (nzchar(named)) return(path.expand(named))
   for (file in c(user_backend_file(), system.file("torch", backend_name, package = "neuralee"))) {
-    if (nzchar(file) && file.exists(file)) {
-      return(file)
-    }
+    if (nzchar(file) && file.exists(file)) return(file)
   }
   NULL
 }

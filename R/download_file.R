@@ -12,10 +12,10 @@
 #' `unlink(tools::R_user_dir("neuralee", "cache"), recursive = TRUE)`.
 #'
 #' Downloads need the packages BiocFileCache and curl. Where a machine has no network, take the file
-#' there by other means and give its place as `path`.
+#' there by other means and give its path as `path`.
 #'
 #' @section Downloads:
-#' A file gets its place in the cache only when it is whole: its length is that which the server
+#' A file comes into the cache only when it is whole: its length is that which the server
 #' announced and, where they are known, its length and checksum are those of the published file.
 #' What arrives before a connection breaks is kept apart, and the next call goes on from there if
 #' the server can and the file has not changed, else from the beginning. A connection that breaks is
@@ -43,9 +43,7 @@ download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 =
   folder <- file.path(cache, "partial", cli::hash_md5(url))
   make_folder(dirname(folder), wanted)
   kept <- kept_file(cache, wanted)
-  if (!is.null(kept)) {
-    return(kept)
-  }
+  if (!is.null(kept)) return(kept)
   # The lock goes with the process that holds it, however that ends.
   lock <- wait_for_lock(paste0(folder, ".lock"), wanted)
   part <- file.path(folder, name)
@@ -54,9 +52,7 @@ download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 =
     filelock::unlock(lock)
   })
   kept <- kept_file(cache, wanted)
-  if (!is.null(kept)) {
-    return(kept)
-  }
+  if (!is.null(kept)) return(kept)
   make_folder(folder, wanted)
   classed_interrupts(receive_file(part, wanted))
   tryCatch(check_received(part, wanted), neuralee_error = function(condition) {
@@ -70,7 +66,7 @@ abort_download <- function(wanted, message, remedy = NULL, ...) {
   abort_neuralee(
     "download",
     sprintf("%s could not be downloaded from <%s>: %s", wanted$name, wanted$url, message),
-    c(remedy, "Or download it by other means, and give its place as `path`."), url = wanted$url,
+    c(remedy, "Or download it by other means, and give its path as `path`."), url = wanted$url,
     file = wanted$name, ...
   )
 }
@@ -96,9 +92,9 @@ make_folder <- function(folder, wanted) {
   }
 }
 
-abort_cache <- function(place, wanted, message) {
+abort_cache <- function(file, wanted, message) {
   abort_download(
-    wanted, sprintf("it cannot be kept in %s. %s", describe(place), message),
+    wanted, sprintf("it cannot be kept in %s. %s", describe(file), message),
     paste(
       "Make room there or the right to write, or put the cache elsewhere with the environment",
       "variable R_USER_CACHE_DIR."
@@ -114,9 +110,7 @@ wait_for_lock <- function(file, wanted) {
       filelock::lock(file, timeout = 500),
       error = function(e) abort_cache(file, wanted, conditionMessage(e))
     )
-    if (!is.null(lock)) {
-      return(lock)
-    }
+    if (!is.null(lock)) return(lock)
     if (!told) {
       rlang::inform(sprintf("Another R process is downloading %s: waiting for it.", wanted$name))
       told <- TRUE
@@ -164,9 +158,7 @@ receive_file <- function(part, wanted) {
   for (attempt in seq_len(attempts)) {
     before <- resumable_bytes(part)
     broken <- receive_once(part, before, progress, wanted)
-    if (is.null(broken)) {
-      return(invisible())
-    }
+    if (is.null(broken)) return(invisible())
     after <- resumable_bytes(part)
     if (after <= before || attempt == attempts) break
   }
@@ -221,9 +213,7 @@ receive_once <- function(part, have, progress, wanted) {
   # Errors must not leave a function that libcurl calls; the transfer is stopped from outside.
   failed <- NULL
   put <- function(chunk) {
-    if (!is.null(failed)) {
-      return(invisible())
-    }
+    if (!is.null(failed)) return(invisible())
     failed <<- tryCatch(
       {
         if (is.null(file)) begin()
@@ -297,7 +287,7 @@ new_request <- function(url, have, validator) {
   handle
 }
 
-# Of the last answer after redirections: its status, the length of what it sends, the place of that
+# Of the last answer after redirections: its status, the length of what it sends, where that begins
 # in the file, and the name of the version.
 read_response <- function(handle) {
   data <- curl::handle_data(handle)
@@ -332,13 +322,11 @@ refuse_status <- function(status, have, wanted) {
 # Refuses what is no such file although it came whole.
 check_received <- function(part, wanted) {
   size <- file.size(part)
-  if (size == 0) {
-    abort_download(wanted, "the server's answer is empty.")
-  }
+  if (size == 0) abort_download(wanted, "the server's answer is empty.")
   opening <- readBin(part, "raw", 1024L)
   opening <- tolower(rawToChar(opening[opening > 0 & opening < 128]))
   if (grepl("^\\s*<(!doctype|html|head|body|[?]xml)", opening)) {
-    abort_download(wanted, "the server sent a web page in place of the file.")
+    abort_download(wanted, "the server sent a web page instead of the file.")
   }
   number <- function(bytes) sprintf("%.0f", bytes)
   check_known(number(size), wanted$bytes, "%s bytes", wanted, number)
@@ -348,9 +336,7 @@ check_received <- function(part, wanted) {
 
 # `found` is computed only where something is expected.
 check_known <- function(found, expected, format, wanted, as_text = tolower) {
-  if (is.null(expected)) {
-    return(invisible())
-  }
+  if (is.null(expected)) return(invisible())
   expected <- as_text(expected)
   if (found != expected) {
     abort_download(

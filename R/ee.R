@@ -142,73 +142,60 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", 
                checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
                verbose = interactive()) {
   check_given()
-  begin <- seconds_now()
-  check_flag(verbose, "verbose")
-  check_flag(keep, "keep")
-  d <- check_dimension(d)
-  repulsion <- check_repulsion(kernel, lambda)
-  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
-  maxit <- check_count(maxit, "maxit", min = 1)
-  if (!is.null(tol)) tol <- check_number(tol, "tol", min = 0)
+  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda))
+  given$options <- ee_options(given)
   every <- check_count(every, "every", min = 0)
-  seed <- check_seed(seed)
-  method <- match_choice(method, "method", c("auto", "grid", "exact"))
-  check_grid_dimension(method, d)
   callback <- check_callback(callback, "iteration, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
   state <- read_resume(resume, checkpoint, "ee")
-  threads <- resolve_threads(threads)
-  place <- resolve_device(device, pin_memory, verbose)
+  given$resolved_device <- resolve_device(device, pin_memory, verbose)
 
   classed_interrupts({
-    x <- check_cells(x)
-    warn_orientation(x, "rows")
-    warn_counts(x, "Take log_shift(x) first, or principal components of it.")
-    subset <- choose_subset(nrow(x), size, seed)
-    start <- check_init(init, nrow(x), subset, d)
-    x <- densify(subset_cells(x, subset, neighbors, affinity), rows = subset)
+    problem <- ee_problem(given)
     if (verbose) {
-      cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
+      x <- problem$x
+      cli::cli_inform("Embedding {nrow(x)} cells, {ncol(x)} features, {given$threads} thread{?s}")
     }
-    metric <- metric_of(affinity, metric)
-    x <- in_metric(x, metric)
-    attraction <- attraction_of(x, affinity, perplexity, k, neighbors)
-    options <- ee_options(d, repulsion, attraction, method, start, maxit, tol, seed)
-    opened <- seconds_now()
-    given <- c(attraction$given, list(init = start$matrix))
-    session <- open_session("ee", x, given, options, threads, place, verbose, state)
+    session <- open_session("ee", problem, state)
     run <- run_session(session, every, checkpoint, callback)
     warn_resumed(
       state, if (!missing(maxit)) maxit, session_summary(session)$maxit,
       "init = a finished map goes on from it."
     )
-    settings <- list(
-      metric = metric, init = start$name, size = size, seed = seed, threads = threads,
-      device = device
-    )
-    timing <- session_timing(session, begin, opened)
-    new_ee_fit(session, run, x, repulsion, attraction, settings, timing, subset, keep)
+    new_ee_fit(session, run, problem)
   })
 }
 
-# The options of a free map in the words of the core.
-ee_options <- function(d, repulsion, attraction, method, start, maxit, tol, seed) {
-  c(
-    list(
-      d = d, method = method, init = if (is.null(start$matrix)) start$name else "pca",
-      maxit = maxit, tol = tol, seed = seed, memory = memory_limit()
-    ),
-    repulsion_options(repulsion), attraction$options
+# The options of ee() and ee_path() in the words of the core, as far as they are known without the
+# cells.
+ee_options <- function(given) {
+  options <- list(
+    d = check_dimension(given$d),
+    method = match_choice(given$method, "method", c("auto", "grid", "exact")),
+    maxit = check_count(given$maxit, "maxit", min = 1),
+    tol = if (!is.null(given$tol)) check_number(given$tol, "tol", min = 0), seed = given$seed
   )
+  rust_call(rs_session_check("ee", options))
+  options
 }
 
-# What a session has come to; `x` are the cells.
-new_ee_fit <- function(session, run, x, repulsion, attraction, settings, timing, subset = NULL,
-                       keep = FALSE) {
-  summary <- session_summary(session)
-  result <- list(embedding = session_embedding(session, rownames(x)), loss = summary$loss)
-  new_fit(
-    "ee_fit", result, summary, session_trace(session), run, x, repulsion, attraction, settings,
-    own = NULL, timing, subset, keep
-  )
+# What ee() or ee_path() is to solve; see run_problem().
+ee_problem <- function(given) {
+  x <- check_cells(given$x)
+  warn_orientation(x, "rows")
+  warn_counts(x, "Take log_shift(x) first, or principal components of it.")
+  size <- given$size %||% 1
+  subset <- choose_subset(nrow(x), size, given$seed)
+  start <- check_init(given$init, nrow(x), subset, given$options$d)
+  x <- densify(subset_cells(x, subset, given$neighbors, given$affinity), rows = subset)
+  problem <- run_problem(given, x, start, size, subset)
+  init <- if (is.null(start$matrix)) start$name else "pca"
+  problem$options <- c(given$options, list(init = init), problem$options)
+  problem
+}
+
+# What a session of ee() has come to.
+new_ee_fit <- function(session, run, problem) {
+  embedding <- session_embedding(session, rownames(problem$x))
+  new_fit("ee_fit", session, run, problem, embedding, session_summary(session)$loss)
 }

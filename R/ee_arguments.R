@@ -1,13 +1,10 @@
 # Checks of the arguments that ee() and the functions around it share.
 
 match_choice <- function(x, name, choices) {
-  if (identical(x, choices)) {
-    return(choices[1L])
-  }
+  if (identical(x, choices)) return(choices[1L])
   if (!is.character(x) || length(x) != 1L || is.na(x) || !x %in% choices) {
     abort_neuralee(
-      "input",
-      sprintf("`%s` is %s.", name, describe(x)),
+      "input", sprintf("`%s` is %s.", name, describe(x)),
       sprintf("Give one of %s.", list_some(choices))
     )
   }
@@ -18,12 +15,24 @@ check_dimension <- function(d, name = "d") {
   ok <- is.numeric(d) && length(d) == 1L && is.finite(d) && d == trunc(d) && d >= 1 && d <= 50
   if (!ok) {
     abort_neuralee(
-      "dimension",
-      sprintf("`%s` is %s.", name, describe(d)),
+      "dimension", sprintf("`%s` is %s.", name, describe(d)),
       "Give one whole number from 1 to 50: 2 for a map on paper, 3 for one in space."
     )
   }
   as.integer(d)
+}
+
+# Checks the arguments that ee(), ee_path() and neuralee() share, as they are `given`; `repulsion`
+# is that of check_repulsion().
+check_run <- function(given, repulsion) {
+  given$begin <- seconds_now()
+  check_flag(given$verbose, "verbose")
+  check_flag(given$keep, "keep")
+  given$repulsion <- repulsion
+  given$metric <- match_choice(given$metric, "metric", c("euclidean", "cosine"))
+  given$seed <- check_seed(given$seed)
+  given$threads <- resolve_threads(given$threads)
+  given
 }
 
 # How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with
@@ -96,12 +105,8 @@ dense_cells <- function(x, name = "x") {
 
 # Of a DelayedMatrix only the chosen `rows` are read.
 densify <- function(x, name = "x", rows = NULL) {
-  if (is_delayed(x) && !is.null(rows)) {
-    x <- x[rows, , drop = FALSE]
-  }
-  if (is.matrix(x)) {
-    return(x)
-  }
+  if (is_delayed(x) && !is.null(rows)) x <- x[rows, , drop = FALSE]
+  if (is.matrix(x)) return(x)
   gigabytes <- prod(as.numeric(dim(x))) * 8 / 1024^3
   limit <- check_number(
     getOption("neuralee.max_dense_gb", 8), "options(neuralee.max_dense_gb)", above = 0
@@ -129,8 +134,7 @@ densify <- function(x, name = "x", rows = NULL) {
 subset_count <- function(n, size) {
   if (!is_number(size) || size <= 0 || (size > 1 && (size != trunc(size) || size > n))) {
     abort_neuralee(
-      "input",
-      sprintf("`size` is %s.", describe(size)),
+      "input", sprintf("`size` is %s.", describe(size)),
       sprintf("Give a fraction in (0, 1] or a whole number of cells from 2 to %d.", n)
     )
   }
@@ -140,9 +144,7 @@ subset_count <- function(n, size) {
 
 choose_subset <- function(n, size, seed) {
   count <- subset_count(n, size)
-  if (count == n) {
-    return(NULL)
-  }
+  if (count == n) return(NULL)
   if (count < 3) {
     abort_neuralee(
       "input",
@@ -155,9 +157,7 @@ choose_subset <- function(n, size, seed) {
 
 # Only the chosen cells, where there are any; a DelayedMatrix is left to be read in part.
 subset_cells <- function(x, subset, neighbors, affinity) {
-  if (is.null(subset)) {
-    return(x)
-  }
+  if (is.null(subset)) return(x)
   if ((!is.null(neighbors) && !is.character(neighbors)) ||
     inherits(affinity, "neuralee_affinity")) {
     abort_neuralee(
@@ -170,9 +170,7 @@ subset_cells <- function(x, subset, neighbors, affinity) {
 
 # The name of a start, or a matrix that is given, with its rows for the chosen cells.
 check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "random")) {
-  if (is.character(init)) {
-    return(list(name = match_choice(init, "init", choices), matrix = NULL))
-  }
+  if (is.character(init)) return(list(name = match_choice(init, "init", choices), matrix = NULL))
   if (!is.matrix(init) || !is.numeric(init)) {
     abort_neuralee(
       "input", sprintf("`init` is %s.", describe(init)),
@@ -202,9 +200,7 @@ check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "rando
       )
     )
   }
-  if (!is.null(subset) && nrow(init) == n) {
-    init <- init[subset, , drop = FALSE]
-  }
+  if (!is.null(subset) && nrow(init) == n) init <- init[subset, , drop = FALSE]
   storage.mode(init) <- "double"
   list(name = "matrix", matrix = unname(init))
 }
@@ -225,9 +221,7 @@ check_callback <- function(callback, arguments) {
 }
 
 takes_three <- function(callback) {
-  if (!is.function(callback)) {
-    return(FALSE)
-  }
+  if (!is.function(callback)) return(FALSE)
   arguments <- formals(args(callback))
   "..." %in% names(arguments) || length(arguments) >= 3L
 }

@@ -15,9 +15,7 @@ print.ee_fit <- function(x, ...) {
     "%d iterations (%s), method \"%s\", %s s\n",
     p$iterations, p$reason, p$method, format(x$timing[["total"]], digits = 3)
   ))
-  if (!is.null(x$subset)) {
-    cat("A random subset; its row numbers are in $subset\n")
-  }
+  if (!is.null(x$subset)) cat("A random subset; its row numbers are in $subset\n")
   if (!is.null(x$data)) {
     size <- structure(8 * length(x$data), class = "object_size")
     cat(sprintf("Keeps its cells for predict(): %s\n", format(size, units = "auto")))

@@ -61,9 +61,7 @@ evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads,
   if (length(repulsion$lambda) > 1L) refuse_argument(lambda, "lambda", "one number or share")
   method <- match_choice(method, "method", c("exact", "grid"))
   threads <- resolve_threads(threads)
-  if (inherits(embedding, "ee_fit")) {
-    embedding <- as.matrix(embedding)
-  }
+  if (inherits(embedding, "ee_fit")) embedding <- as.matrix(embedding)
   embedding <- unname(dense_cells(embedding, "embedding"))
   check_dimension(ncol(embedding), "ncol(embedding)")
   if (method == "grid" && ncol(embedding) > 3L) {
@@ -80,8 +78,7 @@ evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads,
     }
     return(rust_call(
       rs_ee_loss_gradient_dense(
-        embedding,
-        check_dense_weights(affinity$w_plus, "w_plus", n),
+        embedding, check_dense_weights(affinity$w_plus, "w_plus", n),
         check_dense_weights(affinity$w_minus, "w_minus", n),
         repulsion$kernel, repulsion$lambda, want_gradient, threads
       )
@@ -118,9 +115,7 @@ is_explicit_weights <- function(affinity) {
 
 check_dense_weights <- function(weights, name, n) {
   where <- sprintf("affinity$%s", name)
-  if (inherits(weights, "Matrix")) {
-    weights <- as.matrix(weights)
-  }
+  if (inherits(weights, "Matrix")) weights <- as.matrix(weights)
   if (!is.matrix(weights) || !is.numeric(weights) || !identical(dim(weights), c(n, n))) {
     abort_neuralee(
       "input",

@@ -23,14 +23,14 @@
 #' @param seed A whole number, 0 or more, for the random start and the approximate search.
 #' @param keep Keep the cells in the fits, so that [predict()][predict.ee_fit] can place new ones?
 #' @param ... Not used. `size`, `device`, `pin_memory`, `checkpoint`, `resume`, `callback` and
-#'   `every` of [ee()] have no place in a path.
+#'   `every` of [ee()] are not for a path.
 #' @return An object of class `ee_path`: a list with a fit of [ee()] for each value, in order. Its
 #'   names are the values, as in `"share 0.25"` or `"lambda 10"`. `path[[2]]` is the second fit,
 #'   with its embedding, loss, trace and settings; `path[2:3]` is a shorter path. The seconds of
 #'   neighbours and affinities are in the `timing` of the first.
 #' @section Errors:
 #' Those of [ee()]; `neuralee_error_input` also for values that do not ascend, are not above 0 or
-#' too few, and for arguments that have no place here.
+#' too few, and for arguments that are not for a path.
 #' @inheritSection ee Warnings
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
 #'   reduction", ICML, section 4 (the path over lambda). Boehm, Berens and Kobak (2022),
@@ -57,62 +57,38 @@ ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
                     threads = NULL, keep = FALSE, verbose = interactive(), ...) {
   check_given()
   check_path_dots(list(...), names(formals(ee_path)))
-  begin <- seconds_now()
-  check_flag(verbose, "verbose")
-  check_flag(keep, "keep")
-  d <- check_dimension(d)
-  repulsion <- check_path(kernel, lambda)
-  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
-  maxit <- check_count(maxit, "maxit", min = 1)
-  if (!is.null(tol)) tol <- check_number(tol, "tol", min = 0)
-  seed <- check_seed(seed)
-  method <- match_choice(method, "method", c("auto", "grid", "exact"))
-  check_grid_dimension(method, d)
-  threads <- resolve_threads(threads)
-  place <- resolve_device("cpu", TRUE, FALSE)
+  given <- check_run(as.list(environment()), check_path(kernel, lambda))
+  given$options <- ee_options(given)
+  values <- given$repulsion$lambda
+  given$repulsion$lambda <- values[[1L]]
 
   classed_interrupts({
-    x <- check_cells(x)
-    warn_orientation(x, "rows")
-    warn_counts(x, "Take log_shift(x) first, or principal components of it.")
-    start <- check_init(init, nrow(x), NULL, d)
-    x <- densify(x)
-    metric <- metric_of(affinity, metric)
-    x <- in_metric(x, metric)
-    attraction <- attraction_of(x, affinity, perplexity, k, neighbors)
-    values <- repulsion$lambda
-    names <- paste(if (repulsion$share) "share" else "lambda", format_each(values))
-    settings <- list(
-      metric = metric, init = start$name, size = 1, seed = seed, threads = threads, device = "cpu"
-    )
+    problem <- ee_problem(given)
+    names <- paste(if (given$repulsion$share) "share" else "lambda", format_each(values))
     fits <- list()
     for (name in names) {
       if (verbose) cli::cli_inform("Map {length(fits) + 1L} of {length(names)}: {name}")
-      repulsion$lambda <- values[[length(fits) + 1L]]
-      opened <- seconds_now()
+      problem$repulsion$lambda <- values[[length(fits) + 1L]]
       run <- interrupted_at(name, {
         if (length(fits)) {
+          session$opened <- seconds_now()
+          session$stages <- NULL
           progress <- progress_reporter(verbose, "Start")
-          rust_call(rs_session_restart(session$pointer, repulsion$lambda, progress))
+          rust_call(rs_session_restart(session$pointer, problem$repulsion$lambda, progress))
         } else {
-          options <- ee_options(d, repulsion, attraction, method, start, maxit, tol, seed)
-          given <- c(attraction$given, list(init = start$matrix))
-          session <- open_session("ee", x, given, options, threads, place, verbose)
+          session <- open_session("ee", problem)
         }
         run_session(session)
       })
-      timing <- session_timing(
-        session, begin, opened, if (!length(fits)) c("neighbors", "affinity")
-      )
-      fit <- new_ee_fit(session, run, x, repulsion, attraction, settings, timing, keep = keep)
+      fit <- new_ee_fit(session, run, problem)
       if (length(fits)) {
-        fit$timing <- c(neighbors = 0, affinity = 0, timing)
+        fit$timing <- c(neighbors = 0, affinity = 0, fit$timing)
         turned <- rust_call(rs_map_turned(fit$embedding, fits[[length(fits)]]$embedding))
-        fit$embedding <- name_embedding(turned, rownames(x))
+        fit$embedding <- name_embedding(turned, rownames(problem$x))
       }
       fits[[name]] <- fit
-      settings$init <- "matrix"
-      begin <- seconds_now()
+      problem$settings$init <- "matrix"
+      problem$begin <- seconds_now()
     }
     structure(fits, class = "ee_path")
   })
@@ -128,17 +104,17 @@ interrupted_at <- function(name, expr) {
 
 check_path_dots <- function(given, known) {
   names <- names(given) %||% rep("", length(given))
-  of_ee <- intersect(names, names(formals(ee)))
-  check_dot_names(setdiff(names, of_ee), setdiff(known, "..."))
-  if (length(of_ee)) {
-    remedy <- switch(of_ee[[1L]],
+  foreign <- intersect(names, names(formals(ee)))
+  check_dot_names(setdiff(names, foreign), setdiff(known, "..."))
+  if (length(foreign)) {
+    remedy <- switch(foreign[[1L]],
       size = "Take the rows of `x` first.",
       device = ,
       pin_memory = "Paths are computed on the processor.",
       "Leave it out."
     )
     abort_neuralee(
-      "input", sprintf("`%s` of ee() has no place in a path of maps.", of_ee[[1L]]), remedy
+      "input", sprintf("`%s` of ee() is not for a path of maps.", foreign[[1L]]), remedy
     )
   }
 }
@@ -222,8 +198,7 @@ plot.ee_path <- function(x, colour_by = NULL, ncol = NULL, axes = FALSE, ...) {
 cells_of_path <- function(path, dimred, dims, colour_by, facet_by, assay.type, size, seed) {
   if (!is.null(facet_by)) {
     abort_neuralee(
-      "input", "`facet_by` has no place here: the maps of the path have the panels.",
-      "Leave it out."
+      "input", "`facet_by` is not for a path: its maps have the panels.", "Leave it out."
     )
   }
   maps <- lapply(path, cells_to_draw, dimred, dims, colour_by, NULL, assay.type, size, seed)

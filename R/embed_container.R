@@ -138,9 +138,7 @@ select_features <- function(x, ntop, subset_row, scale, threads) {
 
 # Numbers of the rows that `subset_row` names, or of those of largest variance; NULL for all.
 chosen_features <- function(x, ntop, subset_row, threads) {
-  if (!is.null(subset_row)) {
-    return(find_rows(x, subset_row))
-  }
+  if (!is.null(subset_row)) return(find_rows(x, subset_row))
   ntop <- check_count(ntop, "ntop", min = 1)
   # A file need not be read to keep all.
   if (is_delayed(x) && ntop >= nrow(x)) NULL else variable_genes(x, ntop, "columns", threads)
@@ -198,7 +196,7 @@ loadings_of <- function(reduction, chosen) {
   }
   steps <- no_steps(nrow(rotation), rownames(rotation))
   steps <- rotate_steps(steps, centre, if (any(scale != 1)) scale, rotation[, chosen, drop = FALSE])
-  # Where they are known, the places of these genes among those that they were chosen from.
+  # Where they are known, the numbers of these genes among those that they were chosen from.
   steps <- utils::modifyList(steps, as.list(attr(reduction, "genes")))
   attr(steps, "assay.type") <- attr(reduction, "assay.type")
   steps
@@ -255,9 +253,7 @@ reduction_of <- function(x, dimred, n_dimred = NULL) {
 
 # Which columns of a reduction `n_dimred` asks for: the first so many, those numbered, or all.
 chosen_dimensions <- function(y, dimred, n_dimred) {
-  if (is.null(n_dimred)) {
-    return(seq_len(ncol(y)))
-  }
+  if (is.null(n_dimred)) return(seq_len(ncol(y)))
   chosen <- if (length(n_dimred) == 1L) {
     seq_len(check_count(n_dimred, "n_dimred", min = 1))
   } else {
@@ -273,9 +269,7 @@ chosen_dimensions <- function(y, dimred, n_dimred) {
 }
 
 experiment_of <- function(x, altexp) {
-  if (is.null(altexp)) {
-    return(x)
-  }
+  if (is.null(altexp)) return(x)
   names <- SingleCellExperiment::altExpNames(x)
   if (!is_entry(altexp, names, length(names))) {
     abort_neuralee(

@@ -7,9 +7,7 @@
 # a process that dies meanwhile spoils at most the block that it was writing.
 
 check_output <- function(output) {
-  if (is.null(output)) {
-    return(NULL)
-  }
+  if (is.null(output)) return(NULL)
   check_string(output, "output", "the path of one HDF5 file, or NULL")
   if (!requireNamespace("HDF5Array", quietly = TRUE) ||
     !requireNamespace("rhdf5", quietly = TRUE)) {
@@ -44,9 +42,7 @@ open_embedding_file <- function(output, identity, shape, names, block_cells) {
     write = function(number, rows, places) {
       prints[[number]] <<- fingerprint(places)
       writing_hdf5(partial, {
-        rhdf5::h5write(
-          places, partial, "embedding", start = c(rows[[1L]], 1L), count = dim(places)
-        )
+        rhdf5::h5write(places, partial, "embedding", start = c(rows[[1L]], 1L), count = dim(places))
         rhdf5::h5write(prints[[number]], partial, "neuralee/blocks", start = number, count = 1L)
       })
     },

@@ -98,8 +98,6 @@ weights.DimReduc <- weights.reduced.dim.matrix
 
 moved_model <- function(object, verb) {
   model <- model_of(object)
-  inform_moved(
-    sprintf("%s() of a reduction", verb), sprintf("%s() of its embedding_model()", verb)
-  )
+  inform_moved(sprintf("%s() of a reduction", verb), sprintf("%s() of its embedding_model()", verb))
   model
 }

@@ -180,18 +180,14 @@ recorded_source <- function(sce, dimred) {
     )
   }
   from <- experiment_of(sce, source$altexp)
-  if (!is.null(source$dimred)) {
-    return(reduction_of(from, source$dimred, source$n_dimred))
-  }
+  if (!is.null(source$dimred)) return(reduction_of(from, source$dimred, source$n_dimred))
   values <- assay_of(from, source$assay.type)
   select_features(values, source$ntop, source$subset_row, source$scale, resolve_threads(NULL))$x
 }
 
 named_source <- function(sce, name) {
   reductions <- SingleCellExperiment::reducedDimNames(sce)
-  if (is_entry(name, reductions, length(reductions))) {
-    return(reduction_of(sce, name))
-  }
+  if (is_entry(name, reductions, length(reductions))) return(reduction_of(sce, name))
   if (is.character(name) && is_entry(name, SummarizedExperiment::assayNames(sce), 0L)) {
     return(Matrix::t(as_number_matrix(SummarizedExperiment::assay(sce, name), "x")))
   }
@@ -249,9 +245,7 @@ embedding_and_data <- function(embedding, x) {
   }
   check_squares(embedding, "embedding")
   check_squares(x, "x")
-  if (nrow(x) < 3L) {
-    abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.")
-  }
+  if (nrow(x) < 3L) abort_neuralee("input", "`x` has 2 cells.", "Give at least 3 cells.")
   list(embedding = embedding, x = x)
 }
 
@@ -262,7 +256,7 @@ check_squares <- function(x, name) {
     abort_neuralee(
       "input",
       sprintf(
-        "`%s` has values of a size of %s, whose squares have no place in a number.", name,
+        "`%s` has values of a size of %s, whose squares are beyond what a number holds.", name,
         format(size, digits = 3)
       ),
       "Bring the values to a usual scale first."
@@ -278,9 +272,7 @@ check_same_cells <- function(embedding, x) {
       "Give the same cells in the rows of both."
     )
   }
-  if (is.null(rownames(embedding)) || is.null(rownames(x))) {
-    return(invisible())
-  }
+  if (is.null(rownames(embedding)) || is.null(rownames(x))) return(invisible())
   other <- which(rownames(embedding) != rownames(x))
   if (length(other)) {
     at <- other[[1L]]

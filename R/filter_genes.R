@@ -51,26 +51,22 @@ filter_genes.SummarizedExperiment <- function(x, genes, ..., by = NULL) {
   x[kept, ]
 }
 
-# Places of `genes` among `names`; `argument` is what they are called in a message.
+# The rows of `genes` among `names`; `argument` is what they are called in a message.
 find_genes <- function(names, genes, unnamed, argument = "genes") {
   genes <- check_names(genes, argument, "names of genes")
-  if (is.null(names)) {
-    abort_neuralee("input", paste0(unnamed, "."), "Name the genes first.")
-  }
+  if (is.null(names)) abort_neuralee("input", paste0(unnamed, "."), "Name the genes first.")
   names <- as.character(names)
   check_text(names, "`x`")
-  places <- match(genes, names)
-  if (anyNA(places)) {
+  rows <- match(genes, names)
+  if (anyNA(rows)) {
     abort_neuralee(
       "input",
-      sprintf(
-        "`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(places)])
-      ),
+      sprintf("`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(rows)])),
       there_are(names)
     )
   }
   refuse_repeated(intersect(genes, names[duplicated(names)]), "`x`")
-  places
+  rows
 }
 
 # Of several genes of one name, none is taken for the other.

@@ -2,7 +2,7 @@
 #'
 #' Takes up a trained network where it is and trains it further: on new cells alone, or on the old
 #' and the new ones together. The map goes on from where it is and keeps its arrangement, but no
-#' cell is held in its place: in trials with halves of two data sets old cells moved by a tenth to a
+#' cell is held where it was: in trials with halves of two data sets old cells moved by a tenth to a
 #' quarter of the map's radius. With new cells alone nothing draws the map towards the old ones.
 #'
 #' E is that of the cells given, and depends on their number: compare it between fits of the same
@@ -67,8 +67,7 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
     bind_cells(old_cells(object, data, prepared), prepared(newdata, "newdata"))
   )
   fit <- neuralee(
-    inputs,
-    d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
+    inputs, d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
     perplexity = perplexity %||% info$perplexity, maxit = maxit, net = model, ...
   )
   fit$model <- redescribe_model(fit$model, model, info)
@@ -77,12 +76,8 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
 }
 
 old_cells <- function(object, data, prepared) {
-  if (is.null(data) || isFALSE(data)) {
-    return(NULL)
-  }
-  if (!isTRUE(data)) {
-    return(prepared(data, "data"))
-  }
+  if (is.null(data) || isFALSE(data)) return(NULL)
+  if (!isTRUE(data)) return(prepared(data, "data"))
   kept <- if (inherits(object, "neuralee_fit")) object$data
   if (is.null(kept)) {
     abort_neuralee(
@@ -94,9 +89,7 @@ old_cells <- function(object, data, prepared) {
 }
 
 bind_cells <- function(old, new) {
-  if (is.null(old)) {
-    return(new)
-  }
+  if (is.null(old)) return(new)
   names <- if (!is.null(rownames(old)) && !is.null(rownames(new))) c(rownames(old), rownames(new))
   both <- rbind(unname(old), unname(new))
   rownames(both) <- names

@@ -73,15 +73,15 @@ block_log <- function(x, cells, threads, offset = c(0, 0)) {
   values <- stored_values(x)
   logs <- rust_call(rs_log1p(values, threads))
   if (logs$refused > 0) {
-    place <- locate_value(x, logs$refused, cells, offset)
+    found <- locate_value(x, logs$refused, cells, offset)
     abort_neuralee(
       "input",
       sprintf(
         "`x` has the value %s in %s, which has no log(1 + x).",
-        format(values[[logs$refused]]), place$text
+        format(values[[logs$refused]]), found$text
       ),
-      "Give counts: all values must be greater than -1. Is `x` scaled already?", row = place$row,
-      column = place$column
+      "Give counts: all values must be greater than -1. Is `x` scaled already?", row = found$row,
+      column = found$column
     )
   }
   if (is.matrix(x)) {

@@ -40,9 +40,7 @@ map_in_blocks <- function(task, d, names, identity, output, BPPARAM, retries, pr
     report_cells(progress, "mapping", min(sum(finished) * store$block_cells, count), count)
   }
   tell_kept <- function() {
-    if (is.null(output)) {
-      return("With output = \"a file\" the blocks done would have been kept.")
-    }
+    if (is.null(output)) return("With output = \"a file\" the blocks done would have been kept.")
     sprintf("The blocks done are in \"%s\": the same call goes on from there.", store$partial)
   }
   tryCatch(
@@ -71,8 +69,7 @@ embedding_in_memory <- function(count, d, block_cells) {
   result <- matrix(0, count, d)
   list(
     block_cells = block_cells, finished = rep(FALSE, ceiling(count / block_cells)),
-    write = function(number, rows, places) result[rows, ] <<- places,
-    finish = function() result
+    write = function(number, rows, places) result[rows, ] <<- places, finish = function() result
   )
 }
 
@@ -86,21 +83,19 @@ map_block <- function(item, task) {
   rust_call(
     rs_model_map(
       task$bytes, block, task$at == "rows", block_offset(viewport)[[axis]], task$threads,
-      task$place, NULL
+      task$device, NULL
     )
   )
 }
 
 values_of_block <- function(x, viewport) {
-  if (is_delayed(x)) {
-    return(read_block_of(x, viewport))
-  }
+  if (is_delayed(x)) return(read_block_of(x, viewport))
   x[block_range(viewport, 1L), block_range(viewport, 2L), drop = FALSE]
 }
 
 # What the places depend on, as fingerprints; of the values a few cells stand for all. The names are
 # what a message says where one differs.
-map_identity <- function(bytes, cells, place) {
+map_identity <- function(bytes, cells, device) {
   axis <- if (cells$at == "rows") 1L else 2L
   shape <- dim(cells$x)
   some <- unique(round(seq(1, shape[[axis]], length.out = 8L)))
@@ -113,7 +108,7 @@ map_identity <- function(bytes, cells, place) {
     "another version of neuralee or another device" = fingerprint(
       c(
         as.character(utils::packageVersion("neuralee")),
-        if (is.null(place)) "cpu" else attr(place, "label")
+        if (is.null(device)) "cpu" else attr(device, "label")
       )
     )
   )

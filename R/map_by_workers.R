@@ -26,9 +26,7 @@ map_by_workers <- function(BPPARAM, todo, task, keep, retries, rows_of, tell_kep
   receive <- function(reply) {
     number <- reply$number
     # From the connection of a worker that ended BiocParallel may take a reply that is none.
-    if (!is_number(number) || !out[[number]]) {
-      return()
-    }
+    if (!is_number(number) || !out[[number]]) return()
     if (inherits(reply$error, "neuralee_error")) {
       # Values that are refused once are refused again. Of several refusals the first cell's counts.
       out[[number]] <<- 0L
@@ -94,9 +92,7 @@ run_blocks <- function(BPPARAM, numbers, send, receive, stops, task) {
   if (inherits(BPPARAM, "SnowParam") || inherits(BPPARAM, "SerialParam")) {
     BiocParallel::bpiterate(
       function() {
-        if (!length(numbers) || stops()) {
-          return(NULL)
-        }
+        if (!length(numbers) || stops()) return(NULL)
         number <- numbers[[1L]]
         numbers <<- numbers[-1L]
         send(number)
@@ -152,9 +148,7 @@ environment(map_block_remotely) <- baseenv()
 
 # Is the matrix, or what a DelayedMatrix stands on, in the memory of this process?
 carries_values <- function(x) {
-  if (!is_delayed(x)) {
-    return(TRUE)
-  }
+  if (!is_delayed(x)) return(TRUE)
   in_memory <- function(seed) is.array(seed) || is.data.frame(seed) || methods::is(seed, "Matrix")
   any(unlist(DelayedArray::seedApply(x, in_memory)))
 }

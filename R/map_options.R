@@ -9,7 +9,7 @@ map_options <- function(settings, kernel) {
 }
 
 # Refuses what cannot be placed together before anything is computed. `cells` old and new ones have
-# `inputs` features and places in `d` dimensions.
+# `inputs` features, and the map `d` dimensions.
 check_room_together <- function(options, cells, inputs, d) {
   perplexity <- options$affinity$perplexity
   if (perplexity >= min(options$affinity$k, cells - 1)) {

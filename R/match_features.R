@@ -6,9 +6,7 @@
 # are.
 name_features <- function(names) {
   unnamed <- list(names = NULL, occurrence = NULL, copies = NULL)
-  if (is.null(names)) {
-    return(unnamed)
-  }
+  if (is.null(names)) return(unnamed)
   known <- is_text(names)
   if (!all(known)) {
     abort_neuralee(
@@ -18,9 +16,7 @@ name_features <- function(names) {
   }
   names <- enc2utf8(names)
   names[is.na(names)] <- ""
-  if (!any(nzchar(names))) {
-    return(unnamed)
-  }
+  if (!any(nzchar(names))) return(unnamed)
   if (!anyDuplicated(names[nzchar(names)])) {
     return(utils::modifyList(unnamed, list(names = names), keep.null = TRUE))
   }
@@ -76,12 +72,12 @@ match_features <- function(x, known, axis, name, fill = NULL, whole = "model") {
 # A name that stands for more or fewer features than in the training may be the name of others.
 check_copies <- function(at, known, given, name, whole) {
   copies <- function(features) features$copies %||% rep(1L, length(features$names))
-  here <- copies(given)[at]
+  now <- copies(given)[at]
   before <- copies(known)
-  other <- !is.na(at) & here != before
+  other <- !is.na(at) & now != before
   if (any(other)) {
     names <- dQuote(known$names[other], FALSE)
-    counts <- unique(sprintf("%s (%.0f, not %.0f)", names, here[other] + 0, before[other] + 0))
+    counts <- unique(sprintf("%s (%.0f, not %.0f)", names, now[other] + 0, before[other] + 0))
     abort_neuralee(
       "input",
       sprintf(
@@ -183,9 +179,7 @@ warn_copies <- function(names, name, whole) {
 # of the model, on the scale of the cells as they come, and this in words.
 fill_for_model <- function(missing, model) {
   missing <- match_choice(missing, "missing", c("error", "zero", "mean"))
-  if (missing == "error") {
-    return(NULL)
-  }
+  if (missing == "error") return(NULL)
   steps <- rust_call(rs_model_preprocessing(model$bytes))
   values <- if (missing == "zero") numeric(steps$features) else training_means(steps, model)
   fill_with(missing, values)
@@ -220,11 +214,11 @@ filled <- function(x, at, values, axis) {
   cells <- dim(x)[[3L - axis]]
   constant <- constant_features(x, values[lacking], cells)
   dimnames(constant) <- list(NULL, dimnames(x)[[3L - axis]])
-  here <- take(x, at[present], axis)
+  given <- take(x, at[present], axis)
   bound <- if (axis == 1L) {
-    BiocGenerics::rbind(here, constant)
+    BiocGenerics::rbind(given, constant)
   } else {
-    BiocGenerics::cbind(here, Matrix::t(constant))
+    BiocGenerics::cbind(given, Matrix::t(constant))
   }
   take(bound, order(c(present, lacking)), axis)
 }
@@ -235,9 +229,7 @@ constant_features <- function(x, values, cells) {
     all_of <- function(value) DelayedArray::ConstantArray(c(length(values), cells), value)
     return(if (any(values != 0)) all_of(1) * values else all_of(0))
   }
-  if (is.matrix(x)) {
-    return(matrix(values, length(values), cells))
-  }
+  if (is.matrix(x)) return(matrix(values, length(values), cells))
   stored <- which(values != 0)
   Matrix::sparseMatrix(
     i = rep(stored, each = cells), j = rep(seq_len(cells), length(stored)),

@@ -51,9 +51,7 @@ find_neighbors <- function(x, k = 90, search = c("auto", "exact", "approximate")
 # Cosine distance is the Euclidean one between cells scaled to length 1: its square is twice
 # one minus the cosine.
 in_metric <- function(x, metric) {
-  if (metric == "euclidean") {
-    return(x)
-  }
+  if (metric == "euclidean") return(x)
   # Divided by the largest value first, so that no square overflows or vanishes.
   largest <- apply(abs(x), 1L, max)
   if (any(largest == 0)) {
@@ -69,9 +67,7 @@ in_metric <- function(x, metric) {
 
 # How to search, or the lists that the caller found: shapes, types and entries.
 check_neighbors <- function(neighbors, n) {
-  if (is.null(neighbors)) {
-    return(list(search = "auto", lists = NULL))
-  }
+  if (is.null(neighbors)) return(list(search = "auto", lists = NULL))
   if (is.character(neighbors)) {
     search <- match_choice(neighbors, "neighbors", c("auto", "exact", "approximate"))
     return(list(search = search, lists = NULL))
@@ -120,9 +116,7 @@ check_neighbors <- function(neighbors, n) {
     )
   }
   bad <- which(distance < 0)
-  if (length(bad)) {
-    refuse(sprintf("`neighbors$distance` is negative in %s.", at(bad)))
-  }
+  if (length(bad)) refuse(sprintf("`neighbors$distance` is negative in %s.", at(bad)))
   # Seurat, uwot and RANN list every cell as its own first neighbour.
   if (ncol(index) > 1L && mean(index[, 1L] == seq_len(n)) > 0.5) {
     kept <- without_self(index, distance)
@@ -150,9 +144,7 @@ neighbor_lists <- function(neighbors) {
       )
     )
   }
-  if (!is.list(neighbors)) {
-    return(NULL)
-  }
+  if (!is.list(neighbors)) return(NULL)
   if (is.null(names(neighbors)) && length(neighbors) == 2L) {
     return(list(index = neighbors[[1L]], distance = neighbors[[2L]]))
   }

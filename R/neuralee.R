@@ -152,73 +152,45 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
                      checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
                      verbose = interactive()) {
   check_given()
-  begin <- seconds_now()
-  check_flag(verbose, "verbose")
-  check_flag(keep, "keep")
-  repulsion <- check_repulsion(kernel, lambda)
-  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
-  every <- check_count(every, "every", min = 0)
-  seed <- check_seed(seed)
-  preprocess <- check_preprocessing(preprocess)
   if (missing(init) && (!is.null(net) || identical(batches, "independent"))) init <- "none"
-  given <- check_network_given(net, device, accumulate)
-  training <- training_options(
-    d = d, method = method, hidden = hidden, activation = activation, batch_norm = batch_norm,
-    dropout = dropout, residual = residual, initial_sd = initial_sd, optimizer = optimizer,
-    maxit = maxit, pretrain = pretrain, tol = tol, patience = patience, batches = batches,
-    batch_size = batch_size, accumulate = accumulate, seed = seed,
-    learns_map = !identical(init, "none")
-  )
-  rust_call(rs_session_check("neuralee", training))
-  d <- training$map$d
+  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda))
+  every <- check_count(every, "every", min = 0)
+  preprocess <- check_preprocessing(preprocess)
+  network <- check_network_given(net, device, accumulate)
+  training <- training_options(given)
   callback <- check_callback(callback, "epoch, loss and embedding")
   checkpoint <- check_checkpoint(checkpoint)
   snapshot <- check_snapshot(save_embedding)
   state <- read_resume(resume, checkpoint, "neuralee")
-  threads <- resolve_threads(threads)
-  place <- resolve_device(device, pin_memory, verbose)
+  given$resolved_device <- resolve_device(device, pin_memory, verbose)
 
   classed_interrupts({
     x <- check_cells(x)
     warn_orientation(x, "rows")
     if (!preprocess$log) warn_counts(x, "Set preprocess = preprocessing(log = TRUE).")
-    subset <- choose_subset(nrow(x), size, seed)
+    subset <- choose_subset(nrow(x), size, given$seed)
     init <- if (inherits(init, "ee_fit")) as.matrix(init) else init
-    start <- check_init(init, nrow(x), subset, d, choices = c("ee", "none"))
+    start <- check_init(init, nrow(x), subset, training$map$d, choices = c("ee", "none"))
     n <- if (is.null(subset)) nrow(x) else length(subset)
     cells_of_batch <- batch_cells(batch_size, n)
     training$batches <- batches_option(batches_name(training$batches), cells_of_batch, n)
     inputs <- network_inputs(
-      subset_cells(x, subset, neighbors, affinity), subset, preprocess, seed, threads, verbose
+      subset_cells(x, subset, neighbors, affinity), subset, preprocess, given$seed, given$threads,
+      verbose
     )
-    metric <- metric_of(affinity, metric)
-    x <- in_metric(inputs$x, metric)
-    steps <- inputs$steps
-    steps$unit_length <- metric == "cosine"
-    check_net(given$net, x, d)
+    x <- inputs$x
+    check_net(network$net, x, training$map$d)
     if (verbose) {
-      cli::cli_inform("Training on {nrow(x)} cells, {ncol(x)} features, {threads} thread{?s}")
+      cli::cli_inform("Training on {nrow(x)} cells, {ncol(x)} features, {given$threads} thread{?s}")
     }
     parts <- batches_name(training$batches) == "independent"
-    attraction <- attraction_of(x, affinity, perplexity, k, neighbors, parts)
-    training$map <- c(
-      training$map, list(memory = memory_limit()), repulsion_options(repulsion), attraction$options
-    )
-    opened <- seconds_now()
-    of_core <- c(
-      attraction$given,
-      list(init = start$matrix, model = given$net$bytes, program = given$program)
-    )
-    session <- open_session("neuralee", x, of_core, training, threads, place, verbose, state)
+    problem <- run_problem(given, x, start, size, subset, parts)
+    problem$given <- c(problem$given, list(model = network$net$bytes, program = network$program))
+    training$map <- c(training$map, problem$options)
+    problem$options <- training
+    session <- open_session("neuralee", problem, state)
     run <- run_session(session, every, checkpoint, callback, snapshot)
-    settings <- list(
-      metric = metric, init = start$name, size = size, seed = seed, threads = threads,
-      device = device
-    )
-    new_neuralee_fit(
-      session, run, x, repulsion, attraction, settings, training, optimizer, steps,
-      cells_of_batch, begin, opened, subset, keep
-    )
+    new_neuralee_fit(session, run, problem, inputs$steps, optimizer, cells_of_batch)
   })
 }
 
@@ -233,40 +205,32 @@ network_inputs <- function(cells, subset, preprocess, seed, threads, verbose) {
   list(x = densify(learned$x), steps = learned$steps)
 }
 
-# What training has come to; `x` are the inputs of the network.
-new_neuralee_fit <- function(session, run, x, repulsion, attraction, settings, training, optimizer,
-                             steps, cells_of_batch, begin, opened, subset, keep) {
-  summary <- session_summary(session)
-  trace <- session_trace(session)
+# What training has come to; `steps` lead to the inputs of the network.
+new_neuralee_fit <- function(session, run, problem, steps, optimizer, cells_of_batch) {
   finished <- rust_call(
     rs_session_finish(session$pointer, progress_reporter(session$verbose, "Finish"))
   )
-  timing <- session_timing(session, begin, opened, c("neighbors", "affinity", "init"))
+  summary <- session_summary(session)
   warn_diverged(run, summary$iteration, finished$epoch, optimizer$method)
-  of_repulsion <- repulsion_settings(repulsion, trace)
+  steps$unit_length <- problem$settings$metric == "cosine"
   origin <- c(
-    list(cells = nrow(x)), of_repulsion[c("kernel", "lambda")],
-    attraction$params[c("perplexity", "k", "affinity")]
+    list(cells = nrow(problem$x)),
+    repulsion_settings(problem$repulsion, session_trace(session))[c("kernel", "lambda")],
+    problem$attraction$params[c("perplexity", "k", "affinity")]
   )
   model <- describe_model(new_model(finished$model), steps, origin)
+  training <- problem$options
   own <- c(
     list(pretrain = as.integer(summary$pretrain)),
     model_info(model)[c("hidden", "activation", "batch_norm", "dropout", "residual")],
     list(
       initial_sd = training$network$initial_sd, optimizer = optimizer,
-      batches = batches_name(training$batches),
-      batch_size = as.integer(cells_of_batch), patience = training$patience,
-      best_iteration = as.integer(finished$epoch)
+      batches = batches_name(training$batches), batch_size = as.integer(cells_of_batch),
+      patience = training$patience, best_iteration = as.integer(finished$epoch)
     )
   )
-  result <- list(
-    embedding = name_embedding(finished$embedding, rownames(x), session$prefix),
-    loss = finished$loss
-  )
-  fit <- new_fit(
-    c("neuralee_fit", "ee_fit"), result, summary, trace, run, x, repulsion, attraction, settings,
-    own, timing, subset, keep
-  )
+  embedding <- name_embedding(finished$embedding, rownames(problem$x), session$prefix)
+  fit <- new_fit(c("neuralee_fit", "ee_fit"), session, run, problem, embedding, finished$loss, own)
   fit$model <- model
   fit
 }

@@ -1,33 +1,33 @@
 # Checks of the arguments that only neuralee() has, and the list in which they reach the core.
 
-training_options <- function(d, method, hidden, activation, batch_norm, dropout, residual,
-                             initial_sd, optimizer, maxit, pretrain, tol, patience, batches,
-                             batch_size, accumulate, seed, learns_map) {
-  d <- check_dimension(d)
-  method <- match_choice(method, "method", c("auto", "grid", "exact"))
-  check_grid_dimension(method, d)
-  check_hidden(hidden)
-  activation <- match_choice(activation, "activation", c("relu", "gelu", "tanh", "leaky_relu"))
-  check_flag(batch_norm, "batch_norm")
-  check_flag(residual, "residual")
-  dropout <- check_number(dropout, "dropout", min = 0, max = 1)
-  initial_sd <- check_number(initial_sd, "initial_sd", above = 0)
-  optimizer <- check_optimizer(optimizer)
-  maxit <- check_count(maxit, "maxit", min = 1)
+training_options <- function(given) {
+  method <- match_choice(given$method, "method", c("auto", "grid", "exact"))
+  check_hidden(given$hidden)
+  check_flag(given$batch_norm, "batch_norm")
+  check_flag(given$residual, "residual")
+  pretrain <- given$pretrain
   if (!is.null(pretrain)) pretrain <- check_count(pretrain, "pretrain", min = 0)
-  if (!learns_map) pretrain <- 0L
-  list(
-    map = list(d = d, method = method, seed = seed),
+  batches <- check_batches(given$batches, given$batch_size, given$accumulate)
+  options <- list(
+    map = list(d = check_dimension(given$d), method = method, seed = given$seed),
     network = list(
-      hidden = as.integer(hidden), activation = activation, batch_norm = batch_norm,
-      dropout = dropout, residual = residual, initial_sd = initial_sd
+      hidden = as.integer(given$hidden),
+      activation = match_choice(
+        given$activation, "activation", c("relu", "gelu", "tanh", "leaky_relu")
+      ),
+      batch_norm = given$batch_norm,
+      dropout = check_number(given$dropout, "dropout", min = 0, max = 1), residual = given$residual,
+      initial_sd = check_number(given$initial_sd, "initial_sd", above = 0)
     ),
-    optimizer = optimizer_options(optimizer),
+    optimizer = optimizer_options(check_optimizer(given$optimizer)),
     # How many cells there are is not known yet.
-    batches = batches_option(check_batches(batches, batch_size, accumulate), 2, Inf),
-    maxit = maxit, pretrain = pretrain, tol = check_number(tol, "tol", min = 0),
-    patience = check_count(patience, "patience", min = 1)
+    batches = batches_option(batches, 2, Inf), maxit = check_count(given$maxit, "maxit", min = 1),
+    pretrain = if (identical(given$init, "none")) 0L else pretrain,
+    tol = check_number(given$tol, "tol", min = 0),
+    patience = check_count(given$patience, "patience", min = 1)
   )
+  rust_call(rs_session_check("neuralee", options))
+  options
 }
 
 # What `net` gives: a model (`net`), or the bytes of a program.
@@ -104,15 +104,6 @@ optimizer_options <- function(optimizer) {
   )
 }
 
-check_grid_dimension <- function(method, d) {
-  if (method == "grid" && d > 3L) {
-    abort_neuralee(
-      "dimension", sprintf("`method = \"grid\"` serves d = 1, 2 or 3, not %d.", d),
-      "Use method = \"auto\" or \"exact\"."
-    )
-  }
-}
-
 check_hidden <- function(hidden) {
   ok <- is.numeric(hidden) && !is.object(hidden) && length(hidden) > 0L && all(is.finite(hidden)) &&
     all(hidden >= 1 & hidden == floor(hidden) & hidden <= 65536)
@@ -153,9 +144,7 @@ check_batches <- function(batches, batch_size, accumulate) {
 # The same in the words of the core, with the cells of a batch among `n`.
 batches_option <- function(batches, cells, n) {
   if (batches == "shared" && cells == n) batches <- "all"
-  if (!batches %in% c("shared", "independent")) {
-    return(batches)
-  }
+  if (!batches %in% c("shared", "independent")) return(batches)
   stats::setNames(list(list(size = cells)), batches)
 }
 
@@ -163,9 +152,7 @@ batches_name <- function(option) if (is.list(option)) names(option) else option
 
 # Cells of a batch among `n`.
 batch_cells <- function(batch_size, n) {
-  if (is.null(batch_size)) {
-    return(n)
-  }
+  if (is.null(batch_size)) return(n)
   ok <- is_number(batch_size) && batch_size > 0 &&
     (batch_size <= 1 || batch_size == floor(batch_size))
   if (!ok) {
@@ -194,9 +181,7 @@ batch_cells <- function(batch_size, n) {
 }
 
 check_net <- function(net, x, d) {
-  if (is.null(net)) {
-    return(invisible())
-  }
+  if (is.null(net)) return(invisible())
   info <- model_info(net)
   if (info$inputs != ncol(x)) {
     abort_neuralee(
@@ -215,9 +200,7 @@ check_net <- function(net, x, d) {
 
 # A function of epoch and embedding that writes the latter to a file of its own, or NULL.
 check_snapshot <- function(prefix) {
-  if (is.null(prefix)) {
-    return(NULL)
-  }
+  if (is.null(prefix)) return(NULL)
   check_string(prefix, "save_embedding", "the beginning of file names, or NULL")
   prefix <- path.expand(prefix)
   folder <- dirname(prefix)

@@ -157,9 +157,7 @@ weights.neuralee_fit <- function(object, ...) weights(model_of(object))
 
 # "558-50-50-2, relu, batch norm"
 describe_network <- function(info) {
-  if (info$program) {
-    return(sprintf("%d-%d, a TorchScript program", info$inputs, info$d))
-  }
+  if (info$program) return(sprintf("%d-%d, a TorchScript program", info$inputs, info$d))
   paste0(
     paste(c(info$inputs, info$hidden, info$d), collapse = "-"), ", ", info$activation,
     if (info$batch_norm) ", batch norm",

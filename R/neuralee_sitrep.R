@@ -79,13 +79,9 @@ print.neuralee_sitrep <- function(x, ...) {
 # What is known of the backend, asked in another process.
 torch_situation <- function() {
   backend <- torch_backend_file()
-  if (is.null(backend)) {
-    return(list(found = if (startsWith(R.version$os, "linux")) find_libtorch()))
-  }
+  if (is.null(backend)) return(list(found = if (startsWith(R.version$os, "linux")) find_libtorch()))
   known <- tryCatch(ask_backend(backend), error = function(e) conditionMessage(e))
-  if (is.character(known)) {
-    return(list(backend = backend, problem = known))
-  }
+  if (is.character(known)) return(list(backend = backend, problem = known))
   list(
     backend = backend, libtorch = known$libtorch, cuda = known$cuda,
     devices = data.frame(name = known$name, total = known$total)
@@ -116,12 +112,8 @@ libtorch_lines <- function(x) {
   if (!is.null(x$torch_problem)) {
     return(c(x$torch_problem, "To build it again, run", "  neuralee::build_torch_backend()"))
   }
-  if (!is.null(x$backend)) {
-    return(sprintf("%s, by %s", x$libtorch, x$backend))
-  }
-  if (is.null(x$torch_found)) {
-    return("on Linux only; everything runs on the processor")
-  }
+  if (!is.null(x$backend)) return(sprintf("%s, by %s", x$libtorch, x$backend))
+  if (is.null(x$torch_found)) return("on Linux only; everything runs on the processor")
   if (is.null(x$torch_found$path)) {
     return(c(
       "not used; everything runs on the processor", paste0("(", x$torch_found$looked, ")"),
@@ -141,9 +133,7 @@ libtorch_lines <- function(x) {
 }
 
 cuda_lines <- function(x) {
-  if (is.null(x$libtorch)) {
-    return("needs the libtorch backend")
-  }
+  if (is.null(x$libtorch)) return("needs the libtorch backend")
   if (!x$cuda) {
     from <- paste0(x$backend, ".libtorch")
     root <- if (file.exists(from)) readLines(from, n = 1L) else ""
@@ -159,9 +149,7 @@ cuda_lines <- function(x) {
       )
     })
   }
-  if (!nrow(x$devices)) {
-    return("no device: see what nvidia-smi says")
-  }
+  if (!nrow(x$devices)) return("no device: see what nvidia-smi says")
   memory <- ifelse(is.na(x$devices$total), "", sprintf(", %.1f GiB", x$devices$total / 1024^3))
   sprintf("cuda:%d  %s%s", seq_len(nrow(x$devices)) - 1L, x$devices$name, memory)
 }

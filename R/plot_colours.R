@@ -20,8 +20,7 @@ number_scale <- function(colours, palette, poles, limits, quantiles) {
   if (!is.null(palette)) check_palette(palette, 2L, "a gradient needs 2")
   list(
     limits = colour_limits(numbers, limits, quantiles, !is.null(poles)),
-    colours = unname(palette) %||% if (is.null(poles)) viridis else from_pole_to_pole,
-    poles = poles
+    colours = unname(palette) %||% if (is.null(poles)) viridis else from_pole_to_pole, poles = poles
   )
 }
 
@@ -38,9 +37,7 @@ colour_limits <- function(numbers, limits, quantiles, diverging) {
   quantiles <- quantiles %||% c(0, 1)
   check_interval(quantiles, "quantiles", "two numbers from 0 to 1, the lower first", 0, 1)
   finite <- numbers[is.finite(numbers)]
-  if (!length(finite)) {
-    return(c(0, 1))
-  }
+  if (!length(finite)) return(c(0, 1))
   ends <- unname(stats::quantile(finite, quantiles))
   # Most cells of a rarely expressed gene are 0: both quantiles may be.
   if (ends[[1L]] == ends[[2L]]) ends <- range(finite)
@@ -82,9 +79,7 @@ from_pole_to_pole <- c("#08519C", "#6BAED6", "#D9D9D9", "#FD8D3C", "#A63603")
 missing_colour <- "grey80"
 
 colour_scale <- function(colour, scale, palette, title, legend) {
-  if (is.null(colour)) {
-    return(NULL)
-  }
+  if (is.null(colour)) return(NULL)
   if (!is.null(scale)) {
     return(ggplot2::scale_colour_gradientn(
       name = title, colours = scale$colours, limits = scale$limits, oob = into_limits,
@@ -104,13 +99,9 @@ colour_scale <- function(colour, scale, palette, title, legend) {
 # The colour of each label, by its name.
 colours_of_labels <- function(labels, palette) {
   count <- length(labels)
-  if (is.null(palette)) {
-    return(stats::setNames(label_colours(count), labels))
-  }
+  if (is.null(palette)) return(stats::setNames(label_colours(count), labels))
   check_palette(palette, count, sprintf("there are %d labels", count))
-  if (is.null(names(palette))) {
-    return(stats::setNames(palette[seq_len(count)], labels))
-  }
+  if (is.null(names(palette))) return(stats::setNames(palette[seq_len(count)], labels))
   if (!all(labels %in% names(palette))) {
     abort_neuralee(
       "input",
@@ -167,9 +158,7 @@ twenty_colours <- c(
 )
 
 label_colours <- function(count) {
-  if (count <= length(twenty_colours)) {
-    return(twenty_colours[seq_len(count)])
-  }
+  if (count <= length(twenty_colours)) return(twenty_colours[seq_len(count)])
   hues <- seq(15, 375, length.out = count + 1L)[seq_len(count)]
   grDevices::hcl(hues, c = rep_len(c(90, 55, 75), count), l = rep_len(c(45, 75, 60), count))
 }

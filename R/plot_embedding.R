@@ -43,7 +43,7 @@
 #' @param legend Draw the legend? `NULL` does so unless `label` has put the labels into the map.
 #' @param poles Two names for numbers that lie between two poles, such as
 #'   `c("erythroid", "granulocytic")`: that of the low end and that of the high end. The legend
-#'   shows them in place of numbers. Where numbers have both signs, 0 is in the middle of the
+#'   shows them instead of numbers. Where numbers have both signs, 0 is in the middle of the
 #'   colours. The cells farthest from the middle are on top.
 #' @param limits Two numbers: the ends of the colours. Numbers beyond get the colour of the end.
 #' @param quantiles The ends of the colours as quantiles of the numbers, so that single large
@@ -144,7 +144,7 @@ rescaled <- function(colours, limits, quantiles) {
     abort_neuralee("input", "`rescale` is for numbers, but `colour_by` has none.", "Leave it out.")
   }
   if (!is.null(limits)) {
-    abort_neuralee("input", "`limits` has no place beside `rescale`.", "Use `quantiles`.")
+    abort_neuralee("input", "`limits` and `rescale` exclude each other.", "Use `quantiles`.")
   }
   rescale_columns(colours, quantiles)
 }
@@ -170,9 +170,7 @@ drawn_points <- function(cells, order, middle) {
 }
 
 drawing_order <- function(colour, n, order, middle) {
-  if (order == "given") {
-    return(seq_len(n))
-  }
+  if (order == "given") return(seq_len(n))
   key <- if (order == "value" && is.numeric(colour)) {
     if (is.null(middle)) colour else abs(colour - middle)
   } else {
@@ -194,9 +192,7 @@ panel_layer <- function(points, ncol) {
     return(list(across = groups, facets = facets))
   }
   count <- max(features, groups)
-  if (count == 0L) {
-    return(list(across = 1L, facets = NULL))
-  }
+  if (count == 0L) return(list(across = 1L, facets = NULL))
   across <- min(ncol %||% ceiling(sqrt(count)), count)
   by <- if (features) ggplot2::vars(.data$feature) else ggplot2::vars(.data$panel)
   list(across = across, facets = ggplot2::facet_wrap(by, ncol = across, labeller = short))
@@ -233,8 +229,7 @@ embedding_theme <- function(one_dimension, legend_below, axes) {
       legend.key.height = ggplot2::unit(if (legend_below) 0.7 else 1, "lines"),
       legend.text = ggplot2::element_text(size = if (legend_below) 7 else 9),
       legend.position = if (legend_below) "bottom" else "right",
-      legend.margin = ggplot2::margin(0, 0, 0, 0),
-      plot.title = ggplot2::element_text(size = 12),
+      legend.margin = ggplot2::margin(0, 0, 0, 0), plot.title = ggplot2::element_text(size = 12),
       strip.background = ggplot2::element_blank(), strip.text = ggplot2::element_text(size = 10)
     )
   if (!axes) {
@@ -243,9 +238,7 @@ embedding_theme <- function(one_dimension, legend_below, axes) {
       axis.ticks = ggplot2::element_blank(), axis.title = ggplot2::element_blank()
     ))
   }
-  if (!one_dimension) {
-    return(theme)
-  }
+  if (!one_dimension) return(theme)
   theme + ggplot2::theme(
     axis.line.y = ggplot2::element_blank(), axis.text.y = ggplot2::element_blank(),
     axis.ticks.y = ggplot2::element_blank()

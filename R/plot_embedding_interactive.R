@@ -113,8 +113,7 @@ widget_traces <- function(points, scale, palette, marker, colour_title, legend) 
   }
   along <- seq(0, 1, length.out = length(scale$colours))
   c(below, list(trace(
-    known, "cells",
-    color = into_limits(known$colour, scale$limits), cmin = scale$limits[[1L]],
+    known, "cells", color = into_limits(known$colour, scale$limits), cmin = scale$limits[[1L]],
     cmax = scale$limits[[2L]],
     colorscale = Map(list, along, hex_colours(scale$colours), USE.NAMES = FALSE),
     showscale = legend, colorbar = bar
@@ -147,9 +146,7 @@ hover_texts <- function(cells, colour_title) {
 }
 
 as_html <- function(text) {
-  if (is.null(text)) {
-    return(NULL)
-  }
+  if (is.null(text)) return(NULL)
   text <- gsub("&", "&amp;", text, fixed = TRUE)
   gsub("<", "&lt;", gsub(">", "&gt;", text, fixed = TRUE), fixed = TRUE)
 }

@@ -45,7 +45,7 @@ place_panel <- function(points, whole, size, across) {
   place_labels(centre, whole, size * across)
 }
 
-# The nearest free place for each label in turn, the one of most cells first, within an eighth
+# The nearest free position for each label in turn, the one of most cells first, within an eighth
 # of the map's extent of its median and within the range of the points. Boxes are estimated
 # from the number of letters and the extent of the map.
 place_labels <- function(centre, points, size) {

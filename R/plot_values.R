@@ -6,18 +6,16 @@ is_container <- function(object) {
 
 # NULL stands for the map that runEE() stores, or else for that of runNeuralEE().
 map_to_draw <- function(object, dimred) {
-  if (!is.null(dimred) || !is_container(object)) {
-    return(dimred)
-  }
+  if (!is.null(dimred) || !is_container(object)) return(dimred)
   if (inherits(object, "Seurat")) {
     require_seurat_object()
     usual <- c("ee", "neuralee")
-    there <- SeuratObject::Reductions(object = object)
+    known <- SeuratObject::Reductions(object = object)
   } else {
     usual <- c("EE", "NeuralEE")
-    there <- SingleCellExperiment::reducedDimNames(object)
+    known <- SingleCellExperiment::reducedDimNames(object)
   }
-  c(usual[usual %in% there], usual)[[1L]]
+  c(usual[usual %in% known], usual)[[1L]]
 }
 
 coordinates_of <- function(object, dimred) {
@@ -30,9 +28,7 @@ coordinates_of <- function(object, dimred) {
   } else {
     object
   }
-  if (is.data.frame(coordinates)) {
-    coordinates <- as.matrix(coordinates)
-  }
+  if (is.data.frame(coordinates)) coordinates <- as.matrix(coordinates)
   if (is.matrix(coordinates) && is.numeric(coordinates) && !length(coordinates)) {
     abort_neuralee("input", "`object` has no cells to draw.")
   }
@@ -57,9 +53,7 @@ cells_to_draw <- function(object, dimred, dims, colour_by, facet_by, assay.type,
   dims <- check_dims(dims, ncol(coordinates))
   columns <- columns_to_draw(object, colour_by, "colour_by", n, assay.type)
   groups <- columns_to_draw(object, facet_by, "facet_by", n, assay.type)
-  if (length(groups) > 1L) {
-    abort_neuralee("input", "`facet_by` names several columns.", "Name one.")
-  }
+  if (length(groups) > 1L) abort_neuralee("input", "`facet_by` names several columns.", "Name one.")
   places <- coordinates[, dims, drop = FALSE]
   storage.mode(places) <- "double"
   check_finite(places, "object", "rows")
@@ -105,9 +99,7 @@ choose_drawn <- function(cells, chosen) {
 }
 
 check_dims <- function(dims, d) {
-  if (is.null(dims)) {
-    return(seq_len(min(2L, d)))
-  }
+  if (is.null(dims)) return(seq_len(min(2L, d)))
   if (!is.numeric(dims) || !length(dims) %in% c(1L, 2L) || anyNA(dims) ||
     any(!dims %in% seq_len(d))) {
     abort_neuralee("input", sprintf("`dims` must be one or two of the dimensions 1 to %d.", d))
@@ -122,9 +114,7 @@ axis_names <- function(coordinates, dims, prefix) {
 
 # A list of columns with an entry for each cell, named where `by` names them; empty for NULL.
 columns_to_draw <- function(object, by, argument, n, assay.type) {
-  if (is.null(by)) {
-    return(list())
-  }
+  if (is.null(by)) return(list())
   # With one cell, one text is its label.
   if (is.character(by) && is.null(dim(by)) && length(by) != n && is_container(object)) {
     columns <- named_columns(object, unique(by), argument, n, assay.type)

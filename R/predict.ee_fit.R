@@ -30,7 +30,7 @@
 #'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the
 #'   fit.
 #' @param missing What features of the map get that `newdata` lacks: `"error"` refuses such cells,
-#'   `"zero"` puts 0 in their place, `"mean"` their mean over the cells of the map (not with cosine
+#'   `"zero"` puts 0 there, `"mean"` their mean over the cells of the map (not with cosine
 #'   distances). A warning of class `neuralee_warning_missing_features` names them.
 #' @param together Place the new cells by each other too, not only by those of the map?
 #' @param threads Number of threads, as in [ee()].
@@ -163,9 +163,7 @@ new_cells <- function(newdata, data, missing, metric) {
 }
 
 fill_for_map <- function(missing, data, metric) {
-  if (missing == "error") {
-    return(NULL)
-  }
+  if (missing == "error") return(NULL)
   if (missing == "mean" && metric == "cosine") {
     abort_neuralee(
       "input", "`missing` is \"mean\", but means of cells say nothing where distances are cosines.",

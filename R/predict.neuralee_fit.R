@@ -154,7 +154,7 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
     )
   }
   # Each cell is sent there once, so that nothing need stay.
-  place <- resolve_device(device, pin_memory = FALSE, verbose)
+  device <- resolve_device(device, pin_memory = FALSE, verbose)
   model <- model_of(object)
   info <- model_info(model)
   fill <- fill_for_model(missing, model)
@@ -177,7 +177,7 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
         by_blocks(cells, info$d, "mapping", progress, function(block, first) {
           reporter <- if (!is_delayed(cells$x)) progress
           rust_call(
-            rs_model_map(model$bytes, block, cells$at == "rows", first, threads, place, reporter)
+            rs_model_map(model$bytes, block, cells$at == "rows", first, threads, device, reporter)
           )
         })
       }
@@ -185,9 +185,9 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
         network_map(cells)
       } else {
         task <- list(
-          x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, place = place
+          x = cells$x, at = cells$at, bytes = model$bytes, threads = threads, device = device
         )
-        identity <- if (!is.null(output)) map_identity(model$bytes, cells, place)
+        identity <- if (!is.null(output)) map_identity(model$bytes, cells, device)
         map_in_blocks(task, info$d, cells$names, identity, output, BPPARAM, retries, progress)
       }
       if (together || !is.null(affinity)) inputs <- model_inputs(model, info, cells, threads)
@@ -228,9 +228,7 @@ check_together <- function(object, together, data, BPPARAM, output) {
     )
   }
   sound <- function(kept, map) are_places(kept) && are_places(map) && nrow(kept) == nrow(map)
-  if (is.null(data) && !sound(object$data, object$embedding)) {
-    refuse_kept()
-  }
+  if (is.null(data) && !sound(object$data, object$embedding)) refuse_kept()
   if (!is.null(BPPARAM) || !is.null(output)) {
     abort_neuralee(
       "input", "Cells that are placed together must be in this process.",
@@ -257,9 +255,7 @@ model_inputs <- function(model, info, cells, threads) {
 # Values are checked where they are read. `compute` takes a block and the number of cells before it.
 by_blocks <- function(cells, columns, stage, progress, compute) {
   x <- cells$x
-  if (!is_delayed(x)) {
-    return(compute(x, 0))
-  }
+  if (!is_delayed(x)) return(compute(x, 0))
   axis <- if (cells$at == "rows") 1L else 2L
   result <- matrix(0, dim(x)[[axis]], columns)
   grid <- task_grid(x, axis, task_blocks(dim(x), axis))
@@ -283,9 +279,7 @@ loss_of_map <- function(places, inputs, affinity, info, threads) {
   weights <- check_affinity(affinity, nrow(places))
   slots <- list(p = weights@p, i = weights@i, x = weights@x)
   options <- list(kernel = info$kernel, repulsion = list(lambda = info$lambda), method = "auto")
-  rust_call(
-    rs_ee_loss_gradient(inputs, unname(places), slots, options, FALSE, threads, NULL)
-  )$loss
+  rust_call(rs_ee_loss_gradient(inputs, unname(places), slots, options, FALSE, threads, NULL))$loss
 }
 
 # The cells that a user gave as a checked matrix that has the features of the model in their order:
@@ -331,9 +325,7 @@ container_values <- function(x, info, assay.type, dimred) {
   if (inherits(x, c("Seurat", "Assay", "StdAssay"))) {
     return(seurat_values(x, info, assay.type, dimred))
   }
-  if (!methods::is(x, "SummarizedExperiment")) {
-    return(list(x = x, at = NULL))
-  }
+  if (!methods::is(x, "SummarizedExperiment")) return(list(x = x, at = NULL))
   source <- info$source
   altexp <- if (methods::is(x, "SingleCellExperiment")) source$altexp
   if (!is.null(altexp)) x <- experiment_of(x, as_entry(altexp))
@@ -353,9 +345,7 @@ container_values <- function(x, info, assay.type, dimred) {
 
 # A model of a reduction without known loadings cannot make that reduction of new cells.
 with_loadings_hint <- function(expr, source) {
-  if (is.null(source$dimred)) {
-    return(expr)
-  }
+  if (is.null(source$dimred)) return(expr)
   tryCatch(expr, neuralee_error_input = function(condition) {
     abort_neuralee(
       "input", rlang::cnd_header(condition),

@@ -44,8 +44,7 @@ preprocessing <- function(log = FALSE, ntop = NULL, scale = FALSE, components = 
 #' @export
 print.neuralee_preprocessing <- function(x, ...) {
   steps <- c(
-    if (x$log) "log(1 + x)",
-    if (!is.null(x$ntop)) sprintf("the %d most variable features", x$ntop),
+    if (x$log) "log(1 + x)", if (!is.null(x$ntop)) sprintf("the %d most variable features", x$ntop),
     if (x$scale) "unit variance",
     if (!is.null(x$components)) sprintf("%d principal components", x$components)
   )
@@ -54,9 +53,7 @@ print.neuralee_preprocessing <- function(x, ...) {
 }
 
 check_preprocessing <- function(preprocess) {
-  if (is.null(preprocess)) {
-    return(preprocessing())
-  }
+  if (is.null(preprocess)) return(preprocessing())
   if (!inherits(preprocess, "neuralee_preprocessing")) {
     refuse_argument(preprocess, "preprocess", "NULL or what preprocessing() returns")
   }

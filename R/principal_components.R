@@ -90,7 +90,7 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
   check_no_dots(...)
   if (!methods::is(x, "SingleCellExperiment")) {
     abort_neuralee(
-      "input", sprintf("`x` is a %s, which has no place for reduced dimensions.", class(x)[[1L]]),
+      "input", sprintf("`x` is a %s, which holds no reduced dimensions.", class(x)[[1L]]),
       "Turn it into a SingleCellExperiment with as(x, \"SingleCellExperiment\")."
     )
   }
@@ -148,9 +148,7 @@ score_attributes <- function(dim, found, names) {
   components <- paste0("PC", seq_len(dim[[2L]]))
   variance <- found$sdev^2
   list(
-    dim = dim,
-    dimnames = list(names[[1L]], components),
-    varExplained = variance,
+    dim = dim, dimnames = list(names[[1L]], components), varExplained = variance,
     percentVar = if (found$total_variance > 0) 100 * variance / found$total_variance else variance,
     rotation = structure(found$rotation, dimnames = list(names[[2L]], components)),
     centre = rlang::set_names(found$centre, names[[2L]]),

@@ -2,9 +2,7 @@
 # cli progress bar per stage. The bars close when the calling function returns. The Rust
 # job runner stops the computation when the function returns FALSE.
 progress_reporter <- function(verbose, label = "neuralee", envir = caller_env()) {
-  if (!verbose) {
-    return(NULL)
-  }
+  if (!verbose) return(NULL)
   bar <- NULL
   current <- NULL
   function(stage, done, total) {
@@ -13,8 +11,7 @@ progress_reporter <- function(verbose, label = "neuralee", envir = caller_env())
         if (!identical(stage, current)) {
           if (!is.null(bar)) cli::cli_progress_done(id = bar, .envir = envir)
           bar <<- cli::cli_progress_bar(
-            name = paste0(label, ": ", stage), total = if (total > 0) total else NA,
-            .envir = envir
+            name = paste0(label, ": ", stage), total = if (total > 0) total else NA, .envir = envir
           )
           current <<- stage
         }

@@ -13,7 +13,7 @@
 #' than 100 times its length (and 16 MiB) is refused.
 #'
 #' Entries may come in any order and hold whole or real numbers, or nothing (then each counts
-#' 1). A place that is given twice is refused, as is a symmetric matrix. Without
+#' 1). An entry that is given twice is refused, as is a symmetric matrix. Without
 #' `barcodes.tsv` the cells are numbered. The announced numbers of genes, cells and entries
 #' are held against the other files, the length of the file and the free memory before
 #' anything is allocated.
@@ -60,9 +60,7 @@ read_10x <- function(folder, gene_names = c("symbol", "id"), assay = NULL,
   check_string(folder, "folder", "the path of one folder or archive")
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
   check_flag(verbose, "verbose")
-  if (!is.null(assay)) {
-    check_string(assay, "assay", "the name of an assay, or NULL")
-  }
+  if (!is.null(assay)) check_string(assay, "assay", "the name of an assay, or NULL")
 
   progress <- progress_reporter(verbose, "read_10x")
   data <- rust_call(rs_read_10x(path_for_rust(folder), progress))

@@ -69,12 +69,8 @@ read_10x_h5 <- function(file, gene_names = c("symbol", "id"), group = NULL, assa
   check_given()
   check_string(file, "file", "the path of one file")
   gene_names <- match_choice(gene_names, "gene_names", c("symbol", "id"))
-  if (!is.null(group)) {
-    check_string(group, "group", "the name of a group, or NULL")
-  }
-  if (!is.null(assay)) {
-    check_string(assay, "assay", "the name of an assay, or NULL")
-  }
+  if (!is.null(group)) check_string(group, "group", "the name of a group, or NULL")
+  if (!is.null(assay)) check_string(assay, "assay", "the name of an assay, or NULL")
   check_flag(on_disk, "on_disk")
   check_flag(verbose, "verbose")
   if (on_disk) require_hdf5array()

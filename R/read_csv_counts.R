@@ -75,9 +75,7 @@ read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRU
     path <- get(name)
     if (!is.null(path)) check_string(path, name, "the path of one file, or NULL")
   }
-  if (!is.null(assay)) {
-    check_string(assay, "assay", "the name of an assay, or NULL")
-  }
+  if (!is.null(assay)) check_string(assay, "assay", "the name of an assay, or NULL")
 
   progress <- progress_reporter(verbose, "read_csv_counts")
   data <- rust_call(
@@ -104,9 +102,7 @@ read_csv_counts <- function(file, genes_in_rows = TRUE, sep = NULL, header = TRU
 
 # One byte that can neither be part of a number nor end a line or a quote.
 check_separator <- function(sep) {
-  if (is.null(sep)) {
-    return(invisible())
-  }
+  if (is.null(sep)) return(invisible())
   wanted <- "one character that numbers do not have, such as \",\" or \"\\t\", or NULL"
   if (!is.character(sep) || length(sep) != 1L || is.na(sep) || nchar(sep, "bytes") != 1L ||
     grepl("[0-9A-Za-z.+\r\n\"-]", sep)) {

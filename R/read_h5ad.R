@@ -6,7 +6,7 @@
 #'
 #' The matrix is never expanded: a sparse one stays sparse, and a dense one becomes a
 #' `dgCMatrix` if less than a third of its values differ from zero. Values stored twice for
-#' one place of a sparse matrix are added up, as scipy does.
+#' one entry of a sparse matrix are added up, as scipy does.
 #'
 #' The file is not trusted. Sizes it claims are held against its length and the free memory
 #' before anything is allocated, and links to other files, external and virtual datasets
@@ -70,9 +70,7 @@ read_h5ad <- function(file, layer = "X", obsm = TRUE, assay = NULL, on_disk = FA
   check_flag(obsm, "obsm")
   check_flag(on_disk, "on_disk")
   check_flag(verbose, "verbose")
-  if (!is.null(assay)) {
-    check_string(assay, "assay", "the name of an assay, or NULL")
-  }
+  if (!is.null(assay)) check_string(assay, "assay", "the name of an assay, or NULL")
 
   if (on_disk) require_hdf5array()
 
@@ -135,9 +133,7 @@ path_for_rust <- function(path) enc2utf8(path.expand(path))
 
 as_data_frame <- function(table, n = length(table$names)) {
   frame <- S4Vectors::make_zero_col_DFrame(n)
-  for (name in names(table$columns)) {
-    frame[[name]] <- table$columns[[name]]
-  }
+  for (name in names(table$columns)) frame[[name]] <- table$columns[[name]]
   rownames(frame) <- table$names
   frame
 }
@@ -189,7 +185,7 @@ reduced_dim_names <- function(names) {
 obsm_names <- function(names) {
   known <- match(names, known_reductions)
   stored <- ifelse(is.na(known), names, names(known_reductions)[known])
-  # squidpy keeps places under this name.
+  # squidpy keeps coordinates under this name.
   own <- startsWith(names, "X_") | names == "spatial"
   stored[!own] <- paste0("X_", stored[!own])
   repeated <- stored %in% stored[duplicated(stored)]

@@ -80,16 +80,12 @@ read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellI
                       on_disk = FALSE, verbose = interactive()) {
   check_given()
   check_string(file, "file", "the path of one file")
-  if (!identical(layer, "")) {
-    check_string(layer, "layer", "\"\" or the name of a layer")
-  }
+  if (!identical(layer, "")) check_string(layer, "layer", "\"\" or the name of a layer")
   check_string(gene_names, "gene_names", "the name of a row attribute")
   check_string(cell_names, "cell_names", "the name of a column attribute")
   check_flag(on_disk, "on_disk")
   check_flag(verbose, "verbose")
-  if (!is.null(assay)) {
-    check_string(assay, "assay", "the name of an assay, or NULL")
-  }
+  if (!is.null(assay)) check_string(assay, "assay", "the name of an assay, or NULL")
   if (on_disk) require_hdf5array()
 
   progress <- progress_reporter(verbose, "read_loom")
@@ -111,8 +107,7 @@ read_loom <- function(file, layer = "", gene_names = "Gene", cell_names = "CellI
     )
   }
   cells <- as_experiment(
-    counts, assay,
-    genes = as_data_frame(data$genes, data$genes$n),
+    counts, assay, genes = as_data_frame(data$genes, data$genes$n),
     cells = as_data_frame(data$cells, data$cells$n), reduced = reduced
   )
   S4Vectors::metadata(cells) <- data$attributes

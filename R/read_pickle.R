@@ -27,7 +27,7 @@
 #' @return A data frame, vector, matrix or list, by what the file holds; `NULL` for `None`.
 #'
 #' @section Errors:
-#' `neuralee_error_file_format` where the file is missing or damaged (the place is named), uses a
+#' `neuralee_error_file_format` where the file is missing or damaged (the position is named), uses a
 #' name that is no part of a table (it is named; among them those of pyarrow), has an index of dates
 #' or of several levels, or holds what is no table; `neuralee_error_memory` where the table would
 #' not fit.
@@ -64,12 +64,10 @@ unpickled <- function(content) {
   )
 }
 
-# Of a key that a dictionary is given twice, the first place and the last value, as in Python.
+# Of a key that a dictionary is given twice, the first position and the last value, as in Python.
 pickled_list <- function(content) {
   items <- lapply(content$items, unpickled)
-  if (is.null(content$names)) {
-    return(items)
-  }
+  if (is.null(content$names)) return(items)
   last <- length(items) + 1L - match(content$names, rev(content$names))
   stats::setNames(items[last], content$names)[!duplicated(content$names)]
 }

@@ -1,12 +1,12 @@
 #' Repulsion by its share
 #'
-#' A value for `lambda` of [ee()] and [neuralee()]: in place of the weight of the repulsion its
+#' A value for `lambda` of [ee()] and [neuralee()]: instead of the weight of the repulsion its
 #' share beside the attraction. The map then finds the weight for itself, and one share serves few
 #' and many cells.
 #'
 #' With a share \eqn{\rho} the embedding minimises
 #' \deqn{\sum_{nm} w^+_{nm} a(\|x_n - x_m\|^2) + \rho \log \sum_{nm} w^-_{nm} k(\|x_n - x_m\|^2),}
-#' as t-SNE does with \eqn{\rho = 1} and uniform weights in place of W-. Every stationary point of
+#' as t-SNE does with \eqn{\rho = 1} and uniform weights instead of W-. Every stationary point of
 #' it is one of the sum with \eqn{\lambda = \rho / \sum_{nm} w^-_{nm} k(\|x_n - x_m\|^2)}, which the
 #' fit tells as `params$lambda`.
 #'

@@ -1,22 +1,46 @@
 # A session is a run of ee() or of neuralee() that the core holds while R steps through it.
 
+# `stages` are those before the first iteration that a fit tells the seconds of.
 session_words <- list(
   ee = list(
-    label = "Elastic embedding", noun = "embedding", unit = "iteration", every = 25, prefix = "EE"
+    label = "Elastic embedding", noun = "embedding", unit = "iteration", every = 25, prefix = "EE",
+    stages = c("neighbors", "affinity")
   ),
   neuralee = list(
-    label = "NeuralEE", noun = "training", unit = "epoch", every = 50, prefix = "NeuralEE"
+    label = "NeuralEE", noun = "training", unit = "epoch", every = 50, prefix = "NeuralEE",
+    stages = c("neighbors", "affinity", "init")
   )
 )
 
-# `given` and `options` are what rs_session_open() takes; `state` is that of a run to go on from.
-open_session <- function(method, x, given, options, threads, place, verbose, state = NULL) {
+# What a session is opened on: the cells, what the core is `given` with them, its `options`, and
+# what a fit tells of the arguments. `start` is that of check_init().
+run_problem <- function(given, x, start, size, subset, parts = FALSE) {
+  metric <- metric_of(given$affinity, given$metric)
+  x <- in_metric(x, metric)
+  attraction <- attraction_of(x, given$affinity, given$perplexity, given$k, given$neighbors, parts)
+  settings <- list(
+    metric = metric, init = start$name, size = size, seed = given$seed, threads = given$threads,
+    device = given$device %||% "cpu"
+  )
+  list(
+    x = x, given = c(attraction$given, list(init = start$matrix)),
+    options = c(
+      list(memory = memory_limit()), repulsion_options(given$repulsion), attraction$options
+    ),
+    repulsion = given$repulsion, attraction = attraction, settings = settings, subset = subset,
+    keep = given$keep, begin = given$begin, device = given$resolved_device, verbose = given$verbose
+  )
+}
+
+# `state` is that of a run to go on from.
+open_session <- function(method, problem, state = NULL) {
   words <- session_words[[method]]
-  given$state <- state
+  opened <- seconds_now()
   pointer <- rust_call(rs_session_open(
-    method, x, given, options, threads, place, progress_reporter(verbose, words$label)
+    method, problem$x, c(problem$given, list(state = state)), problem$options,
+    problem$settings$threads, problem$device, progress_reporter(problem$verbose, words$label)
   ))
-  c(words, list(pointer = pointer, verbose = verbose))
+  c(words, list(pointer = pointer, verbose = problem$verbose, opened = opened))
 }
 
 session_summary <- function(session) rust_call(rs_session_summary(session$pointer))
@@ -37,9 +61,7 @@ session_trace <- function(session) {
 # `snapshot`, where given, is a function of the iteration and the embedding.
 run_session <- function(session, every = 0, checkpoint = NULL, callback = NULL, snapshot = NULL) {
   save <- function() {
-    if (!is.null(checkpoint)) {
-      rust_call(rs_session_save(session$pointer, checkpoint))
-    }
+    if (!is.null(checkpoint)) rust_call(rs_session_save(session$pointer, checkpoint))
   }
   step <- if (every > 0) {
     every
@@ -50,8 +72,7 @@ run_session <- function(session, every = 0, checkpoint = NULL, callback = NULL, 
   }
   end <- tryCatch(
     step_session(session, step, save, callback, snapshot, session$verbose && every > 0),
-    interrupt = function(condition) NULL,
-    neuralee_error_interrupted = function(condition) NULL
+    interrupt = function(condition) NULL, neuralee_error_interrupted = function(condition) NULL
   )
   if (is.null(end)) {
     save()
@@ -95,9 +116,7 @@ step_session <- function(session, step, save, callback, snapshot, report) {
         }
       }
     }
-    if (finished || stopped) {
-      break
-    }
+    if (finished || stopped) break
   }
   list(
     converged = result$converged, diverged = result$diverged,
@@ -111,34 +130,34 @@ name_embedding <- function(x, cells = NULL, prefix = "EE") {
   x
 }
 
-# Seconds of the stages of a call that began at `begin` and opened its session at `opened`; those
-# before the first iteration are named `stages`.
-session_timing <- function(session, begin, opened, stages = c("neighbors", "affinity")) {
-  now <- seconds_now()
-  before <- unlist(session_summary(session)[stages])
-  c(before, optimize = now - opened - sum(before), total = now - begin)
-}
-
 seconds_now <- function() proc.time()[["elapsed"]]
 
-# What ee() and neuralee() return. `result` is list(embedding, loss); `own` are parameters that the
-# other has not.
-new_fit <- function(class, result, summary, trace, run, x, repulsion, attraction, settings, own,
-                    timing, subset = NULL, keep = FALSE) {
+# What ee() and neuralee() return; `own` are parameters that the other has not.
+new_fit <- function(class, session, run, problem, embedding, loss, own = NULL) {
+  summary <- session_summary(session)
+  trace <- session_trace(session)
+  stages <- unlist(summary[session$stages])
+  now <- seconds_now()
+  settings <- problem$settings
   structure(
     list(
-      embedding = result$embedding, loss = result$loss, trace = trace, timing = timing,
+      embedding = embedding, loss = loss, trace = trace,
+      timing = c(
+        stages, optimize = now - session$opened - sum(stages), total = now - problem$begin
+      ),
       params = c(
-        list(d = ncol(result$embedding)), repulsion_settings(repulsion, trace), attraction$params,
+        list(d = ncol(embedding)), repulsion_settings(problem$repulsion, trace),
+        problem$attraction$params,
         list(metric = settings$metric, method = summary$method, init = settings$init), own,
         list(
           size = settings$size, maxit = as.integer(summary$maxit), tol = summary$tol,
           seed = settings$seed, threads = settings$threads, device = settings$device,
-          n = nrow(x), features = ncol(x), iterations = as.integer(summary$iteration)
+          n = nrow(problem$x), features = ncol(problem$x),
+          iterations = as.integer(summary$iteration)
         ),
         run[c("converged", "reason")]
       ),
-      subset = subset, data = if (keep) x, state = run$state
+      subset = problem$subset, data = if (problem$keep) problem$x, state = run$state
     ),
     class = class
   )

@@ -7,17 +7,12 @@ rust_call <- function(value) {
     # A panic, or an argument of a type that the wrapper does not take: checks in R
     # should have refused it before.
     abort_neuralee(
-      "internal",
-      paste0("The Rust library failed: ", conditionMessage(e)),
+      "internal", paste0("The Rust library failed: ", conditionMessage(e)),
       "This is a bug; please report it with the call that led here."
     )
   })
-  if (!inherits(result, "extendr_result")) {
-    return(result)
-  }
+  if (!inherits(result, "extendr_result")) return(result)
   failure <- result$err
-  if (is.null(failure)) {
-    return(result$ok)
-  }
+  if (is.null(failure)) return(result$ok)
   abort_neuralee(failure$class, failure$message, failure$remedy)
 }

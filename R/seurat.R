@@ -263,9 +263,7 @@ chosen_dims <- function(coordinates, dims, reduction) {
 # Neighbours that the object already has: lists, or for a graph a function that measures distances
 # in the coordinates.
 seurat_neighbors <- function(object, graph, nn.name, neighbors) {
-  if (is.null(graph) && is.null(nn.name)) {
-    return(neighbors)
-  }
+  if (is.null(graph) && is.null(nn.name)) return(neighbors)
   if (!is.null(graph)) check_string(graph, "graph", "the name of a graph in the object, or NULL")
   if (!is.null(nn.name)) {
     check_string(nn.name, "nn.name", "the name of a Neighbor object in the object, or NULL")
@@ -277,20 +275,20 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors) {
     )
   }
   if (!is.null(nn.name)) {
-    there <- SeuratObject::Neighbors(object = object)
-    if (!is_entry(nn.name, there, 0L)) {
+    known <- SeuratObject::Neighbors(object = object)
+    if (!is_entry(nn.name, known, 0L)) {
       abort_neuralee(
         "input", sprintf("There is no Neighbor object %s.", entry(nn.name)),
-        there_are(there, "Make one with FindNeighbors(return.neighbor = TRUE).", "Set nn.name")
+        there_are(known, "Make one with FindNeighbors(return.neighbor = TRUE).", "Set nn.name")
       )
     }
     return(function(x) neighbors_by_name(object[[nn.name]], x, nn.name))
   }
-  there <- SeuratObject::Graphs(object = object)
-  if (!is_entry(graph, there, 0L)) {
+  known <- SeuratObject::Graphs(object = object)
+  if (!is_entry(graph, known, 0L)) {
     abort_neuralee(
       "input", sprintf("There is no graph %s.", entry(graph)),
-      there_are(there, "Make one with FindNeighbors().", "Set graph")
+      there_are(known, "Make one with FindNeighbors().", "Set graph")
     )
   }
   function(x) neighbors_of_graph(object[[graph]], x, graph)

@@ -1,8 +1,8 @@
 #' Elastic embedding of a Seurat object
 #'
-#' Embeds the cells of a Seurat object and keeps the map in it as a reduction, in the place and with
-#' the arguments of Seurat's `RunUMAP()`: `DimPlot()`, `FeaturePlot()` and what else takes a
-#' reduction go on working.
+#' Embeds the cells of a Seurat object and keeps the map in it as a reduction, as and with the
+#' arguments of Seurat's `RunUMAP()`: `DimPlot()`, `FeaturePlot()` and what else takes a reduction
+#' go on working.
 #'
 #' The map is computed from dimensions of a reduction (`dims`) or from features of an assay
 #' (`features`). `graph` and `nn.name` replace the search for nearest neighbours, which decides

@@ -7,9 +7,9 @@ seurat_layer <- function(x, layer, features = NULL) {
   require_seurat_object()
   assay <- if (inherits(x, "Seurat")) x[[SeuratObject::DefaultAssay(object = x)]] else x
   if (identical(layer, "logcounts")) layer <- "data"
-  there <- layer_names(assay)
-  names <- if (is_entry(layer, there, 0L)) layer else parts_of_layer(layer, there)
-  if (!length(names)) refuse_missing_layer(layer, there)
+  layers <- layer_names(assay)
+  names <- if (is_entry(layer, layers, 0L)) layer else parts_of_layer(layer, layers)
+  if (!length(names)) refuse_missing_layer(layer, layers)
   parts <- lapply(stats::setNames(names, names), function(name) layer_values(assay, name))
   values <- if (identical(names, layer)) parts[[1L]] else join_parts(parts, layer, assay, features)
   if (!all(dim(values))) {
@@ -32,8 +32,8 @@ layer_names <- function(assay) {
 }
 
 # Seurat 5 names the parts of "data" by what it was split by: "data.1", "data.2".
-parts_of_layer <- function(layer, there) {
-  if (is.character(layer) && length(layer) == 1L) there[startsWith(there, paste0(layer, "."))]
+parts_of_layer <- function(layer, layers) {
+  if (is.character(layer) && length(layer) == 1L) layers[startsWith(layers, paste0(layer, "."))]
 }
 
 layer_values <- function(assay, name) {
@@ -50,18 +50,18 @@ layer_values <- function(assay, name) {
   }
 }
 
-refuse_missing_layer <- function(layer, there) {
+refuse_missing_layer <- function(layer, layers) {
   makes <- c(data = "NormalizeData()", scale.data = "ScaleData()")
   made_by <- if (is.character(layer) && length(layer) == 1L) makes[layer] else NA
   if (!is.na(made_by)) {
     abort_neuralee(
       "input", sprintf("The layer %s of the Seurat object is empty.", entry(layer)),
-      paste(sprintf("Run %s first, or name another layer.", made_by), there_are(there))
+      paste(sprintf("Run %s first, or name another layer.", made_by), there_are(layers))
     )
   }
   abort_neuralee(
     "input", sprintf("The Seurat object has no layer %s.", entry(layer)),
-    there_are(there, remedy = "Name another")
+    there_are(layers, remedy = "Name another")
   )
 }
 
@@ -119,9 +119,7 @@ dimnames.neuralee_iterable_seed <- function(x) dimnames(x@matrix)
 methods::setMethod("extract_array", "neuralee_iterable_seed", function(x, index) {
   whole <- dim(x)
   index <- Map(function(chosen, length) chosen %||% seq_len(length), index, whole)
-  if (!all(lengths(index))) {
-    return(matrix(0, length(index[[1L]]), length(index[[2L]])))
-  }
+  if (!all(lengths(index))) return(matrix(0, length(index[[1L]]), length(index[[2L]])))
   block <- x@matrix
   # To choose all of them would wrap the matrix once more.
   if (!identical(index[[1L]], seq_len(whole[[1L]]))) block <- block[index[[1L]], , drop = FALSE]

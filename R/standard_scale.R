@@ -81,9 +81,7 @@ scale_genes <- function(x, cells, threads) {
     x <- check_cells(x, "x", cells)
     by <- rust_call(rs_standard_scale(x, cells == "rows", threads))
     scaled <- by$values
-    if (!is.null(rownames(x)) || !is.null(colnames(x))) {
-      dimnames(scaled) <- dimnames(x)
-    }
+    if (!is.null(rownames(x)) || !is.null(colnames(x))) dimnames(scaled) <- dimnames(x)
   }
   with_scaling(scaled, by$centre, by$scale, gene_names_at(x, cells))
 }

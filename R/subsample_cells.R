@@ -66,12 +66,8 @@ choose_cells <- function(n, size, by, seed, totals) {
       "Raise `size`."
     )
   }
-  if (count == n) {
-    return(NULL)
-  }
-  if (by == "random") {
-    return(rust_call(rs_sample(as.double(n), count, seed)))
-  }
+  if (count == n) return(NULL)
+  if (by == "random") return(rust_call(rs_sample(as.double(n), count, seed)))
   # Unlike rev(order()), this keeps cells of equal totals in their order.
   sort(order(-totals())[seq_len(count)])
 }

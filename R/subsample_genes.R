@@ -67,9 +67,7 @@ variable_genes <- function(x, n, cells, threads, by = "variance") {
   n <- check_count(n, "n", min = 1)
   moments <- gene_moments(x, cells, threads)
   check_moments(moments, by == "trend")
-  if (n >= length(moments$variance)) {
-    return(NULL)
-  }
+  if (n >= length(moments$variance)) return(NULL)
   variance <- if (by == "trend") variance_above_trend(moments) else moments$variance
   rs_top_variable(variance, n)
 }
@@ -82,7 +80,7 @@ check_moments <- function(moments, by_trend) {
     abort_neuralee(
       "input",
       sprintf(
-        "Means of genes in `x` have a size of %s, whose squares have no place in a number.",
+        "Means of genes in `x` have a size of %s, whose squares are beyond what a number holds.",
         if (is.finite(size)) format(size, digits = 3) else "more than 1e+308"
       ),
       "Bring the values to a usual scale first."

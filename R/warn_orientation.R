@@ -5,9 +5,7 @@
 # Warns where the names of cells stand where `x` should have its genes, or the other way round.
 # `cells` says where the cells should be; `remedy` is for people.
 warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose it: t(%s).", name)) {
-  if (length(dim(x)) != 2L) {
-    return(invisible())
-  }
+  if (length(dim(x)) != 2L) return(invisible())
   names <- dimnames(x)
   if (cells == "columns") names <- rev(names)
   of_cells <- names[[1L]]
@@ -36,9 +34,7 @@ warn_orientation <- function(x, cells, name = "x", remedy = sprintf("Transpose i
 # `counts`: whether `x` is called so; else its names have to be those of genes or cells, since
 # digits and pixels are whole numbers too.
 warn_counts <- function(x, remedy, name = "x", counts = FALSE) {
-  if (length(dim(x)) != 2L || is.data.frame(x)) {
-    return(invisible())
-  }
+  if (length(dim(x)) != 2L || is.data.frame(x)) return(invisible())
   tell <- function(names) are_cell_names(names) || are_gene_names(names)
   named <- counts || any(vapply(dimnames(x), tell, NA))
   values <- if (named) some_values(x)
@@ -81,14 +77,10 @@ some_of <- function(values, most) {
 # them. Sequences of tags are barcodes too ("CD3-CTCATTGTAACTCCT"), but each has another name before
 # it.
 are_cell_names <- function(names) {
-  if (length(names) < 5L) {
-    return(FALSE)
-  }
+  if (length(names) < 5L) return(FALSE)
   names <- some_of(names, 200L)
   # The bytes, whatever the encoding.
-  if (all(grepl("^cell[._-]?[0-9]+$", names, ignore.case = TRUE, useBytes = TRUE))) {
-    return(TRUE)
-  }
+  if (all(grepl("^cell[._-]?[0-9]+$", names, ignore.case = TRUE, useBytes = TRUE))) return(TRUE)
   found <- grepl("(^|[^A-Za-z])[ACGT]{10,}(x?$|[^A-Za-z])", names, useBytes = TRUE)
   before <- sub("[ACGT]{10,}.*$", "", names[found], useBytes = TRUE)
   mean(found) >= 0.8 && length(unique(before)) <= max(1, length(before) / 4)
@@ -97,9 +89,7 @@ are_cell_names <- function(names) {
 # "gene1", identifiers of Ensembl, FlyBase and WormBase, peaks of ATAC, or at least three symbols
 # that stand for a gene and nothing else. No genome has more than 200,000.
 are_gene_names <- function(names) {
-  if (length(names) < 3L || length(names) > 200000L) {
-    return(FALSE)
-  }
+  if (length(names) < 3L || length(names) > 200000L) return(FALSE)
   numbered <- "^[Gg]ene[._-]?[0-9]+$"
   identifier <- "(ENS[A-Z]{0,6}[GT][0-9]{11}|FBgn[0-9]{7}|WBGene[0-9]{8})"
   peak <- "^(GRCh38_|mm10_)?chr[0-9XYM]+[:_-][0-9]+[_-][0-9]+$"

@@ -1,7 +1,7 @@
 #' Write an embedding as text
 #'
 #' Writes a line for each cell, separated by commas: its name, its coordinates and, if there are
-#' any, its label. The file takes the place of an existing one in one move, once it is whole.
+#' any, its label. The file replaces an existing one in one move, once it is whole.
 #'
 #' The header is `cell`, the names of the dimensions (those of the columns, else `EE1`, `EE2` and so
 #' on) and `label`. Names and labels are quoted, quotes within them doubled. Coordinates have as
@@ -71,9 +71,7 @@ embedding_to_write <- function(x, dimred) {
   } else {
     as_number_matrix(x, "x")
   }
-  if (is_delayed(embedding) || methods::is(embedding, "Matrix")) {
-    embedding <- as.matrix(embedding)
-  }
+  if (is_delayed(embedding) || methods::is(embedding, "Matrix")) embedding <- as.matrix(embedding)
   storage.mode(embedding) <- "double"
   check_finite(embedding, "x", "rows")
   cells <- rownames(embedding) %||% if (methods::is(x, "SingleCellExperiment")) colnames(x)

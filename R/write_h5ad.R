@@ -20,8 +20,7 @@
 #' `neuralee_message_left_out`): columns of other types, alternative experiments, ranges of genes,
 #' pairings of cells or of genes.
 #'
-#' The file is written beside its place, as `<file>.partial`, and moved there once it is whole and
-#' on the disk.
+#' The file is written as `<file>.partial` and gets its own name once it is whole and on the disk.
 #'
 #' @param x A SingleCellExperiment or SummarizedExperiment.
 #' @param file Path of the file.
@@ -53,9 +52,7 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE,
                        verbose = interactive()) {
   check_given()
   refuse_seurat(x)
-  if (!methods::is(x, "SummarizedExperiment")) {
-    refuse_argument(x, "x", "a SingleCellExperiment")
-  }
+  if (!methods::is(x, "SummarizedExperiment")) refuse_argument(x, "x", "a SingleCellExperiment")
   check_string(file, "file", "the path of one file")
   compression <- match_choice(compression, "compression", c("gzip", "none"))
   check_flag(overwrite, "overwrite")
@@ -79,8 +76,8 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE,
     path, overwrite, gzip, names_to_write(colnames(x), ncol(x), "cells"), cells$values,
     names_to_write(rownames(x), nrow(x), "genes"), genes$values, reductions$values, metadata$values
   ))
-  for (place in names(matrices$values)) {
-    append_matrix(path, gzip, place, matrices$values[[place]], progress)
+  for (entry in names(matrices$values)) {
+    append_matrix(path, gzip, entry, matrices$values[[entry]], progress)
   }
   rust_call(rs_h5ad_finish(path, gzip, overwrite))
   invisible(file)
@@ -94,11 +91,11 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE,
 #' Where the embedding has names of cells, they are matched with those in the file, in any order;
 #' all of the file's cells must be there. Without names the order must be that of the file.
 #'
-#' The file is copied, the copy changed and then moved to the place of the file: HDF5 keeps no
-#' journal, and a program that dies while it changes a file in place can leave all of it unreadable.
-#' So for a moment the disk must have room for the file once more, and it takes as long as copying
-#' it: for 10 GB seconds on a fast disk, a minute or two on a slow one, and next to nothing on file
-#' systems that share blocks (Btrfs, XFS).
+#' The file is copied, the copy changed and then moved over the file: HDF5 keeps no journal, and a
+#' program that dies while it changes a file as it stands can leave all of it unreadable. So for a
+#' moment the disk must have room for the file once more, and it takes as long as copying it: for 10
+#' GB seconds on a fast disk, a minute or two on a slow one, and next to nothing on file systems
+#' that share blocks (Btrfs, XFS).
 #'
 #' @param x The embedding: a fit of [ee()] or [neuralee()], a numeric matrix with cells in rows, or
 #'   a SingleCellExperiment that holds it.
@@ -191,20 +188,20 @@ matrices_to_write <- function(x, assay.type, layers) {
   list(values = values, notes = notes)
 }
 
-append_matrix <- function(path, gzip, place, values, progress) {
+append_matrix <- function(path, gzip, entry, values, progress) {
   # Without values there are no blocks.
   if (is_delayed(values) && !all(dim(values))) values <- as.matrix(values)
   values <- as_number_matrix(values, "x")
   sparse <- if (is_delayed(values)) DelayedArray::is_sparse(values) else !is.matrix(values)
-  rust_call(rs_h5ad_add_matrix(path, gzip, place, sparse, nrow(values)))
+  rust_call(rs_h5ad_add_matrix(path, gzip, entry, sparse, nrow(values)))
   if (!is_delayed(values)) {
-    rust_call(rs_h5ad_append(path, gzip, place, values, progress))
+    rust_call(rs_h5ad_append(path, gzip, entry, values, progress))
     return(invisible())
   }
   grid <- cell_blocks(values, "columns")
   for (i in seq_along(grid)) {
     block <- read_block_of(values, grid[[i]], sparse)
-    rust_call(rs_h5ad_append(path, gzip, place, block, progress))
+    rust_call(rs_h5ad_append(path, gzip, entry, block, progress))
   }
 }
 
@@ -224,9 +221,7 @@ column_to_write <- function(values, where) {
     return(factor(values, known, enc2utf8(known), ordered = is.ordered(values)))
   }
   plain <- !is.object(values) && is.null(dim(values))
-  if (!plain || !typeof(values) %in% c("double", "integer", "logical", "character")) {
-    return(NULL)
-  }
+  if (!plain || !typeof(values) %in% c("double", "integer", "logical", "character")) return(NULL)
   if (is.character(values)) {
     check_text(values[!is.na(values)], where)
     values <- enc2utf8(values)

@@ -23,7 +23,7 @@ test_that("all genes of a table are kept, and empty cells go with their labels (
   expect_identical(nrow(CsvDataset(file("many.csv"), verbose = FALSE)), 700L)
 })
 
-test_that("genes of a table are chosen by variance, name, place or flag", {
+test_that("genes of a table are chosen by variance, name, number or flag", {
   file <- file.path(data_folder(list(counts.csv = table_lines())), "counts.csv")
   genes <- function(...) suppressMessages(CsvDataset(file, ..., verbose = FALSE))
   expect_identical(rownames(genes(new_n_genes = 2)), c("LYZ", "CD4"))
@@ -87,7 +87,7 @@ test_that("annotations of an h5ad file stay with their cells when empty ones go 
   expect_refused(AnnDataset(tempdir(), verbose = FALSE), "file_format", "folder")
 })
 
-test_that("spots have their places, and all genes", {
+test_that("spots have their coordinates, and all genes", {
   lines <- c("\tGAPDH\tESR1\tACTB", "17.907x4.967\t3\t0\t1", "18x6\t0\t0\t0", "2x10.5\t0\t1\t0")
   folder <- data_folder(
     list(`Layer2_BC_count_matrix-1.tsv` = lines, `Rep11_MOB_count_matrix-1.tsv` = lines[-3])

@@ -93,7 +93,7 @@ test_that("answers that are not the file are refused, and nothing stays of them"
   expect_identical(refused(server, "status/404", "status 404")$status, 404L)
   expect_identical(refused(server, "status/500", "status 500.*\n.*Try again later")$status, 500L)
   refused(server, "empty", "empty")
-  refused(server, "page", "web page in place of the file")
+  refused(server, "page", "web page instead of the file")
   refused(server, "whole", "300000 bytes there; 5 are expected", bytes = 5)
   refused(
     server, "whole", "SHA-256 checksum [0-9a-f]{64}; expected is the SHA-256 checksum abc",

@@ -159,11 +159,11 @@ test_that("values that make no path are refused", {
   refused(c(1, 10), "`kernel`", kernel = "cauchy")
 })
 
-test_that("arguments that have no place in a path are refused, and others as by ee()", {
+test_that("arguments that are not for a path are refused, and others as by ee()", {
   for (argument in c("checkpoint", "resume", "callback", "every", "size", "device", "pin_memory")) {
     expect_refused(
       do.call(path_of, stats::setNames(list(1), argument)), "input",
-      sprintf("`%s`.*no place", argument)
+      sprintf("`%s`.*not for a path", argument)
     )
   }
   expect_refused(path_of(perplexitty = 3), "input", "Did you mean `perplexity`")

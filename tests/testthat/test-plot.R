@@ -434,7 +434,7 @@ test_that("a trace is drawn against iterations or seconds", {
   expect_refused(plot_trace(iris_sce(), dimred = "PCA"), "input", "runEE")
 })
 
-test_that("data frames and sparse matrices are drawn as matrices, what has no place is refused", {
+test_that("data frames and sparse matrices are drawn as matrices, all else is refused", {
   frame <- as.data.frame(map)
   expect_identical(plot_embedding(frame)$data, plot_embedding(map)$data)
   drawn_as <- function(colours) plot_embedding(map, colour_by = colours)$data
