@@ -1,9 +1,9 @@
 //! Long vectors that R uses and Rust owns.
 //!
-//! A vector that R allocates is copied into, and makes R look for garbage first, which takes
-//! half a second once Bioconductor's packages are loaded. R 3.5's alternative representation
-//! lets it use our memory instead: to R code and to C code (`INTEGER()`, `REAL()`) it is a
-//! vector as any other, which is saved as such, and what R copies of it is R's own.
+//! A vector that R allocates is copied into, and makes R look for garbage first, which takes half a
+//! second once Bioconductor's packages are loaded. R 3.5's alternative representation lets it use
+//! our memory instead. To R code and to C code (`INTEGER()`, `REAL()`) it is a vector as any other.
+//! It is saved as such, and what R copies of it is R's own.
 
 use std::ffi::c_void;
 use std::os::raw::c_int;
@@ -155,7 +155,7 @@ pub fn to_r<T: Number>(values: Vec<T>) -> Robj {
 /// An R vector of these texts, of which some may be `NA`. Texts one by one, as values of
 /// extendr, would take it a hundred times as long to protect.
 pub fn texts_to_r<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>) -> Robj {
-    // SAFETY: we are on R's thread; the vector is protected while texts are made, each is in it
+    // SAFETY: we are on R's thread. The vector is protected while texts are made, each is in it
     // before the next is made, and none is of 2 GB.
     unsafe {
         let vector = Rf_protect(Rf_allocVector(SEXPTYPE::STRSXP, texts.len() as R_xlen_t));
