@@ -97,8 +97,8 @@ impl Run {
     }
 
     /// A step from each batch of cells. It follows the gradient of all cells at the places T where
-    /// the evaluation saw them. To it comes what the batch S says of its change since. (Johnson and
-    /// Zhang 2013, "Accelerating stochastic gradient descent using predictive variance reduction".)
+    /// the evaluation saw them. To it comes what the batch S says of its change since (Johnson and
+    /// Zhang 2013, "Accelerating stochastic gradient descent using predictive variance reduction"):
     ///
     /// ```text
     /// g_n = N / B dE/dx_n(T) + dE_S/dx_n(X) - dE_S/dx_n(T)      for n in S
