@@ -1,4 +1,4 @@
-//! Rayon's global pool, which nothing here may need: its threads do not survive a fork, so that a
+//! Rayon's global pool, which nothing here may need. Its threads do not survive a fork, so that a
 //! child of `parallel::mclapply()` would wait for them for ever. All work goes into the pools that
 //! [`crate::job::run`] makes.
 

@@ -24,10 +24,10 @@ extern "C-unwind" {
     fn R_ToplevelExec(run: unsafe extern "C-unwind" fn(*mut c_void), data: *mut c_void) -> c_int;
 }
 
-/// Runs `work` on a thread of its own with a rayon pool of `threads` workers, while R's
-/// thread waits, looks for Ctrl-C and calls `progress(stage, done, total)`, an R function
-/// or `NULL`. The function may return `FALSE` to stop the work; it must catch its own
-/// errors. A panic of the work becomes an internal error.
+/// Runs `work` on a thread of its own with a rayon pool of `threads` workers. R's thread meanwhile
+/// waits, looks for Ctrl-C and calls `progress(stage, done, total)`, an R function or `NULL`. The
+/// function may return `FALSE` to stop the work; it must catch its own errors. A panic of the work
+/// becomes an internal error.
 ///
 /// `work` cannot hold an R object (they are not `Send`): borrow slices before and build
 /// the answer from what it returns.
@@ -71,10 +71,10 @@ pub fn run<T: Send>(
     Ok(result)
 }
 
-/// Runs `work` on R's own thread, without a pool: for calls into HDF5, whose library R's
-/// packages may share. Where such a package leaves a call by R's long jump, as rhdf5 does
-/// when an error is raised, the library's lock stays with R's thread, and any other would
-/// wait for ever. `work` looks for Ctrl-C and shows progress whenever it asks its monitor.
+/// Runs `work` on R's own thread, without a pool: for calls into HDF5, whose library R's packages
+/// may share. Such a package may leave a call by R's long jump, as rhdf5 does when an error is
+/// raised. The library's lock then stays with R's thread, and any other would wait for ever. `work`
+/// looks for Ctrl-C and shows progress whenever it asks its monitor.
 pub fn run_here<T>(
     progress: &Robj,
     work: impl FnOnce(&dyn Monitor) -> CoreResult<T>,

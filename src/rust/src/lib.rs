@@ -1,10 +1,9 @@
 //! R bindings of neuralee: convert, check and report; the mathematics is in
 //! `neuralee-core`.
 //!
-//! A function that R calls is named `rs_<verb>`, takes plain vectors, matrices and
-//! lists, and returns `Result<_, `[`convert::Failure`]`>`, which reaches R as
-//! `list(ok =, err =)` and is unpacked there by `rust_call()`. Whatever can take long
-//! goes through [`job::run`].
+//! A function that R calls is named `rs_<verb>` and takes plain vectors, matrices and lists. It
+//! returns `Result<_, `[`convert::Failure`]`>`, which reaches R as `list(ok =, err =)`;
+//! `rust_call()` unpacks it. Whatever can take long goes through [`job::run`].
 
 // extendr's wrappers are documented by the functions that they wrap.
 #![allow(missing_docs)]

@@ -262,8 +262,8 @@ fn rs_session_restart(
     Ok(true)
 }
 
-/// What training leaves: `list(model, embedding, loss, epoch)`, the bytes of the model of least E,
-/// not yet described (see `rs_model_describe()`), and the places of all cells by it.
+/// What training leaves: `list(model, embedding, loss, epoch)`. They are the bytes of the model of
+/// least E, not yet described (see `rs_model_describe()`), and the places of all cells by it.
 #[extendr]
 fn rs_session_finish(mut session: ExternalPtr<Session>, progress: Robj) -> Outcome<List> {
     let Session { run, threads } = &mut *session;

@@ -107,8 +107,8 @@ fn load(path: &Path) -> CoreResult<&'static Table> {
     result
 }
 
-/// Refuses a file that is no shared library or ends before its tables say: the loader would map
-/// what is not there, and the process die of it.
+/// Refuses a file that is no shared library or ends before its tables say. The loader would map
+/// what is absent, and the process die of it.
 fn check_whole(path: &Path) -> CoreResult<()> {
     let refused = |reason: &str| {
         let message = format!(

@@ -1,9 +1,9 @@
 //! Long vectors that R uses and Rust owns.
 //!
-//! A vector that R allocates is copied into, and makes R look for garbage first, which takes
-//! half a second once Bioconductor's packages are loaded. R 3.5's alternative representation
-//! lets it use our memory instead: to R code and to C code (`INTEGER()`, `REAL()`) it is a
-//! vector as any other, which is saved as such, and what R copies of it is R's own.
+//! A vector that R allocates is copied into, and makes R look for garbage first, which takes half a
+//! second once Bioconductor's packages are loaded. R 3.5's alternative representation lets it use
+//! our memory instead. To R code and to C code (`INTEGER()`, `REAL()`) it is a vector as any other.
+//! It is saved as such, and what R copies of it is R's own.
 
 use std::ffi::c_void;
 use std::os::raw::c_int;
@@ -24,7 +24,7 @@ use neuralee_core::memory;
 const LONG: usize = 1 << 22;
 
 /// Bytes that R uses of ours. R does not count them when it decides to look for garbage.
-static BYTES_OF_OURS: AtomicUsize = AtomicUsize::new(0);
+static OWNED_BYTES: AtomicUsize = AtomicUsize::new(0);
 
 extern "C-unwind" {
     fn R_gc();
@@ -126,7 +126,7 @@ unsafe extern "C" fn release<T: Number>(pointer: SEXP) {
         if !address.is_null() {
             R_ClearExternalPtr(pointer);
             let values = Box::from_raw(address);
-            BYTES_OF_OURS.fetch_sub(size_of_val(&values[..]), Ordering::Relaxed);
+            OWNED_BYTES.fetch_sub(size_of_val(&values[..]), Ordering::Relaxed);
         }
     }
 }
@@ -139,7 +139,7 @@ pub fn to_r<T: Number>(values: Vec<T>) -> Robj {
     }
     let class = T::class();
     let values = Box::into_raw(Box::new(values));
-    BYTES_OF_OURS.fetch_add(bytes, Ordering::Relaxed);
+    OWNED_BYTES.fetch_add(bytes, Ordering::Relaxed);
     // SAFETY: we are on R's thread; what R makes is protected until the vector holds it, and
     // the vector by the value that is returned.
     unsafe {
@@ -155,7 +155,7 @@ pub fn to_r<T: Number>(values: Vec<T>) -> Robj {
 /// An R vector of these texts, of which some may be `NA`. Texts one by one, as values of
 /// extendr, would take it a hundred times as long to protect.
 pub fn texts_to_r<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>) -> Robj {
-    // SAFETY: we are on R's thread; the vector is protected while texts are made, each is in it
+    // SAFETY: we are on R's thread. The vector is protected while texts are made, each is in it
     // before the next is made, and none is of 2 GB.
     unsafe {
         let vector = Rf_protect(Rf_allocVector(SEXPTYPE::STRSXP, texts.len() as R_xlen_t));
@@ -177,7 +177,7 @@ pub fn texts_to_r<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>) -> 
 
 /// Has R look for garbage where it may hold much memory of ours: a quarter of what is free.
 pub fn collect_garbage() {
-    let bytes = BYTES_OF_OURS.load(Ordering::Relaxed) as u64;
+    let bytes = OWNED_BYTES.load(Ordering::Relaxed) as u64;
     if bytes > 0 && memory::available().is_some_and(|free| bytes > free / 4) {
         // SAFETY: we are on R's thread, with no R object in hand that is not protected.
         unsafe { R_gc() };

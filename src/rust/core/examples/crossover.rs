@@ -1,5 +1,5 @@
-//! Times the repulsion over all pairs and on the grid at finished maps, for few cells and more, so
-//! that the plan between them rests on measurements: `crossover FILE.npy gaussian|student threads N
+//! Times the repulsion over all pairs and on the grid at finished maps. The plan between them for
+//! few cells and more rests on its measurements: `crossover FILE.npy gaussian|student threads N
 //! ...`.
 
 mod timing;

@@ -1,6 +1,6 @@
-//! Worst error of the grid's E- and of its gradient against the sum over all pairs,
-//! over spreads of 0.01 to 10 and inputs without and with clusters a thousand standard
-//! deviations apart: `grid_accuracy N`. A Markdown table.
+//! Worst error of the grid's E- and of its gradient against the sum over all pairs: `grid_accuracy
+//! N`. Maps spread over 0.01 to 10; inputs come without clusters, and with clusters a thousand
+//! standard deviations apart. A Markdown table.
 
 use ndarray::Array2;
 use neuralee_core::affinity::Weights;

@@ -1,7 +1,6 @@
-//! Times E, its repulsion and the choice of a grid where N is too large for a search of
-//! neighbours: `repulsion N D threads extent order`. The map is twenty clusters on a disc
-//! of diameter `extent`; `order` is how the cells lie in memory, `random` or `local` (by
-//! squares of the map of side 1).
+//! Times E, its repulsion and the choice of a grid: `repulsion N D threads extent order`. N may be
+//! too large for a search of neighbours. The map is twenty clusters on a disc of diameter `extent`.
+//! `order` is how the cells lie in memory: `random`, or `local` (by squares of the map of side 1).
 
 mod timing;
 

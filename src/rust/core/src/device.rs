@@ -1,8 +1,8 @@
 //! Another device: what a backend beside this crate computes of E and of a network.
 //!
-//! This crate keeps the state of a run and all that decides its course; a [`Device`] evaluates
-//! E and its gradient, and runs cells through networks and gradients back. What it gives is to
-//! agree with [`crate::objective`] and [`crate::network::pass`] to rounding.
+//! This crate keeps the state of a run and all that decides its course. A [`Device`] evaluates E
+//! and its gradient, and runs cells through networks and gradients back. What it gives is to agree
+//! with [`crate::objective`] and [`crate::network::pass`] to rounding.
 
 use std::fmt::Debug;
 use std::sync::Arc;

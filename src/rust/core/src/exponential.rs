@@ -4,9 +4,9 @@ use multiversion::multiversion;
 
 /// Replaces every t >= 0 by exp(-t), to within a few units in the last digit.
 ///
-/// exp(-t) = 2^n exp(r) with n the whole number nearest -t / ln 2, so |r| <= ln 2 / 2,
-/// where the Taylor sum to degree 12 is exact to 2e-16. Written without branches for
-/// the vector units; `exp` of the C library takes one number at a time.
+/// exp(-t) = 2^n exp(r) with n the whole number nearest -t / ln 2. So |r| <= ln 2 / 2, where the
+/// Taylor sum to degree 12 is exact to 2e-16. Written without branches for the vector units; `exp`
+/// of the C library takes one number at a time.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 pub fn exp_negative_in_place(values: &mut [f64]) {
     // Adding 1.5 * 2^52 rounds to a whole number and leaves it in the low bits.

@@ -28,13 +28,14 @@
 //! [`train`] moves the parameters of a [`network`] that gives X, and [`model`] keeps what maps new
 //! cells by it. [`quality`] judges the map.
 //!
-//! All of them use [`error`], [`monitor`] (progress and interruption), [`order`], [`memory`] (what a job
-//! needs and what there is), [`random`] (numbers by seed, stream and position), [`threads`]
-//! and [`files`] (whole or not there). Files of other programs are read by `neuralee-io`.
+//! All of them use [`error`], [`monitor`] (progress and interruption) and [`order`]. They share
+//! [`memory`] (what a job needs and what is free), [`random`] (numbers by seed, stream and
+//! position), [`threads`] and [`files`] (whole or absent). Files of other programs are read by
+//! `neuralee-io`.
 //!
-//! Conventions: cells are rows; point sets are row-major `f64`; every parallel
-//! reduction runs over chunks of a fixed size, so that results do not depend on the
-//! number of threads. Work runs in the current rayon pool (see [`threads`]).
+//! Cells are rows, and point sets are row-major `f64`. Every parallel reduction runs over chunks of
+//! a fixed size, so that results do not depend on the number of threads. Work runs in the current
+//! rayon pool (see [`threads`]).
 
 pub mod affinity;
 mod aligned;

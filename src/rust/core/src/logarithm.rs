@@ -2,8 +2,8 @@
 
 /// ln x for normal x > 0, to within a few units in the last digit of max(1, |ln x|).
 ///
-/// x = 2^n m with m in [1/sqrt 2, sqrt 2), and ln m = 2 artanh s with s = (m - 1) / (m + 1),
-/// |s| < 0.172, where the series to s^21 is exact to 2e-17.
+/// x = 2^n m with m in [1/sqrt 2, sqrt 2). ln m = 2 artanh s with s = (m - 1) / (m + 1). |s| <
+/// 0.172, where the series to s^21 is exact to 2e-17.
 #[inline(always)]
 pub fn ln(x: f64) -> f64 {
     const ONE_BITS: u64 = 0x3ff0_0000_0000_0000;

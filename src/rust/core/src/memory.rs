@@ -16,8 +16,8 @@ pub struct Job {
     pub d: usize,
     /// How neighbours are searched; `None` where they are given.
     pub search: Option<Search>,
-    /// Numbers in single precision that the training of a network keeps for a cell: its
-    /// inputs and what of the hidden layers is kept. 0 without a network.
+    /// Numbers in single precision that the training of a network keeps for a cell. They are its
+    /// inputs and what of the hidden layers is kept; 0 without a network.
     pub network: usize,
 }
 

@@ -1,11 +1,10 @@
-//! Counter-based random numbers: the i-th number of a stream depends on seed, stream
-//! and i alone, so that any thread may draw any part of a stream.
+//! Counter-based random numbers. The i-th number of a stream depends on seed, stream and i alone,
+//! so that any thread may draw any part of a stream.
 
 /// A stream of random numbers addressed by position.
 ///
-/// Each number is the SplitMix64 finaliser applied to a Weyl sequence whose start mixes
-/// seed and stream (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
-/// generators").
+/// Each number is the SplitMix64 finaliser applied to a Weyl sequence. Its start mixes seed and
+/// stream (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
 #[derive(Debug, Clone, Copy)]
 pub struct Stream {
     key: u64,

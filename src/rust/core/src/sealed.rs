@@ -1,8 +1,8 @@
 //! States and models as plain bytes that can be told from others and from damaged ones.
 //!
-//! 8 bytes that name the kind, 4 for its version, 8 for the length of the content, 8 for
-//! its checksum (XXH3), all little-endian; then the content in postcard's format, which is
-//! data alone: reading it runs nothing.
+//! 8 bytes name the kind, 4 its version, 8 the length of the content and 8 its checksum (XXH3), all
+//! little-endian. The content follows in postcard's format, which is data alone: reading it runs
+//! nothing.
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -60,8 +60,8 @@ fn column_major_points() {
 
 #[test]
 fn a_common_offset_costs_no_digits() {
-    // The offset is a power of two and the points are multiples of 2^-20, so that adding
-    // it is exact and the neighbours must be the same, distances bit for bit.
+    // The offset is a power of two and the points are multiples of 2^-20, so that adding it is
+    // exact. The neighbours must be the same, distances bit for bit.
     let grid = |v: f64| (v * 1048576.0).round() / 1048576.0;
     let near = normal_points(400, 6, 4).mapv(grid);
     let far = near.mapv(|v| v + 1048576.0);

@@ -248,8 +248,8 @@ fn grid_and_exact_find_the_same_map() {
     assert!((losses[0] / losses[1] - 1.0).abs() < 1e-3, "{losses:?}");
 }
 
-/// 40 iterations in one go, and 20 + 20 through bytes; on one side of the number of
-/// points up to which the Laplacian is factorised and on the other.
+/// 40 iterations in one go, and 20 + 20 through bytes. The number of points lies on either side of
+/// that up to which the Laplacian is factorised.
 #[test]
 fn resumed_runs_end_with_the_same_bits() {
     for (n, start) in [(300, Start::Random), (2500, Start::Pca)] {
@@ -360,9 +360,9 @@ fn given_starts_are_checked() {
     assert!(error.to_string().contains("row 4, column 2"));
 }
 
-/// The heavy-tailed run with shares on the way: E never rises within a stage, the same bits
-/// for any number of threads and after any stop, and lambda is what the map makes it. The share
-/// itself has half of the iterations on the coarser grid.
+/// The heavy-tailed run with shares on the way. E never rises within a stage. The bits are the same
+/// for any number of threads and after any stop. lambda is what the map makes it. The share itself
+/// has half of the iterations on the coarser grid.
 #[test]
 fn shares_unfold_a_heavy_tailed_map() {
     const FURTHER: [f64; 3] = [0.6, 1.0, 1.0];
@@ -409,8 +409,8 @@ fn shares_unfold_a_heavy_tailed_map() {
     );
 }
 
-/// With a share a run ends where ten iterations lower E by less than tol or the gradient is flat,
-/// and not at a step that happens to be short.
+/// With a share a run ends where ten iterations lower E by less than tol or the gradient is flat.
+/// It does not end at a step that happens to be short.
 #[test]
 fn a_short_step_does_not_end_a_share() {
     let y = cells(300);
@@ -434,8 +434,8 @@ fn a_short_step_does_not_end_a_share() {
     }
 }
 
-/// Of many inputs the first principal components stand for all while the map unfolds, and all
-/// count in the end; a stop in between changes no bit.
+/// With many inputs the first principal components stand for all while the map unfolds, and all
+/// count in the end. A stop in between changes no bit.
 #[test]
 fn a_map_that_has_unfolded_is_one_of_all_inputs() {
     const FURTHER: [f64; 2] = [1.0, 1.0];

@@ -109,8 +109,8 @@ fn cells_left_out_of_a_map_return_to_their_group() {
     }
 }
 
-/// Left out of its own list, a cell of the map is asked to stay: its place is close to a
-/// minimum of its own part of E, but for the affinities that others have to it.
+/// Left out of its own list, a cell of the map is asked to stay. Its place is close to a minimum of
+/// its own part of E, but for the affinities that others have to it.
 #[test]
 fn cells_of_the_map_stay_near_their_places() {
     let y = clustered(400, 6);

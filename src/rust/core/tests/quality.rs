@@ -51,15 +51,15 @@ fn five_cells_by_hand() {
     assert!((found.r_nx(1) - (4.0 * 0.4 - 1.0) / 3.0).abs() < 1e-15);
     let curve: Vec<f64> = (1..4).map(|k| found.r_nx(k)).collect();
     assert_eq!(found.curve(), curve);
-    // Ranks in the data of the intruders: 4 around 3 is third, 5 around 4 is fourth,
-    // 2 around 5 is third; 2 + 3 + 2 = 7 of at most 5 * (2 * 5 - 3 - 1) / 2 = 15.
+    // Ranks in the data of the intruders: 4 around 3 is third, 5 around 4 is fourth, 2 around 5 is
+    // third. That is 2 + 3 + 2 = 7 of at most 5 * (2 * 5 - 3 - 1) / 2 = 15.
     assert!((found.trustworthiness() - (1.0 - 7.0 / 15.0)).abs() < 1e-15);
 }
 
 #[test]
 fn trustworthiness_falls_to_zero_in_the_worst_map() {
-    // Each cell's nearest in the map is its farthest in the data: for n = 4 and k = 1
-    // the sum is 4 * 2 = n k (2n - 3k - 1) / 2.
+    // Each cell's nearest in the map is its farthest in the data. For n = 4 and k = 1 the sum is 4
+    // * 2 = n k (2n - 3k - 1) / 2.
     let data = array![[0.0], [1.0], [10.0], [11.5]];
     let map = array![[0.0], [2.5], [-2.0], [1.0]];
     assert_eq!(ranks(&data, &map, 1).trustworthiness(), 0.0);
@@ -98,8 +98,8 @@ fn a_sample_estimates_the_whole() {
 
 #[test]
 fn correlation_of_distances_by_hand() {
-    // Distances in the data 1, 3, 2 and in the map 1, 1, 2: ranks 1 3 2 and 1.5 1.5 3,
-    // whose correlation is 0.
+    // Distances in the data are 1, 3, 2 and in the map 1, 1, 2. Their ranks 1 3 2 and 1.5 1.5 3
+    // have the correlation 0.
     let (data, map) = (array![[0.0], [1.0], [3.0]], array![[1.0], [0.0], [2.0]]);
     let found = distance_correlation(data.view(), map.view(), 10, 1, &()).unwrap();
     assert_eq!(found, Some(0.0));

@@ -118,7 +118,7 @@ fn main() {
     ];
     let files: Vec<(&str, &[u8])> = names.into_iter().zip(parts.map(str::as_bytes)).collect();
     for deflate in [false, true] {
-        let bytes = with(&[11], &zip(&files, deflate));
+        let bytes = joined(&[11], &zip(&files, deflate));
         save("xlsx", &format!("whole-{deflate}"), &bytes);
     }
     let pickles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../io/tests/pickles");

@@ -1,5 +1,5 @@
-//! A folder of Cell Ranger: one byte for the names of the files and their compression, then
-//! matrix, features and barcodes with a line `---` between them.
+//! A folder of Cell Ranger. One byte chooses the names of the files and their compression. Matrix,
+//! features and barcodes follow with a line `---` between them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -84,8 +84,8 @@ pub(crate) fn are_finite_counts(values: &[f64]) -> bool {
 
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn all_counts(values: &[f64], most: f64) -> bool {
-    // From here on all numbers are whole, and adding it rounds smaller ones: with neither a call
-    // nor a branch for each value, eight times as fast as `fract`.
+    // From here on all numbers are whole, and adding it rounds smaller ones. It takes neither a
+    // call nor a branch for each value and is eight times as fast as `fract`.
     const WHOLE_FROM: f64 = (1u64 << 52) as f64;
     let whole = |v: f64| ((v + WHOLE_FROM) - WHOLE_FROM == v) | (v >= WHOLE_FROM);
     let count = |v: f64| (v >= 0.0) & (v <= most) & whole(v);

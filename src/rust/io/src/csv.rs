@@ -1,10 +1,9 @@
-//! Tables of counts as text, a line a gene or a line a cell, with a label per cell beside
-//! them if there are labels; and embeddings written as such text.
+//! Tables of counts as text, a line a gene or a line a cell, with a label per cell beside them if
+//! they have labels. Embeddings are written as such text.
 //!
-//! The text is read once, in pieces, and only values other than zero are kept, so that a
-//! sparse matrix takes the memory of a sparse one. Nothing announces the size of a table:
-//! what was read is compared with the free memory as it grows, and the whole once more before
-//! the matrix is made.
+//! The text is read once, in pieces. Only values other than zero are kept, so that a sparse matrix
+//! takes the memory of a sparse one. Nothing announces the size of a table. What was read is
+//! compared with the free memory as it grows, and the whole once more before the matrix is made.
 
 use super::expand::Text;
 use super::fields::{Fields, Sink};
@@ -122,9 +121,10 @@ fn without_mark(start: &[u8]) -> Result<&[u8]> {
     Ok(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start))
 }
 
-/// Of tab, semicolon and comma the one that stands as often in each line (in the first, which
-/// may have no corner, one less), the most frequent one if several do; else the most
-/// frequent. `all`: the sample is the whole text, so that its last line is whole too.
+/// The one of tab, semicolon and comma that stands as often in each line (in the first, which may
+/// have no corner, one less). Where several do, it is the most frequent of them; where none does,
+/// the most frequent of all. `all`: the sample is the whole text, so that its last line is whole
+/// too.
 fn find_separator(sample: &[u8], all: bool) -> u8 {
     const CANDIDATES: [u8; 3] = *b"\t;,";
     let mut lines: Vec<[usize; 3]> = Vec::new();

@@ -1,8 +1,8 @@
 //! Reading and writing counts, names and labels of single cells.
 //!
-//! Nothing that a file says is believed: sizes are compared with the file and with the
-//! machine's memory before anything is allocated, indices are checked before they are
-//! used, and nothing outside the named file or folder is opened.
+//! Nothing that a file says is believed. Sizes are compared with the file and with the machine's
+//! memory before anything is allocated. Indices are checked before they are used, and nothing
+//! outside the named file or folder is opened.
 //!
 //! Every reader returns genes in rows and cells in columns, stored by columns, which is
 //! the orientation of a `SingleCellExperiment`. [`h5ad`], [`loom`] and [`tenx`] read what

@@ -1,9 +1,9 @@
 //! One sheet of an Excel workbook (.xlsx) that holds numbers, as genes by cells.
 //!
-//! A workbook is a zip archive of XML files. Their sizes are held against the free memory
-//! before one is expanded, none may become longer than it says, no document types are
-//! taken, so that there are no entities to expand, and nothing outside the archive is
-//! named. What is not there takes no memory: a cell far out does not make a large table.
+//! A workbook is a zip archive of XML files. Their sizes are compared with the free memory before
+//! one is expanded, and none may become longer than it says. No document types are taken, so that
+//! no entities can expand, and nothing outside the archive is named. What is not there takes no
+//! memory: a cell far out does not make a large table.
 
 use super::expand::Archive;
 use super::limits::{self, with_path};

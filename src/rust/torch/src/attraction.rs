@@ -127,8 +127,8 @@ impl Attraction {
         Ok(energy.double_value(&[]))
     }
 
-    /// How the part of the gradient that comes from the entries among some cells changes from the
-    /// one map of these cells to the other, times `scale`.
+    /// The part of the gradient that comes from the entries among some cells. This is its change
+    /// from one map of these cells to the other, times `scale`.
     pub(crate) fn change_among(
         &self,
         caller: &Caller,

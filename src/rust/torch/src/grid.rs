@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 const ORDER: i64 = 4;
 
 /// Nodes beyond the last distance between two nodes, before a kernel that is continued periodically
-/// turns: what that bends is 0.27^8 of it at the last distance.
+/// turns. What that bends is 0.27^8 of it at the last distance.
 const MARGIN: i64 = 8;
 
 /// Lengths of transforms are multiples of this.
@@ -145,8 +145,8 @@ impl Grid {
         fields.view([self.nodes(), width])
     }
 
-    /// The spectrum of the kernel K between nodes on a torus of these lengths, such that splines
-    /// spread and gathered with it pass through k at the nodes:
+    /// The spectrum of the kernel K between nodes on a torus of these lengths. Splines that spread
+    /// and gather with it pass through k at the nodes:
     ///
     /// ```text
     /// K^(theta) = k^(theta) / prod_a ((2 + cos theta_a) / 3)^2

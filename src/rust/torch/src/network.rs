@@ -5,9 +5,9 @@
 //! a_{l-1}]
 //! ```
 //!
-//! As in neuralee's core, the sums over cells that batch normalisation needs divide a pass into
-//! one phase for each layer, and cells are handled in chunks. The hidden layers of all chunks are
-//! kept on the device, or computed anew in each phase.
+//! As in neuralee's core, batch normalisation needs sums over cells. They divide a pass into one
+//! phase for each layer, and cells are handled in chunks. The hidden layers of all chunks are kept
+//! on the device, or computed anew in each phase.
 
 use neuralee_torch_abi::{BackwardArgs, Caller, ForwardArgs, NetworkArgs, Rows};
 use tch::{Device, Kind, Tensor};

@@ -1,9 +1,9 @@
 //! A network that the user wrote: a TorchScript program.
 //!
-//! Its parameters are handed in at every pass, so that all other state would go unnoticed: a
-//! program that keeps some (such as the running averages of batch normalisation), or that places
-//! a cell by the company it comes in, is refused. It gets copies of the cells, since it may write
-//! into what it is given.
+//! Its parameters are handed in at every pass, so that all other state would go unnoticed. A
+//! program is refused that keeps some (such as the running averages of batch normalisation). So is
+//! one that places a cell by the company it comes in. It gets copies of the cells, since it may
+//! write into what it is given.
 
 use std::io::Cursor;
 

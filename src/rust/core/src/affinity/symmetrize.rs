@@ -23,11 +23,11 @@ type MergedRows = (Vec<usize>, Vec<(u32, f64)>);
 
 /// W+ = (P + P') / (2N) on a neighbour graph.
 ///
-/// Row n of the sum holds the entries of row n of P and, from each row m that lists n,
-/// that row's entry. Every row gets slots for both, which all rows fill at the same
-/// time; which slot an entry falls into depends on the threads, but sorting the row by
-/// column undoes that, and a column occurs twice at most. In single precision the slots
-/// then become the entries where they stand, without a second copy.
+/// Row n of the sum holds the entries of row n of P and, from each row m that lists n, that row's
+/// entry. Every row gets slots for both, which all rows fill at the same time. Which slot an entry
+/// falls into depends on the threads. Sorting the row by column undoes that, since a column occurs
+/// twice at most. In single precision the slots then become the entries where they stand, without a
+/// second copy.
 pub fn symmetrize(graph: &NeighborGraph, rows: &RowAffinities) -> Weights {
     let Slots { starts, mut slots } = Slots::new(graph);
     let (n, k) = (graph.n, graph.k);
@@ -87,8 +87,8 @@ pub fn symmetrize(graph: &NeighborGraph, rows: &RowAffinities) -> Weights {
     }
 }
 
-/// For every row the column of each of its entries, in the upper half, and where the
-/// entry's weight stands in the list of the row or of the column, in the lower.
+/// The entries of every row. The upper half of a slot is the column. The lower half is the index of
+/// the weight in the list of the row or of the column.
 struct Slots {
     starts: Vec<usize>,
     slots: Vec<u64>,

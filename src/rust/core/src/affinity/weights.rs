@@ -49,8 +49,8 @@ impl Sample<'_> {
 pub(super) enum Entries {
     /// Weights in double precision, 12 bytes an entry.
     Double { columns: Vec<u32>, values: Vec<f64> },
-    /// For very many cells: 8 bytes an entry, the column in the upper half and the bits
-    /// of the weight in single precision in the lower.
+    /// For very many cells: 8 bytes an entry. The upper half is the column, the lower half the bits
+    /// of the weight in single precision.
     Single(Vec<u64>),
 }
 
@@ -268,8 +268,8 @@ impl Weights {
             });
     }
 
-    /// The same as [`Weights::laplacian_product`] for some points alone, as if there were no
-    /// others: x and the result have one row for each point of the sample.
+    /// The same as [`Weights::laplacian_product`] for some points alone, as if no others existed. x
+    /// and the result have a row for each point of the sample.
     pub fn sampled_product(&self, sample: &Sample<'_>, x: &[f64], d: usize, result: &mut [f64]) {
         let ids = sample.ids;
         result

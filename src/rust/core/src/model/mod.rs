@@ -51,8 +51,8 @@ pub struct Model {
 pub struct Origin {
     /// Names of the features that enter, in order, empty for one without; none where they had none.
     pub features: Vec<String>,
-    /// Of each feature that enters, which it was among the features of the data with its name, from
-    /// 1, and how many these were; none where no name repeats. Version 3 writes it after the rest.
+    /// For each feature that enters: which one it was among the features of that name, from 1, and
+    /// how many these were. None where no name repeats. Version 3 writes it after the rest.
     #[serde(skip)]
     pub copies: Vec<(u32, u32)>,
     /// Numbers (from 0) of these features among the `width` of the data; none where all

@@ -278,8 +278,8 @@ impl Index {
     }
 }
 
-/// How far each query lies from the border of each near cluster: for q about the home
-/// centroid and a centroid c, the distance to the plane between them, |c| / 2 - q.c / |c|.
+/// How far each query lies from the border of each near cluster. For q about the home centroid and
+/// a centroid c, it is the distance to the plane between them, |c| / 2 - q.c / |c|.
 fn margins(
     left: &[f32],
     near: &[(f32, u32)],

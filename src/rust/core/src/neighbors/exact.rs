@@ -20,11 +20,11 @@ const COLUMNS: usize = 512;
 
 /// The k nearest neighbours of every row of `points` (n x D) among the other rows.
 ///
-/// Neighbours are ordered by squared distance, sum_i (y_ni - y_mi)^2, and equal distances
-/// by ascending id. Products over column-centred points only choose candidates, with a
-/// bound on their rounding error, so that the result is that of brute force even for
-/// points far from the origin or for clusters far apart, where |a|^2 - 2 a.b + |b|^2
-/// cancels. Cost: n^2 (2D + 1) operations; memory: two copies of the points.
+/// Neighbours are ordered by squared distance, sum_i (y_ni - y_mi)^2, and equal distances by
+/// ascending id. Products over column-centred points only choose candidates, with a bound on their
+/// rounding error. So the result is that of brute force even for points far from the origin. It is
+/// so for clusters far apart too, where |a|^2 - 2 a.b + |b|^2 cancels. Cost: n^2 (2D + 1)
+/// operations; memory: two copies of the points.
 pub fn exact(
     points: ArrayView2<'_, f64>,
     k: usize,
@@ -148,8 +148,8 @@ impl<'a> Search<'a> {
                 "Multiply the points by a common scale first.",
             ));
         }
-        // Centring, the two norms and the product each lose at most about D units in the
-        // last digit of |a|^2 + |b|^2, and so does the direct distance below.
+        // Centring, the two norms and the product each lose at most about D units in the last digit
+        // of |a|^2 + |b|^2. So does the direct distance below.
         let c = (4 * dim + 16) as f64 * f64::EPSILON;
         Ok(Search {
             points,
@@ -249,10 +249,10 @@ fn next_below(products: &[f64], lowest: &[f64], threshold: f64) -> Option<usize>
 
 /// Points that may be among the k nearest of one point a.
 ///
-/// For each point b, `bound` = |b|^2 (1 - c) - 2 a.b is a lower bound on the squared
-/// distance, less a constant of a, and `bound + slack(b) + slack(a)` an upper one. The
-/// largest upper bound of any k points bounds the k-th smallest distance; a point whose
-/// lower bound lies above it is out for certain.
+/// For each point b, `bound` = |b|^2 (1 - c) - 2 a.b is a lower bound on the squared distance, less
+/// a constant of a. `bound + slack(b) + slack(a)` is an upper one. The largest upper bound of any k
+/// points bounds the k-th smallest distance; a point whose lower bound lies above it is out for
+/// certain.
 struct Candidates {
     id: usize,
     found: Vec<(f64, u32)>,

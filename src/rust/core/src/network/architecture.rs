@@ -91,10 +91,9 @@ pub(super) fn check_initial_sd(deviation: f64) -> Result<()> {
 /// x   = W_{L+1} a_L + b
 /// ```
 ///
-/// `norm` is batch normalisation (Ioffe and Szegedy 2015), with scale gamma and shift
-/// beta, or without it the addition of a bias; before a normalisation a bias would have no
-/// effect. The term in brackets is the residual connection, where both layers have the
-/// same width.
+/// `norm` is batch normalisation (Ioffe and Szegedy 2015), with scale gamma and shift beta, or
+/// without it the addition of a bias. Before a normalisation a bias would have no effect. The term
+/// in brackets is the residual connection, where both layers have the same width.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Architecture {
     /// Features of a cell, D.

@@ -1,7 +1,7 @@
 //! Normalisation and activation of blocks of cells, and what goes back through them.
 //!
-//! A block holds some cells by rows. What is known of each unit is repeated over so many
-//! rows that the loops run over whole vector registers, whatever the width of the layer.
+//! A block holds some cells by rows. What is known of each unit is repeated over many rows. So the
+//! loops run over whole vector registers, whatever the width of the layer.
 
 use multiversion::multiversion;
 

@@ -34,8 +34,8 @@ pub struct Network<T> {
     layout: Layout,
     /// All parameters, as `layout` says.
     pub values: Vec<T>,
-    /// What stands for the mean and variance of a batch when single cells are mapped: of
-    /// every hidden layer, or of none where there is no normalisation.
+    /// What stands for the mean and variance of a batch when single cells are mapped. Every hidden
+    /// layer has one, or none has without normalisation.
     pub moments: Vec<Moments>,
 }
 

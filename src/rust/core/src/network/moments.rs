@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Added to the variance of a hidden layer's inputs before it divides; of the first layer,
-/// whose inputs come divided by their size, less: in their own units, some 30 times as
-/// wide, the original's constant hardly counts.
+/// Added to the variance of a hidden layer's inputs before it divides. The first layer adds less,
+/// since its inputs come divided by their size. In their own units, some 30 times as wide, the
+/// original's constant hardly counts.
 const EPSILON: [f64; 2] = [1e-8, 1e-5];
 
 /// Mean and variance of the inputs of a layer's normalisation, one number a unit.

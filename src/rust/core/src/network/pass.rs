@@ -1,9 +1,9 @@
 //! Cells through a network, and gradients back.
 //!
-//! Cells are handled in blocks, blocks in tasks; the sums over cells that batch
-//! normalisation needs divide a pass into one phase for each hidden layer, forwards and
-//! backwards. What a phase needs of the layers below is read from what was kept, or, where
-//! nothing is kept, computed anew: memory then does not grow with the cells.
+//! Cells are handled in blocks, blocks in tasks. Batch normalisation needs sums over cells. They
+//! divide a pass into one phase for each hidden layer, forwards and backwards. A phase reads what
+//! was kept of the layers below. Where nothing is kept it computes them anew, and memory does not
+//! grow with the cells.
 
 use std::ops::Range;
 
@@ -18,8 +18,8 @@ use crate::monitor::Monitor;
 use crate::random::Stream;
 use crate::{Error, Result};
 
-/// Cells handled at once: with 50 units a layer of a block takes 50 kB, and what a task
-/// works on stays in the second-level cache.
+/// Cells handled at once. With 50 units a layer of a block takes 50 kB, and what a task works on
+/// stays in the second-level cache.
 const BLOCK: usize = 256;
 
 /// Most tasks of a phase: each brings a partial sum of the gradient.
@@ -451,9 +451,9 @@ impl<'a, T: Real> Pass<'a, T> {
         Backward::new(&factors, &mean(&sums.slopes), &mean(&sums.products))
     }
 
-    /// One phase of the way back: the gradient of the weights of layer `l` (the output
-    /// layer is the last), and for the hidden layer below it the sums of dy and dy t.
-    /// `above`: dE/da of layer `l`, kept; `kept`: receives that of the layer below.
+    /// One phase of the way back: the gradient of the weights of layer `l` (the output layer is the
+    /// last). For the hidden layer below it, it gives the sums of dy and dy t. `above`: dE/da of
+    /// layer `l`, kept; `kept`: receives that of the layer below.
     fn phase(
         &self,
         l: usize,
@@ -535,8 +535,8 @@ impl<'a, T: Real> Pass<'a, T> {
         })
     }
 
-    /// Leaves in `scratch.dz` the gradient with respect to z of layer `l`, for the output
-    /// layer that with respect to X, and in `scratch.da` that of the layers above.
+    /// Leaves in `scratch.dz` the gradient with respect to z of layer `l`, for the output layer
+    /// that with respect to X. `scratch.da` gets that of the layers above.
     fn descend(
         &self,
         l: usize,
@@ -637,8 +637,8 @@ fn add<T: Real>(values: &mut [T], others: &[T]) {
     values.iter_mut().zip(others).for_each(|(v, o)| *v += *o);
 }
 
-/// X of cells one by one, in the mode in which they are mapped: normalised by the moments
-/// that the network holds, no unit dropped. n x d by rows.
+/// X of cells one by one, n x d by rows, in the mode in which they are mapped. The moments that the
+/// network holds normalise them, and no unit is dropped.
 pub fn map<T: Real>(
     network: &Network<T>,
     points: &Points<T>,

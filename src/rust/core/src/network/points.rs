@@ -16,10 +16,9 @@ pub struct Points<T> {
     inputs: usize,
 }
 
-/// What is subtracted from the features, and what they are divided by, before they enter a
-/// network: in single precision an offset would take the digits, and an unusual unit meet
-/// the constant under the root of a normalisation. The embedding does not depend on
-/// either.
+/// What is subtracted from the features, and what they are divided by, before they enter a network.
+/// In single precision an offset would take the digits. An unusual unit would meet the constant
+/// under the root of a normalisation. The embedding does not depend on either.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Standard {
     /// Subtracted from each feature.

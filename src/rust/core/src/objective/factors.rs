@@ -11,8 +11,8 @@ use crate::monitor::Monitor;
 use crate::preprocess::{Cells, GramAccumulator, Matrix};
 use crate::{Error, Result};
 
-/// Numbers N x D from which on the rows are kept in single precision: in doubles they
-/// would pass 64 MB and come from memory, which then is what an evaluation waits for.
+/// Numbers N x D from which on the rows are kept in single precision. In doubles they would pass 64
+/// MB and come from memory, which an evaluation then waits for.
 const MOST_DOUBLES: usize = 1 << 23;
 
 /// Largest |y|^2 that single precision holds with room on both sides.
@@ -29,13 +29,12 @@ const MOST_INPUTS: usize = 2000;
 
 /// The rows q_m = (y_m, |y_m|^2, 1), padded with zeros, of column-centred inputs.
 ///
-/// w-_nm = |y_n - y_m|^2 / S = c_n . q_m with c_n = (-2 y_n, 1, |y_n|^2) / S, and
-/// S = sum_nm |y_n - y_m|^2 = 2 N sum_n |y_n|^2 for centred y. All arithmetic is in
-/// doubles: the three terms of c_n . q_m cancel where clusters lie far apart, and in
-/// single precision clusters a thousand standard deviations apart lose 14 %. Of many
-/// inputs y_m is stored in single precision, and |y_m|^2 is that of the rounded y_m: E is
-/// then exact for inputs that differ by 6e-8 of themselves, and nothing is lost by
-/// cancellation.
+/// w-_nm = |y_n - y_m|^2 / S = c_n . q_m with c_n = (-2 y_n, 1, |y_n|^2) / S, and S = sum_nm |y_n -
+/// y_m|^2 = 2 N sum_n |y_n|^2 for centred y. All arithmetic is in doubles: the three terms of c_n .
+/// q_m cancel where clusters lie far apart. In single precision clusters a thousand standard
+/// deviations apart lose 14 %. With many inputs y_m is stored in single precision, and |y_m|^2 is
+/// that of the rounded y_m. E is then exact for inputs that differ by 6e-8 of themselves, and
+/// nothing is lost by cancellation.
 #[derive(Debug, Clone)]
 pub struct Factors {
     /// Number of points N.
@@ -152,8 +151,8 @@ impl Factors {
         factors
     }
 
-    /// S of a random sample of B of the N points, each of whose B (B - 1) ordered pairs
-    /// stands for N (N - 1) / (B (B - 1)) of all.
+    /// S of a random sample of B of the N points. Each of its B (B - 1) ordered pairs stands for N
+    /// (N - 1) / (B (B - 1)) of all.
     pub fn sampled_total(&self, count: usize) -> f64 {
         let (n, sampled) = (self.n as f64, count as f64);
         self.total * (sampled * (sampled - 1.0)) / (n * (n - 1.0))
@@ -194,9 +193,9 @@ impl Factors {
         })
     }
 
-    /// The rows of the first principal components of the inputs, with the norms of all, where
-    /// `columns` are those of [`Factors::principal_columns`]: of w-_nm, what the other components
-    /// add to y_n . y_m is missing.
+    /// The rows of the first principal components of the inputs, with the norms of all. `columns`
+    /// are those of [`Factors::principal_columns`]. What the other components add to y_n . y_m is
+    /// missing in w-_nm.
     pub fn principal(&self, columns: Columns, monitor: &dyn Monitor) -> Result<Self> {
         let Columns {
             inputs: count,
@@ -312,7 +311,7 @@ impl Inputs {
     }
 
     /// Writes rows q = (y, |y|^2, 1) of the centred inputs, D + 2 numbers each, from that of cell
-    /// `first` on, as many as there is room for.
+    /// `first` on. It fills `rows`.
     pub fn copy_rows(&self, first: usize, rows: &mut [f64]) {
         let (width, padded) = (self.0.inputs + 2, self.0.width);
         let ids: Vec<u32> = (0..rows.len() / width)

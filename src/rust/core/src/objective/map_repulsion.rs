@@ -26,7 +26,7 @@ const MOST_SUMMED: usize = 1000;
 /// The number of new cells does not enter, so that a place does not depend on company.
 const EVALUATIONS: f64 = 2e4;
 
-/// Multiplications and additions of the sum over a map of n cells for one new cell; the constant is
+/// Multiplications and additions of the sum over a map of n cells for one new cell. The constant is
 /// what a cell costs beside its weight, measured in such units.
 fn sum_flops(n: usize, inputs: usize) -> f64 {
     (n * (2 * inputs + 60)) as f64

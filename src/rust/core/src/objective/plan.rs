@@ -32,7 +32,7 @@ impl Method {
 /// Which form of E is evaluated. They differ only where the kernel has a coarse form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
-    /// For a map that is yet to unfold: the kernel is blunt at its centre, on grids of twice the
+    /// For a map that is yet to unfold. The kernel is blunt at its centre, on grids of twice the
     /// spacing that take a third of the time. Of the inputs the first principal components count,
     /// beside the norms of all.
     Coarse,

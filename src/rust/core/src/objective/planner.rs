@@ -14,9 +14,9 @@ use crate::{Error, Result};
 /// 3e-2.
 const FINER_ON_A_DEVICE: f64 = 2.0;
 
-/// Nodes per standard deviation of the embedding: where all points lie within a few
-/// nodes of each other the spacing follows their spread, or the gradient, which
-/// vanishes with the spread, would drown in the error of the grid.
+/// Nodes per standard deviation of the embedding. Where all points lie within a few nodes of each
+/// other the spacing follows their spread. Otherwise the gradient, which vanishes with the spread,
+/// would drown in the error of the grid.
 const NODES_PER_DEVIATION: f64 = 2.0;
 
 /// Finest spacing of the grid: neighbouring taps of its kernel differ by h^2, which is
@@ -40,8 +40,8 @@ pub fn plan(task: Task<'_>, x: &[f64], method: Method) -> Result<Plan> {
     plan_at(task, x, &Shape::new(x, task.d), method)
 }
 
-/// Keeps `current` while it is accurate at X and costs less than twice the best
-/// plan, so that small changes of X do not change the approximated energy.
+/// Keeps `current` while it is accurate at X and costs less than twice the best plan. So small
+/// changes of X do not change the approximated energy.
 pub fn replan(task: Task<'_>, x: &[f64], method: Method, current: Plan) -> Result<Plan> {
     let shape = Shape::new(x, task.d);
     let fresh = plan_at(task, x, &shape, method)?;

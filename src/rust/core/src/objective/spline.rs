@@ -6,9 +6,9 @@ pub const ORDER: usize = 4;
 /// Weights and derivatives of the `P` B-splines of order `P` (degree P - 1) that cover
 /// a point `t` in [0, 1) past a node. Entry j belongs to node j - (P/2 - 1) from it.
 ///
-/// M_2 is the hat function; with M_k the weights of order k,
-/// M_k(j) = ((t + k - 1 - j) M_{k-1}(j - 1) + (j + 1 - t) M_{k-1}(j)) / (k - 1), and the
-/// derivative of M_P at j is M_{P-1}(j - 1) - M_{P-1}(j).
+/// M_2 is the hat function. With M_k the weights of order k,
+/// M_k(j) = ((t + k - 1 - j) M_{k-1}(j - 1) + (j + 1 - t) M_{k-1}(j)) / (k - 1).
+/// The derivative of M_P at j is M_{P-1}(j - 1) - M_{P-1}(j).
 #[inline(always)]
 pub fn weights<const P: usize>(t: f64) -> ([f64; P], [f64; P]) {
     let mut value = [0.0; P];

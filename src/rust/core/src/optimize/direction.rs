@@ -17,15 +17,15 @@ const DEPTH: usize = 8;
 /// the evaluations they save.
 const MOST_FACTORISED: usize = 2000;
 
-/// mu, as a fraction of the mean diagonal of 4 L+: makes it positive definite along the
+/// mu, as a fraction of the mean diagonal of 4 L+. It makes the matrix positive definite along the
 /// translations, of the whole and of components that no weight connects.
 const RIDGE: f64 = 1e-6;
 
 /// mu of the diagonal preconditioner: cells with weak ties must not leap.
 const DIAGONAL_RIDGE: f64 = 0.1;
 
-/// B, the attractive part of the Hessian of E: 4 L+ + mu I, which never changes, or its
-/// diagonal; where the attraction is not quadratic, what majorises it at X.
+/// B, the attractive part of the Hessian of E: 4 L+ + mu I, which never changes, or its diagonal.
+/// Where the attraction is not quadratic, B is what majorises it at X.
 pub enum Preconditioner {
     /// Dense Cholesky factor of 4 L+ + mu I.
     Cholesky(Box<Llt<f64>>),

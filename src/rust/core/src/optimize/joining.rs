@@ -10,8 +10,8 @@ use crate::{Error, Result};
 /// tol where the caller names none: 1e-5 takes twice as long to the same quality.
 pub const JOINING_TOLERANCE: f64 = 1e-3;
 
-/// Places of n new cells on a map of N others that stay where they are, where the new cells feel
-/// each other too: a minimum of E(X) over the last n rows of X.
+/// Places of n new cells on a map of N others that stay where they are. The new cells feel each
+/// other too: X is a minimum of E(X) over its last n rows.
 ///
 /// `objective` is that of all N + n cells, those of the map first. `starts` are places for the new
 /// cells, n x d, such as those of [`place`](super::place). The run ends as others do, with `tol`

@@ -87,9 +87,9 @@ impl Run {
         })
     }
 
-    /// Lets a run that has just begun go on to further values of lambda (or rho), each from
-    /// the map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). When each
-    /// ends the schedule says; `each`: iterations of every stage but the last.
+    /// Lets a run that has just begun go on to further values of lambda (or rho). Each stage starts
+    /// from the map of the one before (the homotopy of Carreira-Perpinan 2010, section 4). When
+    /// each ends the schedule says; `each`: iterations of every stage but the last.
     ///
     /// While it unfolds, E is that of [`Resolution::Coarse`].
     pub fn follow(

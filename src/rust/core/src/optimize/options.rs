@@ -12,10 +12,10 @@ pub struct Options {
     pub method: Method,
     /// Most iterations of the run, over all its continuations.
     pub maxit: u64,
-    /// The run has converged once ten iterations lower E by less than this fraction, one
-    /// moves X by less than this fraction of its length (not with a share of the repulsion), or
-    /// no change of X by its own length could, to first order, lower E by more than this fraction:
-    /// |G| |X| <= tol E.
+    /// The run has converged once ten iterations lower E by less than this fraction. It has
+    /// converged too once one moves X by less than this fraction of its length (not with a share of
+    /// the repulsion). Last, E may be flat: |G| |X| <= tol E, so that to first order no change of X
+    /// by its own length lowers E by more than this fraction.
     pub tol: f64,
 }
 

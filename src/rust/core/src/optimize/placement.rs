@@ -33,12 +33,12 @@ const ARMIJO: f64 = 1e-4;
 /// f(x) = sum_m p_m a(|x - x_m|^2) + lambda N / S sum_m |y - y_m|^2 k(|x - x_m|^2),
 /// ```
 ///
-/// which is N / 2 times what it would add to E if its neighbours returned its affinities
-/// (the out-of-sample extension of Carreira-Perpinan 2010, section 5, with W+ normalised
-/// as for the other cells). For a = r^2, since sum_m p_m = 1, the first sum is |x - x'|^2
-/// and a constant, x' being the mean of the neighbours: the cell starts there. It follows
-/// -grad f / 2 sum_m p_m a', the spectral direction of one point, with backtracking and
-/// steps that grow again. New cells do not feel each other.
+/// which is N / 2 times what it would add to E if its neighbours returned its affinities. (This is
+/// the out-of-sample extension of Carreira-Perpinan 2010, section 5, with W+ normalised as for the
+/// other cells.) For a = r^2, since sum_m p_m = 1, the first sum is |x - x'|^2 and a constant, x'
+/// being the mean of the neighbours. The cell starts at x'. It follows -grad f / 2 sum_m p_m a',
+/// the spectral direction of one point, with backtracking and steps that grow again. New cells do
+/// not feel each other.
 ///
 /// `neighbours` and `affinities` are those of the new cells among the N. Returns n x d by
 /// rows.

@@ -27,10 +27,10 @@ const ROWS: usize = 512;
 
 /// 4 L(X) + mu I, L the Laplacian of w+_nm a'(|x_n - x_m|^2).
 ///
-/// a is concave in r^2, so that its tangent there majorises it, and the Hessian of the
-/// tangent is 4 L(X): the step of iteratively reweighted least squares. A solve takes a few
-/// steps of conjugate gradients, with the diagonal as preconditioner, on the largest
-/// weights of every cell, scaled to the sum of all.
+/// a is concave in r^2, so that its tangent majorises it, and the Hessian of the tangent is 4 L(X).
+/// This is the step of iteratively reweighted least squares. A solve takes a few steps of conjugate
+/// gradients, with the diagonal as preconditioner. It uses the largest weights of every cell,
+/// scaled to the sum of all.
 pub struct Reweighted {
     kernel: Kernel,
     d: usize,
@@ -38,8 +38,8 @@ pub struct Reweighted {
     fixed: usize,
     starts: Vec<usize>,
     columns: Vec<u32>,
-    /// 4 w+, scaled. In single precision, as the pulls: both halves of an edge are rounded
-    /// alike, so that the matrix stays symmetric, and half as much is read.
+    /// 4 w+, scaled. In single precision, as the pulls. Both halves of an edge are rounded alike,
+    /// so that the matrix stays symmetric, and half as much is read.
     weights: Vec<f32>,
     /// 4 w+ a' at X.
     pulls: Vec<f32>,

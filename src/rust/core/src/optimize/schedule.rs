@@ -109,8 +109,8 @@ pub(crate) struct Stages {
 
 /// The iteration at which each of `lambdas` but the last ends at the latest. `maxit` is shared out
 /// evenly: stage i of s ends at iteration i maxit / s. Or every stage but the last ends after
-/// `each` iterations, if they leave half of `maxit`; one that is followed by its own lambda, on a
-/// finer grid, goes on until it has converged or half of `maxit` is done.
+/// `each` iterations, if they leave half of `maxit`. A stage that is followed by its own lambda, on
+/// a finer grid, goes on until it has converged or half of `maxit` is done.
 pub(super) fn ends(lambdas: &[f64], each: Option<u64>, maxit: u64) -> Vec<u64> {
     let (maxit, stages) = (u128::from(maxit), lambdas.len() as u128);
     let each = each.map(|each| u128::from(each).min(maxit / (2 * stages)));

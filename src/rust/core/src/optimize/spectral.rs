@@ -23,10 +23,10 @@ const SPECTRAL_STREAM: u64 = 0x59ec;
 /// The `wanted` eigenvectors after the first of N = D^-1/2 L+ D^-1/2, smallest
 /// eigenvalues first, times D^-1/2 (Belkin and Niyogi 2003, "Laplacian eigenmaps").
 ///
-/// Chebyshev-filtered subspace iteration (Zhou and Saad 2007): the spectrum lies in
-/// [0, 2]; a polynomial that is small on [a, 2] and grows below a lifts the wanted end.
-/// It needs no factorisation and cannot break down on disconnected graphs, whose
-/// components come out as coordinates.
+/// Chebyshev-filtered subspace iteration (Zhou and Saad 2007). The spectrum lies in [0, 2]. A
+/// polynomial that is small on [a, 2] and grows below a lifts the wanted end. It needs no
+/// factorisation and cannot break down on disconnected graphs, whose components come out as
+/// coordinates.
 pub fn eigenvectors(
     weights: &Weights,
     wanted: usize,

@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{Error, Result};
 
-/// `map` (N x d) turned, and reflected if need be, about its mean so that it comes closest to
-/// `onto` (the orthogonal Procrustes problem, Schoenemann 1966):
+/// `map` (N x d) turned about its mean, and reflected if need be, so that it comes closest to
+/// `onto`. This is the orthogonal Procrustes problem (Schoenemann 1966):
 ///
 /// ```text
 /// X R,   R = U V',   X' Y = U S V'

@@ -4,9 +4,9 @@
 //! loadings; a second pass projects the blocks ([`Loadings::project`]). Memory is that of
 //! a block and of genes x genes numbers, whatever the number of cells.
 //!
-//! With the sums of a block taken about its own means, blocks are merged as Chan, Golub
-//! and LeVeque (1983, "Algorithms for computing the sample variance: analysis and
-//! recommendations") merge variances: for n and m cells whose means differ by d,
+//! The sums of a block are taken about its own means. Blocks are merged as variances are by Chan,
+//! Golub and LeVeque (1983, "Algorithms for computing the sample variance: analysis and
+//! recommendations"). For n and m cells whose means differ by d,
 //!
 //! ```text
 //! M  <-  M + M' + n m / (n + m) d d'
@@ -22,7 +22,7 @@ use super::krylov::{leading_vectors, Gram};
 use super::loadings::Loadings;
 use super::matrix::{Cells, Matrix, SparseView};
 use super::outer::{add_gram, add_outer_products, add_rows, fill_rows};
-use super::outer::{by_cells, outer_products, without, ByCells};
+use super::outer::{outer_products, without, ByCells};
 use super::pca::{check_components, divisors};
 use super::product::{product, times};
 use super::variance::Moments;
@@ -121,7 +121,7 @@ impl GramAccumulator {
                 };
                 self.add_dense(values)
             }
-            Matrix::SparseColumns(values) => self.add_sparse(&by_cells(&values, cells)),
+            Matrix::SparseColumns(values) => self.add_sparse(&ByCells::new(&values, cells)),
         };
         self.merge(n, sums);
         monitor.advance(n);

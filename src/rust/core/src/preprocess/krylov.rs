@@ -1,12 +1,11 @@
 //! Leading eigenvectors of a Gram matrix G: of Z'Z or Z Z', or of one that was summed
 //! before.
 //!
-//! Small G is formed and decomposed. Otherwise a block Krylov space of G is grown from
-//! random vectors (Musco and Musco 2015, "Randomized block Krylov methods for stronger
-//! and faster approximate singular value decomposition") until the residuals of the
-//! wanted pairs vanish: it needs far fewer products than subspace iteration (Halko,
-//! Martinsson and Tropp 2011) where the spectrum is flat, as that of cells is beyond the
-//! first components.
+//! Small G is formed and decomposed. Otherwise a block Krylov space of G is grown from random
+//! vectors until the residuals of the wanted pairs vanish. (Musco and Musco 2015, "Randomized block
+//! Krylov methods for stronger and faster approximate singular value decomposition".) The spectrum
+//! of cells is flat beyond the first components. Subspace iteration needs far more products on such
+//! a spectrum (Halko, Martinsson and Tropp 2011).
 
 use faer::{Mat, MatRef, Side};
 use ndarray::{s, Array1, Array2, ArrayView1, ArrayView2};
@@ -170,8 +169,8 @@ impl Basis {
         }
     }
 
-    /// An orthonormal basis of what the columns of `block` add to the span of Q, leaving
-    /// out columns that are rounding in comparison with the length `reference`.
+    /// An orthonormal basis of what the columns of `block` add to the span of Q. It leaves out
+    /// columns that are rounding in comparison with the length `reference`.
     fn orthonormal(&self, block: Array2<f64>, reference: f64) -> Array2<f64> {
         let mut block = gram_schmidt(&block, DEPENDENT * reference);
         if self.len() > 0 {

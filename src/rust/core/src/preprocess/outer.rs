@@ -56,7 +56,31 @@ pub(super) struct ByCells<'a> {
     values: Cow<'a, [f64]>,
 }
 
-impl ByCells<'_> {
+impl<'a> ByCells<'a> {
+    /// The block itself, or its transpose where it has the cells in rows.
+    pub(super) fn new(block: &SparseView<'a>, cells: Cells) -> Self {
+        if cells == Cells::Columns {
+            return ByCells {
+                genes: block.nrows,
+                indptr: block.indptr.into(),
+                indices: block.indices.into(),
+                values: block.values.into(),
+            };
+        }
+        let genes = block
+            .indptr
+            .windows(2)
+            .enumerate()
+            .flat_map(|(gene, ends)| (ends[0]..ends[1]).map(move |_| gene as i32));
+        let turned = group(block.ncols, block.nrows, genes, block.indices, block.values);
+        ByCells {
+            genes: block.ncols,
+            indptr: turned.indptr.into(),
+            indices: turned.indices.into(),
+            values: turned.values.into(),
+        }
+    }
+
     /// Cells without any value.
     pub(super) fn empty(genes: usize, cells: usize) -> Self {
         ByCells {
@@ -75,30 +99,6 @@ impl ByCells<'_> {
             indices: &self.indices,
             values: &self.values,
         }
-    }
-}
-
-/// The block itself, or its transpose where it has the cells in rows.
-pub(super) fn by_cells<'a>(block: &SparseView<'a>, cells: Cells) -> ByCells<'a> {
-    if cells == Cells::Columns {
-        return ByCells {
-            genes: block.nrows,
-            indptr: block.indptr.into(),
-            indices: block.indices.into(),
-            values: block.values.into(),
-        };
-    }
-    let genes = block
-        .indptr
-        .windows(2)
-        .enumerate()
-        .flat_map(|(gene, ends)| (ends[0]..ends[1]).map(move |_| gene as i32));
-    let turned = group(block.ncols, block.nrows, genes, block.indices, block.values);
-    ByCells {
-        genes: block.ncols,
-        indptr: turned.indptr.into(),
-        indices: turned.indices.into(),
-        values: turned.values.into(),
     }
 }
 

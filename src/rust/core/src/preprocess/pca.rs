@@ -37,9 +37,9 @@ pub struct Pca {
 
 /// The first `components` principal components of the cells of `matrix`.
 ///
-/// A sparse matrix is centred and scaled implicitly. Accurate to rounding on the leading
-/// components (see the residual in `krylov`); where the smaller side has more than 600
-/// entries, `seed` chooses the random start, whose influence ends with that residual.
+/// A sparse matrix is centred and scaled implicitly. Accurate to rounding on the leading components
+/// (see the residual in `krylov`). Where the smaller side has more than 600 entries, `seed` chooses
+/// the random start, whose influence ends with that residual.
 pub fn pca(
     matrix: &Matrix<'_>,
     cells: Cells,

@@ -73,8 +73,8 @@ pub(super) fn transposed_times(matrix: &SparseView<'_>, b: ArrayView2<'_, f64>) 
     out
 }
 
-/// S B: each task owns a range of rows and walks all columns, so that no two tasks write
-/// to one row and each row is summed by ascending column.
+/// S B: each task owns a range of rows and walks all columns. So no two tasks write to one row, and
+/// each row is summed by ascending column.
 pub(super) fn times(matrix: &SparseView<'_>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let SparseView {
         nrows,

@@ -15,9 +15,8 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Moments over n cells become those over these and `m` other ones: for means that
-    /// differ by d, n var + m var' + n m / (n + m) d^2 is the sum of squares (Chan, Golub
-    /// and LeVeque 1983).
+    /// Moments over n cells become those over these and `m` other ones. For means that differ by d,
+    /// n var + m var' + n m / (n + m) d^2 is the sum of squares (Chan, Golub and LeVeque 1983).
     pub fn merge(&mut self, n: usize, other: &Moments, m: usize) {
         let (n, m) = (n as f64, m as f64);
         let genes = self.mean.iter_mut().zip(&mut self.variance);

@@ -12,10 +12,10 @@ use crate::{Error, Result};
 /// Pairs per parallel task.
 const CHUNK: usize = 4096;
 
-/// Spearman's correlation of the distances of pairs of cells in the data with those in
-/// the map (as Kobak and Berens 2019, "The art of using t-SNE for single-cell
-/// transcriptomics", judge global structure). 1 where the map keeps their order; `None`
-/// where all distances are equal in one of the two.
+/// Spearman's correlation of the distances of pairs of cells in the data with those in the map.
+/// Kobak and Berens 2019, "The art of using t-SNE for single-cell transcriptomics", judge global
+/// structure by it. It is 1 where the map keeps their order, and `None` where all distances are
+/// equal in one of the two.
 ///
 /// Takes all pairs where there are no more than `pairs`, else `pairs` of them drawn with
 /// `seed` (with repetition).

@@ -7,10 +7,10 @@ use crate::monitor::Monitor;
 use crate::neighbors::exact;
 use crate::{Error, Result};
 
-/// Share of cells whose label is that of the majority of their k nearest other cells in
-/// the map: the leave-one-out accuracy of a k-nearest-neighbour classifier (Cover and
-/// Hart 1967). Where labels tie, the one with the smaller sum of ranks wins, and if that
-/// ties too, the one of the nearer cell.
+/// Share of cells whose label is that of the majority of their k nearest other cells in the map. It
+/// is the leave-one-out accuracy of a k-nearest-neighbour classifier (Cover and Hart 1967). Where
+/// labels tie, the one with the smaller sum of ranks wins, and if that ties too, the one of the
+/// nearer cell.
 pub fn label_accuracy(
     embedding: ArrayView2<'_, f64>,
     labels: &[u32],

@@ -59,9 +59,9 @@ pub(super) fn assignments(batches: &[Vec<u32>]) -> Vec<(u32, u32)> {
     assignments
 }
 
-/// Divides the cells in the rows of `y` into random parts of about `size`, once for all
-/// epochs, each with affinities of its own at the same perplexity. `e` makes E from the cells of a
-/// part and their W+.
+/// Divides the cells in the rows of `y` into random parts of about `size`, once for all epochs.
+/// Each has affinities of its own at the same perplexity. `e` makes E from the cells of a part and
+/// their W+.
 pub fn independent(
     y: ArrayView2<'_, f64>,
     size: u64,

@@ -10,8 +10,8 @@ use crate::objective::{Objective, Resolution};
 use crate::optimize::centre;
 use crate::{Error, Result};
 
-/// Cells of a batch while a given map is learned, of n: few, since this needs many steps,
-/// but enough for the moments of a batch, and of many cells so many that all threads have
+/// Cells of a batch while a given map is learned, of n. They are few, since this needs many steps,
+/// but enough for the moments of a batch. Of many cells so many are taken that all threads have
 /// work.
 fn pretraining_batch(n: usize) -> u64 {
     (n as u64 / 64).clamp(128, 1024)
@@ -96,10 +96,9 @@ impl Run {
         })
     }
 
-    /// A step from each batch of cells, along the gradient of all cells at the places T where
-    /// the evaluation saw them, and what the batch S says of how it has changed since
-    /// (Johnson and Zhang 2013, "Accelerating stochastic gradient descent using predictive
-    /// variance reduction"):
+    /// A step from each batch of cells. It follows the gradient of all cells at the places T where
+    /// the evaluation saw them. To it comes what the batch S says of its change since (Johnson and
+    /// Zhang 2013, "Accelerating stochastic gradient descent using predictive variance reduction"):
     ///
     /// ```text
     /// g_n = N / B dE/dx_n(T) + dE_S/dx_n(X) - dE_S/dx_n(T)      for n in S

@@ -1,16 +1,16 @@
 //! Trains a network to minimise E(f(Y)): NeuralEE (Xiong et al. 2020), as a state to
 //! step through rather than a loop that is waited for.
 //!
-//! The gradient of E with respect to the places X of *all* cells comes from the objective
-//! that free elastic embedding has, and goes back through the network:
+//! The objective of free elastic embedding gives the gradient of E with respect to the places X of
+//! *all* cells. It goes back through the network:
 //!
 //! ```text
 //! dE/dtheta = sum_n (dE/dx_n)' dx_n/dtheta
 //! ```
 //!
-//! After every epoch all cells go through the network, normalised by the moments of all of
-//! them; that E is the one that is reported, by which the best weights are kept, and, with
-//! one step an epoch, the one whose gradient is followed next.
+//! After every epoch all cells go through the network, normalised by the moments of all of them.
+//! The E that results is reported, and by it the best weights are kept. With one step an epoch, its
+//! gradient is followed next.
 
 mod batches;
 mod engine;
@@ -38,10 +38,10 @@ pub use state::State;
 use engine::Engine;
 use state::{Best, KIND};
 
-/// Bytes that training takes beside the cells, an upper estimate: the parameters, their gradient,
-/// what the optimiser keeps of them, the best so far and what an epoch can fall back on, and the
-/// partial sums of the gradient of the largest layer, of which there are more the more cells there
-/// are.
+/// Bytes that training takes beside the cells, an upper estimate. They hold the parameters, their
+/// gradient, what the optimiser keeps of them, the best so far and what an epoch can fall back on.
+/// They also hold the partial sums of the gradient of the largest layer, whose number grows with
+/// the cells.
 pub fn fixed_bytes(architecture: &Architecture, cells: usize) -> u64 {
     let Some(layout) = architecture.layout() else {
         return u64::MAX;
@@ -409,8 +409,8 @@ impl Run {
         }
     }
 
-    /// The network with the weights of least E (at the last lambda; before that is
-    /// reached, those of the moment), whose maps have their mean at the origin.
+    /// The network with the weights of least E at the last lambda; before that is reached, with
+    /// those of the moment. Its maps have their mean at the origin.
     pub fn best_network(&self) -> Result<Network<f32>> {
         let (values, moments, mean) = match (&self.state.best, &self.current) {
             (Some(best), _) => (&best.values, &best.moments, &best.mean),

@@ -12,8 +12,8 @@ use neuralee_core::monitor::Monitor;
 use neuralee_core::sparse::SparseColumns;
 use neuralee_core::{Error, Result};
 
-/// Compressed columns take 12 bytes a stored value and dense ones 8 each; below this
-/// share of non-zero values the sparse form is clearly the smaller one.
+/// Compressed columns take 12 bytes a stored value and dense ones 8 each. Below this share of
+/// non-zero values the sparse form is clearly the smaller one.
 pub(crate) const SPARSE_BELOW: usize = 3;
 
 /// The matrix that `layer` names, and the annotations of its genes.

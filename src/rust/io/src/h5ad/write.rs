@@ -1,8 +1,8 @@
 //! Writing AnnData files, in the layout of anndata 0.8 and later.
 //!
-//! A new file grows under a name of its own and takes over its path in one move. An existing one
-//! is copied, the copy changed and moved likewise: HDF5 keeps no journal, so that a program
-//! that dies while it changes a file where it lies may leave all of it unreadable.
+//! A new file grows under a name of its own and takes over its path in one move. An existing one is
+//! copied, the copy changed and moved likewise. HDF5 keeps no journal, so that a program that dies
+//! while it changes a file where it lies may leave all of it unreadable.
 
 use super::draft::{Block, Contents, Draft};
 use super::format::{FORMAT, R_TEXT, R_TYPE};
@@ -44,9 +44,9 @@ pub(super) fn begin(draft: &Draft, contents: &Contents, overwrite: bool) -> Resu
     change(draft, file, |file| contents.write(file).map_err(failed))
 }
 
-/// A file whose values are written at once. Values that wait for their dataset to be closed
-/// would keep it open for ever where the disk has no room for them, and HDF5 would crash at the
-/// end of the program.
+/// A file whose values are written at once. Values that wait for their dataset to be closed would
+/// keep it open for ever where the disk has no room for them. HDF5 would then crash at the end of
+/// the program.
 fn unbuffered() -> FileBuilder {
     let mut builder = File::with_options();
     builder.with_fapl(|access| access.chunk_cache(0, 0, 0.0).sieve_buf_size(0));
@@ -193,8 +193,8 @@ fn change(draft: &Draft, file: File, work: impl FnOnce(&File) -> Result<()>) -> 
     // Closing alone would keep silent about what could not be written.
     let changed = work(&file).and_then(|()| file.flush().map_err(failed));
     if changed.is_err() {
-        // Closing writes what belongs to the file as a whole, and must not fail either: a full
-        // disk has room again once the draft is empty.
+        // Closing writes what belongs to the file as a whole, and must not fail either. A full disk
+        // has room again once the draft is empty.
         let emptied = std::fs::File::options().write(true).open(&draft.beside);
         let _ = emptied.and_then(|file| file.set_len(0));
     }

@@ -58,8 +58,8 @@ impl Seen {
     }
 }
 
-/// A vector of zeros, in large pages where the system has them for who asks: each page is then
-/// had once for 512 small ones, and asking the system is most of what filling new memory takes.
+/// A vector of zeros, in large pages where the system gives them on request. One large page is then
+/// faulted in for 512 small ones, and page faults are most of what filling new memory takes.
 fn zeroed<T: Copy + Default>(n: usize) -> Vec<T> {
     let zeros = vec![T::default(); n];
     #[cfg(target_os = "linux")]

@@ -1,5 +1,5 @@
-//! Long datasets of numbers: one thread has HDF5 read what is stored, as HDF5 serves one thread
-//! at a time, and others expand it, convert it and look at it while it is in their caches.
+//! Long datasets of numbers. HDF5 serves one thread at a time, so one thread has it read what is
+//! stored. Others expand it, convert it and look at it while it is in their caches.
 
 use super::lzf::{self, LZF};
 use super::raw::{Native, Plain, Source};

@@ -6,10 +6,9 @@ use hdf5_metno::sync::sync;
 use hdf5_metno_sys::h5e::{H5E_auto2_t, H5Eget_auto2, H5Eset_auto2, H5E_DEFAULT};
 use hdf5_metno_sys::LOCK;
 
-/// While it lives, HDF5 reports errors of this thread by its answers alone; afterwards it
-/// does again what it did before. R's rhdf5, which may use the same library, has it raise an
-/// R error, by a jump that must not cross our code, and loses its errors where the reaction
-/// is not put back.
+/// While it lives, HDF5 reports errors of this thread by its answers alone; afterwards it does
+/// again what it did before. R's rhdf5, which may use the same library, has it raise an R error, by
+/// a jump that must not cross our code. It loses its errors where the reaction is not put back.
 pub(crate) struct Silence {
     before: H5E_auto2_t,
     data: *mut c_void,

@@ -155,8 +155,8 @@ impl Drop for Registration {
     }
 }
 
-/// HDF5's filter: replaces the bytes of a chunk by what they expand to, and says how many these
-/// are, or 0 where they are not as many as expected. HDF5 itself does not look.
+/// HDF5's filter. It replaces the bytes of a chunk by what they expand to, and returns their
+/// number, or 0 where it is not the expected one. HDF5 itself does not look.
 unsafe extern "C" fn undo(
     flags: c_uint,
     _: usize,

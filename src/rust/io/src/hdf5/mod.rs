@@ -1,5 +1,5 @@
-//! The HDF5 layer below the readers of h5ad, loom and Cell Ranger's matrices: what is opened,
-//! what is refused, and how numbers, text and compressed columns are read.
+//! The HDF5 layer below the readers of h5ad, loom and Cell Ranger's matrices. It knows what is
+//! opened, what is refused, and how numbers, text and compressed columns are read.
 
 pub(crate) mod arrays;
 pub(crate) mod compressed;

@@ -1,6 +1,6 @@
-//! The calls into HDF5 whose types are known only once the file is open: numbers of any
-//! width, text of fixed or variable length, and single fields of compound tables. All of
-//! the reader's unsafe code is here.
+//! The calls into HDF5 whose types are known only once the file is open. They read numbers of any
+//! width, text of fixed or variable length, and single fields of compound tables. All of the
+//! reader's unsafe code is here.
 
 use super::lzf;
 use hdf5_metno as hdf5;
@@ -226,9 +226,9 @@ impl Source<'_> {
         read_into(self.container, &datatype, &[rows], None, &mut to[from..])
     }
 
-    /// The chunk of a one-dimensional dataset that begins at `first`, as it is stored, behind
-    /// what `to` holds; returns the filters that it did not go through, a bit each. `None`
-    /// where it is not stored or longer than `most`.
+    /// Reads the chunk of a one-dimensional dataset that begins at `first`, as it is stored, behind
+    /// what `to` holds. Returns the filters that it did not go through, a bit each. `None` where it
+    /// is not stored or longer than `most`.
     pub(crate) fn chunk(&self, first: usize, most: usize, to: &mut Vec<u8>) -> Result<Option<u32>> {
         let (id, first) = (self.container.id(), first as u64);
         let (mut length, mut skipped) = (0, 0);
@@ -421,8 +421,8 @@ fn bytes_of<T: Native>(numbers: &mut [T]) -> &mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast::<u8>(), bytes) }
 }
 
-/// Memory for text of variable length: freed as a whole, and no more than there is
-/// text in the file, as many entries may name one long text.
+/// Memory for text of variable length. It is freed as a whole, and is no more than the text in the
+/// file, as many entries may name one long text.
 struct Arena {
     blocks: Vec<Vec<u8>>,
     left: usize,
@@ -536,8 +536,8 @@ fn read_into(
         lzf::expect(chunk_size(container)?.unwrap_or(0));
     }
     let null = std::ptr::null();
-    // SAFETY: start and count have one entry for each axis and lie within the shape; `out`
-    // has room for `count` entries of the type `memory`; the arena outlives the read.
+    // SAFETY: start and count have one entry for each axis and lie within the shape. `out` has room
+    // for `count` entries of the type `memory`. The arena outlives the read.
     sync(|| unsafe {
         let set = h5s::H5S_seloper_t::H5S_SELECT_SET;
         let (from, to) = (start.as_ptr(), count.as_ptr());
@@ -592,8 +592,8 @@ pub(crate) fn attribute_texts(attribute: &Attribute) -> Result<Option<Vec<String
         return Ok(Some(Vec::new()));
     }
     let space = attribute.space()?;
-    // SAFETY: as the memory type is the file's own, a buffer gets n entries of `size` bytes;
-    // of variable text these are null or pointers to C strings that HDF5 takes back.
+    // SAFETY: as the memory type is the file's own, a buffer gets n entries of `size` bytes. Those
+    // of variable text are null or pointers to C strings that HDF5 takes back.
     sync(|| unsafe {
         if h5t::H5Tis_variable_str(datatype.id()) > 0 {
             let mut buffer: Vec<*mut c_char> = vec![std::ptr::null_mut(); n];

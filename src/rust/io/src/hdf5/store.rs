@@ -13,8 +13,8 @@ use std::path::Path;
 
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 const MOST_LINKS: usize = 16;
-/// Deflate, shuffle, Fletcher-32, szip, n-bit and scale-offset are part of HDF5; any other
-/// filter is a plugin, which would be code loaded on the file's word.
+/// Deflate, shuffle, Fletcher-32, szip, n-bit and scale-offset are part of HDF5. Any other filter
+/// is a plugin, which would be code loaded on the file's word.
 const OWN_FILTERS: std::ops::RangeInclusive<i32> = 1..=6;
 const DEFLATE: i32 = 1;
 const SHUFFLE: i32 = 2;
@@ -342,9 +342,9 @@ impl Array<'_> {
     }
 }
 
-/// Checks that the data are in this file and can be as many as claimed, and that a chunk fits
-/// into memory; returns what they take with a chunk, in bytes, the shape of a chunk, empty
-/// where there are none, and the filters.
+/// Checks that the data are in this file and can be as many as claimed, and that a chunk fits into
+/// memory. Returns the bytes that they take with a chunk, the shape of a chunk, empty without
+/// chunks, and the filters.
 fn check_storage(dataset: &Dataset, array: &Array) -> Result<(u64, Vec<usize>, Vec<i32>)> {
     let path = array.path;
     let plan = dataset.create_plist().map_err(failed(path))?;

@@ -1,5 +1,5 @@
-//! Which type each cell has, in files that number the clusters of their cells in the column
-//! attribute ClusterID and name them in the global attribute CellTypes.
+//! Which type each cell has. Some files number the clusters of their cells in the column attribute
+//! ClusterID and name them in the global attribute CellTypes.
 
 use crate::Column;
 

@@ -244,7 +244,7 @@ fn append(to: &mut SparseColumns, more: &SparseColumns) {
     to.values.extend_from_slice(&more.values);
 }
 
-/// All values so far, column by column: those of whole columns, and those of the rows that
+/// All values so far, column by column. They are those of whole columns, and those of the rows that
 /// were read of the band that starts at the column `left`.
 fn expand(
     columns: &SparseColumns,

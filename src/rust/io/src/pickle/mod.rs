@@ -1,10 +1,10 @@
 //! Pickles of Python that hold tables: data frames and series of pandas, arrays of numpy,
 //! and dictionaries and lists of these.
 //!
-//! A pickle is a program for a small machine that imports and calls what it names. Here
-//! nothing is imported and nothing called: `machine` runs the opcodes that only move values
-//! and notes what would be called, if it is on the list of `names`; `numpy` and `pandas`
-//! read those notes as arrays and tables, within the limits that `reader` keeps.
+//! A pickle is a program for a small machine that imports and calls what it names. Here nothing is
+//! imported and nothing called. `machine` runs the opcodes that only move values and notes what
+//! would be called, if it is on the list of `names`. `numpy` and `pandas` read those notes as
+//! arrays and tables, within the limits that `reader` keeps.
 
 mod frame;
 mod machine;

@@ -121,8 +121,8 @@ impl<'a> Reader<'a> {
                 blocks: blocks.collect::<Result<_>>()?,
             });
         }
-        // Before, and for series still, its state has them twice: as pandas 0.13 wanted them,
-        // and in a dictionary named after the version that changed it.
+        // Before, and for series still, its state has them twice. They are given as pandas 0.13
+        // wanted them, and in a dictionary named after the version that changed it.
         let state = self.items(self.state(object)?).unwrap_or_default();
         let Some(&newer) = state.get(3) else {
             return Err(Error::file_format(

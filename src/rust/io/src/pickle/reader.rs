@@ -8,9 +8,9 @@ use neuralee_core::{Error, Result};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
-/// What a pickle holds may take this many bytes for each of its own: a text that a column
-/// repeats is written once and referred to by two bytes. Lists of lists that repeat
-/// each other could expand without end.
+/// What a pickle holds may take this many bytes for each of its own. A text that a column repeats
+/// is written once and referred to by two bytes. Lists of lists that repeat each other could expand
+/// without end.
 const TIMES_LENGTH: u64 = 256;
 
 /// What any pickle may take.

@@ -1,5 +1,5 @@
-//! The values of a pickle, side by side: what holds others names them by their position, so
-//! that values that are used often exist once, and those that hold themselves do no harm.
+//! The values of a pickle, side by side. What holds others names them by their index. So values
+//! that are used often exist once, and those that hold themselves do no harm.
 
 use super::names::Name;
 use std::borrow::Cow;

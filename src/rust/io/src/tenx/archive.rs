@@ -1,8 +1,8 @@
 //! Tar archives, gzipped or not, read as a stream and never unpacked.
 //!
-//! The archive is first read to its end, so that its names are known and its lengths are
-//! those of what is there; then once more for each file that is needed, up to that file. Only
-//! plain files and folders are accepted, under names that stay within the archive.
+//! The archive is first read to its end, so that its names are known and its lengths are true. It
+//! is read once more for each file that is needed, up to that file. Only plain files and folders
+//! are accepted, under names that stay within the archive.
 
 use crate::limits;
 use crate::matrix_market::Lines;

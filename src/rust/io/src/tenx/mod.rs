@@ -1,6 +1,6 @@
-//! Matrices of genes by cells as Cell Ranger writes them: a folder with `matrix.mtx`,
-//! `genes.tsv` (version 2) or `features.tsv` (version 3) and `barcodes.tsv`, each gzipped or
-//! not, a tar archive of such a folder, or one HDF5 file.
+//! Matrices of genes by cells as Cell Ranger writes them. They are a folder, a tar archive of such
+//! a folder, or one HDF5 file. The folder has `matrix.mtx`, `genes.tsv` (version 2) or
+//! `features.tsv` (version 3) and `barcodes.tsv`, each gzipped or not.
 
 mod archive;
 mod content;

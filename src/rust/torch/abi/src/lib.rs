@@ -4,11 +4,11 @@
 //! [`SYMBOL`]: a function that returns a [`Table`]. Its first number, [`Table::abi`], is read
 //! before anything else and must be [`ABI`]; whatever changes here changes that number.
 //!
-//! Every function takes a [`Caller`] and answers with a [`Code`]; where that is not
-//! [`Code::Done`], `say` has been given the reason before. No panic and no C++ exception crosses
-//! the interface. Matrices are given by rows. A handle serves one call at a time, may be used from
-//! any thread, and stays usable after a call that failed; what it was opened with must stay
-//! alive until it is closed.
+//! Every function takes a [`Caller`] and answers with a [`Code`]; where that is not [`Code::Done`],
+//! `say` has been given the reason before. No panic and no C++ exception crosses the interface.
+//! Matrices are given by rows. A handle serves one call at a time, may be used from any thread, and
+//! stays usable after a call that failed. What it was opened with must stay alive until it is
+//! closed.
 
 use std::os::raw::{c_char, c_void};
 
@@ -244,8 +244,8 @@ pub struct NetworkArgs {
 pub struct Dropout {
     /// Share of the units; 0 for none.
     pub share: f64,
-    /// Of each hidden layer, the key of its stream of random numbers (SplitMix64 at
-    /// key + (i + 1) times the golden ratio for number i = cell width + unit).
+    /// For each hidden layer, the key of its stream of random numbers. Number i = cell width + unit
+    /// is SplitMix64 at key + (i + 1) times the golden ratio.
     pub keys: View<u64>,
 }
 

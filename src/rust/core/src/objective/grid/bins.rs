@@ -42,9 +42,9 @@ fn bins_of<const D: usize>(points: &[[f64; D]], tiling: &Tiling, bins: &mut [u64
     }
 }
 
-/// Sorts the points by tile and bin: a stable counting sort into buckets of `2^shift`
-/// successive bins, chunk of points by chunk, then each bucket for itself. The counts
-/// tell every chunk its positions in every bucket beforehand.
+/// Sorts the points by tile and bin. A stable counting sort puts them into buckets of `2^shift`
+/// successive bins, chunk of points by chunk. Each bucket is then sorted by itself. The counts tell
+/// every chunk its positions in every bucket beforehand.
 pub(super) fn sort_by_bin<const D: usize>(points: &[[f64; D]], tiling: &Tiling) -> Sorted<D> {
     let n = points.len();
     let bins = tiling.tiles() * tiling.bins();

@@ -15,8 +15,8 @@ use crate::aligned::Aligned;
 /// Points gathered by one task.
 const GATHER: usize = 1024;
 
-/// Points whose products with the nodes are summed at once: with two registers of AVX-512
-/// each for `LINES` lines of nodes they take half of the 32.
+/// Points whose products with the nodes are summed at once. With two registers of AVX-512 each for
+/// `LINES` lines of nodes they take half of the 32.
 const POINTS: usize = 8;
 
 /// Partial sums of a product where fewer points are at hand, so that one addition need not

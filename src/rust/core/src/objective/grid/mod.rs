@@ -1,8 +1,8 @@
 //! Repulsion in linear time: D + 2 fields on a regular grid over the embedding.
 //!
-//! psi_n = c_n . phi(x_n) with phi(x) = sum_m q_m exp(-|x - x_m|^2) (see `Factors`).
-//! The q_m are spread onto nodes with cubic B-splines B, convolved with a kernel k on
-//! the nodes, and gathered with the same splines, so that what is computed is exactly
+//! psi_n = c_n . phi(x_n) with phi(x) = sum_m q_m exp(-|x - x_m|^2) (see `Factors`). The q_m are
+//! spread onto nodes with cubic B-splines B, convolved with a kernel k on the nodes, and gathered
+//! with the same splines. What is computed is exactly
 //!
 //! ```text
 //! E- = sum_nm w-_nm K(x_n, x_m),

@@ -1,9 +1,9 @@
 //! All Gaussians of a floor at once, on tiles of the plane.
 //!
-//! The fields of a tile follow from a patch of nodes: its own and those of its eight
-//! neighbours, as far as the kernels reach. Eight fields of a patch stay in the second-level
-//! cache while every Gaussian passes along both axes, so that main memory is read and written
-//! once, not once for each Gaussian and axis.
+//! The fields of a tile follow from a patch of nodes: its own and those of its eight neighbours, as
+//! far as the kernels reach. Eight fields of a patch stay in the second-level cache while every
+//! Gaussian passes along both axes. So main memory is read and written once, not once for each
+//! Gaussian and axis.
 
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
@@ -31,7 +31,7 @@ const PATCH: usize = PADDED + 2 * REACH;
 /// Some fields of a node.
 type Lanes = [f64; LINE];
 
-/// A Gaussian as a band along an axis: row j of `rows` has the taps that node j - `reach` of a
+/// A Gaussian as a band along an axis. Row j of `rows` has the taps that node j - `reach` of a
 /// block has for the block's `TOGETHER` nodes.
 struct Band {
     reach: usize,
@@ -71,8 +71,8 @@ struct Scratch {
     sums: Vec<Lanes>,
 }
 
-/// Fills `fields` with `start` and the sum of some Gaussians of what the tiles of a plane
-/// hold, node by node, or with `by_line` line by line as the gather reads them.
+/// Fills `fields` with `start` and the sum of some Gaussians of what the tiles of a plane hold. It
+/// writes node by node, or with `by_line` line by line as the gather reads them.
 ///
 /// `start` puts what a tile begins with into a buffer, node by node. `packed` is overwritten.
 pub(super) fn convolve_plane(
@@ -147,8 +147,8 @@ fn neighbours(tiling: &Tiling, set: &TileSet, tile: usize) -> [Option<usize>; 9]
     })
 }
 
-/// The first node of a tile that lies in the patch, where it lies, and how many do: for the
-/// tile before, the tile itself and the one after.
+/// The nodes of a tile that lie in the patch: the first of them, its position there, and their
+/// number. Given for the tile before, the tile itself and the one after.
 fn overlap(shift: usize) -> (usize, usize, usize) {
     match shift {
         0 => (SIDE - REACH, 0, EXTENT + REACH - SIDE),

@@ -1,11 +1,11 @@
 //! Repulsion by a long-range kernel in linear time: a pyramid of grids.
 //!
-//! The kernel is a mixture of Gaussians, k(r^2) = int density(t) exp(-t r^2) dt, of which
-//! the trapezoidal rule in log t takes t_j = t_0 2^-j (for 1 / (1 + r^2) its error is
-//! 1e-5 of the value). A Gaussian of twice the width needs nodes twice as far apart: floor
-//! l of the pyramid has spacing h 2^l and carries the two Gaussians that fit it, with
-//! kernels that reach no further than the next tile; the top floor, a few tiles, carries
-//! all that are wider. Every floor keeps only the tiles with points.
+//! The kernel is a mixture of Gaussians, k(r^2) = int density(t) exp(-t r^2) dt. The trapezoidal
+//! rule in log t takes t_j = t_0 2^-j of them (for 1 / (1 + r^2) its error is 1e-5 of the value). A
+//! Gaussian of twice the width needs nodes twice as far apart. Floor l of the pyramid has spacing h
+//! 2^l and carries the two Gaussians that fit it. Their kernels reach no further than the next
+//! tile. The top floor, a few tiles, carries all that are wider. Every floor keeps only the tiles
+//! with points.
 //!
 //! A cubic B-spline is a sum of five of half its width,
 //!
@@ -13,8 +13,8 @@
 //! B(u / 2) = sum_k s_k B(u - k),     s = (1, 4, 6, 4, 1) / 8,   k = -2..2,
 //! ```
 //!
-//! so that the points meet the lowest floor alone: what they spread there goes up by s and
-//! comes down by its transpose, exactly as if they met every floor. What is computed is
+//! so that the points meet the lowest floor alone. What they spread on it goes up by s and comes
+//! down by its transpose, exactly as if they met every floor. What is computed is
 //!
 //! ```text
 //! E- = sum_nm w-_nm K(x_n, x_m),    K(x, y) = sum_l sum_gg' B_l(x - g) k_l(g - g') B_l(y - g')
@@ -44,8 +44,8 @@ const NARROWEST: f64 = 0.33;
 /// sqrt(t) r where the others are cut: exp(-9.2) = 1e-4.
 const CUT: f64 = 3.03;
 
-/// Gaussians sharper than the nodes render well, which the lowest floor carries all the
-/// same: with spacing 1/2 they take the relative error of the gradient from 0.4 to 0.01.
+/// Gaussians sharper than the nodes render well, which the lowest floor carries all the same. With
+/// spacing 1/2 they take the relative error of the gradient from 0.4 to 0.01.
 const SHARPER: i32 = 3;
 
 /// t r^2 up to which a Gaussian is 1 between all points.
@@ -318,8 +318,8 @@ impl Floor {
         parents
     }
 
-    /// One Gaussian applied to what the tiles hold: replaces `fields` or is added to them,
-    /// node by node, or on the `lowest` floor line by line as the gather reads them.
+    /// One Gaussian applied to what the tiles hold: replaces `fields` or is added to them. It
+    /// writes node by node, or on the `lowest` floor line by line as the gather reads them.
     fn convolve(
         &self,
         part: &Part,
@@ -383,8 +383,8 @@ fn two_scale(k: isize) -> f64 {
     }
 }
 
-/// The coarse nodes i that a node j of the tile below meets along an axis, and with which
-/// weight: s_k with k = half SIDE + 1 + j - 2 i.
+/// The coarse nodes i that a node j of the tile below meets along an axis. Their weights are s_k
+/// with k = half SIDE + 1 + j - 2 i.
 fn meets(j: usize, half: usize) -> impl Iterator<Item = (usize, f64)> {
     let node = (half * SIDE + 1 + j) as isize;
     let last = SIDE + ORDER - 1;

@@ -10,14 +10,13 @@ pub(super) fn kernel_taps(h: f64, extent: usize) -> Vec<f64> {
 
 /// `count` taps k(0), k(1), … of exp(-(h u)^2) along one axis.
 ///
-/// k^ = K^ B^^2 / (sum_l B^(theta + 2 pi l)^2)^2 minimises the mean squared error of
-/// K(x, y) over the positions of the pair within their bins; the sum in it is the
-/// Fourier series of the spline of twice the order at the nodes. k follows by the
-/// trapezoidal rule, which is exact to rounding here: the integrand is smooth and
-/// periodic, or has died out within the period.
+/// k^ = K^ B^^2 / (sum_l B^(theta + 2 pi l)^2)^2 minimises the mean squared error of K(x, y) over
+/// the positions of the pair within their bins. The sum in it is the Fourier series of the spline
+/// of twice the order at the nodes. The trapezoidal rule gives k. It is exact to rounding here,
+/// since the integrand is smooth and periodic, or has died out within the period.
 pub(super) fn gaussian_taps(h: f64, count: usize) -> Vec<f64> {
-    // exp(-theta^2 / 4h^2) < 1e-18 beyond 13 h; the copies of k that the rule adds lie
-    // 2 pi / step nodes away, where exp(-(distance h)^2) < 1e-18 as well.
+    // exp(-theta^2 / 4h^2) < 1e-18 beyond 13 h. The copies of k that the rule adds lie 2 pi / step
+    // nodes away, where exp(-(distance h)^2) < 1e-18 as well.
     let step = std::f64::consts::TAU / (count as f64 + 6.5 / h).ceil();
     let last = (std::f64::consts::PI.min(13.0 * h) / step).ceil() as usize;
     let double = spline_at_nodes();

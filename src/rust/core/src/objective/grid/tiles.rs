@@ -30,9 +30,9 @@ pub const TILE_FLOPS: f64 = 300.0;
 /// No tile.
 const NONE: u32 = u32::MAX;
 
-/// A regular grid, cut into tiles of equal size. A tile holds all nodes that the points in
-/// its bins meet, so that tiles overlap by `ORDER - 1` nodes; a bin, the box between
-/// neighbouring nodes, lies in one tile.
+/// A regular grid, cut into tiles of equal size. A tile holds all nodes that the points in its bins
+/// meet, so that tiles overlap by `ORDER - 1` nodes. A bin, the box between neighbouring nodes,
+/// lies in one tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tiling {
     /// Distance between nodes.
@@ -65,8 +65,8 @@ impl Tiling {
         }
     }
 
-    /// The smallest grid of spacing `h` that covers the points, `None` where an index of
-    /// its bins would be too large or a coordinate is not finite.
+    /// The smallest grid of spacing `h` that covers the points. `None` where an index of its bins
+    /// would be too large or a coordinate is not finite.
     ///
     /// A tile that is no smaller than the reach of the kernel is met by the kernel of its
     /// direct neighbours alone.
@@ -93,9 +93,9 @@ impl Tiling {
         shape.deviation.is_finite().then_some(tiling)
     }
 
-    /// A grid of spacing `h` in tiles of `SIDE` bins that begin at multiples of `SIDE`, so
-    /// that those of spacing 2 h hold 2 by 2 of these; `None` where an index of them would
-    /// be too large or a coordinate is not finite.
+    /// A grid of spacing `h` in tiles of `SIDE` bins that begin at multiples of `SIDE`. Tiles of
+    /// spacing 2 h hold 2 by 2 of these. `None` where an index of them would be too large or a
+    /// coordinate is not finite.
     pub fn nested(shape: &Shape, h: f64) -> Option<Self> {
         let axes = shape.low.len();
         let mut tiling = Tiling::one_node(h, axes, REACH);
@@ -314,8 +314,8 @@ impl TileSet {
 #[derive(Debug, Clone)]
 pub struct Passes {
     tiling: Tiling,
-    /// The tiles with points, then those that the convolution along each axis fills: what
-    /// points reach along this axis and those before, and what the passes to come read.
+    /// The tiles with points, then those that the convolution along each axis fills. These are the
+    /// tiles that points reach along this axis and those before, and that the passes to come read.
     pub(super) sets: Vec<TileSet>,
 }
 

@@ -4,9 +4,9 @@ use super::member::{Grids, Member};
 use crate::exponential::exp_negative_in_place;
 use crate::objective::weight::RepulsionWeight;
 
-/// Beyond this distance the grid's kernel is cut: exp(-5.5^2) = 7e-14. Where clusters a
-/// thousand deviations apart in the inputs are a few units apart in the map, their
-/// repulsion is a million times that within a cluster, and the tail still counts.
+/// Beyond this distance the grid's kernel is cut: exp(-5.5^2) = 7e-14. Clusters a thousand
+/// deviations apart in the inputs may lie a few units apart in the map. Their repulsion is a
+/// million times that within a cluster, and the tail still counts.
 pub const CUTOFF_RADIUS: f64 = 5.5;
 
 /// a = r^2, k = exp(-r^2).

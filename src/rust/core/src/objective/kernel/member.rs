@@ -15,8 +15,8 @@ pub enum Grids {
         /// Distance between nodes.
         widest: f64,
     },
-    /// A pyramid of grids: k is a mixture of Gaussians, k(r^2) = int density(t) exp(-t r^2) dt,
-    /// which exists where k falls monotonically with all its derivatives (Bernstein).
+    /// A pyramid of grids: k is a mixture of Gaussians, k(r^2) = int density(t) exp(-t r^2) dt. The
+    /// mixture exists where k falls monotonically with all its derivatives (Bernstein).
     Pyramid {
         /// The weight of exp(-t r^2) in k.
         density: fn(f64) -> f64,

@@ -1,11 +1,10 @@
 //! The heavy-tailed member: Student's t with one degree of freedom, as in t-SNE (van der
 //! Maaten and Hinton 2008), for attraction and repulsion.
 //!
-//! Its attraction has no hold over what is far: the fewer a cell is a neighbour of, the
-//! further it flies, and the map shrinks to a point among outliers. A faint spring, the
-//! attraction of elastic embedding itself, holds them: it rules beyond r = 30, where maps
-//! are some 100 wide. (10,000 cells: the outermost cell at 200 instead of 1,000, with the
-//! same neighbours and distances kept.)
+//! Its attraction has no hold over what is far. The fewer a cell is a neighbour of, the further it
+//! flies, and the map shrinks to a point among outliers. A faint spring, the attraction of elastic
+//! embedding itself, holds them: it rules beyond r = 30, where maps are some 100 wide. (10,000
+//! cells: the outermost cell at 200 instead of 1,000, with the same neighbours and distances kept.)
 
 use multiversion::multiversion;
 

@@ -1,4 +1,4 @@
-//! Repulsion summed over all pairs, tile by tile: the truth the grid is held against,
+//! Repulsion summed over all pairs, tile by tile. It is the truth that the grid is compared with,
 //! and the faster way where points are few or far apart.
 
 use faer::linalg::matmul::matmul;
@@ -71,7 +71,7 @@ struct Tiled<'a> {
 }
 
 /// What an ordered pair costs in the sum over all, in the time of a multiplication of the grid's
-/// convolutions: measured from 14 to 50 inputs and 1,000 to 20,000 points
+/// convolutions. Measured from 14 to 50 inputs and 1,000 to 20,000 points
 /// (`examples/crossover.rs`). It is little, since a pair is met once for both orders, and weights
 /// come from products of matrices.
 fn pair_flops(inputs: usize) -> f64 {
@@ -87,13 +87,13 @@ impl Repulsion for Exact {
         Some(n.powi(2) * pair_flops(columns.inputs))
     }
 
-    /// grad_n psi = 4 sum_m w-_nm k'(|x_n - x_m|^2) (x_n - x_m). Tiles of 128 points that
-    /// are neighbours along a space-filling order meet pairwise, each pair once: one product
-    /// Y_I Y_J' gives their weights, and what it does to the one tile it does, with the
-    /// other sign, to the other. Pairs of tiles too far apart to matter are skipped.
+    /// grad_n psi = 4 sum_m w-_nm k'(|x_n - x_m|^2) (x_n - x_m). Tiles of 128 points that are
+    /// neighbours along a space-filling order meet pairwise, each pair once. One product Y_I Y_J'
+    /// gives their weights. What it does to the one tile it does, with the other sign, to the
+    /// other. Pairs of tiles too far apart to matter are skipped.
     ///
     /// As in a tournament, every tile meets one other in a round, so that no two tasks write to the
-    /// same sums, which grow in the same order whatever the number of threads. The monitor is
+    /// same sums. The sums grow in the same order whatever the number of threads. The monitor is
     /// asked before every pair of tiles: for many points one sum takes seconds.
     fn sum(
         &self,

@@ -33,8 +33,8 @@ pub struct Psi<'a> {
 /// A way to sum the repulsion. X is given by rows, N x d.
 pub trait Repulsion {
     /// Multiplications and additions at X, `None` where the sum would take too much memory.
-    /// Infinite where the index of tiles alone would take longer than `most` of them: the grid of
-    /// a few cells far apart is then not even planned.
+    /// Infinite where the index of tiles alone would take longer than `most` of them. The grid of a
+    /// few cells far apart is then not even planned.
     fn cost(&self, columns: Columns, x: &[f64], shape: &Shape, most: f64) -> Option<f64>;
 
     /// psi(X); `scale` times its gradient is added to `gradient`.
