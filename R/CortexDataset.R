@@ -201,14 +201,6 @@ find_in_any_case <- function(genes, names, argument) {
     if (length(found)) found else NA_integer_
   }
   rows <- vapply(genes %||% character(), row_of, 0L, USE.NAMES = FALSE)
-  if (anyNA(rows)) {
-    abort_neuralee(
-      "input",
-      sprintf(
-        "`%s` names genes that are not in the file: %s.", argument, list_some(genes[is.na(rows)])
-      ),
-      there_are(names)
-    )
-  }
+  refuse_lost(genes[is.na(rows)], argument, "genes that are not in the file", names)
   unique(rows)
 }

@@ -46,6 +46,16 @@ check_names <- function(x, name, wanted) {
   x
 }
 
+# Refuses names that are not among the `known`; `what` says so of the names that an argument has.
+refuse_lost <- function(lost, argument, what, known, none = "There are none.") {
+  if (length(lost)) {
+    abort_neuralee(
+      "input", sprintf("`%s` names %s: %s.", argument, what, list_some(lost)),
+      there_are(known, none)
+    )
+  }
+}
+
 # Other text can neither be compared nor shown in a message.
 is_text <- function(x) validEnc(x) & Encoding(x) != "bytes"
 

@@ -176,17 +176,8 @@ find_types <- function(types, name, current) {
     }
   }
   types <- check_names(types, name, "names of cell types")
-  lost <- setdiff(types, known)
-  if (length(lost)) {
-    abort_neuralee(
-      "input",
-      sprintf(
-        "`%s` names types that are not in the column %s: %s.", name, describe(current$column),
-        list_some(lost)
-      ),
-      there_are(known)
-    )
-  }
+  column <- sprintf("types that are not in the column %s", describe(current$column))
+  refuse_lost(setdiff(types, known), name, column, known)
   types
 }
 

@@ -176,7 +176,7 @@ recorded_source <- function(sce, dimred) {
   if (is.null(source)) {
     abort_neuralee(
       "input", sprintf("reducedDim %s does not record what it was computed from.", entry(dimred)),
-      paste("Set `x` to the name of a reducedDim or an assay, or to the data.", sources_there(sce))
+      paste("Set `x` to the name of a reducedDim or an assay, or to the data.", known_sources(sce))
     )
   }
   from <- experiment_of(sce, source$altexp)
@@ -193,11 +193,11 @@ named_source <- function(sce, name) {
   }
   abort_neuralee(
     "input", sprintf("`x`: there is no reducedDim or assay %s.", entry(name)),
-    paste("Set `x` to one of these, or to the data.", sources_there(sce))
+    paste("Set `x` to one of these, or to the data.", known_sources(sce))
   )
 }
 
-sources_there <- function(sce) {
+known_sources <- function(sce) {
   sprintf(
     "reducedDims: %s. Assays: %s.", list_some(SingleCellExperiment::reducedDimNames(sce)),
     list_some(SummarizedExperiment::assayNames(sce))

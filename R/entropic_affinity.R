@@ -60,9 +60,5 @@
 entropic_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
                               metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
   check_given()
-  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
-  seed <- check_seed(seed)
-  x <- dense_cells(x)
-  warn_orientation(x, "rows")
-  compute_affinity(x, "entropic", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
+  affinity_of_cells(x, "entropic", perplexity, k, neighbors, metric, seed, threads)
 }

@@ -125,14 +125,14 @@ check_ee_fit <- function(object) {
   params <- object$params
   among <- function(name, choices) is.character(name) && length(name) == 1L && name %in% choices
   map <- object$embedding
-  sound <- are_places(map) && is.list(params) &&
+  sound <- are_numbers(map) && is.list(params) &&
     all(vapply(params[c("features", "perplexity", "k", "seed", "lambda")], is_number, NA)) &&
       params$lambda >= 0 &&
     among(params$kernel %||% "gaussian", c("gaussian", "student")) &&
     among(params$affinity, c("entropic", "bisection", "gaussian")) &&
       among(params$metric, c("euclidean", "cosine")) &&
     is_whole(params$k) && is_whole(params$features) &&
-      (is.null(object$data) || are_places(object$data))
+      (is.null(object$data) || are_numbers(object$data))
   if (!sound) {
     abort_neuralee(
       "input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned."
@@ -144,7 +144,7 @@ check_ee_fit <- function(object) {
 is_whole <- function(x) x >= 1 && x <= .Machine$integer.max && x == round(x)
 
 # Numbers of cells in rows.
-are_places <- function(x) is.matrix(x) && is.double(x) && all(is.finite(x))
+are_numbers <- function(x) is.matrix(x) && is.double(x) && all(is.finite(x))
 
 # One new cell is enough, also as a vector; columns are matched as match_features() says.
 new_cells <- function(newdata, data, missing, metric) {

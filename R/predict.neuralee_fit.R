@@ -116,25 +116,10 @@ predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type =
                                  together = FALSE, affinity = NULL, threads = NULL,
                                  device = "cpu", BPPARAM = NULL, output = NULL, retries = 2,
                                  verbose = interactive()) {
-  check_predict_dots(list(...))
-  map_cells(
-    object, newdata, missing(newdata), data, assay.type, dimred, missing, together, affinity,
-    threads, device, BPPARAM, output, retries, verbose
-  )
-}
-
-#' @rdname predict.neuralee_fit
-#' @export
-predict.neuralee_model <- predict.neuralee_fit
-
-check_predict_dots <- function(given) {
+  given <- list(...)
   known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))
   check_dot_names(names(given) %||% rep("", length(given)), known)
-}
-
-map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, together, affinity,
-                      threads, device, BPPARAM, output, retries, verbose) {
-  if (none) {
+  if (missing(newdata)) {
     abort_neuralee(
       "input", "There are no new cells.",
       "Give newdata =; the map of a fit itself is as.matrix(fit)."
@@ -207,6 +192,10 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
   )
 }
 
+#' @rdname predict.neuralee_fit
+#' @export
+predict.neuralee_model <- predict.neuralee_fit
+
 check_together <- function(object, together, data, BPPARAM, output) {
   check_flag(together, "together")
   if (!together) {
@@ -227,7 +216,7 @@ check_together <- function(object, together, data, BPPARAM, output) {
       )
     )
   }
-  sound <- function(kept, map) are_places(kept) && are_places(map) && nrow(kept) == nrow(map)
+  sound <- function(kept, map) are_numbers(kept) && are_numbers(map) && nrow(kept) == nrow(map)
   if (is.null(data) && !sound(object$data, object$embedding)) refuse_kept()
   if (!is.null(BPPARAM) || !is.null(output)) {
     abort_neuralee(

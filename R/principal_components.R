@@ -103,16 +103,16 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
     genes <- if (is.null(rows)) values else values[rows, , drop = FALSE]
     components_of(genes, "columns", n, scale, seed, threads, verbose)
   })
-  # For models that are trained on these components: what their genes are taken from, and where they
-  # stand there.
+  # For models that are trained on these components: what their genes are taken from, and which of
+  # these they are.
   attr(scores, "assay.type") <- assay.type
-  attr(scores, "genes") <- places_of_genes(rownames(values), nrow(values), rows)
+  attr(scores, "genes") <- numbers_of_genes(rownames(values), nrow(values), rows)
   SingleCellExperiment::reducedDim(x, name) <- scores
   x
 }
 
 # Which genes were chosen among `width` of these names, and which of those that share a name.
-places_of_genes <- function(names, width, chosen) {
+numbers_of_genes <- function(names, width, chosen) {
   steps <- no_steps(width, if (!is.null(names) && all(is_text(names))) names)
   if (!is.null(chosen)) steps <- select_steps(steps, chosen)
   Filter(length, steps[c("occurrence", "copies", "selected", "width")])

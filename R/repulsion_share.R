@@ -33,7 +33,7 @@
 #' fit$params$lambda
 #' @export
 repulsion_share <- function(share = 1) {
-  structure(check_share(share, "share"), class = "neuralee_share")
+  structure(check_weights(share, "share", "above 0", above = 0), class = "neuralee_share")
 }
 
 #' @export
