@@ -1,6 +1,6 @@
 # Names and annotations of genes and cells, as they are and as users give them.
 
-# Names of the genes of a container as text, from its rows or from the column `by` of its rowData;
+# Names of the genes of a container as text, from its rows or from the column `by` of its rowData.
 # NULL where the rows have none. `name` is what the container is called in a message.
 gene_names_of <- function(x, by, name) {
   if (is.null(by)) return(rownames(x))

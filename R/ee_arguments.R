@@ -109,7 +109,7 @@ densify <- function(x, name = "x", rows = NULL) {
   if (is_delayed(x)) read_whole(x, name, rows) else as.matrix(x)
 }
 
-# How many of `n` cells are asked for: a number in (0, 1] is a fraction of them, a whole number from
+# How many of `n` cells are asked for. A number in (0, 1] is a fraction of them, a whole number from
 # 2 on a count.
 subset_count <- function(n, size) {
   if (!is_number(size) || size <= 0 || (size > 1 && (size != trunc(size) || size > n))) {

@@ -37,9 +37,9 @@ size_in_words <- function(numbers) {
 #'
 #' @param object A fit that [ee()] returned.
 #' @param ... Not used.
-#' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (of the
-#'   start), `iterations`, `converged`, `reason`, `gradient_norm`, `timing`
-#'   (seconds), `extent` (range of each dimension) and `params`; it prints as a short table.
+#' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (of the start),
+#'   `iterations`, `converged`, `reason`, `gradient_norm`, `timing` (seconds), `extent` (range of
+#'   each dimension) and `params`. It prints as a short table.
 #' @examples
 #' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 30, verbose = FALSE)
 #' summary(fit)

@@ -1,15 +1,13 @@
 #' Principal components, in memory or block by block
 #'
-#' Computes the leading principal components of the cells. A sparse matrix stays sparse.
-#' A DelayedMatrix, such as a matrix that is kept in an HDF5 file, is read block by block,
-#' so that memory does not grow with the number of cells beyond that of the scores
-#' (8 bytes a cell and component).
+#' Computes the leading principal components of the cells. A sparse matrix stays sparse. A
+#' DelayedMatrix, such as a matrix that is kept in an HDF5 file, is read block by block. So only the
+#' memory of the scores grows with the number of cells (8 bytes a cell and component).
 #'
-#' Blocks are read twice: the first pass sums the products of all pairs of genes, whose
-#' eigenvectors are the components, and the second projects the cells. Up to 5,000 genes
-#' are taken this way (200 MB); choose variable ones first. A block is as large as
-#' [DelayedArray::getAutoBlockSize()] says. A file that is stored cell by cell (CSR in
-#' h5ad files) is read fastest.
+#' Blocks are read twice. The first pass sums the products of all pairs of genes, whose eigenvectors
+#' are the components. The second projects the cells. Up to 5,000 genes are taken this way (200 MB);
+#' choose variable ones first. A block is as large as [DelayedArray::getAutoBlockSize()] says. A
+#' file that is stored cell by cell (CSR in h5ad files) is read fastest.
 #'
 #' The loading of largest absolute value of each component is positive. Components beyond
 #' the rank of the data are 0.
@@ -35,10 +33,10 @@
 #'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`; its attribute
 #'   `assay.type` names the assay, and `genes` says which of its rows were taken.
 #' @section Errors:
-#' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
-#' cell and gene); `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes;
-#' `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_input` for any other argument of
-#' the wrong kind and for an assay or a row that is not there.
+#' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the cell and
+#' gene). `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes.
+#' `neuralee_error_interrupted` on Ctrl-C. `neuralee_error_input` for any other argument of the
+#' wrong kind and for an assay or a row that is not there.
 #' @section Warnings:
 #' `neuralee_warning_orientation` where the names say that `x` lies the wrong way,
 #' `neuralee_warning_counts` where it seems to hold counts without logarithms, as in [ee()].

@@ -36,7 +36,7 @@ dimensions_as_trained <- function(names, trained) {
   if (length(key) == 1L) sub("^.*?([0-9]+)$", paste0(key, "\\1"), names, perl = TRUE) else names
 }
 
-# The assay that the network was trained on, if it is there and has all cells: a sketch has some,
+# The assay that the network was trained on, if it is there and has all cells. A sketch has some,
 # and new cells are those of the whole.
 assay_for_model <- function(x, trained_on) {
   usual <- SeuratObject::DefaultAssay(object = x)
