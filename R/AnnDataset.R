@@ -12,8 +12,8 @@
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, as [read_h5ad()]
 #'   gives it.
 #' @section Errors:
-#' Those of [read_h5ad()]; `neuralee_error_input` where both `new_n_genes` and `subset_genes` are
-#' given, for genes that are not there, and where neither `path` nor `url` is given;
+#' Those of [read_h5ad()]. `neuralee_error_input` where both `new_n_genes` and `subset_genes` are
+#' given, for genes that are not there, and where neither `path` nor `url` is given.
 #' `neuralee_error_file_format` where no cell is left.
 #' @family data sets
 #' @export
@@ -42,8 +42,8 @@ AnnDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells, as
 #'   [read_csv_counts()] gives it.
 #' @section Errors:
-#' Those of [read_csv_counts()]; `neuralee_error_input` where both `new_n_genes` and `subset_genes`
-#' are given, for genes that are not there, and where neither `path` nor `url` is given;
+#' Those of [read_csv_counts()]. `neuralee_error_input` where both `new_n_genes` and `subset_genes`
+#' are given, for genes that are not there, and where neither `path` nor `url` is given.
 #' `neuralee_error_file_format` where no cell is left.
 #' @family data sets
 #' @export
@@ -83,7 +83,7 @@ CsvDataset <- function(path = NULL, url = NULL, new_n_genes = NULL, subset_genes
 #' @param path Path of the file (`Layer2_BC_count_matrix-1.tsv`, `Rep11_MOB_count_matrix-1.tsv`), or
 #'   of a folder that holds it. `NULL` to download it.
 #' @inheritParams AnnDataset
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by spots with `counts`; the
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by spots with `counts`. The
 #'   reduced dimension `spatial` holds the coordinates of the spots, with the columns `x_coord` and
 #'   `y_coord` (in distances between neighbouring spots).
 #' @section Errors:

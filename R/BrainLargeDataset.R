@@ -8,7 +8,7 @@ brain_large_file <- "1M_neurons_filtered_gene_bc_matrices_h5.h5"
 #'
 #' The file is read in blocks of cells and is never in memory as a whole, nor is anything expanded
 #' to a dense matrix. The genes are those with the largest variance of log(1 + count) over the first
-#' `variance_cells` cells of the file (divisor: the number of cells), in descending order; they do
+#' `variance_cells` cells of the file (divisor: the number of cells), in descending order. They do
 #' not depend on which cells are kept. As in the original, counts are returned, not their
 #' logarithms: see [log_shift()].
 #'
@@ -36,13 +36,13 @@ brain_large_file <- "1M_neurons_filtered_gene_bc_matrices_h5.h5"
 #' @param threads Number of threads; see [ee()].
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the assay
 #'   `counts` (a `dgCMatrix`, or a DelayedMatrix with `on_disk`). `rowData` has the columns `ID` and
-#'   `Symbol`; `colData` has `Barcode` and the factor `batch`, the number behind the barcode, which
+#'   `Symbol`. `colData` has `Barcode` and the factor `batch`, the number behind the barcode, which
 #'   is that of the library (133 in the published file). Where the file holds no more than the
 #'   matrix, genes and cells are named by their numbers, and `batch` is `NA`.
 #' @section Errors:
 #' `neuralee_error_input` for arguments that are none of the above, and where the package HDF5Array
-#' is not installed; `neuralee_error_file_format` where the file is missing or damaged;
-#' `neuralee_error_memory` where the kept counts are too many for a sparse matrix;
+#' is not installed. `neuralee_error_file_format` where the file is missing or damaged.
+#' `neuralee_error_memory` where the kept counts are too many for a sparse matrix.
 #' `neuralee_error_download` where the file cannot be had.
 #' @inheritSection dataset_files Where files are kept
 #' @references 10x Genomics (2017). Transcriptional profiling of 1.3 million brain cells with the

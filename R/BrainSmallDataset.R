@@ -27,12 +27,12 @@
 #' @inheritParams Dataset10X
 #' @param path `NULL` to download the files, or a folder that holds them, see below.
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse
-#'   assay `counts`. `rowData` has `ID` and `Symbol`; `colData` has `Barcode`, the factor `cluster`
+#'   assay `counts`. `rowData` has `ID` and `Symbol`. `colData` has `Barcode`, the factor `cluster`
 #'   with Cell Ranger's numbers, which count from 1 (the original subtracted 1), and the columns of
 #'   `raw_qc`.
 #' @section Errors:
 #' `neuralee_error_file_format` where a file is missing, damaged, or has not what is said above, and
-#' where no barcode is in the matrix; `neuralee_error_download` where a file cannot be had.
+#' where no barcode is in the matrix. `neuralee_error_download` where a file cannot be had.
 #' @inheritSection dataset_files Where files are kept
 #' @inherit PbmcDataset references
 #' @family data sets

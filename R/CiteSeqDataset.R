@@ -20,7 +20,7 @@
 #'   them (`cbmc_rna.csv.gz`, `cbmc_adt.csv.gz`, `cbmc_adt_centered.csv.gz`). `NULL` to download
 #'   them.
 #' @param verbose Whether to show progress.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with `counts`;
+#' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with `counts`.
 #'   `rowData` has `symbol`: the part of the name after its last underscore in upper case, so that
 #'   `filter_genes(x, "CD4", by = "symbol")` finds `HUMAN_CD4`. The alternative experiment `ADT` has
 #'   the proteins in rows, whose names are the protein markers, with the assays `counts` and `clr`.

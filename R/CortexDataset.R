@@ -27,15 +27,15 @@
 #'   counts) besides those named: a whole number. `NULL` for all genes.
 #' @param verbose Whether to show progress.
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells: `counts` (a
-#'   `dgCMatrix`); `colData` with the annotations under the names they have in the file
+#'   `dgCMatrix`). `colData` has the annotations under the names they have in the file
 #'   (`level1class` and `level2class` are factors with levels in alphabetical (C) order) and, as
 #'   NeuralEE for Python calls them, `cell_type`, which is `level1class`, and `precise_label`, which
 #'   is `group #` as a factor: the number of one of the authors' 9 groups of cells, and not the
-#'   subtype, which is `level2class`; `rowData` with `group`, the group of each gene. Genes are in
+#'   subtype, which is `level2class`. `rowData` has `group`, the group of each gene. Genes are in
 #'   the order of the file, after those of `genes_fish`.
 #' @section Errors:
 #' `neuralee_error_file_format` where the file is not there, is truncated or has another layout
-#' (file, line and what is expected there are named); `neuralee_error_input` for names of genes that
+#' (file, line and what is expected there are named). `neuralee_error_input` for names of genes that
 #' are not there, or that are several genes if case is ignored and none is spelt so; and those of
 #' [read_csv_counts()].
 #' @source
@@ -201,14 +201,6 @@ find_in_any_case <- function(genes, names, argument) {
     if (length(found)) found else NA_integer_
   }
   rows <- vapply(genes %||% character(), row_of, 0L, USE.NAMES = FALSE)
-  if (anyNA(rows)) {
-    abort_neuralee(
-      "input",
-      sprintf(
-        "`%s` names genes that are not in the file: %s.", argument, list_some(genes[is.na(rows)])
-      ),
-      there_are(names)
-    )
-  }
+  refuse_lost(genes[is.na(rows)], argument, "genes that are not in the file", names)
   unique(rows)
 }

@@ -64,8 +64,8 @@ tenx_url <- function(version, filename, file) {
 #'   `colData` has `Barcode`.
 #' @section Errors:
 #' `neuralee_error_input` for a name that is not known where `path` is `NULL` (those known are
-#' listed); `neuralee_error_file_format` where `path` holds no such data set, and for all that
-#' [read_10x()] refuses; `neuralee_error_download` where a file cannot be had.
+#' listed). `neuralee_error_file_format` where `path` holds no such data set, and for all that
+#' [read_10x()] refuses. `neuralee_error_download` where a file cannot be had.
 #' @inheritSection dataset_files Where files are kept
 #' @references Zheng GXY et al. (2017). Massively parallel digital transcriptional profiling of
 #'   single cells. *Nature Communications* 8, 14049. \doi{10.1038/ncomms14049}

@@ -19,7 +19,7 @@
 #' @param path Path of a folder that holds the files. `NULL` to download them.
 #' @param verbose Whether to show progress.
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with `counts` (a
-#'   `dgCMatrix`); `colData` with the columns of both tables, and with `potential`: logit(`Pr_Gr`) -
+#'   `dgCMatrix`). `colData` has the columns of both tables, and `potential`: logit(`Pr_Gr`) -
 #'   logit(`Pr_Er`), a number for each cell, positive towards granulocytes. A probability of 0 or 1
 #'   counts as the nearest one between. Beside the authors' `Potential`, the probabilities of fate
 #'   are `Pr_Er` (erythroid), `Pr_Gr` (granulocytic neutrophil), `Pr_Ly` (lymphocytic), `Pr_DC`

@@ -13,7 +13,7 @@ scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 #'
 #' Cells are matched with their annotation by barcode and batch. The annotation calls 49 cells by a
 #' barcode with a further 1 behind it (`-11`), in all likelihood those of pbmc4k whose barcode
-#' pbmc8k has too; they are left out, as in the original. (There, the cells of pbmc8k with these
+#' pbmc8k has too. They are left out, as in the original. (There, the cells of pbmc8k with these
 #' barcodes got the counts of pbmc4k, and a barcode that was missing from the matrix shifted the
 #' cell types of all cells after it.) Barcodes that their batch has not are left out with a message,
 #' as are genes that the matrix has not and cells without counts.
@@ -42,12 +42,12 @@ scvi_data <- "https://github.com/YosefLab/scVI-data/raw/master/"
 #' @param path `NULL` to download the files, or a folder that holds them, see below.
 #' @return A [SingleCellExperiment::SingleCellExperiment-class] of genes by cells with the sparse
 #'   assay `counts`. Cells come in the order of the annotation, genes in that of
-#'   `gene_info_pbmc.csv`. `rowData` has `ID`, `Symbol` and the columns of that file; `colData` has
+#'   `gene_info_pbmc.csv`. `rowData` has `ID`, `Symbol` and the columns of that file. `colData` has
 #'   `Barcode`, the factors `cell_type` (nine levels) and `batch`, the columns of `raw_qc`, and
 #'   those of `normalized_qc` with `normalized_` before their names; `reducedDims` has `qc_pc`.
 #' @section Errors:
 #' `neuralee_error_file_format` where a file is missing, damaged, or has not what is said above, and
-#' where no barcode or no gene is in the matrix; `neuralee_error_download` where a file cannot be
+#' where no barcode or no gene is in the matrix. `neuralee_error_download` where a file cannot be
 #' had.
 #' @inheritSection dataset_files Where files are kept
 #' @references Lopez R, Regier J, Cole MB, Jordan MI, Yosef N (2018). Deep generative modeling for

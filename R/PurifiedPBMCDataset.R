@@ -25,8 +25,8 @@ purified_types <- c(
 #'   factor `cell_type` with the population of each cell. All cells are one batch. Cells are called
 #'   by their barcodes, with the population behind where the same barcode is in several.
 #' @section Errors:
-#' `neuralee_error_input` for a name that is no population or is given twice;
-#' `neuralee_error_file_format` where a file is missing from `path` or damaged;
+#' `neuralee_error_input` for a name that is no population or is given twice.
+#' `neuralee_error_file_format` where a file is missing from `path` or damaged.
 #' `neuralee_error_download` where one cannot be had.
 #' @inheritSection dataset_files Where files are kept
 #' @inherit Dataset10X references

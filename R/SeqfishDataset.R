@@ -15,7 +15,7 @@
 #' @section Errors:
 #' `neuralee_error_file_format` where the file is missing, damaged or no workbook, has no such sheet
 #' (those it has are listed), or has a cell that is empty or holds something else than a number
-#' (named as in Excel, such as C12), or a count that is negative or not whole;
+#' (named as in Excel, such as C12), or a count that is negative or not whole.
 #' `neuralee_error_memory` where the workbook would not fit into memory.
 #' @source Supplementary file mmc6 of the paper,
 #'   <https://www.cell.com/cms/attachment/2080562255/2072099886/mmc6.xlsx>.

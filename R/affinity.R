@@ -1,6 +1,14 @@
 # What the two affinities share: the neuralee_affinity object, its checks, and the
 # rules for k, perplexity and neighbours that the caller found.
 
+affinity_of_cells <- function(x, affinity, perplexity, k, neighbors, metric, seed, threads) {
+  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
+  seed <- check_seed(seed)
+  x <- dense_cells(x)
+  warn_orientation(x, "rows")
+  compute_affinity(x, affinity, perplexity, k, neighbors, metric, seed, resolve_threads(threads))
+}
+
 compute_affinity <- function(x, affinity, perplexity, k, neighbors, metric, seed, threads) {
   x <- in_metric(x, metric)
   attraction <- attraction_of(x, affinity, perplexity, k, neighbors)

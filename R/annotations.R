@@ -1,6 +1,6 @@
 # Names and annotations of genes and cells, as they are and as users give them.
 
-# Names of the genes of a container as text, from its rows or from the column `by` of its rowData;
+# Names of the genes of a container as text, from its rows or from the column `by` of its rowData.
 # NULL where the rows have none. `name` is what the container is called in a message.
 gene_names_of <- function(x, by, name) {
   if (is.null(by)) return(rownames(x))
@@ -44,6 +44,16 @@ check_names <- function(x, name, wanted) {
     )
   }
   x
+}
+
+# Refuses names that are not among the `known`; `what` says so of the names that an argument has.
+refuse_lost <- function(lost, argument, what, known, none = "There are none.") {
+  if (length(lost)) {
+    abort_neuralee(
+      "input", sprintf("`%s` names %s: %s.", argument, what, list_some(lost)),
+      there_are(known, none)
+    )
+  }
 }
 
 # Other text can neither be compared nor shown in a message.

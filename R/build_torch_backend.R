@@ -1,9 +1,9 @@
 #' Build the libtorch backend
 #'
 #' Compiles the library by which `device = "cuda"` and `device = "torch"` compute, against a
-#' libtorch that is already on this machine, and puts it into the user's data folder
-#' (`tools::R_user_dir("neuralee", "data")`). It takes some minutes, cargo (see the installation
-#' notes) and a C++ compiler; Linux (glibc) only.
+#' libtorch that is already on this machine. It goes into the user's data folder
+#' (`tools::R_user_dir("neuralee", "data")`). The build takes some minutes, cargo (see the
+#' installation notes) and a C++ compiler; Linux (glibc) only.
 #'
 #' libtorch has to be of the version that neuralee's bindings are made for:
 #' `r paste("libtorch", torch_version())`. It is the core of PyTorch: `pip install torch==2.13.0`

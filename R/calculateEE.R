@@ -28,16 +28,16 @@
 #' @param ... For the container methods, arguments of the matrix method; for that, arguments of
 #'   [ee()] such as `lambda`, `perplexity`, `kernel` (`"student"` for heavy tails), `seed` or
 #'   `verbose` (not `size`: subset the object instead).
-#' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `EE1`, `EE2`,
-#'   …; its attributes `loss`, `trace`, `timing` and `params` are those of [ee()], `trace` and
-#'   `params` as objects that print in a line (`as.data.frame()` and `unclass()` show all of
-#'   them). For a container `params$source` says what the map was computed from. They
-#'   survive subsetting. On `cbind` of two objects they survive where they are identical;
-#'   otherwise SingleCellExperiment drops them with a warning.
+#' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `EE1`, `EE2`, ….
+#'   Its attributes `loss`, `trace`, `timing` and `params` are those of [ee()], `trace` and `params`
+#'   as objects that print in a line (`as.data.frame()` and `unclass()` show all of them). For a
+#'   container `params$source` says what the map was computed from. They survive subsetting. On
+#'   `cbind` of two objects they survive where they are identical; otherwise SingleCellExperiment
+#'   drops them with a warning.
 #' @section Errors:
-#' Those of [ee()]; `neuralee_error_input` for an assay, reduction, alternative experiment or
-#' row that is not there (the message lists those there are), and for an argument that no
-#' function takes (the message names the nearest one).
+#' Those of [ee()]. `neuralee_error_input` for an assay, reduction, alternative experiment or row
+#' that is not there (the message lists those there are), and for an argument that no function takes
+#' (the message names the nearest one).
 #' @section Warnings:
 #' Those of [ee()], before the work starts: `neuralee_warning_orientation` where the names say that
 #' `x` lies the wrong way (the cells of a matrix belong in its columns, unless `transposed`),

@@ -9,7 +9,7 @@
 #'
 #' The choice of features and their scale become part of the model, so that `predict()` takes the
 #' same assay of new cells. From a reduction that [principal_components()] made, the loadings become
-#' part of it as well, and `predict()` takes the assay that they were computed from; from any other
+#' part of it as well, and `predict()` takes the assay that they were computed from. From any other
 #' reduction, new cells need that reduction, projected on the same loadings.
 #'
 #' @inheritParams calculateEE
@@ -18,7 +18,7 @@
 #'   `maxit` or `verbose` (not `size`: subset the object instead; not `preprocess`: take `ntop`,
 #'   `subset_row` and `scale`, or [principal_components()]).
 #' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `NeuralEE1`,
-#'   `NeuralEE2`, …; its attributes `loss`, `trace`, `timing`, `params` and `model` are those of
+#'   `NeuralEE2`, …. Its attributes `loss`, `trace`, `timing`, `params` and `model` are those of
 #'   [neuralee()]. They survive subsetting. On `cbind` of two objects they survive where they are
 #'   identical; otherwise SingleCellExperiment drops them with a warning.
 #' @section Errors:

@@ -1,7 +1,8 @@
 #' How well a map keeps the surroundings of each cell
 #'
-#' Two numbers for each cell, to colour a map by: which part of its nearest cells are still near it,
-#' and whether far cells are still far. Where both are low, the map says little about a cell.
+#' Two numbers for each cell, to colour a map by. They say which part of its nearest cells are still
+#' near it, and whether far cells are still far. Where both are low, the map says little about a
+#' cell.
 #'
 #' * `neighbors_kept`: \eqn{R_{NX}(k)} of one cell. With q the share of its `k` nearest cells in the
 #'   data that are among its `k` nearest on the map, it is \eqn{((N - 1) q - k) / (N - 1 - k)}: 1
@@ -23,7 +24,7 @@
 #' @param x The data: a numeric matrix, sparse matrix or data frame of numbers with the same cells
 #'   in rows (at least 3). It is made dense. For a fit with `preprocess`, give what entered the
 #'   network (`neuralee(keep = TRUE)$data`) rather than raw counts. For a SingleCellExperiment also
-#'   the name or number of a reducedDim, or the name of an assay (all its features); `NULL` stands
+#'   the name or number of a reducedDim, or the name of an assay (all its features). `NULL` stands
 #'   for the reducedDim or assay, with its genes and scaling, that [runEE()] computed the map from.
 #'   For a Seurat object also the name of a reduction.
 #' @param k Number of neighbours, at most the number of cells less 2.
@@ -41,7 +42,7 @@
 #' @section Errors:
 #' `neuralee_error_input` for `k` or `references` out of range, for different numbers or names of
 #' cells in `embedding` and `x`, for an embedding of more columns than `x`, and for a reduction or
-#' assay that is not there (the message lists those there are); `neuralee_error_not_finite` for
+#' assay that is not there (the message lists those there are). `neuralee_error_not_finite` for
 #' `NA`, `NaN` and infinite values; `neuralee_error_interrupted` on Ctrl-C.
 #' @references
 #' Lee JA, Peluffo-Ordonez DH, Verleysen M (2015). Multi-scale similarities in stochastic

@@ -84,7 +84,7 @@ merge_cell_types <- function(x, types, new, labels = "label") {
 #'
 #' @inheritParams filter_cell_types
 #' @inheritSection filter_cell_types How types are named
-#' @param map A list with a name for each group, `list(new1 = c("a", "b"), new2 = "c")`; each
+#' @param map A list with a name for each group, `list(new1 = c("a", "b"), new2 = "c")`. Each
 #'   element holds the types of the group: names, or numbers (see below). A type can be in one group
 #'   only.
 #' @return `x` with these cells alone, in the order that they have.
@@ -176,17 +176,8 @@ find_types <- function(types, name, current) {
     }
   }
   types <- check_names(types, name, "names of cell types")
-  lost <- setdiff(types, known)
-  if (length(lost)) {
-    abort_neuralee(
-      "input",
-      sprintf(
-        "`%s` names types that are not in the column %s: %s.", name, describe(current$column),
-        list_some(lost)
-      ),
-      there_are(known)
-    )
-  }
+  column <- sprintf("types that are not in the column %s", describe(current$column))
+  refuse_lost(setdiff(types, known), name, column, known)
   types
 }
 

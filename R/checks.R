@@ -184,8 +184,8 @@ as_sparse_columns <- function(x) {
   methods::as(x, "CsparseMatrix")
 }
 
-# `offset` is where `x` starts, less 1, within a larger matrix that is read in blocks;
-# `rows`, where given, are the numbers of that matrix's rows.
+# `offset` is where `x` starts, less 1, within a larger matrix that is read in blocks. `rows`, where
+# given, are the numbers of that matrix's rows.
 check_finite <- function(x, name, cells, offset = c(0, 0), rows = NULL) {
   values <- stored_values(x)
   at <- rs_first_not_finite(values)

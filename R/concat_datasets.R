@@ -37,15 +37,15 @@
 #'   are kept apart.
 #' @param shared_batches Are batches of the same name the same batch? Else batches of different data
 #'   sets are kept apart.
-#' @return A [SingleCellExperiment::SingleCellExperiment-class]. `batch` and `labels` are factors;
-#'   their levels come in the order of first appearance: first those of the first data set, in its
+#' @return A [SingleCellExperiment::SingleCellExperiment-class]. `batch` and `labels` are factors.
+#'   Their levels come in the order of first appearance: first those of the first data set, in its
 #'   order, then what the second adds, and so on.
 #' @section Errors:
 #' `neuralee_error_input` for an argument that is no such object (it is named), for names of data
 #' sets that are given twice, where no gene or no assay is in all data sets, for a name that several
 #' of the genes in question carry, for a column `by` that is not there, for a column `labels` that
 #' is asked for and in no data set, for `shared_batches = TRUE` where a data set has no such column,
-#' and for a damaged sparse matrix; `neuralee_error_memory` where the values together are too many
+#' and for a damaged sparse matrix. `neuralee_error_memory` where the values together are too many
 #' for one sparse matrix.
 #' @seealso [map_cell_types()] to agree on labels first, [filter_genes()].
 #' @examples
@@ -232,7 +232,7 @@ check_entries <- function(entries, name) {
   }
 }
 
-# One factor over all cells. Levels of the same name are the same where they are `shared`; a data
+# One factor over all cells. Levels of the same name are the same where they are `shared`. A data
 # set without the column is a level of its own (`fill`) or has NA.
 bind_factors <- function(sets, column, shared, fill) {
   parts <- Map(function(set, name) {

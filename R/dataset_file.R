@@ -1,5 +1,5 @@
 # The path of one file of a data set on this machine. `path` is the user's: the file itself, or a
-# folder that holds it under `name`; where it is NULL, the file is downloaded from `url` and kept. A
+# folder that holds it under `name`. Where it is NULL, the file is downloaded from `url` and kept. A
 # data set of several files (`alone = FALSE`) takes a folder only. `bytes`, `md5` and `sha256` are
 # of the file that can be downloaded, where they are known.
 dataset_file <- function(path, name, url, verbose, alone = TRUE, bytes = NULL, md5 = NULL,

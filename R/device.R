@@ -2,7 +2,7 @@
 
 # NULL for the processor without libtorch, else a list: `path` of the backend, `index` of the CUDA
 # device (-1 for libtorch on the processor), `pin_memory`, `limit` (bytes that may be used there, or
-# NULL); its attribute `label` is for people.
+# NULL). Its attribute `label` is for people.
 resolve_device <- function(device, pin_memory, verbose = FALSE) {
   check_flag(pin_memory, "pin_memory")
   ok <- is.character(device) && length(device) == 1L &&
@@ -89,7 +89,7 @@ device_list <- function(path, index, pin_memory, known) {
 }
 
 # The file of the backend: what the option or the environment names, what build_torch_backend() put
-# into the user's data, or what the installation brought; NULL where there is none.
+# into the user's data, or what the installation brought. NULL where there is none.
 torch_backend_file <- function() {
   named <- getOption("neuralee.torch_backend", Sys.getenv("NEURALEE_TORCH_BACKEND"))
   if (!is.character(named) || length(named) != 1L || is.na(named)) {

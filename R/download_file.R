@@ -5,7 +5,7 @@
 #'
 #' @section Where files are kept:
 #' With `path = NULL` a file is downloaded once and kept in
-#' `tools::R_user_dir("neuralee", "cache")`, a cache of the package BiocFileCache; the environment
+#' `tools::R_user_dir("neuralee", "cache")`, a cache of the package BiocFileCache. The environment
 #' variable `R_USER_CACHE_DIR` puts it elsewhere.
 #' `BiocFileCache::BiocFileCache(tools::R_user_dir("neuralee", "cache"))` lists what is there, and
 #' `BiocFileCache::bfcremove()` removes one file. To remove all, use
@@ -15,13 +15,12 @@
 #' there by other means and give its path as `path`.
 #'
 #' @section Downloads:
-#' A file comes into the cache only when it is whole: its length is that which the server
-#' announced and, where they are known, its length and checksum are those of the published file.
-#' What arrives before a connection breaks is kept apart, and the next call goes on from there if
-#' the server can and the file has not changed, else from the beginning. A connection that breaks is
-#' taken up again up to four times within a call. A server that sends nothing for
-#' `getOption("timeout")` seconds is given up. Several R processes that want the same file wait for
-#' the first.
+#' A file comes into the cache only when it is whole: its length is that which the server announced
+#' and, where they are known, its length and checksum are those of the published file. What arrives
+#' before a connection breaks is kept apart. The next call goes on from there if the server can and
+#' the file has not changed, else from the beginning. A connection that breaks is taken up again up
+#' to four times within a call. A server that sends nothing for `getOption("timeout")` seconds is
+#' given up. Several R processes that want the same file wait for the first.
 #'
 #' `neuralee_error_download` says that a file could not be had: it names the file, its address and
 #' what went wrong, and has the fields `url`, `file` and, where the server answered, `status`.
@@ -32,7 +31,7 @@
 NULL
 
 # Downloads `url` once, keeps it in the package's cache and returns its path there. BiocFileCache
-# knows what is in the cache; it would download itself, but starts again after each break and cannot
+# knows what is in the cache. It would download itself, but starts again after each break and cannot
 # tell half a file from a whole one.
 download_file <- function(url, name, verbose, bytes = NULL, md5 = NULL, sha256 = NULL) {
   wanted <- list(

@@ -1,24 +1,25 @@
 #' Elastic embedding
 #'
-#' Embeds cells in a few dimensions by elastic embedding (EE): neighbours attract each
-#' other, all pairs repel each other the more the further apart they are in the data.
+#' Embeds cells in a few dimensions by elastic embedding (EE). Neighbours attract each other. All
+#' pairs repel each other, the more the further apart they are in the data.
 #'
 #' The embedding X minimises
 #' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
 #'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2)}
 #' over all ordered pairs, with W+ from [entropic_affinity()] and
-#' \eqn{w^-_{nm} \propto \|y_n - y_m\|^2}, both summing to 1. No N x N matrix is formed
-#' for the repulsion: for `d` up to 3 it is summed over a grid in time and memory linear in N.
+#' \eqn{w^-_{nm} \propto \|y_n - y_m\|^2}, both summing to 1. No N x N matrix is formed for the
+#' repulsion. For `d` up to 3 it is summed over a grid, in time and memory linear in N.
 #'
 #' @section Heavy tails:
 #' With `kernel = "student"` the squared distance of the attraction becomes
 #' \eqn{\log(1 + \|x_n - x_m\|^2) + \|x_n - x_m\|^2 / 1000} and the Gaussian of the repulsion
-#' \eqn{1 / (1 + \|x_n - x_m\|^2)}, as in t-SNE, while W- goes on repelling cells by their distance
-#' in the data. Such maps keep neighbours about as t-SNE does and distances about as elastic
-#' embedding does; their repulsion reaches over the whole map and is summed over all pairs of some
-#' thousand cells, and over a pyramid of grids of more (relative error about 1e-3 in E and 1e-2 in
-#' the gradient; `"exact"` has none). Take it for pictures of cells; the Gaussian kernel with a
-#' number for `lambda` is what the papers describe.
+#' \eqn{1 / (1 + \|x_n - x_m\|^2)}, as in t-SNE.
+#' W- goes on repelling cells by their distance in the data. Such maps keep neighbours
+#' about as t-SNE does and distances about as elastic embedding does. Their repulsion
+#' reaches over the whole map. It is summed over all pairs of some thousand cells, and over a
+#' pyramid of grids of more. The relative error is then about 1e-3 in E and 1e-2 in the gradient;
+#' `"exact"` has none. Take it for pictures of cells; the Gaussian kernel with a number for `lambda`
+#' is what the papers describe.
 #'
 #' @section Reproducibility:
 #' One `seed` gives one result, the same for any number of threads and for a run that was
@@ -28,29 +29,29 @@
 #' @section Large data:
 #' Time and memory grow linearly with the number of cells: beyond 20,000 cells neighbours are
 #' searched approximately, and the repulsion is summed over a grid. What the run will take is
-#' estimated first; where it is more than there is (or than `options(neuralee.max_memory_gb = )`
+#' estimated first. Where it is more than there is (or than `options(neuralee.max_memory_gb = )`
 #' allows), it is refused with `neuralee_error_memory`, and the message says what would fit. The
 #' weights W+ of 100,000 cells and more are kept in single precision.
 #'
 #' @section Interrupting and resuming:
 #' Ctrl-C stops the run within about a second with a condition of class
-#' `neuralee_error_interrupted`. With `checkpoint`, the iterations done so far are in that file, and
-#' the same call with `resume =` that file goes on from there: give it the same data and settings
+#' `neuralee_error_interrupted`. With `checkpoint`, the iterations done so far are in that file. The
+#' same call with `resume =` that file goes on from there. Give it the same data and settings
 #' (`method`, `maxit` and `tol` are those of the interrupted run). A fit that a `callback` stopped
 #' can be resumed too (`resume = fit`), also after `saveRDS()` and `readRDS()`.
 #'
 #' @inheritParams entropic_affinity
-#' @param x Cells in rows and features (genes or principal components) in columns: a
-#'   numeric matrix, a data frame of numbers, a sparse `dgCMatrix` (made dense) or a
-#'   DelayedMatrix (read into memory block by block); the last two after a size check
-#'   (`options(neuralee.max_dense_gb = 8)`). Elastic embedding uses the distances as they
-#'   are, so bring genes to a common scale first (see [standard_scale()]).
+#' @param x Cells in rows and features (genes or principal components) in columns: a numeric matrix,
+#'   a data frame of numbers, a sparse `dgCMatrix` or a DelayedMatrix. The last two are made dense,
+#'   a DelayedMatrix block by block, after a size check (`options(neuralee.max_dense_gb = 8)`).
+#'   Elastic embedding uses the distances as they are, so bring genes to a common scale first (see
+#'   [standard_scale()]).
 #' @param d Number of dimensions of the embedding, 1 to 50.
 #' @param lambda Weight of the repulsion, 0 or more; `"auto"`, with which the map finds it for
 #'   itself, or a [repulsion_share()]. `NULL` is 1 for `kernel = "gaussian"` and `"auto"` for
 #'   `"student"`. Larger values spread the map; 1 to 100 are usual. Several values are taken in
 #'   turn, each from the map of the one before (homotopy), which often ends lower than the last
-#'   value alone; `maxit` is shared out evenly among them.
+#'   value alone. `maxit` is shared out evenly among them.
 #' @param kernel How attraction and repulsion fall with distance in the map: `"gaussian"`, elastic
 #'   embedding as published, or `"student"`, with heavy tails (see below).
 #' @param affinity `"entropic"`, `"bisection"` or an object that [entropic_affinity()] or
@@ -63,31 +64,31 @@
 #'   on. Affinities are computed within the subset, whose row numbers are returned as
 #'   `subset`.
 #' @param maxit Largest number of iterations.
-#' @param tol The run has converged when ten iterations lower E by less than this fraction, one
-#'   moves the embedding by less than this fraction of its norm, or the gradient's norm times that
-#'   of the embedding is below this fraction of E. With `"auto"` or a share it is compared with
-#'   these themselves, not with a fraction of E, and a short step does not end the run. `NULL` is
-#'   1e-5, or 4e-3 with `"auto"` or a share.
+#' @param tol The run has converged in one of three ways. Ten iterations lower E by less than this
+#'   fraction. One moves the embedding by less than this fraction of its norm. Or the gradient's
+#'   norm times that of the embedding is below this fraction of E. With `"auto"` or a share the
+#'   first and the last are compared with `tol` itself, not with a fraction of E. A short step then
+#'   does not end the run. `NULL` is 1e-5, or 4e-3 with `"auto"` or a share.
 #' @param every Report, call `callback` and write `checkpoint` each time this many
 #'   iterations are done. 0 means no reports, and 25 for `callback` and `checkpoint`.
 #' @param seed A whole number, 0 or more, for the random start, the subset and the approximate
 #'   search.
-#' @param device Where to compute: `"cpu"` (the default; needs nothing else), `"cuda"` or `"cuda:1"`
-#'   (a GPU, through libtorch), `"torch"` (libtorch on the processor) or `"auto"` (the first GPU,
-#'   else the processor). All but the first need the backend that [build_torch_backend()] makes.
+#' @param device Where to compute. `"cpu"`, the default, needs nothing else. `"cuda"` or `"cuda:1"`
+#'   is a GPU, through libtorch, and `"torch"` libtorch on the processor. `"auto"` is the first GPU,
+#'   else the processor. All but `"cpu"` need the backend that [build_torch_backend()] makes.
 #'   Neighbours and affinities are always computed on the processor. The results are those of
 #'   `"cpu"` to rounding; on a GPU two runs, and with libtorch two numbers of threads, may differ by
 #'   rounding too. A map so wide that its grid does not fit into one box there is summed over all
 #'   pairs.
 #' @param pin_memory For a GPU: keep all cells on the device? If `FALSE`, they stay in main memory
 #'   and are sent in blocks for each evaluation, which takes less memory there and more time. What a
-#'   run takes on the device is estimated before, and refused where it is more than nine tenths of
-#'   its memory or `options(neuralee.max_device_memory_gb = )`.
+#'   run takes on the device is estimated before. More than nine tenths of its memory, or than
+#'   `options(neuralee.max_device_memory_gb = )`, is refused.
 #' @param checkpoint A file that is rewritten (in one move, so that it is never half
 #'   written) every `every` iterations, at the end and on interrupt.
 #' @param resume `TRUE` goes on from `checkpoint` if that file exists and starts anew if not, so
-#'   that a script can simply be run again; or a checkpoint file, a fit that a callback stopped, or
-#'   the raw bytes of its `state`.
+#'   that a script can simply be run again. Else a checkpoint file, a fit that a callback stopped,
+#'   or the raw bytes of its `state`.
 #' @param keep Keep the cells in the fit, so that [predict()][predict.ee_fit] can place new ones
 #'   without being given them? They take 8 bytes a number, which `print()` shows.
 #' @param callback A function of `iteration`, `loss` and `embedding` (N x d). If it returns
@@ -110,13 +111,14 @@
 #'   It has methods for `print`, `summary`, `plot`, `as.matrix`,
 #'   `as.data.frame` and `head`; the last three give the embedding.
 #' @section Errors:
-#' Classed conditions `neuralee_error_<kind>`: `perplexity` (not above 1, or more than the
-#' neighbours can give), `dimension` (`d` not 1 to 50), `not_finite` (NA, NaN or Inf; names
-#' the first cell and feature), `device`, `memory`, `file_format` and `model_version`
-#' (`resume`), `interrupted`, and `input` for any other argument of the wrong kind.
+#' Classed conditions `neuralee_error_<kind>`: `perplexity` is one that is not above 1, or more than
+#' the neighbours can give. `dimension` is a `d` that is not 1 to 50, `not_finite` an NA, NaN or Inf
+#' (it names the first cell and feature). `file_format` and `model_version` are about `resume`. The
+#' others are `device`, `memory`, `interrupted`, and `input` for any other argument of the wrong
+#' kind.
 #' @section Warnings:
-#' Before the work starts, `neuralee_warning_orientation` says that `x` seems to lie the wrong way:
-#' the names of its columns are those of cells, or the names of its rows those of genes.
+#' Before the work starts, `neuralee_warning_orientation` says that `x` seems to lie the wrong way.
+#' Then the names of its columns are those of cells, or the names of its rows those of genes.
 #' `neuralee_warning_counts` says that it seems to hold counts of genes without logarithms. The
 #' check reads names and a few values; a matrix without names gets no warning. If this is intended,
 #' `suppressWarnings(classes = "neuralee_warning_counts")` around the call keeps it quiet.

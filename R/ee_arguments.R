@@ -3,10 +3,7 @@
 match_choice <- function(x, name, choices) {
   if (identical(x, choices)) return(choices[1L])
   if (!is.character(x) || length(x) != 1L || is.na(x) || !x %in% choices) {
-    abort_neuralee(
-      "input", sprintf("`%s` is %s.", name, describe(x)),
-      sprintf("Give one of %s.", list_some(choices))
-    )
+    refuse_argument(x, name, paste("one of", list_some(choices)))
   }
   x
 }
@@ -14,10 +11,8 @@ match_choice <- function(x, name, choices) {
 check_dimension <- function(d, name = "d") {
   ok <- is.numeric(d) && length(d) == 1L && is.finite(d) && d == trunc(d) && d >= 1 && d <= 50
   if (!ok) {
-    abort_neuralee(
-      "dimension", sprintf("`%s` is %s.", name, describe(d)),
-      "Give one whole number from 1 to 50: 2 for a map on paper, 3 for one in space."
-    )
+    wanted <- "one whole number from 1 to 50: 2 for a map on paper, 3 for one in space"
+    refuse_argument(d, name, wanted, "dimension")
   }
   as.integer(d)
 }
@@ -46,9 +41,9 @@ check_repulsion <- function(kernel, lambda) {
   } else if (is.character(lambda)) {
     refuse_argument(lambda, "lambda", 'numbers of at least 0, "auto" or a repulsion_share()')
   } else if (inherits(lambda, "neuralee_share")) {
-    list(share = check_share(unclass(lambda), "lambda"))
+    list(share = check_weights(unclass(lambda), "lambda", "above 0", above = 0))
   } else {
-    list(lambda = check_lambda(lambda))
+    list(lambda = check_weights(lambda, "lambda", "of at least 0", min = 0))
   }
   c(list(kernel = kernel), rust_call(rs_repulsion(kernel, path)))
 }
@@ -69,30 +64,15 @@ repulsion_settings <- function(repulsion, trace) {
   )
 }
 
-# Shares of the repulsion; also those in an object of the class that was changed by hand.
-check_share <- function(share, name) {
-  if (!is.numeric(share) || is.object(share) || !length(share) || !is.null(dim(share))) {
-    refuse_argument(share, name, "one number above 0, or several to take in turn")
+# Weights of the repulsion or shares of its logarithm, one or several; `...` are the bounds of each.
+# Objects of the class of shares may have been changed by hand.
+check_weights <- function(values, name, wanted, ...) {
+  if (!is.numeric(values) || is.object(values) || !length(values) || !is.null(dim(values))) {
+    refuse_argument(values, name, paste0("one number ", wanted, ", or several to take in turn"))
   }
-  for (i in seq_along(share)) {
-    check_number(
-      share[[i]], if (length(share) > 1L) sprintf("%s[%d]", name, i) else name, above = 0
-    )
-  }
-  as.double(share)
-}
-
-# One weight of the repulsion, or those that a run takes in turn.
-check_lambda <- function(lambda) {
-  if (!is.numeric(lambda) || is.object(lambda) || !length(lambda) || !is.null(dim(lambda))) {
-    refuse_argument(lambda, "lambda", "one number of at least 0, or several to take in turn")
-  }
-  for (i in seq_along(lambda)) {
-    check_number(
-      lambda[[i]], if (length(lambda) > 1L) sprintf("lambda[%d]", i) else "lambda", min = 0
-    )
-  }
-  as.double(lambda)
+  names <- if (length(values) > 1L) sprintf("%s[%d]", name, seq_along(values)) else name
+  for (i in seq_along(values)) check_number(values[[i]], names[[i]], ...)
+  as.double(values)
 }
 
 # Elastic embedding repels cells by their distance in all features, so that a sparse
@@ -129,14 +109,12 @@ densify <- function(x, name = "x", rows = NULL) {
   if (is_delayed(x)) read_whole(x, name, rows) else as.matrix(x)
 }
 
-# How many of `n` cells are asked for: a number in (0, 1] is a fraction of them, a whole number from
+# How many of `n` cells are asked for. A number in (0, 1] is a fraction of them, a whole number from
 # 2 on a count.
 subset_count <- function(n, size) {
   if (!is_number(size) || size <= 0 || (size > 1 && (size != trunc(size) || size > n))) {
-    abort_neuralee(
-      "input", sprintf("`size` is %s.", describe(size)),
-      sprintf("Give a fraction in (0, 1] or a whole number of cells from 2 to %d.", n)
-    )
+    wanted <- sprintf("a fraction in (0, 1] or a whole number of cells from 2 to %d", n)
+    refuse_argument(size, "size", wanted)
   }
   # As doubles, 0.29 * 100 is a little less than 29.
   if (size <= 1) floor(signif(size * n, 12)) else as.double(size)
@@ -206,22 +184,14 @@ check_init <- function(init, n, subset, d, choices = c("pca", "spectral", "rando
 }
 
 check_callback <- function(callback, arguments) {
-  if (!is.null(callback) && !takes_three(callback)) {
+  if (is.null(callback)) return(NULL)
+  wanted <- sprintf("NULL or a function of %s", arguments)
+  if (!is.function(callback)) refuse_argument(callback, "callback", wanted)
+  taken <- formals(args(callback))
+  if (!"..." %in% names(taken) && length(taken) < 3L) {
     abort_neuralee(
-      "input",
-      if (is.function(callback)) {
-        "`callback` does not take three arguments."
-      } else {
-        sprintf("`callback` is %s.", describe(callback))
-      },
-      sprintf("Give NULL or a function of %s.", arguments)
+      "input", "`callback` does not take three arguments.", sprintf("Give %s.", wanted)
     )
   }
   callback
-}
-
-takes_three <- function(callback) {
-  if (!is.function(callback)) return(FALSE)
-  arguments <- formals(args(callback))
-  "..." %in% names(arguments) || length(arguments) >= 3L
 }

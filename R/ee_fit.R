@@ -5,22 +5,29 @@ print.ee_fit <- function(x, ...) {
     "Elastic embedding of %s cells (%d features) in %d dimension%s\n",
     format(p$n, big.mark = ","), p$features, p$d, if (p$d == 1L) "" else "s"
   ))
-  cat(sprintf(
-    "E = %s at lambda = %s%s; %s affinities, perplexity %s, k = %d\n",
-    format(x$loss, digits = 6), format(p$lambda, digits = 5),
-    if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity),
-    p$k
-  ))
+  cat(loss_in_words(x), "\n", sep = "")
   cat(sprintf(
     "%d iterations (%s), method \"%s\", %s s\n",
     p$iterations, p$reason, p$method, format(x$timing[["total"]], digits = 3)
   ))
   if (!is.null(x$subset)) cat("A random subset; its row numbers are in $subset\n")
   if (!is.null(x$data)) {
-    size <- structure(8 * length(x$data), class = "object_size")
-    cat(sprintf("Keeps its cells for predict(): %s\n", format(size, units = "auto")))
+    cat("Keeps its cells for predict(): ", size_in_words(x$data), "\n", sep = "")
   }
   invisible(x)
+}
+
+loss_in_words <- function(fit) {
+  p <- fit$params
+  sprintf(
+    "E = %s at lambda = %s%s; %s affinities, perplexity %s, k = %d", format(fit$loss, digits = 6),
+    format(p$lambda, digits = 5), if (identical(p$kernel, "student")) ", heavy tails" else "",
+    p$affinity, format(p$perplexity), p$k
+  )
+}
+
+size_in_words <- function(numbers) {
+  format(structure(8 * length(numbers), class = "object_size"), units = "auto")
 }
 
 #' Summarise an elastic embedding
@@ -30,9 +37,9 @@ print.ee_fit <- function(x, ...) {
 #'
 #' @param object A fit that [ee()] returned.
 #' @param ... Not used.
-#' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (of the
-#'   start), `iterations`, `converged`, `reason`, `gradient_norm`, `timing`
-#'   (seconds), `extent` (range of each dimension) and `params`; it prints as a short table.
+#' @return An object of class `summary.ee_fit`: a list with `loss`, `first_loss` (of the start),
+#'   `iterations`, `converged`, `reason`, `gradient_norm`, `timing` (seconds), `extent` (range of
+#'   each dimension) and `params`. It prints as a short table.
 #' @examples
 #' fit <- ee(as.matrix(iris[, 1:4]), perplexity = 20, maxit = 30, verbose = FALSE)
 #' summary(fit)
@@ -57,32 +64,32 @@ summary.ee_fit <- function(object, ...) {
 
 #' @export
 print.summary.ee_fit <- function(x, ...) {
+  p <- x$params
+  iterations <- sprintf("%d of at most %d (%s)", x$iterations, p$maxit, x$reason)
+  print_summary(x, "Elastic embedding", c("iterations" = iterations), p$init)
+}
+
+# `own` are lines of one kind of fit; `start` says what it started from.
+print_summary <- function(x, title, own, start) {
+  p <- x$params
+  extent <- sprintf(
+    "%s to %s", format(x$extent[1L, ], digits = 3), format(x$extent[2L, ], digits = 3)
+  )
   lines <- c(
     "E" = sprintf(
       "%s (at the start %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)
     ),
-    "gradient norm" = format(x$gradient_norm, digits = 3),
-    "iterations" = sprintf("%d of at most %d (%s)", x$iterations, x$params$maxit, x$reason),
-    "cells, features" = sprintf("%s, %d", format(x$params$n, big.mark = ","), x$params$features),
-    "lambda" = format(x$params$lambda),
-    "affinities" = sprintf(
-      "%s, perplexity %s, k = %d", x$params$affinity, format(x$params$perplexity), x$params$k
-    ),
-    "repulsion" = x$params$method,
-    "start, seed" = sprintf("%s, %s", x$params$init, format(x$params$seed)),
+    "gradient norm" = format(x$gradient_norm, digits = 3), own,
+    "cells, features" = sprintf("%s, %d", format(p$n, big.mark = ","), p$features),
+    "lambda" = format(p$lambda),
+    "affinities" = sprintf("%s, perplexity %s, k = %d", p$affinity, format(p$perplexity), p$k),
+    "repulsion" = p$method, "start, seed" = sprintf("%s, %s", start, format(p$seed)),
     "seconds" = paste(names(x$timing), format(x$timing, digits = 3, trim = TRUE), collapse = ", "),
-    "extent" = extent_in_words(x$extent)
+    "extent" = paste(extent, collapse = "; ")
   )
-  cat("Elastic embedding\n")
+  cat(title, "\n", sep = "")
   cat(sprintf("  %-16s %s\n", names(lines), lines), sep = "")
   invisible(x)
-}
-
-extent_in_words <- function(extent) {
-  paste(
-    sprintf("%s to %s", format(extent[1L, ], digits = 3), format(extent[2L, ], digits = 3)),
-    collapse = "; "
-  )
 }
 
 #' Plot an elastic embedding

@@ -5,9 +5,9 @@
 #' counts, the more they fall into clusters. No single one is right: what stays along the path is in
 #' the data, and what one map alone shows deserves a second look.
 #'
-#' The affinities are computed once. The first map is that of [ee()]; each further one starts from
-#' the one before and is then turned onto it (without scaling), so that cells keep their places from
-#' panel to panel as far as they can.
+#' The affinities are computed once. The first map is that of [ee()]. Each further one starts from
+#' the one before and is then turned onto it, without scaling. So cells keep their places from panel
+#' to panel as far as they can.
 #'
 #' The shares of the default double up to 1, the share of `lambda = "auto"`. Below 0.06 cells of
 #' several types lie on one thin line, and above 1 clusters spread until they touch. With the
@@ -29,7 +29,7 @@
 #'   with its embedding, loss, trace and settings; `path[2:3]` is a shorter path. The seconds of
 #'   neighbours and affinities are in the `timing` of the first.
 #' @section Errors:
-#' Those of [ee()]; `neuralee_error_input` also for values that do not ascend, are not above 0 or
+#' Those of [ee()]. `neuralee_error_input` also for values that do not ascend, are not above 0 or
 #' too few, and for arguments that are not for a path.
 #' @inheritSection ee Warnings
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality

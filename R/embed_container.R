@@ -148,15 +148,10 @@ find_rows <- function(x, subset_row, name = "subset_row") {
   n <- nrow(x)
   if (is.character(subset_row)) {
     rows <- match(subset_row, rownames(x))
-    if (anyNA(rows)) {
-      abort_neuralee(
-        "input",
-        sprintf(
-          "`%s` names rows that are not there: %s.", name, list_some(subset_row[is.na(rows)])
-        ),
-        there_are(rownames(x), "The rows of `x` carry no names.")
-      )
-    }
+    refuse_lost(
+      subset_row[is.na(rows)], name, "rows that are not there", rownames(x),
+      "The rows of `x` carry no names."
+    )
     twice <- intersect(subset_row, rownames(x)[duplicated(rownames(x))])
     if (length(twice)) {
       warn_neuralee(
@@ -224,29 +219,22 @@ run_embedding <- function(x, name, calculate, verb) {
 
 assay_of <- function(x, assay.type) {
   names <- SummarizedExperiment::assayNames(x)
-  if (!is_entry(assay.type, names, length(SummarizedExperiment::assays(x, withDimnames = FALSE)))) {
-    abort_neuralee(
-      "input", sprintf("There is no assay %s.", entry(assay.type)),
-      there_are(names, "There are no named assays: name them with assayNames().", "Set assay.type")
-    )
-  }
+  count <- length(SummarizedExperiment::assays(x, withDimnames = FALSE))
+  none <- "There are no named assays: name them with assayNames()."
+  check_entry(assay.type, names, "assay", none, "Set assay.type", count)
   SummarizedExperiment::assay(x, assay.type)
 }
 
 reduction_of <- function(x, dimred, n_dimred = NULL) {
   names <- if (methods::is(x, "SingleCellExperiment")) SingleCellExperiment::reducedDimNames(x)
-  if (!is_entry(dimred, names, length(names))) {
+  if (identical(dimred, "PCA") && !"PCA" %in% names) {
     abort_neuralee(
-      "input", sprintf("There is no reducedDim %s.", entry(dimred)),
-      if (identical(dimred, "PCA")) {
-        "Make it with principal_components(), or with runPCA() of scater."
-      } else {
-        there_are(
-          names, "There are none yet: run runEE() or principal_components() first.", "Set dimred"
-        )
-      }
+      "input", "There is no reducedDim \"PCA\".",
+      "Make it with principal_components(), or with runPCA() of scater."
     )
   }
+  none <- "There are none yet: run runEE() or principal_components() first."
+  check_entry(dimred, names, "reducedDim", none, "Set dimred")
   y <- as.matrix(SingleCellExperiment::reducedDim(x, dimred))
   y[, chosen_dimensions(y, dimred, n_dimred), drop = FALSE]
 }
@@ -271,13 +259,19 @@ chosen_dimensions <- function(y, dimred, n_dimred) {
 experiment_of <- function(x, altexp) {
   if (is.null(altexp)) return(x)
   names <- SingleCellExperiment::altExpNames(x)
-  if (!is_entry(altexp, names, length(names))) {
+  check_entry(altexp, names, "alternative experiment", remedy = "Set altexp")
+  SingleCellExperiment::altExp(x, altexp)
+}
+
+# Refuses what is no entry of a container: `what` it should be, and what a message says of those
+# that there are (see there_are()).
+check_entry <- function(which, names, what, none = "There are none.", remedy = NULL,
+                        count = length(names)) {
+  if (!is_entry(which, names, count)) {
     abort_neuralee(
-      "input", sprintf("There is no alternative experiment %s.", entry(altexp)),
-      there_are(names, "There are none.", "Set altexp")
+      "input", sprintf("There is no %s %s.", what, entry(which)), there_are(names, none, remedy)
     )
   }
-  SingleCellExperiment::altExp(x, altexp)
 }
 
 is_entry <- function(which, names, count) {

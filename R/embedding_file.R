@@ -3,8 +3,8 @@
 # call asks for: whose map it is (`neuralee/identity`), how its cells are cut
 # (`neuralee/block_cells`) and a fingerprint of each finished block (`neuralee/blocks`, empty where
 # there is none). A block is finished when its fingerprint is written, after its places. All room is
-# taken at the start and nothing is stored in chunks, so that later writes move no part of the file:
-# a process that dies meanwhile spoils at most the block that it was writing.
+# taken at the start and nothing is stored in chunks, so that later writes move no part of the file.
+# A process that dies meanwhile spoils at most the block that it was writing.
 
 check_output <- function(output) {
   if (is.null(output)) return(NULL)

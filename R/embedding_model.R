@@ -39,12 +39,8 @@ embedding_model.SingleCellExperiment <- function(x, dimred = NULL, ...) {
   check_no_dots(...)
   names <- SingleCellExperiment::reducedDimNames(x)
   dimred <- dimred %||% last_with_model(SingleCellExperiment::reducedDims(x))
-  if (!is_entry(dimred, names, length(names))) {
-    abort_neuralee(
-      "input", sprintf("There is no reducedDim %s.", entry(dimred)),
-      there_are(names, "There are none yet: run runNeuralEE() first.", "Set dimred")
-    )
-  }
+  none <- "There are none yet: run runNeuralEE() first."
+  check_entry(dimred, names, "reducedDim", none, "Set dimred")
   model_of(SingleCellExperiment::reducedDim(x, dimred), dimred)
 }
 
@@ -62,14 +58,14 @@ embedding_model.Seurat <- function(x, reduction = NULL, ...) {
 # The name of the last reduction that holds a model.
 last_with_model <- function(reductions) {
   is_ours <- function(x) inherits(stored_model(x), "neuralee_model")
-  of_ours <- vapply(as.list(reductions), is_ours, NA)
-  if (!any(of_ours)) {
+  ours <- vapply(as.list(reductions), is_ours, NA)
+  if (!any(ours)) {
     abort_neuralee(
       "input", "None of the reductions of `x` holds a model.",
       "Train one by runNeuralEE(), or RunNeuralEE() in Seurat."
     )
   }
-  names(reductions)[[max(which(of_ours))]]
+  names(reductions)[[max(which(ours))]]
 }
 
 # Earlier forms, for one version. The classes belong to other packages, whose own methods these

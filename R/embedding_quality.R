@@ -30,7 +30,7 @@
 #' @param x The data: a numeric matrix, sparse matrix or data frame of numbers with the same cells
 #'   in rows (at least 3). It is made dense. For a fit with `preprocess`, give what entered the
 #'   network (`neuralee(keep = TRUE)$data`) rather than raw counts. For a SingleCellExperiment also
-#'   the name or number of a reducedDim, or the name of an assay (all its features); `NULL` stands
+#'   the name or number of a reducedDim, or the name of an assay (all its features). `NULL` stands
 #'   for the reducedDim or assay, with its genes and scaling, that [runEE()] computed the map from.
 #' @param labels One label per cell (factor, character or whole numbers), or `NULL`. Cells whose
 #'   label is `NA` are left out of the label accuracy. For a SingleCellExperiment also the name
@@ -53,7 +53,7 @@
 #' @section Errors:
 #' `neuralee_error_input` for `k` out of range, for different numbers or names of cells in
 #' `embedding`, `x` and `labels`, for an embedding of more columns than `x`, and for a reducedDim or
-#' column that is not there (the message lists those there are); `neuralee_error_not_finite` for
+#' column that is not there (the message lists those there are). `neuralee_error_not_finite` for
 #' `NA`, `NaN` and infinite values.
 #' @references
 #' Cover T, Hart P (1967). Nearest neighbor pattern classification. *IEEE Transactions on
@@ -176,7 +176,7 @@ recorded_source <- function(sce, dimred) {
   if (is.null(source)) {
     abort_neuralee(
       "input", sprintf("reducedDim %s does not record what it was computed from.", entry(dimred)),
-      paste("Set `x` to the name of a reducedDim or an assay, or to the data.", sources_there(sce))
+      paste("Set `x` to the name of a reducedDim or an assay, or to the data.", known_sources(sce))
     )
   }
   from <- experiment_of(sce, source$altexp)
@@ -193,11 +193,11 @@ named_source <- function(sce, name) {
   }
   abort_neuralee(
     "input", sprintf("`x`: there is no reducedDim or assay %s.", entry(name)),
-    paste("Set `x` to one of these, or to the data.", sources_there(sce))
+    paste("Set `x` to one of these, or to the data.", known_sources(sce))
   )
 }
 
-sources_there <- function(sce) {
+known_sources <- function(sce) {
   sprintf(
     "reducedDims: %s. Assays: %s.", list_some(SingleCellExperiment::reducedDimNames(sce)),
     list_some(SummarizedExperiment::assayNames(sce))

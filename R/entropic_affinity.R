@@ -1,8 +1,7 @@
 #' Entropic affinities
 #'
-#' Gives every cell a Gaussian neighbourhood whose width is chosen so that the cell has
-#' `perplexity` effective neighbours, and turns these into the symmetric attractive
-#' weights W+ of elastic embedding.
+#' Gives every cell a Gaussian neighbourhood of such a width that the cell has `perplexity`
+#' effective neighbours. From these come the symmetric attractive weights W+ of elastic embedding.
 #'
 #' For cell n with squared distances \eqn{d_{nm}} to its `k` nearest neighbours, the
 #' weights are \eqn{p_{nm} = \exp(-\beta_n d_{nm}) / \sum_m \exp(-\beta_n d_{nm})}, and
@@ -11,10 +10,9 @@
 #' of `x`. A cell with at least `perplexity` exact duplicates has equal weights on them.
 #' The random number generator of R is neither read nor moved.
 #'
-#' @param x Cells in rows and features (genes or principal components) in columns: a
-#'   numeric matrix, a data frame of numbers, a sparse `dgCMatrix` (made dense) or a
-#'   DelayedMatrix (read into memory block by block); the last two after a size check
-#'   (`options(neuralee.max_dense_gb = 8)`).
+#' @param x Cells in rows and features (genes or principal components) in columns: a numeric matrix,
+#'   a data frame of numbers, a sparse `dgCMatrix` or a DelayedMatrix. The last two are made dense,
+#'   a DelayedMatrix block by block, after a size check (`options(neuralee.max_dense_gb = 8)`).
 #' @param perplexity Effective number of neighbours per cell, greater than 1 and below
 #'   `k`.
 #' @param k Number of nearest neighbours that get a weight. `NULL` means
@@ -39,11 +37,10 @@
 #'     \item{`params`}{a list with the settings.}
 #'   }
 #' @section Errors:
-#' `neuralee_error_perplexity` for a perplexity that is not above 1 or that `k` neighbours
-#' cannot reach; `neuralee_error_not_finite` for NA, NaN or Inf in `x`;
-#' `neuralee_error_input` for any other argument of the wrong kind;
-#' `neuralee_error_memory` for a sparse or delayed `x` that is too large when dense, and for
-#' affinities that would not fit into memory.
+#' `neuralee_error_perplexity` for a perplexity that is not above 1 or that `k` neighbours cannot
+#' reach. `neuralee_error_not_finite` for NA, NaN or Inf in `x`. `neuralee_error_input` for any
+#' other argument of the wrong kind. `neuralee_error_memory` for a sparse or delayed `x` that is too
+#' large when dense, and for affinities that would not fit into memory.
 #' @section Warnings:
 #' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in
 #' [ee()].
@@ -60,9 +57,5 @@
 entropic_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
                               metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
   check_given()
-  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
-  seed <- check_seed(seed)
-  x <- dense_cells(x)
-  warn_orientation(x, "rows")
-  compute_affinity(x, "entropic", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
+  affinity_of_cells(x, "entropic", perplexity, k, neighbors, metric, seed, threads)
 }

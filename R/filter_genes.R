@@ -58,13 +58,7 @@ find_genes <- function(names, genes, unnamed, argument = "genes") {
   names <- as.character(names)
   check_text(names, "`x`")
   rows <- match(genes, names)
-  if (anyNA(rows)) {
-    abort_neuralee(
-      "input",
-      sprintf("`%s` names genes that are not there: %s.", argument, list_some(genes[is.na(rows)])),
-      there_are(names)
-    )
-  }
+  refuse_lost(genes[is.na(rows)], argument, "genes that are not there", names)
   refuse_repeated(intersect(genes, names[duplicated(names)]), "`x`")
   rows
 }

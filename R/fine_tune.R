@@ -2,7 +2,7 @@
 #'
 #' Takes up a trained network where it is and trains it further: on new cells alone, or on the old
 #' and the new ones together. The map goes on from where it is and keeps its arrangement, but no
-#' cell is held where it was: in trials with halves of two data sets old cells moved by a tenth to a
+#' cell is held where it was. In trials with halves of two data sets old cells moved by a tenth to a
 #' quarter of the map's radius. With new cells alone nothing draws the map towards the old ones.
 #'
 #' E is that of the cells given, and depends on their number: compare it between fits of the same
@@ -13,8 +13,8 @@
 #'
 #' @param object A fit of [neuralee()] or `fine_tune()`, or a model.
 #' @param newdata New cells, as [predict()][predict.neuralee_fit] takes them.
-#' @param data Old cells to train on too, of the kinds that `newdata` may be; `TRUE` for those that
-#'   `neuralee(keep = TRUE)` put into the fit; `NULL` for the new cells alone.
+#' @param data Old cells to train on too, of the kinds that `newdata` may be. `TRUE` for those that
+#'   `neuralee(keep = TRUE)` put into the fit. `NULL` for the new cells alone.
 #' @param maxit Epochs.
 #' @param lambda,perplexity Those of the model where `NULL`.
 #' @param assay.type,dimred As for [predict()][predict.neuralee_fit], for `newdata` and `data`.

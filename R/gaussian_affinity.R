@@ -1,8 +1,8 @@
 #' Gaussian affinities by bisection
 #'
-#' The affinities of t-SNE ("x2p"): the same Gaussian neighbourhoods as
-#' [entropic_affinity()], with each cell's width found by doubling and bisection until the
-#' entropy is within 1e-10 of `log(perplexity)`, instead of by Newton's method.
+#' The affinities of t-SNE ("x2p"): the same Gaussian neighbourhoods as [entropic_affinity()], each
+#' cell's width found by doubling and bisection instead of by Newton's method. The entropy comes to
+#' within 1e-10 of `log(perplexity)`.
 #'
 #' Use it to reproduce work that was done with these affinities; `affinity = "bisection"` in
 #' [ee()] is the same. [entropic_affinity()] is the default there.
@@ -22,9 +22,5 @@
 gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
                               metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
   check_given()
-  metric <- match_choice(metric, "metric", c("euclidean", "cosine"))
-  seed <- check_seed(seed)
-  x <- dense_cells(x)
-  warn_orientation(x, "rows")
-  compute_affinity(x, "bisection", perplexity, k, neighbors, metric, seed, resolve_threads(threads))
+  affinity_of_cells(x, "bisection", perplexity, k, neighbors, metric, seed, threads)
 }

@@ -14,10 +14,9 @@
 #' @return For a matrix, a matrix of the same shape and names: double, `dgCMatrix` or
 #'   DelayedMatrix. For a container, `x` with the logarithms as assay `name`.
 #' @section Errors:
-#' `neuralee_error_input` for a value of -1 or below, which has no logarithm (the message
-#' names the first cell and gene), for data that are no numbers, and for an assay that is
-#' not there (the message lists those there are); `neuralee_error_not_finite` for `NA`,
-#' `NaN` and infinite values.
+#' `neuralee_error_input` for a value of -1 or below, which has no logarithm (the message names the
+#' first cell and gene), for data that are no numbers, and for an assay that is not there (the
+#' message lists those there are). `neuralee_error_not_finite` for `NA`, `NaN` and infinite values.
 #' @references
 #' Xiong J, Gong F, Wan L, Ma L (2020). NeuralEE: a GPU-accelerated elastic embedding
 #' dimensionality reduction method for visualizing large-scale scRNA-seq data. *Frontiers

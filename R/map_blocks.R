@@ -4,8 +4,8 @@
 # them give the same bits as all cells at once.
 cells_per_task <- 1024L
 
-# Blocks of all features of some cells, for a matrix of this shape: as many cells as
-# DelayedArray::getAutoBlockSize() allows, and four blocks for every worker, so that none waits long
+# The cells of a block, which has all their features, for a matrix of this shape. They are as many
+# as DelayedArray::getAutoBlockSize() allows. Every worker gets four blocks, so that none waits long
 # for the others.
 task_blocks <- function(shape, axis, workers = NULL) {
   most <- DelayedArray::getAutoBlockSize() / (8 * shape[[3L - axis]])

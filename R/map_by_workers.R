@@ -1,4 +1,4 @@
-# Blocks on the back-ends of BiocParallel. Nothing here relies on a worker staying alive: the parent
+# Blocks on the back-ends of BiocParallel. Nothing here relies on a worker staying alive. The parent
 # knows which blocks are out, and sends those that do not come back to new workers.
 
 # `keep` takes the number and the places of each block of `todo`, in the order in which they come.

@@ -5,7 +5,7 @@
 #'
 #' The approximate search divides the cells into groups of near cells (k-means on a sample) and
 #' compares each cell with those groups whose border lies close enough. On principal components of
-#' single-cell data it finds 96 to 99 % of the true neighbours, and the distances of those found are
+#' single-cell data it finds 96 to 99 % of the true neighbours. The distances of those found are
 #' right to about six digits.
 #'
 #' @inheritParams entropic_affinity

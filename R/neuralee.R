@@ -1,7 +1,7 @@
 #' Elastic embedding by a neural network
 #'
-#' Learns a map from features to places, X = f(Y), that minimises the same E as [ee()]: neighbours
-#' attract each other, all pairs repel each other the more the further apart they are in the data.
+#' Learns a map from features to places, X = f(Y), that minimises the same E as [ee()]. Neighbours
+#' attract each other. All pairs repel each other, the more the further apart they are in the data.
 #' What [ee()] finds for each cell by itself, a network learns for all, so that cells that were not
 #' there can be mapped ([predict()][predict.neuralee_fit]).
 #'
@@ -9,47 +9,46 @@
 #' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
 #'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2), \quad x_n = f(y_n; \theta)}
 #' over its parameters \eqn{\theta}. The gradient with respect to X comes from all cells, their true
-#' neighbours and the repulsion of all pairs, in time linear in their number, and is passed back
-#' through the network; every epoch takes one step along it.
+#' neighbours and the repulsion of all pairs, in time linear in their number. It is passed back
+#' through the network. Every epoch takes one step along it.
 #'
 #' @section Starting from a map:
-#' With `init = "ee"` the cells are first embedded freely by [ee()], the network learns that map (in
-#' `pretrain` epochs of small batches, by least squares), and then goes on to minimise E itself. It
+#' With `init = "ee"` the cells are first embedded freely by [ee()]. The network learns that map in
+#' `pretrain` epochs of small batches, by least squares. Then it goes on to minimise E itself. It
 #' ends lower than from random weights and at nearly the same E from every seed. `init = "none"`
 #' starts from random weights, as the published method does; it is the default with `net` and with
 #' independent batches.
 #'
 #' @section Batches:
 #' Without `batch_size` every epoch takes one step from all cells. With it, the cells are shuffled
-#' anew in each epoch and a step is made from every batch, along the gradient that all cells had at
-#' the start of the epoch, corrected by what the pairs within the batch say of its change since
-#' (Johnson and Zhang 2013). So the steps follow E of all cells and their true neighbours, whatever
-#' the size of the batch. Many cells need fewer epochs so: 10,000 cells a batch and 30 to 50 epochs
-#' serve a million. `accumulate = TRUE` takes the same one step as without batches, bit for bit, but
-#' holds the hidden layers of few cells at a time; it takes up to twice the time and serves wide
-#' networks on many cells. `batches = "independent"` is the scheme of the original package: a fixed
-#' random partition whose parts have affinities of their own; its E is higher.
+#' anew in each epoch and a step is made from every batch. It goes along the gradient that all cells
+#' had at the start of the epoch. What the pairs within the batch say of its change since corrects
+#' it (Johnson and Zhang 2013). So the steps follow E of all cells and their true neighbours,
+#' whatever the size of the batch. Many cells need fewer epochs so: 10,000 cells a batch and 30 to
+#' 50 epochs serve a million. `accumulate = TRUE` takes the same one step as without batches, bit
+#' for bit, but holds the hidden layers of few cells at a time. It takes up to twice the time and
+#' serves wide networks on many cells. `batches = "independent"` is the scheme of the original
+#' package: a fixed random partition whose parts have affinities of their own; its E is higher.
 #'
-#' The E that is reported and by which the best weights are kept is always that of all cells, with
-#' the true neighbours, as they are mapped afterwards. Batch normalisation then uses the mean and
-#' variance over all cells.
+#' The E that is reported and by which the best weights are kept is always that of all cells with
+#' their true neighbours. Batch normalisation then uses the mean and variance over all cells.
 #'
 #' @section Networks of your own:
 #' `net = "file.pt"` trains a network that was written in PyTorch and saved by
-#' `torch.jit.script(net).save("file.pt")`, from the parameters in the file; it needs
+#' `torch.jit.script(net).save("file.pt")`, from the parameters in the file. It needs
 #' `device = "torch"` or a GPU, for mapping too. The program takes a single-precision tensor of
 #' cells x features (centred, and divided by one number) and returns cells x `d`. It may behave
-#' differently in training mode (dropout), but must place a cell by its features alone and keep no
-#' state but its parameters: normalise by layer, not over a batch. A step sends all cells of its
+#' differently in training mode (dropout). But it must place a cell by its features alone and keep
+#' no state but its parameters: normalise by layer, not over a batch. A step sends all cells of its
 #' batch through the program at once, and Ctrl-C waits for it: give `batch_size` for many cells.
-#' Parameters that are frozen in the file stay as they are. A TorchScript file is a program: it is
-#' only loaded where you name it, and a model that was trained from one contains it and runs it to
+#' Parameters that are frozen in the file stay as they are. A TorchScript file is a program, which
+#' is only loaded where you name it. A model that was trained from one contains it and runs it to
 #' map cells. Take such files and models only from people whom you trust.
 #'
 #' @inheritSection ee Reproducibility
 #' @section Interrupting and resuming:
 #' Ctrl-C stops the run within about a second with a condition of class
-#' `neuralee_error_interrupted`. With `checkpoint`, the epochs done so far are in that file, and the
+#' `neuralee_error_interrupted`. With `checkpoint`, the epochs done so far are in that file. The
 #' same call with `resume =` that file goes on from there to the same bits. Other settings of the
 #' training are refused; for more epochs give a finished fit as `net`. A fit that a `callback`
 #' stopped can be resumed too (`resume = fit`).
@@ -58,7 +57,7 @@
 #' @param x Cells in rows and features (genes or principal components) in columns: a numeric matrix,
 #'   a data frame of numbers, a sparse `dgCMatrix` or a DelayedMatrix. Without `preprocess` the last
 #'   two are made dense, after a size check (`options(neuralee.max_dense_gb = 8)`). The network
-#'   forgets the unit and the origin of the features, but not their relative scale: bring genes to a
+#'   forgets the unit and the origin of the features, but not their relative scale. Bring genes to a
 #'   common one (`preprocess = preprocessing(scale = TRUE)`).
 #' @param lambda Weight of the repulsion, 0 or more, `"auto"` or a [repulsion_share()], as in
 #'   [ee()]. Several values are taken in turn, for equal shares of the epochs.
@@ -70,7 +69,7 @@
 #' @param dropout Share of the hidden units that is left out in each step, at least 0 and below 1.
 #' @param residual Add the input of a hidden layer to its output where both have the same width?
 #' @param initial_sd Standard deviation of the initial weights.
-#' @param net A fit of `neuralee()` or a model to start from, which takes as many features; its
+#' @param net A fit of `neuralee()` or a model to start from, which takes as many features. Its
 #'   network replaces `hidden` and what belongs to it. See [fine_tune()] for cells as the model
 #'   takes them. Or the path of a TorchScript file (see below).
 #' @param optimizer [adam()], [adamw()] or [sgd()].

@@ -7,12 +7,7 @@ print.neuralee_fit <- function(x, ...) {
     format(p$n, big.mark = ","), p$features, p$d, if (p$d == 1L) "" else "s"
   ))
   cat(sprintf("Network %s; preprocessing: %s\n", describe_network(info), describe_steps(info)))
-  cat(sprintf(
-    "E = %s at lambda = %s%s; %s affinities, perplexity %s, k = %d\n",
-    format(x$loss, digits = 6), format(p$lambda, digits = 5),
-    if (identical(p$kernel, "student")) ", heavy tails" else "", p$affinity, format(p$perplexity),
-    p$k
-  ))
+  cat(loss_in_words(x), "\n", sep = "")
   cat(sprintf(
     "%d epochs (%s; least E after %d), %s, %s, %s s\n", p$iterations, p$reason, p$best_iteration,
     format(p$optimizer), describe_batches(p), format(x$timing[["total"]], digits = 3)
@@ -23,8 +18,7 @@ print.neuralee_fit <- function(x, ...) {
     )
   }
   if (!is.null(x$data)) {
-    size <- structure(8 * length(x$data), class = "object_size")
-    cat(sprintf("Keeps the inputs of the network: %s\n", format(size, units = "auto")))
+    cat("Keeps the inputs of the network: ", size_in_words(x$data), "\n", sep = "")
   }
   invisible(x)
 }
@@ -62,32 +56,16 @@ summary.neuralee_fit <- function(object, ...) {
 #' @export
 print.summary.neuralee_fit <- function(x, ...) {
   p <- x$params
-  lines <- c(
-    "E" = sprintf(
-      "%s (at the start %s)", format(x$loss, digits = 6), format(x$first_loss, digits = 6)
-    ),
-    "gradient norm" = format(x$gradient_norm, digits = 3),
+  own <- c(
     "epochs" = sprintf(
       "%d of at most %d (%s), least E after %d", p$iterations, p$maxit, p$reason, p$best_iteration
     ),
     "network" = sprintf(
       "%s: %s parameters", describe_network(x$model), format(x$model$parameters, big.mark = ",")
     ),
-    "preprocessing" = describe_steps(x$model),
-    "optimizer" = format(p$optimizer),
-    "batches" = describe_batches(p),
-    "cells, features" = sprintf("%s, %d", format(p$n, big.mark = ","), p$features),
-    "lambda" = format(p$lambda),
-    "affinities" = sprintf("%s, perplexity %s, k = %d", p$affinity, format(p$perplexity), p$k),
-    "repulsion" = p$method,
-    "start, seed" = sprintf(
-      "%s, %s", if (p$pretrain > 0L) sprintf("%s (%d epochs)", p$init, p$pretrain) else "weights",
-      format(p$seed)
-    ),
-    "seconds" = paste(names(x$timing), format(x$timing, digits = 3, trim = TRUE), collapse = ", "),
-    "extent" = extent_in_words(x$extent)
+    "preprocessing" = describe_steps(x$model), "optimizer" = format(p$optimizer),
+    "batches" = describe_batches(p)
   )
-  cat("NeuralEE\n")
-  cat(sprintf("  %-16s %s\n", names(lines), lines), sep = "")
-  invisible(x)
+  start <- if (p$pretrain > 0L) sprintf("%s (%d epochs)", p$init, p$pretrain) else "weights"
+  print_summary(x, "NeuralEE", own, start)
 }

@@ -1,5 +1,5 @@
-# A model is the core's own bytes (with version, length and checksum) and nothing else, so that
-# nothing of it can be lost by saveRDS() or disagree with the rest.
+# A model is the core's own bytes (with version, length and checksum) and nothing else. So nothing
+# of it can be lost by saveRDS() or disagree with the rest.
 new_model <- function(bytes) structure(list(bytes = bytes), class = "neuralee_model")
 
 # `steps` as learn_preprocessing() gives them; `origin`: what the model was trained on.

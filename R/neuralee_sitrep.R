@@ -1,9 +1,9 @@
 #' What this installation can do
 #'
 #' Reports the versions, the number of threads, the processor's vector instruction sets, whether
-#' HDF5 is there, and libtorch and the CUDA devices, with the command that mends what is missing.
-#' Where the libtorch backend is built, a process of its own asks it, so that libtorch does not come
-#' into this session.
+#' HDF5 is there, and libtorch and the CUDA devices. A command stands beside what is missing. Where
+#' the libtorch backend is built, a process of its own asks it, so that libtorch does not come into
+#' this session.
 #'
 #' @return A list of class `neuralee_sitrep`, which prints as a report: `neuralee`, `r` and `rustc`
 #'   (versions; the compiler that built the package), `platform`, `threads_available` (cores that

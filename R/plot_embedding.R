@@ -4,7 +4,7 @@
 #' both axes; in one panel, or in one for each group of cells or each gene.
 #'
 #' Up to 20 labels get colours that stay apart under the common colour-vision deficiencies (those of
-#' Okabe and Ito first); beyond 20, hues alternate in lightness, and `label = TRUE` tells the groups
+#' Okabe and Ito first). Beyond 20, hues alternate in lightness, and `label = TRUE` tells the groups
 #' apart better than colour can. The legend of more than 18 labels stands below the map. Numbers get
 #' the viridis scale, and between two `poles` one from blue over grey to orange; both can be read
 #' with any of these deficiencies. Cells without a value are grey and lie below the others.
@@ -18,16 +18,16 @@
 #' @param colour_by A vector with an entry per cell (factor, character, logical or number), or a
 #'   matrix or data frame of numbers with a row per cell, whose columns get a panel each. For a
 #'   SingleCellExperiment or Seurat object also the name of a column of its `colData` or meta data
-#'   (or `"ident"` for the identities of Seurat), or of a feature; several names get a panel each.
+#'   (or `"ident"` for the identities of Seurat), or of a feature. Several names get a panel each.
 #'   `NULL` draws all points alike. Numbers are drawn as amounts: wrap the numbers of clusters in
 #'   `factor()`.
 #' @param dimred Name or number of the reduction of a container; `NULL` for `"EE"`, else
 #'   `"NeuralEE"` (in a Seurat object `"ee"`, else `"neuralee"`).
 #' @param dims The one or two dimensions to draw. With one dimension the second axis only spreads
 #'   the points.
-#' @param label Write each label at the median of its cells, instead of a legend? Where labels
-#'   would overlap, the one of fewer cells moves a little and a thin line leads to its median;
-#'   those for which there is no room near by are left out, and the caption says how many.
+#' @param label Write each label at the median of its cells, instead of a legend? Where labels would
+#'   overlap, the one of fewer cells moves a little and a thin line leads to its median. Those for
+#'   which there is no room near by are left out, and the caption says how many.
 #' @param assay.type The assay (for Seurat: the layer, `"logcounts"` meaning `"data"`) from which
 #'   features are taken.
 #' @param point_size,alpha Size (mm) and opacity of the points; `NULL` fits the size to the
@@ -52,8 +52,8 @@
 #' @param rescale For several columns of numbers: colour each from its own lowest to its own highest
 #'   number (or quantile), as 0 to 1? Else all panels share one scale.
 #' @param order In which order to draw: `"value"` puts the largest numbers on top, and labelled
-#'   points in a fixed scattered order, so that no group covers another; `"scattered"` treats
-#'   numbers like this too; `"given"` keeps the order of the cells.
+#'   points in a fixed scattered order, so that no group covers another. `"scattered"` treats
+#'   numbers like this too. `"given"` keeps the order of the cells.
 #' @param size Draw a random choice of the cells: a fraction in (0, 1] or, from 2 on, their number.
 #' @param seed A whole number, 0 or more, for that choice. R's generator is not used.
 #' @param axes Draw the axes?
@@ -63,7 +63,7 @@
 #' `neuralee_error_input` for a reduction, column or feature that is not there (the message lists
 #' some that are), for `colour_by` or `facet_by` of another length, for `dims` beyond the embedding,
 #' for `poles`, `limits`, `quantiles` or `rescale` without numbers, and for what is no colour or
-#' size; `neuralee_error_not_finite` for coordinates that are not finite.
+#' size. `neuralee_error_not_finite` for coordinates that are not finite.
 #' @references Okabe and Ito (2008), "Color universal design: how to make figures and
 #'   presentations that are friendly to colorblind people".
 #' @seealso [plot_embedding_interactive()], [plot.ee_path()] for several maps side by side,

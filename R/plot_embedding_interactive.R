@@ -5,7 +5,7 @@
 #' hides its cells, a double click all others.
 #'
 #' Above 5,000 cells the points are drawn by WebGL, which browsers draw fast and some viewers lack.
-#' `htmlwidgets::saveWidget(plot, "map.html")` writes a file that opens without R; it holds the
+#' `htmlwidgets::saveWidget(plot, "map.html")` writes a file that opens without R. It holds the
 #' coordinates, names and values of all cells that are drawn, so `size` keeps it small.
 #'
 #' @inheritParams plot_embedding

@@ -1,15 +1,15 @@
 #' Plot how much of the data embeddings keep
 #'
 #' Draws the measures of [embedding_quality()], one panel for each and one row for each embedding,
-#' or the curves R_NX(K) behind `auc_rnx`: which part of the K nearest cells an embedding keeps,
-#' from the closest neighbours on the left to the whole arrangement on the right.
+#' or the curves R_NX(K) behind `auc_rnx`. They show which part of the K nearest cells an embedding
+#' keeps, from the closest neighbours on the left to the whole arrangement on the right.
 #'
 #' @param quality What [embedding_quality()] returned, several of them bound by `rbind()` (the names
 #'   of the rows name the embeddings), or a list of them with names.
 #' @param view `"measures"` for the bars, `"r_nx"` for the curves.
 #' @return A ggplot object. As bars, embeddings stand from top to bottom in their order. The longer
 #'   the bar the better; 1 is perfect. As curves, the number of neighbours K has a logarithmic axis,
-#'   on which the area under a curve is `auc_rnx`; 1 is perfect, and 0 (the grey line) is chance. Of
+#'   on which the area under a curve is `auc_rnx`. 1 is perfect, and 0 (the grey line) is chance. Of
 #'   a curve with many K at most 500 are drawn.
 #' @section Errors:
 #' `neuralee_error_input` where `quality` does not come from [embedding_quality()], or was changed

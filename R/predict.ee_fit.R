@@ -1,16 +1,16 @@
 #' Place new cells on a map
 #'
-#' Finds places for cells that were not there when a map was made. The map stays as it is: each new
+#' Finds places for cells that were not there when a map was made. The map stays as it is. Each new
 #' cell is pulled towards its nearest neighbours among the cells of the map and pushed away from all
-#' of them, as [ee()] does. New cells do not feel each other, unless they are placed `together`.
+#' of them, as in [ee()]. New cells do not feel each other, unless they are placed `together`.
 #'
 #' A new cell with inputs y and entropic affinities \eqn{p_m} to its `k` nearest cells on the map
-#' goes to a minimum of
-#' \deqn{f(x) = \sum_m p_m \|x - x_m\|^2 + \lambda N / S \sum_m \|y - y_m\|^2 \exp(-\|x - x_m\|^2)}
-#' with \eqn{S = \sum_{nm} \|y_n - y_m\|^2}, starting from the mean of these neighbours. With
-#' `kernel = "student"` the terms are those of [ee()] with that kernel, and the cell starts at the
-#' neighbour that is pulled least by the others. Perplexity, `k`, `lambda` and `metric` are those of
-#' the fit. The result for a cell does not depend on the other new cells or the number of threads.
+#' goes to a minimum of \deqn{f(x) = \sum_m p_m \|x - x_m\|^2 + \lambda N / S \sum_m \|y - y_m\|^2
+#' \exp(-\|x - x_m\|^2)} with \eqn{S = \sum_{nm} \|y_n - y_m\|^2}, starting from the mean of these
+#' neighbours. With `kernel = "student"` the terms are those of [ee()] with that kernel. The cell
+#' then starts at the neighbour that is pulled least by the others. Perplexity, `k`, `lambda` and
+#' `metric` are those of the fit. The result for a cell does not depend on the other new cells or
+#' the number of threads.
 #'
 #' With `together = TRUE` that is where the new cells start. They then go to a minimum of E of all
 #' cells, old and new (see [ee()]), as a function of the new cells' places alone. Neighbours are
@@ -20,12 +20,12 @@
 #' as long as `ee()` of all cells, started from a nearly finished map.
 #'
 #' The sum over the cells of a map of more than 1,000 is read from a grid, as in [ee()]
-#' (`method = "grid"`), where that is less work; with `kernel = "student"` a place is then off the
+#' (`method = "grid"`), where that is less work. With `kernel = "student"` a place is then off the
 #' minimum by some tenth of the kernel's width, or in another of close minima.
 #'
 #' @param object A fit of [ee()].
 #' @param newdata New cells in rows, with the features of the fit in columns, brought to the same
-#'   scale: for principal components, project the new cells onto the loadings of the old ones.
+#'   scale. For principal components, project the new cells onto the loadings of the old ones.
 #' @param data The cells that the map was made from, N x D, as they were given to [ee()] (only those
 #'   of the subset where `size` was used). `NULL` takes those that `ee(keep = TRUE)` put into the
 #'   fit.
@@ -40,7 +40,7 @@
 #' @inheritSection predict.neuralee_fit Features
 #' @section Errors:
 #' `neuralee_error_input` where the fit keeps no data and none are given, and where features or
-#' cells do not match; `neuralee_error_not_finite` for NA, NaN or Inf; `neuralee_error_memory` where
+#' cells do not match. `neuralee_error_not_finite` for NA, NaN or Inf. `neuralee_error_memory` where
 #' the cells are too many to be placed together (`options(neuralee.max_memory_gb = )`, as in
 #' [ee()]); `neuralee_error_interrupted` on Ctrl-C.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for dimensionality
@@ -125,14 +125,14 @@ check_ee_fit <- function(object) {
   params <- object$params
   among <- function(name, choices) is.character(name) && length(name) == 1L && name %in% choices
   map <- object$embedding
-  sound <- are_places(map) && is.list(params) &&
+  sound <- are_numbers(map) && is.list(params) &&
     all(vapply(params[c("features", "perplexity", "k", "seed", "lambda")], is_number, NA)) &&
       params$lambda >= 0 &&
     among(params$kernel %||% "gaussian", c("gaussian", "student")) &&
     among(params$affinity, c("entropic", "bisection", "gaussian")) &&
       among(params$metric, c("euclidean", "cosine")) &&
     is_whole(params$k) && is_whole(params$features) &&
-      (is.null(object$data) || are_places(object$data))
+      (is.null(object$data) || are_numbers(object$data))
   if (!sound) {
     abort_neuralee(
       "input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned."
@@ -144,7 +144,7 @@ check_ee_fit <- function(object) {
 is_whole <- function(x) x >= 1 && x <= .Machine$integer.max && x == round(x)
 
 # Numbers of cells in rows.
-are_places <- function(x) is.matrix(x) && is.double(x) && all(is.finite(x))
+are_numbers <- function(x) is.matrix(x) && is.double(x) && all(is.finite(x))
 
 # One new cell is enough, also as a vector; columns are matched as match_features() says.
 new_cells <- function(newdata, data, missing, metric) {

@@ -1,9 +1,9 @@
 #' Map cells with a trained network
 #'
-#' Places cells by the network that [neuralee()] trained: those that it was trained on come to the
+#' Places cells by the network that [neuralee()] trained. Those that it was trained on come to the
 #' places that they have in the fit, others to where the network puts them. The place of a cell
-#' depends on nothing but the cell (and, by rounding, on its position within the 1,024 cells that
-#' are computed at once), unless cells are placed `together`.
+#' depends on nothing but the cell, unless cells are placed `together`. By rounding it depends on
+#' its position within the 1,024 cells that are computed at once.
 #'
 #' Values are taken as they are: give the same kind (counts, logarithms, scaled values) as in
 #' training. The preprocessing that was learned in training is applied. A DelayedMatrix is read
@@ -12,7 +12,7 @@
 #' @section Features:
 #' The features of new cells are matched by name, in any order, and more of them do no harm. Only
 #' the features that are used count. Where the old or the new ones have no names, all features of
-#' the training are taken by position; where only one side has names, a message of class
+#' the training are taken by position. Where only one side has names, a message of class
 #' `neuralee_message_by_position` says so.
 #'
 #' Symbols of genes may repeat. Features that share a name are matched by order: the first to the
@@ -28,10 +28,10 @@
 #' @section New cells together:
 #' A network is smooth: it puts a new cell into its group, but keeps few of its immediate
 #' neighbours. With `together = TRUE` the places that it gives are where the new cells start. They
-#' then go to a minimum of E of the cells of `data` and the new ones, with kernel, lambda,
-#' perplexity and `k` of the model, as a function of the new cells' places alone (see
-#' [predict.ee_fit()]). All cells must fit into memory, and a place then depends on the other cells
-#' that are placed and on `data`.
+#' then go to a minimum of E of the cells of `data` and the new ones, as a function of the new
+#' cells' places alone (see [predict.ee_fit()]). Kernel, lambda, perplexity and `k` are those of the
+#' model. All cells must fit into memory, and a place then depends on the other cells that are
+#' placed and on `data`.
 #'
 #' @section Many cells:
 #' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of
@@ -39,8 +39,8 @@
 #' `BatchtoolsParam(100, cluster = "slurm")`. They must have the same version of neuralee. A matrix
 #' on disk is read by the workers themselves, at its path; of a matrix in memory each is sent its
 #' blocks. A block is a multiple of 1,024 cells, of at most `DelayedArray::getAutoBlockSize()` bytes
-#' (but 1,024 cells at least), so that on the processor the result has the same bits for every
-#' back-end, number of workers and block size.
+#' (but 1,024 cells at least). So on the processor the result has the same bits for every back-end,
+#' number of workers and block size.
 #'
 #' A block whose worker ends, or fails for another reason than its values, goes out again, at most
 #' `retries` times and the last time alone. Values that are refused are an error at once, with the
@@ -51,11 +51,11 @@
 #' `SnowParam`, `SerialParam`) or as its round of four blocks a worker is over (others, such as
 #' `BatchtoolsParam`). Until the map is whole the file has `.partial` at the end of its name. If the
 #' call ends before (an error, Ctrl-C, a machine that goes down), the same call computes only what
-#' is missing, with any `BPPARAM`; and once the file is whole, nothing. A file that holds anything
-#' else than this map is refused, never replaced: the model, the number and the names of the cells,
-#' the values of eight of them, the version of neuralee and the device are compared. The file has
-#' the map as the dataset `embedding`, with its names, for [HDF5Array::HDF5Array()]. One call at a
-#' time may write it.
+#' is missing, with any `BPPARAM`. Once the file is whole, it computes nothing. A file that holds
+#' anything else than this map is refused, never replaced. Compared are the model, the number and
+#' the names of the cells, the values of eight of them, the version of neuralee and the device. The
+#' file has the map as the dataset `embedding`, with its names, for [HDF5Array::HDF5Array()]. One
+#' call at a time may write it.
 #'
 #' @param object A fit of [neuralee()] or [fine_tune()], or a model ([load_neuralee()]);
 #'   [embedding_model()] gives that of a map that [runNeuralEE()] or [RunNeuralEE()] stored.
@@ -64,9 +64,9 @@
 #'   or an assay of Seurat. Of a Seurat object the assay of the training is taken if it is there
 #'   with all cells, else the default assay.
 #' @param data With `together`, cells of the map, such as those of the training: of the kinds that
-#'   `newdata` may be, with the same features; `assay.type` and `dimred` are for both. `NULL` takes
+#'   `newdata` may be, with the same features. `assay.type` and `dimred` are for both. `NULL` takes
 #'   those that `neuralee(keep = TRUE)` put into the fit.
-#' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take;
+#' @param assay.type For a container, name or number of the assay (for Seurat: the layer) to take.
 #'   `NULL` for the one that the model was trained on, else `"counts"` if its preprocessing takes
 #'   logarithms and `"logcounts"` (Seurat: `"data"`) if not.
 #' @param dimred Name or number of the reduction of a SingleCellExperiment or Seurat object to take
@@ -95,10 +95,10 @@
 #'   `output` a DelayedMatrix (of the package HDF5Array) that stands on the file.
 #' @section Errors:
 #' `neuralee_error_input` for features that are missing (the message names them) or too many, for no
-#' cell and for values that the preprocessing cannot take; `neuralee_error_not_finite` for NA, NaN
-#' and Inf (the message names cell and feature); `neuralee_error_interrupted` on Ctrl-C;
+#' cell and for values that the preprocessing cannot take. `neuralee_error_not_finite` for NA, NaN
+#' and Inf (the message names cell and feature). `neuralee_error_interrupted` on Ctrl-C.
 #' `neuralee_error_worker` for workers that cannot be used and for blocks that failed in each try
-#' (the message says which cells, and why); `neuralee_error_input` where `output` cannot be written
+#' (the message says which cells, and why). `neuralee_error_input` where `output` cannot be written
 #' or holds another map, and `neuralee_error_file_format` where it is no map at all. With `together`
 #' also `neuralee_error_input` where there are no cells of the map, `neuralee_error_perplexity`
 #' where there are too few, and `neuralee_error_memory` where there are too many.
@@ -116,25 +116,10 @@ predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type =
                                  together = FALSE, affinity = NULL, threads = NULL,
                                  device = "cpu", BPPARAM = NULL, output = NULL, retries = 2,
                                  verbose = interactive()) {
-  check_predict_dots(list(...))
-  map_cells(
-    object, newdata, missing(newdata), data, assay.type, dimred, missing, together, affinity,
-    threads, device, BPPARAM, output, retries, verbose
-  )
-}
-
-#' @rdname predict.neuralee_fit
-#' @export
-predict.neuralee_model <- predict.neuralee_fit
-
-check_predict_dots <- function(given) {
+  given <- list(...)
   known <- setdiff(names(formals(predict.neuralee_fit)), c("object", "..."))
   check_dot_names(names(given) %||% rep("", length(given)), known)
-}
-
-map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, together, affinity,
-                      threads, device, BPPARAM, output, retries, verbose) {
-  if (none) {
+  if (missing(newdata)) {
     abort_neuralee(
       "input", "There are no new cells.",
       "Give newdata =; the map of a fit itself is as.matrix(fit)."
@@ -207,6 +192,10 @@ map_cells <- function(object, newdata, none, data, assay.type, dimred, missing, 
   )
 }
 
+#' @rdname predict.neuralee_fit
+#' @export
+predict.neuralee_model <- predict.neuralee_fit
+
 check_together <- function(object, together, data, BPPARAM, output) {
   check_flag(together, "together")
   if (!together) {
@@ -227,7 +216,7 @@ check_together <- function(object, together, data, BPPARAM, output) {
       )
     )
   }
-  sound <- function(kept, map) are_places(kept) && are_places(map) && nrow(kept) == nrow(map)
+  sound <- function(kept, map) are_numbers(kept) && are_numbers(map) && nrow(kept) == nrow(map)
   if (is.null(data) && !sound(object$data, object$embedding)) refuse_kept()
   if (!is.null(BPPARAM) || !is.null(output)) {
     abort_neuralee(

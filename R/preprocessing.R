@@ -1,16 +1,16 @@
 #' Preprocessing that a model learns and keeps
 #'
 #' Says what [neuralee()] does to the features of the cells before they enter the network. What is
-#' learned from the cells (which features are variable, their means and deviations, the loadings of
-#' principal components) becomes part of the model, so that [predict()][predict.neuralee_fit] takes
-#' new cells as they come: raw counts, if the model was trained on raw counts.
+#' learned from the cells becomes part of the model: which features are variable, their means and
+#' deviations, the loadings of principal components. So [predict()][predict.neuralee_fit] takes new
+#' cells as they come: raw counts, if the model was trained on raw counts.
 #'
 #' The steps are taken in the order of the arguments: [log_shift()], then the features of largest
 #' variance ([subsample_genes()]), then either [standard_scale()] or, with `components`,
 #' [principal_components()] (`scale` brings the features to unit variance first). Sparse and delayed
-#' matrices are made dense only after the last step. Cells are not brought to a common library size:
-#' where that matters, divide by size factors first (for example by scater's `logNormCounts()`), in
-#' training and for new cells alike.
+#' matrices are made dense only after the last step. Cells are not brought to a common library size.
+#' Where that matters, divide by size factors first, in training and for new cells alike (for
+#' example by scater's `logNormCounts()`).
 #'
 #' @param log Replace counts by log(1 + x)?
 #' @param ntop Number of features of largest variance to keep; `NULL` for all.

@@ -1,15 +1,13 @@
 #' Principal components, in memory or block by block
 #'
-#' Computes the leading principal components of the cells. A sparse matrix stays sparse.
-#' A DelayedMatrix, such as a matrix that is kept in an HDF5 file, is read block by block,
-#' so that memory does not grow with the number of cells beyond that of the scores
-#' (8 bytes a cell and component).
+#' Computes the leading principal components of the cells. A sparse matrix stays sparse. A
+#' DelayedMatrix, such as a matrix that is kept in an HDF5 file, is read block by block. So only the
+#' memory of the scores grows with the number of cells (8 bytes a cell and component).
 #'
-#' Blocks are read twice: the first pass sums the products of all pairs of genes, whose
-#' eigenvectors are the components, and the second projects the cells. Up to 5,000 genes
-#' are taken this way (200 MB); choose variable ones first. A block is as large as
-#' [DelayedArray::getAutoBlockSize()] says. A file that is stored cell by cell (CSR in
-#' h5ad files) is read fastest.
+#' Blocks are read twice. The first pass sums the products of all pairs of genes, whose eigenvectors
+#' are the components. The second projects the cells. Up to 5,000 genes are taken this way (200 MB);
+#' choose variable ones first. A block is as large as [DelayedArray::getAutoBlockSize()] says. A
+#' file that is stored cell by cell (CSR in h5ad files) is read fastest.
 #'
 #' The loading of largest absolute value of each component is positive. Components beyond
 #' the rank of the data are 0.
@@ -35,10 +33,10 @@
 #'   For a SingleCellExperiment, `x` with that matrix in `reducedDim(x, name)`; its attribute
 #'   `assay.type` names the assay, and `genes` says which of its rows were taken.
 #' @section Errors:
-#' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the
-#' cell and gene); `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes;
-#' `neuralee_error_interrupted` on Ctrl-C; `neuralee_error_input` for any other argument of
-#' the wrong kind and for an assay or a row that is not there.
+#' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the cell and
+#' gene). `neuralee_error_memory` for a DelayedMatrix of more than 5,000 genes.
+#' `neuralee_error_interrupted` on Ctrl-C. `neuralee_error_input` for any other argument of the
+#' wrong kind and for an assay or a row that is not there.
 #' @section Warnings:
 #' `neuralee_warning_orientation` where the names say that `x` lies the wrong way,
 #' `neuralee_warning_counts` where it seems to hold counts without logarithms, as in [ee()].
@@ -103,16 +101,16 @@ principal_components.SummarizedExperiment <- function(x, n = 50, ..., ntop = 500
     genes <- if (is.null(rows)) values else values[rows, , drop = FALSE]
     components_of(genes, "columns", n, scale, seed, threads, verbose)
   })
-  # For models that are trained on these components: what their genes are taken from, and where they
-  # stand there.
+  # For models that are trained on these components: what their genes are taken from, and which of
+  # these they are.
   attr(scores, "assay.type") <- assay.type
-  attr(scores, "genes") <- places_of_genes(rownames(values), nrow(values), rows)
+  attr(scores, "genes") <- numbers_of_genes(rownames(values), nrow(values), rows)
   SingleCellExperiment::reducedDim(x, name) <- scores
   x
 }
 
 # Which genes were chosen among `width` of these names, and which of those that share a name.
-places_of_genes <- function(names, width, chosen) {
+numbers_of_genes <- function(names, width, chosen) {
   steps <- no_steps(width, if (!is.null(names) && all(is_text(names))) names)
   if (!is.null(chosen)) steps <- select_steps(steps, chosen)
   Filter(length, steps[c("occurrence", "copies", "selected", "width")])

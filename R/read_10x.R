@@ -6,11 +6,11 @@
 #' of several, the only one whose name begins with `filtered`.
 #'
 #' A tar archive of such a folder (`.tar`, `.tar.gz` or `.tgz`), as 10x Genomics offers for
-#' download, is read without being unpacked; the folder in it is chosen in the same way, at
-#' any depth. The archive is expanded several times while it is read, so that a large one is
-#' read faster once it is unpacked. One that holds links, names that lead out of it or
-#' anything but files and folders, that holds a file twice, or that would expand to more
-#' than 100 times its length (and 16 MiB) is refused.
+#' download, is read without being unpacked. The folder in it is chosen in the same way, at any
+#' depth. The archive is expanded several times while it is read, so that a large one is read faster
+#' once it is unpacked. One that holds links, names that lead out of it or anything but files and
+#' folders, that holds a file twice, or that would expand to more than 100 times its length (and 16
+#' MiB) is refused.
 #'
 #' Entries may come in any order and hold whole or real numbers, or nothing (then each counts
 #' 1). An entry that is given twice is refused, as is a symmetric matrix. Without
@@ -34,10 +34,9 @@
 #'   has `Barcode`.
 #'
 #' @section Errors:
-#' `neuralee_error_file_format` where a file is missing, damaged (the line is named), or does
-#' not belong to the others, and for an archive that is damaged or refused;
-#' `neuralee_error_not_finite` for an infinite value or NaN;
-#' `neuralee_error_memory` where the matrix would not fit.
+#' `neuralee_error_file_format` where a file is missing, damaged (the line is named), or does not
+#' belong to the others, and for an archive that is damaged or refused. `neuralee_error_not_finite`
+#' for an infinite value or NaN. `neuralee_error_memory` where the matrix would not fit.
 #'
 #' @references The format:
 #' <https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-mex-matrices>.

@@ -5,12 +5,11 @@
 #' genome has a group of its own, with `genes` and `gene_names`, and where there are several,
 #' `group` says which one to read.
 #'
-#' The genes of a cell may come in any order; a gene that a cell holds twice is refused. The
-#' file is not trusted: the sizes it claims are held against its length, its own parts and
-#' the free memory before anything is allocated, and links to other files, external and
-#' virtual datasets and filter plugins are refused; what [read_h5ad()] says of HDF5's own
-#' library holds here as well. With `on_disk` the values are read later, by HDF5Array, without
-#' these checks of what they are.
+#' The genes of a cell may come in any order; a gene that a cell holds twice is refused. The file is
+#' not trusted: the sizes it claims are held against its length, its own parts and the free memory
+#' before anything is allocated, and links to other files, external and virtual datasets and filter
+#' plugins are refused. What [read_h5ad()] says of HDF5's own library holds here as well. With
+#' `on_disk` the values are read later, by HDF5Array, without these checks of what they are.
 #'
 #' Names of genes are kept as they are, also when they repeat, as some symbols do; see
 #' [base::make.unique()]. A group may hold the matrix alone (`data`, `indices`, `indptr` and
@@ -35,14 +34,13 @@
 #'   there are no symbols, the identifiers stand for them.
 #'
 #' @section Errors:
-#' `neuralee_error_file_format` where the file is missing, damaged or something else (for
-#' AnnData and loom files and for `molecule_info.h5` with what to read instead), and where
-#' neuralee was installed without HDF5; `neuralee_error_input` for a group that is not there,
-#' or not named where there are several (those there are, are listed);
-#' `neuralee_error_not_finite` for an infinite value or NaN, naming the first cell and gene
-#' (not with `on_disk`: there the functions that read the values look);
-#' `neuralee_error_memory` where the matrix would not fit; `neuralee_error_input` where
-#' `on_disk` is asked for and the package HDF5Array is not installed.
+#' `neuralee_error_file_format` where the file is missing, damaged or something else (for AnnData
+#' and loom files and for `molecule_info.h5` with what to read instead), and where neuralee was
+#' installed without HDF5. `neuralee_error_input` for a group that is not there, or not named where
+#' there are several (those there are, are listed). `neuralee_error_not_finite` for an infinite
+#' value or NaN, naming the first cell and gene (not with `on_disk`: there the functions that read
+#' the values look). `neuralee_error_memory` where the matrix would not fit. `neuralee_error_input`
+#' where `on_disk` is asked for and the package HDF5Array is not installed.
 #'
 #' @references The format:
 #' <https://www.10xgenomics.com/support/software/cell-ranger/latest/analysis/outputs/cr-outputs-h5-matrices>.

@@ -7,7 +7,7 @@
 #' The text is read once, piece by piece, and only values other than zero are kept: the counts are a
 #' `dgCMatrix` wherever that takes less memory than a dense matrix, and cells in rows are transposed
 #' while they are read. What was read is compared with the free memory as it grows, and the matrix
-#' once more before it is made; a compressed file may expand to at most 64 times the free memory.
+#' once more before it is made. A compressed file may expand to at most 64 times the free memory.
 #'
 #' Fields may be quoted, and then hold separators, line breaks and doubled quotes, as
 #' [utils::write.csv()] writes them. Lines end with a line feed, a carriage return or both, the last
@@ -18,7 +18,7 @@
 #' Names are kept as they are, also when they repeat; see [base::make.unique()]. Where the file
 #' has none, genes or cells are numbered.
 #'
-#' A file of labels has one label a line, quoted or not, in the order of the cells; commas in a
+#' A file of labels has one label a line, quoted or not, in the order of the cells. Commas in a
 #' label need no quotes, unless all lines have as many. If there is exactly one line more than
 #' cells, the first is a header and is not used. It may be compressed like the counts.
 #'
@@ -44,10 +44,10 @@
 #'
 #' @section Errors:
 #' `neuralee_error_file_format` where a file is missing, damaged or no such table: a value that is
-#' no number, a line of another length, a quote that is not closed, labels of another number;
+#' no number, a line of another length, a quote that is not closed, labels of another number.
 #' `neuralee_error_not_finite` for a value that is empty, `NA`, `NaN` or infinite, and for a missing
-#' batch; `neuralee_error_memory` where the matrix would not fit, or a compressed file expands too
-#' far; `neuralee_error_input` for arguments out of range. The file and the line are named, and for
+#' batch. `neuralee_error_memory` where the matrix would not fit, or a compressed file expands too
+#' far. `neuralee_error_input` for arguments out of range. The file and the line are named, and for
 #' values the column, gene and cell.
 #'
 #' @seealso [read_h5ad()] and [read_10x()] for formats that are smaller and faster to read;

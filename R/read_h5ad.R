@@ -1,21 +1,20 @@
 #' Read an AnnData file
 #'
-#' Reads one matrix of an `.h5ad` file, as anndata and scanpy write it, with the
-#' annotations of its cells and genes. Files of anndata 0.7 and later and files of earlier
-#' versions are read; the matrix may be dense, CSR or CSC, of any type of number.
+#' Reads one matrix of an `.h5ad` file, as anndata and scanpy write it, with the annotations of its
+#' cells and genes. Files of anndata 0.7 and later and files of earlier versions are read. The
+#' matrix may be dense, CSR or CSC, of any type of number.
 #'
 #' The matrix is never expanded: a sparse one stays sparse, and a dense one becomes a
 #' `dgCMatrix` if less than a third of its values differ from zero. Values stored twice for
 #' one entry of a sparse matrix are added up, as scipy does.
 #'
-#' The file is not trusted. Sizes it claims are held against its length and the free memory
-#' before anything is allocated, and links to other files, external and virtual datasets
-#' and filter plugins are refused. gzip, LZF and the other filters of HDF5 itself are read; gzip
-#' is the compression to use.
-#' Within the file HDF5's own library does the parsing, and older versions of it (1.10.8 among
+#' The file is not trusted. Sizes it claims are held against its length and the free memory before
+#' anything is allocated, and links to other files, external and virtual datasets and filter plugins
+#' are refused. gzip, LZF and the other filters of HDF5 itself are read. Gzip is the compression to
+#' use. Within the file HDF5's own library does the parsing, and older versions of it (1.10.8 among
 #' them) can crash or hang on text that was damaged on purpose: read files from strangers with a
-#' current HDF5. With `on_disk` the values are read later, by HDF5Array, without these checks
-#' of what they are.
+#' current HDF5. With `on_disk` the values are read later, by HDF5Array, without these checks of
+#' what they are.
 #'
 #' Names of cells and genes are kept as they are, also when they repeat; see
 #' [base::make.unique()].
@@ -25,7 +24,7 @@
 #'   name of a layer.
 #' @param obsm Whether to read the dense matrices of `obsm` as reduced dimensions. `X_pca`,
 #'   `X_tsne`, `X_umap`, `X_mds` and `X_nmf` are named as scater names them (`PCA`, `TSNE` and so
-#'   on), `X_ee` and `X_neuralee` as [runEE()] and [runNeuralEE()] do (`EE`, `NeuralEE`); others
+#'   on), `X_ee` and `X_neuralee` as [runEE()] and [runNeuralEE()] do (`EE`, `NeuralEE`). Others
 #'   lose the leading `X_`.
 #' @param assay Name of the assay. `NULL` stands for `"counts"` if all values (with `on_disk`:
 #'   the first 65,536) are whole and none is negative, else for `layer`.
@@ -42,13 +41,12 @@
 #'   out with a message.
 #'
 #' @section Errors:
-#' `neuralee_error_file_format` where the file is missing, damaged, has no `X` or is not
-#' what its name says, and where neuralee was installed without HDF5;
-#' `neuralee_error_input` for a layer that is not there (those there are, are listed);
-#' `neuralee_error_not_finite` for NA, NaN or an infinite value, naming the first cell and
-#' gene (not with `on_disk`: there the functions that read the values look);
-#' `neuralee_error_memory` where the matrix would not fit; `neuralee_error_input` where
-#' `on_disk` is asked for and the package HDF5Array is not installed.
+#' `neuralee_error_file_format` where the file is missing, damaged, has no `X` or is not what its
+#' name says, and where neuralee was installed without HDF5. `neuralee_error_input` for a layer that
+#' is not there (those there are, are listed). `neuralee_error_not_finite` for NA, NaN or an
+#' infinite value, naming the first cell and gene (not with `on_disk`: there the functions that read
+#' the values look). `neuralee_error_memory` where the matrix would not fit. `neuralee_error_input`
+#' where `on_disk` is asked for and the package HDF5Array is not installed.
 #'
 #' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
 #'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is

@@ -1,9 +1,9 @@
 #' Read a loom file
 #'
-#' Reads one matrix of a `.loom` file, as loompy and other programs write it, with the
-#' attributes of its genes (rows), its cells (columns) and of the file as a whole. Files of
-#' version 3 of the format and of earlier versions are read; the matrix may hold numbers of
-#' any type or true and false, and be stored in chunks or not.
+#' Reads one matrix of a `.loom` file, as loompy and other programs write it, with the attributes of
+#' its genes (rows), its cells (columns) and of the file as a whole. Files of version 3 of the
+#' format and of earlier versions are read. The matrix may hold numbers of any type or true and
+#' false, and be stored in chunks or not.
 #'
 #' Loom files store every value, zeros too. The matrix is read in parts and never expanded as
 #' a whole unless it has to be: it becomes a `dgCMatrix` if less than a third of its values
@@ -52,14 +52,14 @@
 #'   attributes as `colData` and `reducedDims`, and global attributes as `metadata`.
 #'
 #' @section Errors:
-#' `neuralee_error_file_format` where the file is missing, damaged, refers to other files or
-#' is no loom file (then with the function that reads it, where there is one), where the
-#' length of an attribute is not that of the matrix, and where neuralee was installed without
-#' HDF5; `neuralee_error_input` for a layer or an attribute that is not there (those there
-#' are, are listed), and where `on_disk` is asked for and the package HDF5Array is not
-#' installed; `neuralee_error_not_finite` for NaN or an infinite value in the matrix, naming
-#' the first cell and gene (not with `on_disk`: there the functions that read the values
-#' look); `neuralee_error_memory` where the matrix would not fit.
+#' `neuralee_error_file_format` where the file is missing, damaged, refers to other files or is no
+#' loom file (then with the function that reads it, where there is one), where the length of an
+#' attribute is not that of the matrix, and where neuralee was installed without HDF5.
+#' `neuralee_error_input` for a layer or an attribute that is not there (those there are, are
+#' listed), and where `on_disk` is asked for and the package HDF5Array is not installed.
+#' `neuralee_error_not_finite` for NaN or an infinite value in the matrix, naming the first cell and
+#' gene (not with `on_disk`: there the functions that read the values look). `neuralee_error_memory`
+#' where the matrix would not fit.
 #'
 #' @references The format: <http://linnarssonlab.org/loompy/format/>.
 #' @seealso [read_h5ad()], [read_10x()] and [read_10x_h5()]; [principal_components()] for matrices

@@ -12,13 +12,13 @@
 #' levels, and ordered ones ordered factors. Columns of dates, intervals and complex numbers are
 #' left out with a message.
 #'
-#' An array with one index, or a list of single values, becomes a vector; an array with two indices
-#' a matrix; an array of records a data frame; and any other list and a dictionary a list.
+#' An array with one index, or a list of single values, becomes a vector. An array with two indices
+#' a matrix. An array of records a data frame; and any other list and a dictionary a list.
 #'
 #' @section Files from strangers:
 #' A pickle is a program, and Python runs it when it reads it. Here nothing is run. Only the names
 #' of classes and functions that pandas and numpy write for tables are known, and they are compared,
-#' not called; any other name ends the reading. Lengths are held against the length of the file, and
+#' not called. Any other name ends the reading. Lengths are held against the length of the file, and
 #' what the file holds may not expand to more than 256 times its length (and 1 MiB).
 #'
 #' @param file Path of the file.
@@ -29,7 +29,7 @@
 #' @section Errors:
 #' `neuralee_error_file_format` where the file is missing or damaged (the position is named), uses a
 #' name that is no part of a table (it is named; among them those of pyarrow), has an index of dates
-#' or of several levels, or holds what is no table; `neuralee_error_memory` where the table would
+#' or of several levels, or holds what is no table. `neuralee_error_memory` where the table would
 #' not fit.
 #'
 #' @references The format: <https://docs.python.org/3/library/pickle.html>.

@@ -13,7 +13,7 @@
 #' @section Errors:
 #' `neuralee_error_input` for a negative value, which is no count (the message names the first cell
 #' and gene), where no cell would be left, for data that are no numbers, and for an assay that is
-#' not there (the message lists those there are); `neuralee_error_not_finite` for `NA`, `NaN` and
+#' not there (the message lists those there are). `neuralee_error_not_finite` for `NA`, `NaN` and
 #' infinite values.
 #' @seealso [filter_genes()] and [subsample_genes()], which keep all cells; [subsample_cells()].
 #' @examples

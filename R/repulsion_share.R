@@ -14,10 +14,10 @@
 #' along which cells change. A large one gives each cell room and keeps more of its neighbours. What
 #' is an exaggeration of `e` for t-SNE is a share of `1 / e` here.
 #' @param share Numbers above 0; several are taken in turn, as the values of `lambda`. A single one
-#'   is come to by way of 0.3, 0.6 and 0.8 times it, ten iterations each, and of itself until the
-#'   map has converged (or half of `maxit` is done). Until then heavy tails are summed on a coarser
-#'   grid, and 14 principal components and the norms of all stand for `x` in W-: the loss is one of
-#'   these, and not to be compared with that of the last part of the trace.
+#'   is come to by way of 0.3, 0.6 and 0.8 times it, ten iterations each. Then it is kept until the
+#'   map has converged or half of `maxit` is done. Until then heavy tails are summed on a coarser
+#'   grid, and 14 principal components and the norms of all stand for `x` in W-. The loss of this
+#'   part is not to be compared with that of the last part of the trace.
 #' @return The numbers, as an object of class `neuralee_share`.
 #' @section Errors:
 #' `neuralee_error_input` where a number is not above 0.
@@ -33,7 +33,7 @@
 #' fit$params$lambda
 #' @export
 repulsion_share <- function(share = 1) {
-  structure(check_share(share, "share"), class = "neuralee_share")
+  structure(check_weights(share, "share", "above 0", above = 0), class = "neuralee_share")
 }
 
 #' @export

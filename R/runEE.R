@@ -2,9 +2,9 @@
 #'
 #' Calls [calculateEE()] and stores the result in `reducedDim(x, name)`.
 #'
-#' From an assay, set `scale = TRUE` to bring the genes to unit variance: without it the few
-#' genes of largest variance decide the distances, and with them the map. From principal
-#' components (`dimred = "PCA"`) leave it: their variances are meant.
+#' From an assay, set `scale = TRUE` to bring the genes to unit variance. Without it the few genes
+#' of largest variance decide the distances, and with them the map. From principal components
+#' (`dimred = "PCA"`) leave it: their variances are meant.
 #'
 #' @param x A SingleCellExperiment.
 #' @param ... Arguments of [calculateEE()] and [ee()]: for example `dimred = "PCA"`,

@@ -2,7 +2,7 @@
 #'
 #' Calls [calculateNeuralEE()] and stores the result in `reducedDim(x, name)`.
 #'
-#' From an assay, set `scale = TRUE` to bring the genes to unit variance: without it the few genes
+#' From an assay, set `scale = TRUE` to bring the genes to unit variance. Without it the few genes
 #' of largest variance decide the distances, and with them the map. From principal components
 #' (`dimred = "PCA"`) leave it: their variances are meant.
 #'

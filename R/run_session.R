@@ -55,10 +55,10 @@ session_trace <- function(session) {
   as.data.frame(Filter(Negate(is.null), rows))
 }
 
-# Runs the session to its end. Ctrl-C may be met by the core, by a callback or by R itself
-# between two steps: the session is whole in each case, and its state is saved. `every` is
-# the number of iterations between two looks at the run; 0 where the caller names none.
-# `snapshot`, where given, is a function of the iteration and the embedding.
+# Runs the session to its end. The core, a callback or R itself between two steps may meet Ctrl-C.
+# The session is whole in each case, and its state is saved. `every` is the number of iterations
+# between two looks at the run; 0 where the caller names none. `snapshot`, where given, is a
+# function of the iteration and the embedding.
 run_session <- function(session, every = 0, checkpoint = NULL, callback = NULL, snapshot = NULL) {
   save <- function() {
     if (!is.null(checkpoint)) rust_call(rs_session_save(session$pointer, checkpoint))

@@ -36,7 +36,7 @@ dimensions_as_trained <- function(names, trained) {
   if (length(key) == 1L) sub("^.*?([0-9]+)$", paste0(key, "\\1"), names, perl = TRUE) else names
 }
 
-# The assay that the network was trained on, if it is there and has all cells: a sketch has some,
+# The assay that the network was trained on, if it is there and has all cells. A sketch has some,
 # and new cells are those of the whole.
 assay_for_model <- function(x, trained_on) {
   usual <- SeuratObject::DefaultAssay(object = x)
@@ -47,12 +47,8 @@ assay_for_model <- function(x, trained_on) {
 dim_reduc_of <- function(x, dimred, argument) {
   require_seurat_object()
   names <- SeuratObject::Reductions(object = x)
-  if (!is_entry(dimred, names, length(names))) {
-    abort_neuralee(
-      "input", sprintf("There is no reduction %s.", entry(dimred)),
-      there_are(names, "There are none yet: run RunPCA() first.", paste("Set", argument))
-    )
-  }
+  none <- "There are none yet: run RunPCA() first."
+  check_entry(dimred, names, "reduction", none, paste("Set", argument))
   x[[if (is.numeric(dimred)) names[[dimred]] else dimred]]
 }
 
@@ -236,13 +232,9 @@ assay_of_reduction <- function(reduction, object) {
 
 seurat_assay <- function(object, assay) {
   assay <- assay %||% SeuratObject::DefaultAssay(object = object)
-  assays <- SeuratObject::Assays(object = object)
-  if (!is_entry(assay, assays, 0L)) {
-    abort_neuralee(
-      "input", sprintf("There is no assay %s.", entry(assay)),
-      there_are(assays, remedy = "Set assay")
-    )
-  }
+  check_entry(
+    assay, SeuratObject::Assays(object = object), "assay", remedy = "Set assay", count = 0L
+  )
   assay
 }
 
@@ -275,22 +267,16 @@ seurat_neighbors <- function(object, graph, nn.name, neighbors) {
     )
   }
   if (!is.null(nn.name)) {
-    known <- SeuratObject::Neighbors(object = object)
-    if (!is_entry(nn.name, known, 0L)) {
-      abort_neuralee(
-        "input", sprintf("There is no Neighbor object %s.", entry(nn.name)),
-        there_are(known, "Make one with FindNeighbors(return.neighbor = TRUE).", "Set nn.name")
-      )
-    }
+    check_entry(
+      nn.name, SeuratObject::Neighbors(object = object), "Neighbor object",
+      "Make one with FindNeighbors(return.neighbor = TRUE).", "Set nn.name", 0L
+    )
     return(function(x) neighbors_by_name(object[[nn.name]], x, nn.name))
   }
-  known <- SeuratObject::Graphs(object = object)
-  if (!is_entry(graph, known, 0L)) {
-    abort_neuralee(
-      "input", sprintf("There is no graph %s.", entry(graph)),
-      there_are(known, "Make one with FindNeighbors().", "Set graph")
-    )
-  }
+  check_entry(
+    graph, SeuratObject::Graphs(object = object), "graph", "Make one with FindNeighbors().",
+    "Set graph", 0L
+  )
   function(x) neighbors_of_graph(object[[graph]], x, graph)
 }
 

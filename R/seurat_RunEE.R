@@ -6,10 +6,11 @@
 #'
 #' The map is computed from dimensions of a reduction (`dims`) or from features of an assay
 #' (`features`). `graph` and `nn.name` replace the search for nearest neighbours, which decides
-#' where attraction acts, but not these coordinates, since the repulsion acts between all pairs of
-#' cells by their distances. The perplexity must lie below the number of neighbours that each cell
-#' has: `FindNeighbors(k.param = 20)` lists 19 others, which is enough for a perplexity of 6. From a
-#' graph (such as `"RNA_nn"`) as many neighbours are taken of each cell as all have, the nearest.
+#' where attraction acts. They do not replace these coordinates: the repulsion acts between all
+#' pairs of cells by their distances. The perplexity must lie below the number of neighbours that
+#' each cell has: `FindNeighbors(k.param = 20)` lists 19 others, which is enough for a perplexity of
+#' 6. From a graph (such as `"RNA_nn"`) as many neighbours are taken of each cell as all have, the
+#' nearest.
 #'
 #' Distances are Euclidean. Seurat's `RunUMAP()` takes `metric = "cosine"`, which [ee()] has as
 #' well.
@@ -61,7 +62,7 @@
 #'   model are in its `misc`: `Misc(object[["ee"]], "trace")`. Reductions made from `dims` are
 #'   global: they stay when their assay is removed.
 #' @section Errors:
-#' Those of [ee()] and [neuralee()]; `neuralee_error_input` where not exactly one of `dims` and
+#' Those of [ee()] and [neuralee()]. `neuralee_error_input` where not exactly one of `dims` and
 #' `features` is given, for a reduction, assay, layer, feature, graph or Neighbor object that is not
 #' there (the message lists those there are), for a split layer whose parts lack features or cells,
 #' and for an argument that no function takes.

@@ -22,7 +22,7 @@
 #'   assay `name`.
 #' @section Errors:
 #' `neuralee_error_not_finite` for `NA`, `NaN` and infinite values (the message names the first cell
-#' and gene); `neuralee_error_input` for fewer than 2 cells (without `like`) or no gene, for data
+#' and gene). `neuralee_error_input` for fewer than 2 cells (without `like`) or no gene, for data
 #' that are no numbers, for an assay that is not there, and for `like` without its attributes or of
 #' other genes, or of genes that share a name and stand in another order.
 #' @section Warnings:

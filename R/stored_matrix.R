@@ -45,8 +45,8 @@ stored_matrix <- function(file, stored, extent, open, otherwise,
       by_cells = stored$by_cells, extent = as.integer(extent)
     )))
   }
-  # Where the two packages share one HDF5 library, as Debian's do, HDF5Array turns off the
-  # errors that rhdf5 counts on when it looks whether something is in the file.
+  # The two packages may share one HDF5 library, as Debian's do. HDF5Array then turns off the errors
+  # that rhdf5 counts on when it looks whether something is in the file.
   if (requireNamespace("rhdf5", quietly = TRUE)) rhdf5::h5errorHandling()
   x <- tryCatch(
     open(file, stored$path),

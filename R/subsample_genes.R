@@ -1,15 +1,15 @@
 #' The most variable genes
 #'
-#' Keeps the `n` genes of largest variance over the cells (divisor: the number of cells),
-#' in descending order of variance; genes of equal variance keep their order. All cells
-#' stay, also those that have no count in any chosen gene. The other genes leave the object;
-#' to keep them and only embed the variable ones, use `runEE(ntop = n)` instead.
+#' Keeps the `n` genes of largest variance over the cells (divisor: the number of cells), in
+#' descending order of variance. Genes of equal variance keep their order. All cells stay, also
+#' those that have no count in any chosen gene. The other genes leave the object; to keep them and
+#' only embed the variable ones, use `runEE(ntop = n)` instead.
 #'
 #' The variance of counts and of their logarithms changes with the mean, whatever the gene does.
 #' With `by = "trend"` the genes are those whose variance lies furthest above what is usual for
 #' their mean, in descending order of the difference (the trend is never below 0, nor the difference
 #' above the variance). The trend is [stats::lowess()] (`f = 0.3`) of log variance over log mean, so
-#' that values must not be negative; genes without variance take no part and come last.
+#' that values must not be negative. Genes without variance take no part and come last.
 #'
 #' @inheritParams log_shift
 #' @param x Usually logarithms of counts: a numeric matrix, sparse matrix, DelayedMatrix or
@@ -23,7 +23,7 @@
 #' @section Errors:
 #' `neuralee_error_input` for `n` that is no whole number of at least 1, for fewer than 2 cells, for
 #' data that are no numbers, for an assay that is not there (the message lists those there are), and
-#' for a trend of genes with negative mean or of too few genes; `neuralee_error_not_finite` for
+#' for a trend of genes with negative mean or of too few genes. `neuralee_error_not_finite` for
 #' `NA`, `NaN` and infinite values (the message names the first cell and gene).
 #' @section Warnings:
 #' `neuralee_warning_orientation` where the names of a matrix say that it lies the wrong way, as in

@@ -1,4 +1,4 @@
-# Matrices that lie the wrong way, and counts without their logarithms: both run for minutes without
+# Matrices that lie the wrong way, and counts without their logarithms. Both run for minutes without
 # a word and end in a map of something else. They are told by their names and a few of their values.
 # A warning that is false is worse than none, so that names which could be anything say nothing.
 

@@ -17,7 +17,7 @@
 #' @section Errors:
 #' `neuralee_error_input` where `x` is no embedding, for a reduction or column that is not there
 #' (the message lists those there are), for `labels` of another length, and where the file cannot be
-#' written; `neuralee_error_not_finite` for coordinates that are not finite.
+#' written. `neuralee_error_not_finite` for coordinates that are not finite.
 #' @seealso [write_h5ad_embedding()] for AnnData files; [read_csv_counts()].
 #' @export
 #' @examples

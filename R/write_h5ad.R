@@ -34,7 +34,7 @@
 #' @section Errors:
 #' `neuralee_error_input` for an assay that is not there, for names that a path in the file cannot
 #' have (empty, or with `/`) or that repeat, for a file that exists, and where it cannot be written
-#' (its folder is missing or not writable, the disk is full); `neuralee_error_file_format` where
+#' (its folder is missing or not writable, the disk is full). `neuralee_error_file_format` where
 #' neuralee was installed without HDF5.
 #' @references Virshup et al. (2024). anndata: Access and store annotated data matrices.
 #'   *Journal of Open Source Software* 9(101), 4371. \doi{10.21105/joss.04371}. The layout is
@@ -88,14 +88,14 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE,
 #' Adds an embedding to `obsm` of an existing `.h5ad` file, where `scanpy.pl.embedding()` finds it:
 #' `basis = "ee"` for `X_ee`. All else in the file stays as it is.
 #'
-#' Where the embedding has names of cells, they are matched with those in the file, in any order;
-#' all of the file's cells must be there. Without names the order must be that of the file.
+#' Where the embedding has names of cells, they are matched with those in the file, in any order.
+#' All of the file's cells must be there. Without names the order must be that of the file.
 #'
 #' The file is copied, the copy changed and then moved over the file: HDF5 keeps no journal, and a
 #' program that dies while it changes a file as it stands can leave all of it unreadable. So for a
-#' moment the disk must have room for the file once more, and it takes as long as copying it: for 10
-#' GB seconds on a fast disk, a minute or two on a slow one, and next to nothing on file systems
-#' that share blocks (Btrfs, XFS).
+#' moment the disk must have room for the file once more, and it takes as long as copying it. For 10
+#' GB that is seconds on a fast disk, and a minute or two on a slow one. File systems that share
+#' blocks (Btrfs, XFS) take next to nothing.
 #'
 #' @param x The embedding: a fit of [ee()] or [neuralee()], a numeric matrix with cells in rows, or
 #'   a SingleCellExperiment that holds it.
@@ -109,8 +109,8 @@ write_h5ad <- function(x, file, assay.type = NULL, layers = TRUE,
 #' @section Errors:
 #' `neuralee_error_input` where `x` is no embedding, for another number of cells than the file has,
 #' for a cell of the file that `x` lacks, for names that repeat and so cannot be matched, for a name
-#' that is taken, and where the file cannot be written; `neuralee_error_not_finite` for coordinates
-#' that are not finite; `neuralee_error_file_format` where `file` is missing, damaged, no AnnData
+#' that is taken, and where the file cannot be written. `neuralee_error_not_finite` for coordinates
+#' that are not finite. `neuralee_error_file_format` where `file` is missing, damaged, no AnnData
 #' file or one of anndata before 0.7, and where neuralee was installed without HDF5. After an error
 #' the file is as it was.
 #' @seealso [write_h5ad()], [read_h5ad()]; [write_csv_embedding()] for text.
