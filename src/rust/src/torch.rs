@@ -387,6 +387,7 @@ impl ObjectiveDevice for Torch {
                 copy: copy_inputs,
             },
             total: inputs.total(),
+            own_weight: inputs.own_weight(),
             weights: Entries {
                 starts: View::new(weights.starts()),
                 context: std::ptr::from_ref::<Weights>(weights).cast(),
@@ -612,6 +613,7 @@ impl RemoteObjective for TorchObjective {
             attraction,
             repulsion,
             lambda,
+            terms: 0.0,
         })
     }
 

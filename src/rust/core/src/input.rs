@@ -116,7 +116,8 @@ pub(crate) fn objective_of(
     monitor: &dyn Monitor,
 ) -> Result<Objective> {
     let weight = options.repulsion.stages(options.kernel)?.first;
-    let objective = Objective::new(points, weights, options.kernel, weight, options.d)?;
+    let objective = Objective::new(points, weights, options.kernel, weight, options.d)?
+        .with_terms(options.terms())?;
     match device {
         Some(device) => objective.move_to(device, monitor),
         None => Ok(objective),

@@ -125,6 +125,7 @@ impl RemoteObjective for DefinedObjective {
             attraction,
             repulsion,
             lambda,
+            terms: 0.0,
         })
     }
 

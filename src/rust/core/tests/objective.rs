@@ -679,7 +679,7 @@ mod another_kernel {
             .all(|pair| pair[1].loss <= pair[0].loss));
         let map = Array2::from_shape_vec((300, 2), run.embedding().to_vec()).unwrap();
         let potential = |method| {
-            let map = MapRepulsion::new(y.view(), map.view(), KERNEL, method).unwrap();
+            let map = MapRepulsion::new(y.view(), map.view(), KERNEL, 0.0, method).unwrap();
             map.evaluate(y.view(), &[5], &[0.3, 0.2], &()).unwrap()[0].psi
         };
         assert!((potential(Method::Grid) / potential(Method::Exact) - 1.0).abs() < 5e-3);

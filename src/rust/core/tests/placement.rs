@@ -76,7 +76,7 @@ fn placed_by(
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let repulsion = MapRepulsion::new(y, x, kernel, method).unwrap();
+    let repulsion = MapRepulsion::new(y, x, kernel, 0.0, method).unwrap();
     let found = place(&repulsion, new, &graph, &rows, LAMBDA, &()).unwrap();
     Array2::from_shape_vec((new.nrows(), x.ncols()), found).unwrap()
 }
@@ -121,7 +121,8 @@ fn cells_of_the_map_stay_near_their_places() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let repulsion = MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, Method::Auto).unwrap();
+    let repulsion =
+        MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, 0.0, Method::Auto).unwrap();
     let found = place(&repulsion, y.view(), &graph, &rows, LAMBDA, &()).unwrap();
     let found = Array2::from_shape_vec((400, 2), found).unwrap();
     let moved = (&found - &x).mapv(|v| v * v).mean().unwrap().sqrt();
@@ -138,8 +139,8 @@ fn grid_and_sum_give_the_same_potential() {
     for (d, (kernel, near, near_slope)) in (1..=3).flat_map(|d| kernels.map(|kernel| (d, kernel))) {
         let y = clustered(800, 12);
         let x = Array2::from_shape_fn((800, d), |(i, a)| 2.0 * stream.normal((i * 3 + a) as u64));
-        let exact = MapRepulsion::new(y.view(), x.view(), kernel, Method::Exact).unwrap();
-        let grid = MapRepulsion::new(y.view(), x.view(), kernel, Method::Grid).unwrap();
+        let exact = MapRepulsion::new(y.view(), x.view(), kernel, 0.0, Method::Exact).unwrap();
+        let grid = MapRepulsion::new(y.view(), x.view(), kernel, 0.0, Method::Grid).unwrap();
         let new = clustered(850, 12);
         let new = new.slice(s![800.., ..]);
         // Some of them well outside the map.
@@ -176,7 +177,8 @@ fn without_repulsion_cells_go_to_the_mean_of_their_neighbours() {
         .unwrap()
         .rows(&graph, &())
         .unwrap();
-    let repulsion = MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, Method::Auto).unwrap();
+    let repulsion =
+        MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, 0.0, Method::Auto).unwrap();
     let found = place(&repulsion, new, &graph, &rows, 0.0, &()).unwrap();
     for cell in 0..10 {
         for a in 0..2 {
@@ -228,7 +230,8 @@ fn dear_grids_are_not_made_for_small_maps() {
     for scale in [20.0, 8.0, 4.0, 2.0, 1.0, 0.3] {
         let x = scale * &y.slice(s![.., ..3]);
         let value = |method| {
-            let repulsion = MapRepulsion::new(y.view(), x.view(), Kernel::STUDENT, method).unwrap();
+            let repulsion =
+                MapRepulsion::new(y.view(), x.view(), Kernel::STUDENT, 0.0, method).unwrap();
             repulsion.evaluate(y.view(), &[0], &at, &()).unwrap()
         };
         let (auto, exact) = (value(Method::Auto), value(Method::Exact));
@@ -243,7 +246,7 @@ fn what_does_not_fit_is_refused() {
     let y = clustered(50, 5);
     let x = Array2::zeros((49, 2));
     assert_eq!(
-        MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, Method::Auto)
+        MapRepulsion::new(y.view(), x.view(), Kernel::GAUSSIAN, 0.0, Method::Auto)
             .err()
             .unwrap()
             .kind(),

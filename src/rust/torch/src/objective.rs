@@ -27,6 +27,7 @@ pub(crate) struct Objective {
     d: usize,
     kernel: Kernel,
     total: f64,
+    own_weight: f64,
     source: Rows<f64>,
     rows: Option<Tensor>,
     attraction: Attraction,
@@ -59,6 +60,7 @@ impl Objective {
             d: args.d,
             kernel,
             total: args.total,
+            own_weight: args.own_weight,
             source: args.rows,
             rows,
             attraction: Attraction::open(
@@ -114,7 +116,9 @@ impl Objective {
         energies[0] = self.attraction.evaluate(caller, &x, &mut gradient)?;
         let mut slopes = x.zeros_like();
         let how = &args.repulsion;
-        energies[1] = self.repulsion(caller, &self.all(), &x, how, 1.0, &mut slopes)?;
+        // Both kernels are 1 at r = 0.
+        energies[1] =
+            self.repulsion(caller, &self.all(), &x, how, 1.0, &mut slopes)? - self.own_weight;
         let lambda = if args.share {
             args.weight / energies[1]
         } else {

@@ -117,6 +117,28 @@ impl Weights {
         self.starts.len() - 1
     }
 
+    /// Whether every cell can be reached from every other over weights above zero.
+    pub fn is_connected(&self) -> bool {
+        let mut seen = vec![false; self.n()];
+        let mut waiting: Vec<u32> = Vec::new();
+        let mut reached = 0;
+        if let Some(first) = seen.first_mut() {
+            *first = true;
+            waiting.push(0);
+        }
+        while let Some(cell) = waiting.pop() {
+            reached += 1;
+            for (other, weight) in self.row(cell as usize) {
+                let seen = &mut seen[other as usize];
+                if weight > 0.0 && !*seen {
+                    *seen = true;
+                    waiting.push(other);
+                }
+            }
+        }
+        reached == self.n()
+    }
+
     /// Number of entries.
     pub fn entries(&self) -> usize {
         self.starts[self.n()]

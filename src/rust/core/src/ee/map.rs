@@ -8,7 +8,7 @@ use crate::affinity::{self, Affinities};
 use crate::memory;
 use crate::monitor::Monitor;
 use crate::neighbors::{search, search_queries, Search};
-use crate::objective::{Kernel, MapRepulsion, Method, Objective, RepulsionWeight};
+use crate::objective::{Kernel, MapRepulsion, Method, Objective, RepulsionWeight, Terms};
 use crate::optimize::{self, join, place, JOINING_TOLERANCE};
 use crate::order::Order;
 use crate::{Error, Result};
@@ -32,6 +32,8 @@ pub struct MapOptions {
     pub kernel: Kernel,
     /// The weight of the repulsion, given or reached.
     pub lambda: f64,
+    /// The other terms of E.
+    pub terms: Terms,
     /// How neighbours become attractive weights.
     pub affinity: affinity::Options,
     /// Seed of the approximate search; `None` for the usual one.
@@ -50,6 +52,7 @@ impl Map<'_> {
         let MapOptions {
             kernel,
             lambda,
+            terms,
             affinity,
             ..
         } = self.options;
@@ -59,7 +62,8 @@ impl Map<'_> {
         let seed = self.options.seed();
         let graph = search_queries(self.points, new, k, Search::Auto, seed, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
-        let repulsion = MapRepulsion::new(self.points, self.embedding, kernel, Method::Auto)?;
+        let (uniform, method) = (terms.check()?.uniform, Method::Auto);
+        let repulsion = MapRepulsion::new(self.points, self.embedding, kernel, uniform, method)?;
         let x = place(&repulsion, new, &graph, &rows, lambda, monitor)?;
         Ok(Order::default().undo(&x, self.embedding.ncols()))
     }
@@ -78,6 +82,7 @@ impl Map<'_> {
         let MapOptions {
             kernel,
             lambda,
+            terms,
             affinity,
             ..
         } = self.options;
@@ -87,7 +92,8 @@ impl Map<'_> {
         let graph = search(all.view(), k, Search::Auto, seed, monitor)?;
         let affinities = Affinities::from_graph(graph, affinity, monitor)?.undo_order();
         let weight = RepulsionWeight::Lambda(lambda);
-        let objective = Objective::new(all.view(), affinities.weights, kernel, weight, d)?;
+        let objective =
+            Objective::new(all.view(), affinities.weights, kernel, weight, d)?.with_terms(terms)?;
         drop(all);
         let options = optimize::Options {
             tol: JOINING_TOLERANCE,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::affinity;
 use crate::dimensions::check_dimensions;
 use crate::neighbors::Search;
-use crate::objective::{Kernel, Method, RepulsionWeight};
+use crate::objective::{Kernel, Method, RepulsionWeight, Terms};
 use crate::optimize::{self, RepulsionPath, Start, DEFAULT_SHARE_TOLERANCE};
 use crate::Result;
 
@@ -19,6 +19,10 @@ pub struct Options {
     pub kernel: Kernel,
     /// The weights of the repulsion that the run takes in turn.
     pub repulsion: RepulsionPath,
+    /// mu, the weight of the agreement; `None` for what suits the kernel. See [`Terms`].
+    pub agreement: Option<f64>,
+    /// The uniform part of the repulsive weights; `None` for what suits the kernel.
+    pub uniform: Option<f64>,
     /// How neighbours become attractive weights.
     pub affinity: affinity::Options,
     /// How neighbours are searched.
@@ -44,6 +48,8 @@ impl Default for Options {
             d: 2,
             kernel: Kernel::GAUSSIAN,
             repulsion: RepulsionPath::Auto,
+            agreement: None,
+            uniform: None,
             affinity: affinity::Options::default(),
             neighbors: Search::Auto,
             method: run.method,
@@ -62,7 +68,17 @@ impl Options {
         check_dimensions(self.d)?;
         self.method.check(self.d)?;
         self.repulsion.check()?;
+        self.terms().check()?;
         self.run().check().map(|_| ())
+    }
+
+    /// The terms of E beside attraction and repulsion.
+    pub fn terms(&self) -> Terms {
+        let usual = self.kernel.usual_terms();
+        Terms {
+            agreement: self.agreement.unwrap_or(usual.agreement),
+            uniform: self.uniform.unwrap_or(usual.uniform),
+        }
     }
 
     /// What the optimiser takes of them.

@@ -42,6 +42,7 @@ pub fn evaluate(
                 attraction: 0.0,
                 repulsion: 0.0,
                 lambda,
+                terms: 0.0,
             };
             for m in 0..n {
                 let squared_distance: f64 = (0..d)
@@ -66,5 +67,6 @@ pub fn evaluate(
         attraction: parts.iter().map(|e| e.attraction).sum(),
         repulsion: parts.iter().map(|e| e.repulsion).sum(),
         lambda,
+        terms: 0.0,
     })
 }

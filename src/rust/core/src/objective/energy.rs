@@ -1,6 +1,6 @@
 //! The value of E.
 
-/// The two parts of E(X).
+/// The parts of E(X).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Energy {
     /// sum_nm w+_nm a(r^2_nm)
@@ -9,6 +9,8 @@ pub struct Energy {
     pub repulsion: f64,
     /// lambda, or rho divided by the sum.
     pub lambda: f64,
+    /// What agreement and tether add.
+    pub terms: f64,
 }
 
 impl Energy {
@@ -17,11 +19,12 @@ impl Energy {
         attraction: f64::INFINITY,
         repulsion: 0.0,
         lambda: f64::NAN,
+        terms: 0.0,
     };
 
     /// E(X).
     pub fn total(&self) -> f64 {
-        self.attraction + self.repulsion
+        self.attraction + self.repulsion + self.terms
     }
 
     /// Whether E and the lambda of its gradient are numbers.

@@ -35,6 +35,8 @@ const MOST_INPUTS: usize = 2000;
 /// deviations apart lose 14 %. With many inputs y_m is stored in single precision, and |y_m|^2 is
 /// that of the rounded y_m. E is then exact for inputs that differ by 6e-8 of themselves, and
 /// nothing is lost by cancellation.
+///
+/// A uniform part of W- enters by the norms alone: see [`Factors::mix_uniform`].
 #[derive(Debug, Clone)]
 pub struct Factors {
     /// Number of points N.
@@ -43,8 +45,10 @@ pub struct Factors {
     pub inputs: usize,
     /// Length of a padded row, at least D + 2.
     pub width: usize,
-    /// S, the sum of all squared distances over ordered pairs.
+    /// S, what the weights of all ordered pairs are divided by.
     pub total: f64,
+    /// What is added to every |y_m|^2; zero without a uniform part.
+    pub offset: f64,
     /// Numbers stored for a row.
     stride: usize,
     rows: Rows,
@@ -143,12 +147,50 @@ impl Factors {
             inputs,
             width,
             total: 0.0,
+            offset: 0.0,
             stride,
             rows,
         };
         let norms: f64 = (0..n).map(|i| factors.squared_norm(i)).sum();
         factors.total = 2.0 * n as f64 * norms;
         factors
+    }
+
+    /// Mixes the weights that are there with equal ones, `uniform` of all, from 0 to below 1:
+    ///
+    /// ```text
+    /// w-_nm = (1 - u) |y_n - y_m|^2 / S + u / (N (N - 1))     for n other than m.
+    /// ```
+    ///
+    /// Equal weights are equal squared distances, and c_n . q_m has those for the asking: what is
+    /// added to |y_n|^2 and |y_m|^2 is added to |y_n - y_m|^2. Only w-_nn is no longer zero:
+    /// see [`Factors::own_weight`].
+    pub fn mix_uniform(&mut self, uniform: f64) {
+        let pairs = self.n as f64 * (self.n as f64 - 1.0);
+        let equal = uniform / (1.0 - uniform) * self.total;
+        let offset = equal / (2.0 * pairs);
+        let at = self.inputs;
+        match &mut self.rows {
+            Rows::Double(rows) => {
+                for row in rows.chunks_exact_mut(self.stride) {
+                    row[at] += offset;
+                }
+            }
+            Rows::Single(rows) => {
+                for row in rows.chunks_exact_mut(self.stride) {
+                    let norm = f64::from(row[at]) + f64::from(row[at + 1]) + offset;
+                    row[at] = norm as f32;
+                    row[at + 1] = (norm - f64::from(row[at])) as f32;
+                }
+            }
+        }
+        self.offset = offset;
+        self.total += equal;
+    }
+
+    /// sum_n c_n . q_n, which belongs to no pair.
+    pub fn own_weight(&self) -> f64 {
+        2.0 * self.offset * self.n as f64 / self.total
     }
 
     /// S of a random sample of B of the N points. Each of its B (B - 1) ordered pairs stands for N
@@ -169,6 +211,7 @@ impl Factors {
             inputs: self.inputs,
             width: self.width,
             total: self.sampled_total(ids.len()),
+            offset: self.offset,
             stride: self.width,
             rows: Rows::Double(rows),
         }
@@ -227,6 +270,7 @@ impl Factors {
             inputs: count,
             width,
             total: self.total,
+            offset: self.offset,
             stride: width,
             rows: Rows::Double(rows),
         })
@@ -267,7 +311,7 @@ impl Factors {
         }
     }
 
-    /// |y_i|^2 of the centred input.
+    /// |y_i|^2 of the centred input, and [`Factors::offset`].
     pub fn squared_norm(&self, i: usize) -> f64 {
         let at = i * self.stride + self.inputs;
         match &self.rows {
@@ -305,9 +349,14 @@ impl Inputs {
         self.0.inputs
     }
 
-    /// S, the sum of all squared distances over ordered pairs.
+    /// S, what the weights of all ordered pairs are divided by.
     pub fn total(&self) -> f64 {
         self.0.total
+    }
+
+    /// sum_n c_n . q_n, which belongs to no pair.
+    pub fn own_weight(&self) -> f64 {
+        self.0.own_weight()
     }
 
     /// Writes rows q = (y, |y|^2, 1) of the centred inputs, D + 2 numbers each, from that of cell

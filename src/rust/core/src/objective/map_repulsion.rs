@@ -32,7 +32,8 @@ fn sum_flops(n: usize, inputs: usize) -> f64 {
     (n * (2 * inputs + 60)) as f64
 }
 
-/// psi(x) = sum_m |y - y_m|^2 / S k(|x - x_m|^2) over the N cells of a map.
+/// psi(x) = sum_m w-_m k(|x - x_m|^2) over the N cells of a map, w-_m = |y - y_m|^2 / S and its
+/// uniform part.
 pub struct MapRepulsion {
     /// Inputs of the cells about their mean, N x D by rows; none where the fields reach as far
     /// as the kernel does.
@@ -42,8 +43,10 @@ pub struct MapRepulsion {
     x: Vec<f64>,
     d: usize,
     kernel: Kernel,
-    /// S, the sum of |y_n - y_m|^2 over ordered pairs.
+    /// S, what the weights of all ordered pairs of the map are divided by.
     total: f64,
+    /// See [`Factors::offset`].
+    offset: f64,
     /// The fields of the map, where they are not summed cell by cell.
     fields: Option<MapFields>,
 }
@@ -77,12 +80,14 @@ pub struct Potential {
 }
 
 impl MapRepulsion {
-    /// `y`: N x D inputs of the map's cells; `x`: their places, N x d. `Method::Auto` takes
+    /// `y`: N x D inputs of the map's cells; `x`: their places, N x d; `uniform`: the uniform part
+    /// of the weights. `Method::Auto` takes
     /// a grid for more than 1,000 cells in up to 3 dimensions, unless it is too dear to make.
     pub fn new(
         y: ArrayView2<'_, f64>,
         x: ArrayView2<'_, f64>,
         kernel: Kernel,
+        uniform: f64,
         method: Method,
     ) -> Result<Self> {
         if y.nrows() != x.nrows() || x.ncols() == 0 || y.ncols() == 0 {
@@ -97,7 +102,8 @@ impl MapRepulsion {
                 "Give the inputs that the map was made from.",
             ));
         }
-        let factors = Factors::new(y)?;
+        let mut factors = Factors::new(y)?;
+        factors.mix_uniform(uniform);
         let (n, d) = x.dim();
         let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
         let x: Vec<f64> = x.iter().copied().collect();
@@ -130,6 +136,7 @@ impl MapRepulsion {
             d,
             kernel,
             total: factors.total,
+            offset: factors.offset,
             fields,
         })
     }
@@ -185,9 +192,9 @@ impl MapRepulsion {
     fn read_nodes(&self, y: &[f64], x: &[f64]) -> Option<Potential> {
         let fields = self.fields.as_ref()?;
         let (psi, mut gradient) = match self.d {
-            1 => fields.potential::<1>(y, x),
-            2 => fields.potential::<2>(y, x),
-            _ => fields.potential::<3>(y, x),
+            1 => fields.potential::<1>(y, self.offset, x),
+            2 => fields.potential::<2>(y, self.offset, x),
+            _ => fields.potential::<3>(y, self.offset, x),
         }?;
         gradient.iter_mut().for_each(|g| *g /= self.total);
         Some(Potential {
@@ -217,7 +224,8 @@ impl MapRepulsion {
                 if near[m] > negligible {
                     continue;
                 }
-                let weight = crate::neighbors::squared_distance(y, y_m) / self.total;
+                let apart = crate::neighbors::squared_distance(y, y_m) + 2.0 * self.offset;
+                let weight = apart / self.total;
                 psi += weight * values[m];
                 for a in 0..self.d {
                     gradient[a] -= 2.0 * weight * slopes[m] * (x[a] - x_m[a]);

@@ -19,7 +19,10 @@
 //! those of the sum with lambda = rho / sum_nm w-_nm k(r^2_nm): a lambda that the map finds
 //! for itself, whatever the number of cells (Yang, Peltonen and Kaski 2014, "Optimization
 //! equivalence of divergences improves neighbor embedding").
+//!
+//! [`Terms`] add what arranges distant cells; `agreement.rs` and `tether.rs` have the equations.
 
+mod agreement;
 mod attraction;
 pub mod dense;
 pub mod device;
@@ -33,6 +36,8 @@ mod planner;
 mod repulsion;
 mod shape;
 mod spline;
+mod terms;
+mod tether;
 mod weight;
 
 use std::sync::Arc;
@@ -43,6 +48,7 @@ use crate::affinity::{Sample, Weights};
 use crate::dimensions::check_dimensions;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
+use agreement::Agreement;
 use device::{ObjectiveDevice, Sampled};
 use factors::{Columns, Factors};
 use grid::workspace::Workspace;
@@ -57,6 +63,8 @@ pub use kernel::Kernel;
 pub use map_repulsion::{MapRepulsion, Potential};
 pub use plan::{Method, Plan, Resolution};
 pub(crate) use planner::is_planned;
+pub use terms::Terms;
+pub use tether::Tether;
 pub use weight::RepulsionWeight;
 
 /// Principal components of the inputs that count at [`Resolution::Coarse`]: with the norm and the
@@ -72,6 +80,9 @@ pub struct Objective {
     coarse_factors: Option<Arc<Factors>>,
     kernel: Kernel,
     weight: RepulsionWeight,
+    terms: Terms,
+    agreement: Option<Arc<Agreement>>,
+    tether: Option<Tether>,
     /// The lambda that the last evaluation found.
     reached: f64,
     d: usize,
@@ -83,6 +94,8 @@ pub struct Objective {
 }
 
 impl Objective {
+    /// Attraction and repulsion alone.
+    ///
     /// `y`: N x D inputs; `weights`: W+ of the same N points; `kernel`: how cells attract and
     /// repel; `weight`: that of the repulsion; `d`: columns of X, 1 to 50.
     pub fn new(
@@ -104,6 +117,9 @@ impl Objective {
         }
         check_dimensions(d)?;
         Ok(Objective {
+            terms: Terms::NONE,
+            agreement: None,
+            tether: None,
             weights: Arc::new(weights),
             factors: Arc::new(Factors::new(y)?),
             coarse_factors: None,
@@ -115,6 +131,17 @@ impl Objective {
             workspace: Workspace::default(),
             device: None,
         })
+    }
+
+    /// The same with the other terms and the tether of the kernel. To be called before
+    /// [`Objective::move_to`].
+    pub fn with_terms(mut self, terms: Terms) -> Result<Self> {
+        let Terms { agreement, uniform } = terms.check()?;
+        self.agreement = Agreement::new(&self.factors, agreement).map(Arc::new);
+        Arc::make_mut(&mut self.factors).mix_uniform(uniform);
+        self.tether = self.kernel.tether().of_weights(&self.weights);
+        self.terms = terms;
+        Ok(self)
     }
 
     /// The same as a function of the other cells' rows of X, where the first `fixed` cells stay:
@@ -185,6 +212,7 @@ impl Objective {
         self.factors.bytes(|bytes| hash.update(bytes));
         hash.update(&self.weights.fingerprint().to_le_bytes());
         hash.update(&[self.kernel.id(), self.weight.id()]);
+        hash.update(&self.terms.agreement.to_le_bytes());
         hash.digest()
     }
 
@@ -221,7 +249,7 @@ impl Objective {
         monitor: &dyn Monitor,
     ) -> Result<Energy> {
         let factors = self.factors_at(resolution, monitor)?;
-        let energy = select(plan, self.kernel, self.device.as_ref()).energy(
+        let mut energy = select(plan, self.kernel, self.device.as_ref()).energy(
             &self.weights,
             self.psi(&factors),
             self.weight,
@@ -230,6 +258,12 @@ impl Objective {
             gradient,
             monitor,
         )?;
+        if let Some(agreement) = &self.agreement {
+            energy.terms += agreement.add(&self.factors, x, self.d, gradient);
+        }
+        if let Some(tether) = self.tether {
+            energy.terms += tether.add(x, self.d, gradient);
+        }
         self.reached = energy.lambda;
         gradient[..self.fixed * self.d].fill(0.0);
         Ok(energy)
@@ -257,7 +291,8 @@ impl Objective {
     ///
     /// Each of the B (B - 1) ordered pairs stands for N (N - 1) / (B (B - 1)) of all, so
     /// that the sum over the cells is, on average over the samples, that over all cells.
-    /// lambda is that of the last evaluation.
+    /// lambda is that of the last evaluation. Agreement and tether change slowly, and are taken
+    /// to stay.
     pub fn sampled_change(
         &self,
         sample: &Sample<'_>,

@@ -13,7 +13,7 @@
 use std::os::raw::{c_char, c_void};
 
 /// Version of this interface.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 
 /// The exported function, `extern "C" fn() -> *const Table`.
 pub const SYMBOL: &[u8] = b"neuralee_torch_backend\0";
@@ -153,8 +153,10 @@ pub struct ObjectiveArgs {
     pub d: usize,
     /// The rows (y, |y|^2, 1) of the centred inputs, D + 2 numbers each.
     pub rows: Rows<f64>,
-    /// S, the sum of all squared distances over ordered pairs.
+    /// S, what the weights of all ordered pairs are divided by.
     pub total: f64,
+    /// What the weights of the cells with themselves add to psi, which belongs to no pair.
+    pub own_weight: f64,
     /// W+.
     pub weights: Entries,
     /// How cells attract and repel: 0 by r^2 and exp(-r^2), 1 by log(1 + r^2) + `spring` r^2 and

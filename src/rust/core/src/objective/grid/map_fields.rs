@@ -89,7 +89,14 @@ impl MapFields {
     /// S psi at `x` for the centred inputs `y`, and S grad psi; `None` beyond the nodes.
     ///
     /// S psi = |y|^2 phi_1 + phi_{|y|^2} - 2 y . phi_y
-    pub fn potential<const D: usize>(&self, y: &[f64], x: &[f64]) -> Option<(f64, Vec<f64>)> {
+    ///
+    /// `offset` is added to |y|^2, see [`Factors::offset`].
+    pub fn potential<const D: usize>(
+        &self,
+        y: &[f64],
+        offset: f64,
+        x: &[f64],
+    ) -> Option<(f64, Vec<f64>)> {
         let tiling = &self.tiling;
         let mut axes = [([0.0; ORDER], [0.0; ORDER]); D];
         let mut corner = [0; D];
@@ -110,7 +117,7 @@ impl MapFields {
         let size = tiling.nodes() * self.width;
         let nodes = &self.fields[slot * size..][..size];
         let length = tiling.extent[D - 1];
-        let norm: f64 = y.iter().map(|v| v * v).sum();
+        let norm = y.iter().map(|v| v * v).sum::<f64>() + offset;
         let (mut psi, mut gradient) = (0.0, [0.0; D]);
         for node in 0..ORDER.pow(D as u32) {
             let digits: [usize; D] = from_fn(|a| node / ORDER.pow((D - 1 - a) as u32) % ORDER);

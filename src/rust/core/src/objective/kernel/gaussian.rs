@@ -2,6 +2,8 @@
 
 use super::member::{Grids, Member};
 use crate::exponential::exp_negative_in_place;
+use crate::objective::terms::Terms;
+use crate::objective::tether::Tether;
 use crate::objective::weight::RepulsionWeight;
 
 /// Beyond this distance the grid's kernel is cut: exp(-5.5^2) = 7e-14. Clusters a thousand
@@ -16,6 +18,11 @@ impl Member for Gaussian {
     const NAME: &'static str = "gaussian";
     const ID: u8 = 0;
     const USUAL_WEIGHT: RepulsionWeight = RepulsionWeight::Lambda(1.0);
+    const USUAL_TERMS: Terms = Terms::NONE;
+
+    /// Parts come to rest where their repulsion has become this weak: some 2.5 apart.
+    const TETHER: Tether = Tether::BetweenParts(1e-3);
+
     const QUADRATIC_ATTRACTION: bool = true;
 
     /// Keeps the gradient of E- to 6e-4.

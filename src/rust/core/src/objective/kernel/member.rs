@@ -2,6 +2,8 @@
 
 use multiversion::multiversion;
 
+use crate::objective::terms::Terms;
+use crate::objective::tether::Tether;
 use crate::objective::weight::RepulsionWeight;
 
 /// The grids on which the repulsion is summed in linear time.
@@ -56,6 +58,15 @@ pub trait Member: Sync {
     /// The weight of the repulsion where the caller names none: by default the map finds lambda.
     const USUAL_WEIGHT: RepulsionWeight = RepulsionWeight::Share(1.0);
 
+    /// The other terms of E where the caller names none.
+    const USUAL_TERMS: Terms = Terms {
+        agreement: 2.0,
+        uniform: 0.5,
+    };
+
+    /// What keeps a map together whose cells do not all hang together.
+    const TETHER: Tether = Tether::Wide(1e-3);
+
     /// Whether a is r^2. Where it is not, a is concave in r^2.
     const QUADRATIC_ATTRACTION: bool;
 
@@ -85,6 +96,12 @@ pub trait AnyMember: Sync {
 
     /// [`Member::USUAL_WEIGHT`]
     fn usual_weight(&self) -> RepulsionWeight;
+
+    /// [`Member::USUAL_TERMS`]
+    fn usual_terms(&self) -> Terms;
+
+    /// [`Member::TETHER`]
+    fn tether(&self) -> Tether;
 
     /// [`Member::QUADRATIC_ATTRACTION`]
     fn has_quadratic_attraction(&self) -> bool;
@@ -126,6 +143,14 @@ impl<M: Member> AnyMember for M {
 
     fn usual_weight(&self) -> RepulsionWeight {
         M::USUAL_WEIGHT
+    }
+
+    fn usual_terms(&self) -> Terms {
+        M::USUAL_TERMS
+    }
+
+    fn tether(&self) -> Tether {
+        M::TETHER
     }
 
     fn has_quadratic_attraction(&self) -> bool {

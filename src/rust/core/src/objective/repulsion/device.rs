@@ -113,6 +113,7 @@ impl Repulsion for Offloaded<'_> {
                 attraction: f64::NAN,
                 repulsion: f64::NAN,
                 lambda: weight.number(),
+                terms: 0.0,
             });
         }
         let summation = self.opened.summation(self.plan, psi, x)?;

@@ -89,7 +89,7 @@ impl Repulsion for Grid {
             _ => evaluate::<3>,
         };
         let most_bytes = GROWTH * self.most_bytes();
-        evaluate(
+        let sum = evaluate(
             psi.factors,
             x,
             &tiling,
@@ -99,6 +99,8 @@ impl Repulsion for Grid {
             scale,
             gradient,
         )
-        .ok_or_else(too_wide)
+        .ok_or_else(too_wide)?;
+        // A point meets itself on the nodes.
+        Ok(sum - psi.own())
     }
 }

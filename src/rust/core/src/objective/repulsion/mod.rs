@@ -30,6 +30,13 @@ pub struct Psi<'a> {
     pub d: usize,
 }
 
+impl Psi<'_> {
+    /// What the points' own weights add to a sum that does not leave them out.
+    fn own(&self) -> f64 {
+        self.factors.own_weight() * self.kernel.repulsion(0.0).0
+    }
+}
+
 /// A way to sum the repulsion. X is given by rows, N x d.
 pub trait Repulsion {
     /// Multiplications and additions at X, `None` where the sum would take too much memory.
@@ -78,6 +85,7 @@ pub trait Repulsion {
             attraction,
             repulsion,
             lambda,
+            terms: 0.0,
         })
     }
 }

@@ -1,0 +1,44 @@
+//! The tether: what keeps parts together that no attraction holds.
+//!
+//! Cells attract their neighbours alone. Where W+ falls into parts, nothing pulls these
+//! together: E then has an infimum, and no minimum. With V the mean of |x_n - x_m|^2 over all
+//! pairs, 2 sum_n |x_n|^2 / (N - 1) about the mean, a tether adds a function of V to E.
+
+use super::agreement::centred;
+use crate::affinity::Weights;
+
+/// The function of V.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tether {
+    /// c V, where W+ falls into parts; else nothing.
+    BetweenParts(f64),
+    /// c (V / N)^2. Maps of connected data have a V about N, where this is c, and its pull is
+    /// faint beside that of the other terms.
+    Wide(f64),
+}
+
+impl Tether {
+    /// The tether that maps with these attractive weights feel, if they feel one.
+    pub fn of_weights(self, weights: &Weights) -> Option<Self> {
+        match self {
+            Tether::BetweenParts(_) => (!weights.is_connected()).then_some(self),
+            Tether::Wide(_) => Some(self),
+        }
+    }
+
+    /// Its part of E; its gradient is added to `gradient`.
+    pub fn add(self, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
+        let x = centred(x, d);
+        let n = (x.len() / d) as f64;
+        let v = 2.0 * x.iter().map(|x| x * x).sum::<f64>() / (n - 1.0);
+        let (value, slope) = match self {
+            Tether::BetweenParts(c) => (c * v, c),
+            Tether::Wide(c) => (c * (v / n).powi(2), 2.0 * c * v / (n * n)),
+        };
+        let pull = 4.0 * slope / (n - 1.0);
+        for (g, x) in gradient.iter_mut().zip(&x) {
+            *g += pull * x;
+        }
+        value
+    }
+}
