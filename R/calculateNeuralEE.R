@@ -82,7 +82,7 @@ neuralee_embedder <- function() {
       } else {
         source
       }
-      origin <- model_info(fit$model)[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")]
+      origin <- model_info(fit$model)
       list(
         params = new_ee_params(c(fit$params, list(source = source))),
         model = describe_model(fit$model, steps, origin, taken)

@@ -14,6 +14,13 @@ abort_neuralee <- function(kind, message, remedy = NULL, ...) {
   )
 }
 
+# The value of `expr`, without the warnings of one kind.
+without_warning <- function(kind, expr) {
+  withCallingHandlers(expr, warning = function(condition) {
+    if (inherits(condition, paste0("neuralee_warning_", kind))) invokeRestart("muffleWarning")
+  })
+}
+
 warn_neuralee <- function(kind, message) {
   rlang::warn(message, class = paste0("neuralee_warning_", kind), call = user_frame())
 }

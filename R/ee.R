@@ -3,23 +3,39 @@
 #' Embeds cells in a few dimensions by elastic embedding (EE). Neighbours attract each other. All
 #' pairs repel each other, the more the further apart they are in the data.
 #'
-#' The embedding X minimises
-#' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
-#'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2)}
-#' over all ordered pairs, with W+ from [entropic_affinity()] and
-#' \eqn{w^-_{nm} \propto \|y_n - y_m\|^2}, both summing to 1. No N x N matrix is formed for the
-#' repulsion. For `d` up to 3 it is summed over a grid, in time and memory linear in N.
+#' With no argument but `x` the map keeps neighbours about as t-SNE does, and the order of
+#' distances better than any other method that we measured. The embedding X minimises
+#' \deqn{E(X) = \sum_{nm} w^+_{nm} a(r_{nm}^2) + \log \sum_{nm} w^-_{nm} k(r_{nm}^2)
+#'   - \mu \, \mathrm{corr}(\|y_n - y_m\|^2, r_{nm}^2), \quad r_{nm} = \|x_n - x_m\|}
+#' over all ordered pairs. No N x N matrix is formed. For `d` up to 3 the repulsion is summed over a
+#' grid, in time and memory linear in N.
 #'
-#' @section Heavy tails:
-#' With `kernel = "student"` the squared distance of the attraction becomes
-#' \eqn{\log(1 + \|x_n - x_m\|^2) + \|x_n - x_m\|^2 / 1000} and the Gaussian of the repulsion
-#' \eqn{1 / (1 + \|x_n - x_m\|^2)}, as in t-SNE.
-#' W- goes on repelling cells by their distance in the data. Such maps keep neighbours
-#' about as t-SNE does and distances about as elastic embedding does. Their repulsion
-#' reaches over the whole map. It is summed over all pairs of some thousand cells, and over a
-#' pyramid of grids of more. The relative error is then about 1e-3 in E and 1e-2 in the gradient;
-#' `"exact"` has none. Take it for pictures of cells; the Gaussian kernel with a number for `lambda`
-#' is what the papers describe.
+#' * **Attraction.** W+ comes from [entropic_affinity()] and sums to 1. The tail of
+#'   \eqn{a = \log(1 + r^2) + r^2 / 1000} is heavy, as in t-SNE.
+#' * **Repulsion.** \eqn{k = 1 / (1 + r^2)}. The weights are
+#'   \eqn{w^-_{nm} = (1 - u) \|y_n - y_m\|^2 / S + u / (N (N - 1))} and sum to 1. With `uniform`
+#'   u = 0 groups that lie far apart leave no repulsion within a group, so that it is drawn as a
+#'   knot.
+#' * **Agreement.** The last term is the correlation of squared distances in data and map, over all
+#'   pairs. `agreement` is its weight \eqn{\mu}. In this term no cell counts as farther from the
+#'   middle than 1.75 times the median, so that a few far cells do not stretch the map.
+#'
+#' A tether, \eqn{(V / N)^2 / 1000} with V the mean of \eqn{r^2}, keeps groups in one picture that
+#' share no neighbours.
+#'
+#' @section Elastic embedding as published:
+#' `kernel = "gaussian"` with a number for `lambda` minimises
+#' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
+#'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2),}
+#' with `agreement` and `uniform` 0 unless they are given. A number for `lambda` alone chooses this
+#' kernel too. It is the faster one; its map keeps fewer neighbours. Where W+ falls into parts, they
+#' are held together by V / 1000.
+#'
+#' @section Accuracy:
+#' On its grids the Gaussian repulsion is off by about 1e-5 in E and 1e-3 in the gradient. A heavy
+#' tail reaches over the whole map. It is summed over all pairs of some thousand cells, and over a
+#' pyramid of grids of more: off by about 1e-3 in E and 1e-2 to 1e-1 in the gradient. `"exact"` has
+#' no such error.
 #'
 #' @section Reproducibility:
 #' One `seed` gives one result, the same for any number of threads and for a run that was
@@ -48,12 +64,18 @@
 #'   [standard_scale()]).
 #' @param d Number of dimensions of the embedding, 1 to 50.
 #' @param lambda Weight of the repulsion, 0 or more; `"auto"`, with which the map finds it for
-#'   itself, or a [repulsion_share()]. `NULL` is 1 for `kernel = "gaussian"` and `"auto"` for
-#'   `"student"`. Larger values spread the map; 1 to 100 are usual. Several values are taken in
-#'   turn, each from the map of the one before (homotopy), which often ends lower than the last
-#'   value alone. `maxit` is shared out evenly among them.
-#' @param kernel How attraction and repulsion fall with distance in the map: `"gaussian"`, elastic
-#'   embedding as published, or `"student"`, with heavy tails (see below).
+#'   itself, or a [repulsion_share()]. `NULL` is `"auto"`, and 1 for `kernel = "gaussian"`. Larger
+#'   values spread the map; 1 to 100 are usual. A number chooses `kernel = "gaussian"` unless you
+#'   give a kernel. Several values are taken in turn, each from the map of the one before
+#'   (homotopy), which often ends lower than the last value alone. `maxit` is shared out evenly
+#'   among them.
+#' @param kernel How attraction and repulsion fall with distance in the map: `"student"`, with the
+#'   heavy tails of t-SNE, or `"gaussian"`, elastic embedding as published (see below).
+#' @param agreement Weight of the correlation of squared distances in data and map, 0 or more.
+#'   `NULL` is 2, and 0 for `kernel = "gaussian"`. More keeps the order of distances better and
+#'   fewer neighbours.
+#' @param uniform The part of the repulsive weights that is the same for all pairs, 0 to 0.999.
+#'   `NULL` is 0.5, and 0 for `kernel = "gaussian"`. Towards 1 cells repel each other as in t-SNE.
 #' @param affinity `"entropic"`, `"bisection"` or an object that [entropic_affinity()] or
 #'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k`, `neighbors` and
 #'   `metric` are not used).
@@ -122,8 +144,11 @@
 #' `neuralee_warning_counts` says that it seems to hold counts of genes without logarithms. The
 #' check reads names and a few values; a matrix without names gets no warning. If this is intended,
 #' `suppressWarnings(classes = "neuralee_warning_counts")` around the call keeps it quiet.
+#' `neuralee_warning_lambda` says that `lambda` is a number although `kernel = "student"` lets the
+#' map find it.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for
-#'   dimensionality reduction", ICML. Vladymyrov and Carreira-Perpinan (2012),
+#'   dimensionality reduction", ICML. van der Maaten and Hinton (2008), "Visualizing data using
+#'   t-SNE", JMLR 9 (the heavy tails). Vladymyrov and Carreira-Perpinan (2012),
 #'   "Partial-Hessian strategies for fast learning of nonlinear embeddings", ICML (the
 #'   spectral direction). Xiong et al. (2020), "NeuralEE: a GPU-accelerated elastic embedding
 #'   dimensionality reduction method for visualizing large-scale scRNA-seq data", Frontiers
@@ -132,19 +157,20 @@
 #'   [embedding_quality()].
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
-#' fit <- ee(x, lambda = 10, perplexity = 20, maxit = 50, verbose = FALSE)
+#' fit <- ee(x, perplexity = 20, verbose = FALSE)
 #' fit
 #' plot(fit, colour_by = iris$Species)
 #' @export
-ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"),
-               k = NULL, neighbors = NULL, metric = c("euclidean", "cosine"),
+ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "gaussian"),
+               agreement = NULL, uniform = NULL, k = NULL, neighbors = NULL,
+               metric = c("euclidean", "cosine"),
                affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
                init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = NULL,
                every = 0, seed = 42L, threads = NULL, device = "cpu", pin_memory = TRUE,
                checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
                verbose = interactive()) {
   check_given()
-  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda))
+  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda, agreement, uniform))
   given$options <- ee_options(given)
   every <- check_count(every, "every", min = 0)
   callback <- check_callback(callback, "iteration, loss and embedding")

@@ -24,6 +24,7 @@ check_run <- function(given, repulsion) {
   check_flag(given$verbose, "verbose")
   check_flag(given$keep, "keep")
   given$repulsion <- repulsion
+  warn_fixed_lambda(repulsion)
   given$metric <- match_choice(given$metric, "metric", c("euclidean", "cosine"))
   given$seed <- check_seed(given$seed)
   given$threads <- resolve_threads(given$threads)
@@ -31,9 +32,12 @@ check_run <- function(given, repulsion) {
 }
 
 # How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with
-# `share` of its logarithm.
-check_repulsion <- function(kernel, lambda) {
-  kernel <- match_choice(kernel, "kernel", c("gaussian", "student"))
+# `share` of its logarithm; and the other terms of E. A number for `lambda` chooses the kernel that
+# it was published for, unless the caller chose one.
+check_repulsion <- function(kernel, lambda, agreement, uniform) {
+  numbers <- is.numeric(lambda) && !inherits(lambda, "neuralee_share")
+  if (identical(kernel, c("student", "gaussian")) && numbers) kernel <- "gaussian"
+  kernel <- match_choice(kernel, "kernel", c("student", "gaussian"))
   path <- if (is.null(lambda)) {
     "auto"
   } else if (identical(lambda, "auto")) {
@@ -45,13 +49,34 @@ check_repulsion <- function(kernel, lambda) {
   } else {
     list(lambda = check_weights(lambda, "lambda", "of at least 0", min = 0))
   }
-  c(list(kernel = kernel), rust_call(rs_repulsion(kernel, path)))
+  usual <- rust_call(rs_repulsion(kernel, path))
+  if (!is.null(agreement)) usual$agreement <- check_number(agreement, "agreement", min = 0)
+  if (!is.null(uniform)) {
+    wanted <- "one number from 0 to 0.999"
+    if (!is_number(uniform) || uniform < 0 || uniform > 0.999) {
+      refuse_argument(uniform, "uniform", wanted)
+    }
+    usual$uniform <- as.double(uniform)
+  }
+  c(list(kernel = kernel), usual)
+}
+
+# Heavy tails with a lambda that does not follow from the map are seldom what is wanted.
+warn_fixed_lambda <- function(repulsion) {
+  if (repulsion$kernel != "student" || repulsion$share) return(invisible())
+  warn_neuralee("lambda", c(
+    sprintf("`lambda` is %s, but with heavy tails the map finds it.", format(repulsion$lambda[1L])),
+    i = "Leave `lambda` out for the map that keeps most, or set kernel = \"gaussian\"."
+  ))
 }
 
 # The same in the words of the core.
 repulsion_options <- function(repulsion) {
   weights <- stats::setNames(list(repulsion$lambda), if (repulsion$share) "share" else "lambda")
-  list(kernel = repulsion$kernel, repulsion = weights)
+  list(
+    kernel = repulsion$kernel, repulsion = weights, agreement = repulsion$agreement,
+    uniform = repulsion$uniform
+  )
 }
 
 # What a fit tells of its repulsion: `lambda`, given or reached, and whatever else is not the usual.
@@ -60,7 +85,8 @@ repulsion_settings <- function(repulsion, trace) {
   last <- repulsion$lambda[[length(repulsion$lambda)]]
   list(
     kernel = repulsion$kernel, lambda = if (repulsion$share) trace$lambda[[nrow(trace)]] else last,
-    share = if (repulsion$share) last, lambda_path = path
+    share = if (repulsion$share) last, lambda_path = path, agreement = repulsion$agreement,
+    uniform = repulsion$uniform
   )
 }
 

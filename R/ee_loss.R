@@ -3,12 +3,13 @@
 #' `ee_loss()` evaluates the objective of [ee()] for a given embedding, `ee_gradient()` its
 #' gradient.
 #'
-#' With \eqn{L^+ = \mathrm{diag}(W^+ 1) - W^+},
+#' With `kernel = "gaussian"` and \eqn{L^+ = \mathrm{diag}(W^+ 1) - W^+},
 #' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
 #'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2),}
 #' \deqn{\nabla E = 4 (L^+ + M - \mathrm{diag}(M 1)) X, \quad
 #'   m_{nm} = \lambda w^-_{nm} \exp(-\|x_n - x_m\|^2).}
-#' Sums run over ordered pairs. Where all points coincide, E is `lambda`.
+#' Sums run over ordered pairs. Where all points coincide, E is `lambda`. For the other kernel see
+#' [ee()], which has all terms of E.
 #'
 #' @param embedding N x d numeric matrix, a position per cell, or a fit of [ee()].
 #' @param x N x D data, cells in rows, from which the repulsive weights come:
@@ -17,11 +18,13 @@
 #' @param affinity An object of [entropic_affinity()] or [gaussian_affinity()] for the same
 #'   cells; or explicit weights, `list(w_plus = , w_minus = )`, two dense symmetric N x N
 #'   matrices that are used as they are.
-#' @param lambda Weight of the repulsion, 0 or more, or a [repulsion_share()].
+#' @param lambda Weight of the repulsion, 0 or more, `"auto"` or a [repulsion_share()]. `NULL` and
+#'   the choice of the kernel by a number are as in [ee()]. With explicit weights it is a number,
+#'   and `NULL` is 1.
 #' @param method `"exact"` (all pairs) or `"grid"` (linear time, `d` up to 3, relative error
 #'   about 1e-5 in E and 1e-3 in the gradient).
 #' @param threads Number of threads, as in [ee()].
-#' @param kernel `"gaussian"` or `"student"`, as in [ee()].
+#' @param kernel,agreement,uniform As in [ee()]. Explicit weights take neither of the last two.
 #' @return `ee_loss()`: one number, E. `ee_gradient()`: an N x d matrix.
 #' @section Errors:
 #' `neuralee_error_input` where the numbers of cells differ or an argument is of the wrong
@@ -37,28 +40,32 @@
 #' gradient <- ee_gradient(start, x, affinity, lambda = 10)
 #' colSums(gradient) # zero: a shift changes nothing
 #' @export
-ee_loss <- function(embedding, x, affinity, lambda = 1, method = c("exact", "grid"),
-                    threads = NULL, kernel = c("gaussian", "student")) {
+ee_loss <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
+                    threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
+                    uniform = NULL) {
   check_given()
-  evaluate_ee(embedding, x, affinity, kernel, lambda, method, threads, want_gradient = FALSE)$loss
+  if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
+  evaluate_ee(embedding, x, affinity, repulsion, method, threads, want_gradient = FALSE)$loss
 }
 
 #' @rdname ee_loss
 #' @export
-ee_gradient <- function(embedding, x, affinity, lambda = 1, method = c("exact", "grid"),
-                        threads = NULL, kernel = c("gaussian", "student")) {
+ee_gradient <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
+                        threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
+                        uniform = NULL) {
   check_given()
-  result <- evaluate_ee(
-    embedding, x, affinity, kernel, lambda, method, threads, want_gradient = TRUE
-  )
+  if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
+  result <- evaluate_ee(embedding, x, affinity, repulsion, method, threads, want_gradient = TRUE)
   gradient <- result$gradient
   dimnames(gradient) <- dimnames(as.matrix(embedding))
   gradient
 }
 
-evaluate_ee <- function(embedding, x, affinity, kernel, lambda, method, threads, want_gradient) {
-  repulsion <- check_repulsion(kernel, lambda)
-  if (length(repulsion$lambda) > 1L) refuse_argument(lambda, "lambda", "one number or share")
+evaluate_ee <- function(embedding, x, affinity, repulsion, method, threads, want_gradient) {
+  lambda <- repulsion$lambda
+  if (length(lambda) > 1L) refuse_argument(lambda, "lambda", "one number or share")
   method <- match_choice(method, "method", c("exact", "grid"))
   threads <- resolve_threads(threads)
   if (inherits(embedding, "ee_fit")) embedding <- as.matrix(embedding)

@@ -1,7 +1,7 @@
 #' How much of the data an embedding keeps
 #'
 #' Measures of an embedding against the data that it was made from, all from Euclidean
-#' distances:
+#' distances. The last two, `compactness` and `spread`, describe the picture and not the data:
 #'
 #' * `neighborhood_preservation`: mean share of the `k` nearest cells in the data that are
 #'   among the `k` nearest in the embedding, Q_NX(k) of Lee and Verleysen (2009). 1 is
@@ -19,11 +19,19 @@
 #'   nearest other cells in the embedding (leave-one-out classification by k nearest
 #'   neighbours, Cover and Hart 1967). Tied labels go to the one whose cells have the smaller
 #'   sum of ranks. `NA` without labels.
+#' * `compactness`: share of the boxes of a grid over the extent of the map that hold a cell. The
+#'   grid has 50 x 50 boxes in two dimensions, 2,500 in one and 14 x 14 x 14 in three. Low: islands
+#'   in much white. High: cells all over the picture. N cells fill at most N boxes, so compare maps
+#'   of equally many cells. In two dimensions the share cannot pass N / 2,500. `NA` beyond three
+#'   dimensions, and where all cells have one place.
+#' * `spread`: 90 % quantile of the cells' distances from the middle over the largest of them. The
+#'   middle is the median of each axis. Low: a few cells lie far from all others. A disc that is
+#'   evenly filled has 0.95. `NA` where all cells have one place.
 #'
 #' Cells at equal distance are ranked by their position. The first three measures are means
 #' over `cells` cells, each compared with all N; the fourth is taken over `pairs` pairs of cells.
-#' Both are drawn with `seed` where there are more. Time grows as cells x N x columns of `x`,
-#' and for the labels as N^2.
+#' Both are drawn with `seed` where there are more. The other three are of all cells. Time grows
+#' as cells x N x columns of `x`, and for the labels as N^2.
 #'
 #' @param embedding The embedding: a numeric matrix with cells in rows, a fit of [ee()], or
 #'   a SingleCellExperiment that holds it.
@@ -45,7 +53,7 @@
 #' @param verbose Show progress?
 #' @param ... Arguments of the matrix method.
 #' @return A data frame of class `neuralee_quality` with one row and the columns `n` (number of
-#'   cells), `k`, `compared` (cells whose neighbours were compared), the five measures above, and
+#'   cells), `k`, `compared` (cells whose neighbours were compared), the seven measures above, and
 #'   `r_nx`, a list: its entry is the curve R_NX(K), one number for each K = 1, ..., N - 2, whose
 #'   area `auc_rnx` is. Bind the rows of several to compare embeddings: they print as a table
 #'   (without the curves), and [plot_quality()] draws them. Drop `r_nx` before you write the table
@@ -115,7 +123,8 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
     neighborhood_preservation = found$neighborhood_preservation,
     trustworthiness = found$trustworthiness, auc_rnx = found$auc_rnx,
     distance_correlation = found$distance_correlation %||% NA_real_,
-    label_accuracy = accuracy
+    label_accuracy = accuracy, compactness = map_compactness(embedding),
+    spread = map_spread(embedding)
   )
   quality$r_nx <- list(found$r_nx)
   structure(quality, class = c("neuralee_quality", "data.frame"))
@@ -204,13 +213,46 @@ known_sources <- function(sce) {
   )
 }
 
-quality_measures <- c(
+# The share of the boxes over the map that hold a cell.
+map_compactness <- function(embedding) {
+  d <- ncol(embedding)
+  if (d > 3L) return(NA_real_)
+  bins <- c(2500L, 50L, 14L)[[d]]
+  box <- 0
+  extent <- 0
+  for (axis in seq_len(d)) {
+    place <- embedding[, axis] - min(embedding[, axis])
+    width <- max(place)
+    extent <- max(extent, width)
+    # The farthest cell belongs to the last bin.
+    bin <- if (width > 0) pmin(floor(place / width * bins), bins - 1L) else 0
+    box <- box * bins + bin
+  }
+  if (extent > 0) length(unique(box)) / bins^d else NA_real_
+}
+
+# How far from the middle nine tenths of the cells are, where the farthest is at 1.
+map_spread <- function(embedding) {
+  far <- embedding - rep(apply(embedding, 2L, stats::median), each = nrow(embedding))
+  widest <- max(abs(far))
+  if (widest == 0) return(NA_real_)
+  radius <- sqrt(rowSums((far / widest)^2))
+  stats::quantile(radius, 0.9, names = FALSE) / max(radius)
+}
+
+# What a map keeps of the data; 1 is perfect.
+kept_measures <- c(
   neighborhood_preservation = "neighborhood preservation",
   trustworthiness = "trustworthiness",
   auc_rnx = "area under R_NX",
   distance_correlation = "distance correlation",
   label_accuracy = "label accuracy"
 )
+
+# How its picture is filled.
+picture_measures <- c(compactness = "compactness", spread = "spread")
+
+quality_measures <- c(kept_measures, picture_measures)
 
 #' @export
 print.neuralee_quality <- function(x, ...) {
@@ -223,12 +265,18 @@ print.neuralee_quality <- function(x, ...) {
     "Embedding of %s cells, k = %d%s; 1 is perfect\n", format(x$n, big.mark = ","), x$k,
     if (x$compared < x$n) sprintf(" (from %s cells)", format(x$compared, big.mark = ",")) else ""
   ))
-  for (measure in names(quality_measures)) {
-    if (!is.na(x[[measure]])) {
-      cat(sprintf("  %-27s %.4f\n", quality_measures[[measure]], x[[measure]]))
-    }
+  print_measures(x, kept_measures)
+  if (!all(is.na(x[names(picture_measures)]))) {
+    cat("Its picture; near 0: islands in white, or a few cells far from all others\n")
+    print_measures(x, picture_measures)
   }
   invisible(x)
+}
+
+print_measures <- function(x, measures) {
+  for (measure in names(measures)) {
+    if (!is.na(x[[measure]])) cat(sprintf("  %-27s %.4f\n", measures[[measure]], x[[measure]]))
+  }
 }
 
 # Both as dense matrices of the same cells.

@@ -41,7 +41,7 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
   given <- list(...)
   own <- c(
     "x", "d", "net", "hidden", "activation", "batch_norm", "dropout", "residual", "initial_sd",
-    "preprocess", "metric", "kernel"
+    "preprocess", "metric", "kernel", "agreement", "uniform"
   )
   fixed <- intersect(names(given), own)
   if (length(fixed)) {
@@ -66,10 +66,12 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
   inputs <- classed_interrupts(
     bind_cells(old_cells(object, data, prepared), prepared(newdata, "newdata"))
   )
-  fit <- neuralee(
+  # The lambda that a heavy-tailed map found is the one to go on with.
+  fit <- without_warning("lambda", neuralee(
     inputs, d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
+    agreement = info$agreement, uniform = info$uniform,
     perplexity = perplexity %||% info$perplexity, maxit = maxit, net = model, ...
-  )
+  ))
   fit$model <- redescribe_model(fit$model, model, info)
   if (info$unit_length) fit$params$metric <- "cosine"
   fit
@@ -102,8 +104,5 @@ redescribe_model <- function(model, old, info) {
     rust_call(rs_model_preprocessing(old$bytes)),
     info[c("names", "occurrence", "copies", "selected", "width")]
   )
-  new <- model_info(model)
-  describe_model(
-    model, steps, new[c("cells", "kernel", "lambda", "perplexity", "k", "affinity")], info$source
-  )
+  describe_model(model, steps, model_info(model), info$source)
 }

@@ -5,9 +5,8 @@
 #' What [ee()] finds for each cell by itself, a network learns for all, so that cells that were not
 #' there can be mapped ([predict()][predict.neuralee_fit]).
 #'
-#' The network minimises
-#' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
-#'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2), \quad x_n = f(y_n; \theta)}
+#' The network minimises E of [ee()], attraction, repulsion and agreement, with
+#' \eqn{x_n = f(y_n; \theta)}
 #' over its parameters \eqn{\theta}. The gradient with respect to X comes from all cells, their true
 #' neighbours and the repulsion of all pairs, in time linear in their number. It is passed back
 #' through the network. Every epoch takes one step along it.
@@ -133,13 +132,14 @@
 #' @examples
 #' x <- as.matrix(iris[, 1:4])
 #' old <- seq(1, 150, by = 2)
-#' fit <- neuralee(x[old, ], lambda = 10, perplexity = 15, maxit = 100, verbose = FALSE)
+#' fit <- neuralee(x[old, ], perplexity = 15, maxit = 100, verbose = FALSE)
 #' fit
 #' plot(fit, colour_by = iris$Species[old])
 #' new <- predict(fit, x[-old, ])
 #' @export
-neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gaussian", "student"),
-                     k = NULL, neighbors = NULL, metric = c("euclidean", "cosine"),
+neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "gaussian"),
+                     agreement = NULL, uniform = NULL, k = NULL, neighbors = NULL,
+                     metric = c("euclidean", "cosine"),
                      affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
                      init = c("ee", "none"), hidden = c(50, 50),
                      activation = c("relu", "gelu", "tanh", "leaky_relu"), batch_norm = TRUE,
@@ -152,7 +152,7 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("gauss
                      verbose = interactive()) {
   check_given()
   if (missing(init) && (!is.null(net) || identical(batches, "independent"))) init <- "none"
-  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda))
+  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda, agreement, uniform))
   every <- check_count(every, "every", min = 0)
   preprocess <- check_preprocessing(preprocess)
   network <- check_network_given(net, device, accumulate)
@@ -214,7 +214,9 @@ new_neuralee_fit <- function(session, run, problem, steps, optimizer, cells_of_b
   steps$unit_length <- problem$settings$metric == "cosine"
   origin <- c(
     list(cells = nrow(problem$x)),
-    repulsion_settings(problem$repulsion, session_trace(session))[c("kernel", "lambda")],
+    repulsion_settings(problem$repulsion, session_trace(session))[
+      c("kernel", "lambda", "agreement", "uniform")
+    ],
     problem$attraction$params[c("perplexity", "k", "affinity")]
   )
   model <- describe_model(new_model(finished$model), steps, origin)

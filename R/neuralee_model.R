@@ -11,7 +11,9 @@ describe_model <- function(model, steps, origin, source = NULL) {
   }
   source <- lapply(source, as_text)
   origin <- c(
-    origin[c("cells", "lambda", "perplexity", "k", "affinity", "kernel")],
+    origin[
+      c("cells", "lambda", "agreement", "uniform", "perplexity", "k", "affinity", "kernel")
+    ],
     list(
       names = if (!is.null(steps$names)) as.list(steps$names),
       occurrence = whole(steps$occurrence), copies = whole(steps$copies),

@@ -8,9 +8,10 @@
 #'   of the rows name the embeddings), or a list of them with names.
 #' @param view `"measures"` for the bars, `"r_nx"` for the curves.
 #' @return A ggplot object. As bars, embeddings stand from top to bottom in their order. The longer
-#'   the bar the better; 1 is perfect. As curves, the number of neighbours K has a logarithmic axis,
-#'   on which the area under a curve is `auc_rnx`. 1 is perfect, and 0 (the grey line) is chance. Of
-#'   a curve with many K at most 500 are drawn.
+#'   the bar the better; 1 is perfect. The last two panels, compactness and spread, tell how the
+#'   picture is filled, and compare maps of equally many cells. As curves, the number of neighbours
+#'   K has a logarithmic axis, on which the area under a curve is `auc_rnx`. 1 is perfect, and 0
+#'   (the grey line) is chance. Of a curve with many K at most 500 are drawn.
 #' @section Errors:
 #' `neuralee_error_input` where `quality` does not come from [embedding_quality()], or was changed
 #' so that it is no such table any more.
@@ -40,7 +41,7 @@ measure_bars <- function(quality, colours) {
   )]
   titles <- quality_measures
   if (length(unique(quality$k)) == 1L) {
-    by_k <- names(titles) != "auc_rnx" & names(titles) != "distance_correlation"
+    by_k <- names(titles) %in% c("neighborhood_preservation", "trustworthiness", "label_accuracy")
     titles[by_k] <- sprintf("%s, k = %d", titles[by_k], as.integer(quality$k[[1L]]))
   }
   long <- data.frame(

@@ -267,7 +267,10 @@ loss_of_map <- function(places, inputs, affinity, info, threads) {
   }
   weights <- check_affinity(affinity, nrow(places))
   slots <- list(p = weights@p, i = weights@i, x = weights@x)
-  options <- list(kernel = info$kernel, repulsion = list(lambda = info$lambda), method = "auto")
+  options <- list(
+    kernel = info$kernel, repulsion = list(lambda = info$lambda), agreement = info$agreement,
+    uniform = info$uniform, method = "auto"
+  )
   rust_call(rs_ee_loss_gradient(inputs, unname(places), slots, options, FALSE, threads, NULL))$loss
 }
 

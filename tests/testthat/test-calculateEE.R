@@ -1,4 +1,6 @@
-quick <- function(...) calculateEE(..., perplexity = 20, maxit = 15, verbose = FALSE)
+quick <- function(..., maxit = 15) {
+  calculateEE(..., perplexity = 20, maxit = maxit, verbose = FALSE)
+}
 quick_run <- function(...) runEE(..., perplexity = 20, maxit = 15, verbose = FALSE)
 values <- function(map) matrix(map, nrow(map))
 
@@ -22,10 +24,12 @@ test_that("features are chosen by variance or by name, and scaled on request", {
     values(quick(genes, subset_row = c(TRUE, FALSE, TRUE, FALSE))),
     values(quick(iris_x[, c(1, 3)], transposed = TRUE))
   )
+  # A step leaves what is rounded differently close together; many do not.
+  scaled <- sweep(iris_x, 2, apply(iris_x, 2, sd), "/")
   expect_equal(
-    values(quick(genes, scale = TRUE, ntop = 4))[, 1],
-    values(quick(sweep(iris_x, 2, apply(iris_x, 2, sd), "/"), transposed = TRUE))[, 1],
-    tolerance = 1e-3
+    values(quick(genes, scale = TRUE, ntop = 4, maxit = 1))[, 1],
+    values(quick(scaled, transposed = TRUE, maxit = 1))[, 1],
+    tolerance = 1e-6
   )
   expect_refused(quick(genes, subset_row = "Actb"), "input", "Sepal.Length")
   expect_refused(quick(genes, subset_row = 9), "input", "1 to 4")
@@ -36,12 +40,10 @@ test_that("delayed and sparse matrices choose the rows that dense ones do", {
   reference <- values(quick(genes, ntop = 2))
   expect_identical(values(quick(DelayedArray::DelayedArray(genes), ntop = 2)), reference)
   expect_identical(values(quick(methods::as(genes, "CsparseMatrix"), ntop = 2)), reference)
-  scaled <- values(quick(genes, ntop = 3, scale = TRUE))
+  scaled <- function(x) values(quick(x, ntop = 3, scale = TRUE, maxit = 1))
   expect_equal(
-    with_small_blocks(
-      values(quick(DelayedArray::DelayedArray(genes), ntop = 3, scale = TRUE)), size = 800
-    ),
-    scaled, tolerance = 1e-6
+    with_small_blocks(scaled(DelayedArray::DelayedArray(genes)), size = 800), scaled(genes),
+    tolerance = 1e-6
   )
 })
 

@@ -21,7 +21,17 @@ test_that("defaults are those of the core", {
   }
   expect_equal(arguments$perplexity, defaults$affinity$perplexity)
   fit <- ee(iris_x, perplexity = 20, maxit = 5, verbose = FALSE)
-  expect_equal(fit$params[c("lambda", "tol")], list(lambda = 1, tol = 1e-5))
+  expect_equal(
+    fit$params[c("kernel", "share", "agreement", "uniform", "tol")],
+    list(kernel = "student", share = 1, agreement = 2, uniform = 0.5, tol = 4e-3)
+  )
+  published <- ee(iris_x, kernel = "gaussian", perplexity = 20, maxit = 5, verbose = FALSE)
+  expect_equal(
+    published$params[c("lambda", "agreement", "uniform", "tol")],
+    list(lambda = 1, agreement = 0, uniform = 0, tol = 1e-5)
+  )
+  by_number <- ee(iris_x, lambda = 1, perplexity = 20, maxit = 5, verbose = FALSE)
+  expect_identical(by_number$embedding, published$embedding)
   by_share <- ee(iris_x, lambda = "auto", perplexity = 20, maxit = 5, verbose = FALSE)
   expect_equal(by_share$params[c("share", "tol")], list(share = 1, tol = 4e-3))
 })
@@ -334,4 +344,29 @@ test_that("a resumed run says that it keeps its own number of iterations", {
     class = "neuralee_warning_resumed"
   )
   expect_identical(resumed$params$iterations, 6L)
+})
+
+test_that("agreement and uniform weights are numbers in their bounds", {
+  refused <- function(..., message) {
+    expect_refused(ee(iris_x, perplexity = 20, verbose = FALSE, ...), "input", message)
+  }
+  for (bad in list(-1, NA, Inf, "2", c(1, 2), TRUE)) {
+    refused(agreement = bad, message = "agreement")
+    refused(uniform = bad, message = "uniform")
+  }
+  refused(uniform = 1, message = "uniform")
+  published <- ee(
+    iris_x, lambda = 10, agreement = 0, uniform = 0, perplexity = 20, maxit = 5, verbose = FALSE
+  )
+  usual <- ee(iris_x, lambda = 10, perplexity = 20, maxit = 5, verbose = FALSE)
+  expect_identical(published$embedding, usual$embedding)
+})
+
+test_that("more agreement makes distances agree more", {
+  kept <- function(agreement) {
+    fit <- ee(iris_x, agreement = agreement, perplexity = 20, verbose = FALSE)
+    expect_true(fit$params$converged)
+    stats::cor(dist(iris_x), dist(fit$embedding), method = "spearman")
+  }
+  expect_gt(kept(4), kept(0))
 })

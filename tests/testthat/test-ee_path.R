@@ -66,7 +66,9 @@ test_that("numbers are taken, with either kernel", {
   expect_identical(gaussian[[3]]$data, iris_x)
   affinity <- entropic_affinity(iris_x, 20)
   expect_equal(gaussian[[3]]$loss, ee_loss(gaussian[[3]], iris_x, affinity, 100), tolerance = 1e-4)
-  student <- path_of(lambda = c(10, 50))
+  expect_warning(
+    student <- path_of(lambda = c(10, 50), kernel = "student"), class = "neuralee_warning_lambda"
+  )
   expect_identical(
     student[[2]]$params[c("kernel", "lambda")], list(kernel = "student", lambda = 50)
   )

@@ -50,6 +50,63 @@ test_that("the measures are what their definitions say", {
   expect_equal(unclass(found)[names(expected)], expected)
 })
 
+# `map` in the first columns of data of as many cells.
+picture <- function(map) {
+  x <- cbind(map, sin(seq_len(nrow(map))))
+  found <- embedding_quality(map, x, k = 1, cells = 1, pairs = 2)
+  unlist(unclass(found)[c("compactness", "spread")])
+}
+
+test_that("compactness is the share of the boxes that hold a cell", {
+  compactness <- function(map) picture(map)[["compactness"]]
+  lattice <- function(side, d) as.matrix(expand.grid(rep(list(seq_len(side)), d)))
+  expect_identical(compactness(lattice(2500, 1)), 1)
+  expect_identical(compactness(lattice(50, 2)), 1)
+  expect_identical(compactness(lattice(14, 3)), 1)
+  expect_identical(compactness(lattice(25, 2)), 0.25)
+  expect_identical(compactness(lattice(3, 5)), NA_real_)
+  # As many cells as one likes in two boxes, at the lowest and at the highest corner.
+  for (d in 1:3) {
+    corners <- matrix(rep(c(0, 0, 0, 1, 1), d), 5)
+    expect_equal(compactness(corners), 2 / c(2500, 2500, 14^3)[[d]])
+  }
+  # A map without height fills one row.
+  expect_identical(compactness(cbind(1:50, 7)), 50 / 2500)
+})
+
+test_that("spread is low where a few cells lie far from all others", {
+  spread <- function(map) picture(map)[["spread"]]
+  around <- cbind(cos(1:40), sin(1:40))
+  far <- rbind(around, c(100, 0))
+  middle <- apply(far, 2, stats::median)
+  radius <- sqrt(rowSums(sweep(far, 2, middle)^2))
+  expect_equal(spread(far), stats::quantile(radius, 0.9, names = FALSE) / max(radius))
+  expect_lt(spread(far), 0.02)
+  expect_gt(spread(around), 0.9)
+  expect_identical(spread(matrix(c(0, 0, 1, 1))), 1)
+  # Around the median, 10, nine tenths of the cells lie within 9, the farthest at 990.
+  expect_equal(spread(matrix(c(0:19, 1000))), 9 / 990)
+  expect_equal(spread(diag(5)), 1)
+})
+
+test_that("neither depends on where the map lies and how large it is, to very large and small", {
+  for (d in c(1, 2, 3, 5)) {
+    map <- vapply(seq_len(d), function(j) sin(seq_len(200)^1.3 * j), numeric(200))
+    expected <- picture(map)
+    expect_identical(is.na(expected[["compactness"]]), d > 3)
+    expect_equal(picture(map * 1e3 + 17), expected)
+    expect_equal(picture(map * 1e-140), expected)
+    expect_equal(picture(map * 1e140), expected)
+  }
+})
+
+test_that("a map of cells that all have one place has neither", {
+  for (d in c(1, 2, 5)) {
+    nowhere <- c(compactness = NA_real_, spread = NA_real_)
+    expect_identical(picture(matrix(3.7, 20, d)), nowhere)
+  }
+})
+
 test_that("a part of the cells estimates the whole, and only the seed decides which", {
   x <- log_shift(golden_counts())
   embedding <- stats::prcomp(x)$x[, 1:2]
@@ -143,8 +200,11 @@ test_that("one prints as a report, several rows as a table", {
   expect_match(shown[[1]], "Embedding of 150 cells, k = 10; 1 is perfect")
   expect_true(any(grepl("trustworthiness +0\\.9", shown)))
   expect_false(any(grepl("label", shown)))
+  expect_true(any(grepl("spread +0\\.[0-9]{4}$", shown)))
+  in_one_place <- capture.output(print(embedding_quality(iris_x[, 1:2] * 0, iris_x)))
+  expect_false(any(grepl("picture|compactness|spread", in_one_place)))
   both <- rbind(one, embedding_quality(iris_x[, 3:4], iris_x))
-  expect_identical(dim(both), c(2L, 9L))
+  expect_identical(dim(both), c(2L, 11L))
   expect_identical(lengths(both$r_nx), c(148L, 148L))
   table <- capture.output(print(both))
   expect_match(table[[1]], "n +k +compared")

@@ -17,7 +17,7 @@ test_that("a heavy-tailed map finds its lambda, or takes the one that it is give
   expect_equal(by_lambda, by_share, tolerance = 1e-6)
   expect_output(print(fit), "heavy tails")
 
-  given <- heavy(lambda = 50)
+  expect_warning(given <- heavy(lambda = 50), class = "neuralee_warning_lambda")
   expect_identical(given$params$lambda, 50)
   expect_null(given$params$share)
   path <- heavy(lambda = repulsion_share(c(0.5, 1)))
@@ -30,14 +30,25 @@ test_that("the loss is what the help says", {
   embedding <- matrix(3 * rnorm(40), 20)
   affinity <- entropic_affinity(x, 5, k = 19)
   squares <- as.matrix(dist(embedding))^2
+  far <- scale(x, scale = FALSE)
+  norms <- sqrt(rowSums(far^2))
+  far <- far * pmin(1, 1.75 * sort(norms)[[11]] / norms)
+  v <- mean(squares[row(squares) != col(squares)])
+  pairs <- row(squares) > col(squares)
+  agreement <- stats::cor(as.matrix(dist(far))[pairs]^2, squares[pairs]) * v / (v + 1)
   w_minus <- as.matrix(dist(x))^2
-  w_minus <- w_minus / sum(w_minus)
+  w_minus <- 0.75 * w_minus / sum(w_minus) + 0.25 / (20 * 19) * (1 - diag(20))
   attraction <- sum(as.matrix(affinity$weights) * (log(1 + squares) + squares / 1000))
   repulsion <- sum(w_minus / (1 + squares))
-  found <- function(lambda) ee_loss(embedding, x, affinity, lambda, kernel = "student")
-  expect_equal(found(7), attraction + 7 * repulsion)
-  expect_equal(found(repulsion_share(0.5)), attraction + 0.5 * log(repulsion))
-  expect_equal(found("auto"), attraction + log(repulsion))
+  found <- function(lambda) {
+    ee_loss(
+      embedding, x, affinity, lambda, kernel = "student", agreement = 3, uniform = 0.25
+    )
+  }
+  rest <- attraction - 3 * agreement + (v / 20)^2 / 1000
+  expect_equal(found(7), rest + 7 * repulsion)
+  expect_equal(found(repulsion_share(0.5)), rest + 0.5 * log(repulsion))
+  expect_equal(found("auto"), rest + log(repulsion))
 })
 
 test_that("threads and a stop change nothing", {
@@ -51,7 +62,7 @@ test_that("threads and a stop change nothing", {
   expect_identical(stopped$params$iterations, 15L)
   expect_identical(heavy(x = x, method = "grid", resume = file)$embedding, whole$embedding)
   expect_error(
-    ee(x, perplexity = 20, maxit = 40, resume = file, verbose = FALSE),
+    ee(x, perplexity = 20, maxit = 40, kernel = "gaussian", resume = file, verbose = FALSE),
     class = "neuralee_error_input"
   )
 })

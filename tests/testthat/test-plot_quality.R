@@ -5,7 +5,7 @@ poor <- embedding_quality(map[rev(seq_len(150)), ], iris_x)
 test_that("each measure is a panel with a bar for each embedding", {
   plot <- plot_quality(list(PCA = good, reversed = poor))
   built <- ggplot2::ggplot_build(plot)
-  expect_equal(nrow(built$layout$layout), 5L)
+  expect_equal(nrow(built$layout$layout), 7L)
   bars <- plot$data
   expect_identical(levels(bars$map), c("reversed", "PCA"))
   value <- function(of, which) {
@@ -18,6 +18,8 @@ test_that("each measure is a panel with a bar for each embedding", {
     "not measured"
   )
   expect_true("trustworthiness, k = 10" %in% levels(bars$measure))
+  expect_equal(value("spread", "PCA"), good$spread)
+  expect_true("compactness" %in% levels(bars$measure))
 })
 
 test_that("rows that were bound are named by their names, or counted", {
@@ -63,6 +65,7 @@ test_that("tables that were altered are refused", {
   for (bad in list(
     altered("k", "10"), altered("k", NA_real_), altered("k", 2.5),
     altered("trustworthiness", "0.9"), altered("auc_rnx", 7), altered("r_nx", 0.5),
+    altered("spread", 1.5), good[setdiff(names(good), "compactness")],
     altered("r_nx", I(list(c(0.1, NA)))), altered("r_nx", I(list("a"))),
     good[setdiff(names(good), "r_nx")], good[0, ]
   )) {

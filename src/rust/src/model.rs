@@ -6,6 +6,7 @@ use extendr_api::prelude::*;
 use ndarray::{Array2, ArrayView2};
 use neuralee_core::model::{Model, Origin, Preprocessing, Rotation};
 use neuralee_core::monitor::Monitor;
+use neuralee_core::objective::Terms;
 use neuralee_core::preprocess::{Cells, Matrix};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 use serde::Deserialize;
@@ -77,6 +78,8 @@ struct Training {
     cells: u64,
     kernel: String,
     lambda: f64,
+    agreement: Option<f64>,
+    uniform: Option<f64>,
     perplexity: f64,
     k: u64,
     affinity: String,
@@ -102,6 +105,10 @@ impl Training {
             cells: self.cells,
             kernel: self.kernel,
             lambda: self.lambda,
+            terms: Terms {
+                agreement: self.agreement.unwrap_or_default(),
+                uniform: self.uniform.unwrap_or_default(),
+            },
             perplexity: self.perplexity,
             k: self.k,
             affinity: self.affinity,
@@ -192,6 +199,8 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
         cells = origin.cells as f64,
         kernel = origin.kernel.as_str(),
         lambda = origin.lambda,
+        agreement = origin.terms.agreement,
+        uniform = origin.terms.uniform,
         perplexity = origin.perplexity,
         k = origin.k as f64,
         affinity = origin.affinity.as_str(),

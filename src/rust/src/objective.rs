@@ -2,7 +2,7 @@
 
 use extendr_api::prelude::*;
 use neuralee_core::objective::{
-    dense, Energy, Kernel, Method, Objective, RepulsionWeight, Resolution,
+    dense, Energy, Kernel, Method, Objective, RepulsionWeight, Resolution, Terms,
 };
 use neuralee_core::optimize::RepulsionPath;
 use neuralee_core::Error as CoreError;
@@ -19,6 +19,8 @@ use crate::options;
 struct Options {
     kernel: Kernel,
     repulsion: RepulsionPath,
+    agreement: f64,
+    uniform: f64,
     method: Method,
 }
 
@@ -40,18 +42,27 @@ fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcom
     ))
 }
 
-/// What the weights of the repulsion are that R asks for: `list(share, lambda)`.
+/// What the weights of the repulsion are that R asks for, and the usual other terms:
+/// `list(share, lambda, agreement, uniform)`.
 #[extendr]
 fn rs_repulsion(kernel: Robj, repulsion: Robj) -> Outcome<List> {
     let repulsion: RepulsionPath = options::read(&repulsion)?;
-    let weights = repulsion.weights(options::read(&kernel)?);
+    let kernel: Kernel = options::read(&kernel)?;
+    let weights = repulsion.weights(kernel);
+    let Terms { agreement, uniform } = kernel.usual_terms();
     let share = matches!(weights.first(), Some(RepulsionWeight::Share(_)));
     let numbers: Vec<f64> = weights.iter().map(|weight| weight.number()).collect();
-    Ok(list!(share = share, lambda = numbers))
+    Ok(list!(
+        share = share,
+        lambda = numbers,
+        agreement = agreement,
+        uniform = uniform
+    ))
 }
 
 /// E and its gradient at an embedding, W- from the cells in the rows of `x`. `weights` are the
-/// slots of W+. `options` are `list(kernel, repulsion, method)`.
+/// slots of W+. `options` are
+/// `list(kernel, repulsion, agreement, uniform, method)`.
 #[extendr]
 fn rs_ee_loss_gradient(
     x: RMatrix<f64>,
@@ -65,6 +76,8 @@ fn rs_ee_loss_gradient(
     let Options {
         kernel,
         repulsion,
+        agreement,
+        uniform,
         method,
     } = options::read(&options)?;
     let d = embedding.ncols();
@@ -77,7 +90,9 @@ fn rs_ee_loss_gradient(
                 "",
             ));
         };
-        let mut objective = Objective::new(inputs, weights, kernel, weight, d)?;
+        let terms = Terms { agreement, uniform };
+        let mut objective =
+            Objective::new(inputs, weights, kernel, weight, d)?.with_terms(terms)?;
         let at: Vec<f64> = at.iter().copied().collect();
         let fine = Resolution::Fine;
         let plan = objective.plan(&at, method, fine)?;

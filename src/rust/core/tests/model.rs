@@ -8,6 +8,7 @@ use neuralee_core::model::{Model, Origin, Preprocessing, Rotation};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::network::pass::map;
 use neuralee_core::network::{Activation, Architecture, Network, Points, Standard};
+use neuralee_core::objective::Terms;
 use neuralee_core::preprocess::{Cells, Matrix};
 use neuralee_core::random::Stream;
 
@@ -219,7 +220,7 @@ fn a_model_comes_back_from_its_bytes() {
 }
 
 #[test]
-fn the_copies_of_a_name_come_back_and_version_2_has_none() {
+fn copies_of_names_and_terms_come_back_and_older_versions_have_none() {
     let (plain, bytes) = saved();
     let mut model = plain.clone();
     model.origin.copies = (0..40).map(|i| (1 + i % 2, 2)).collect();
@@ -228,14 +229,24 @@ fn the_copies_of_a_name_come_back_and_version_2_has_none() {
         model
     );
 
-    // No copies are one byte at the end, which version 2 does not have.
-    let body = &bytes[28..bytes.len() - 1];
-    let mut older = bytes[..8].to_vec();
-    older.extend(2u32.to_le_bytes());
-    older.extend((body.len() as u64).to_le_bytes());
-    older.extend(xxhash_rust::xxh3::xxh3_64(body).to_le_bytes());
-    older.extend(body);
-    assert_eq!(Model::from_bytes(&older).unwrap(), plain);
+    model.origin.terms = Terms {
+        agreement: 2.0,
+        uniform: 0.5,
+    };
+    let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+    assert_eq!(again, model);
+
+    // No copies are one byte near the end, which version 2 does not have; two numbers of 8 bytes
+    // follow it, which version 3 does not have.
+    for (version, missing) in [(3u32, 16), (2, 17)] {
+        let body = &bytes[28..bytes.len() - missing];
+        let mut older = bytes[..8].to_vec();
+        older.extend(version.to_le_bytes());
+        older.extend((body.len() as u64).to_le_bytes());
+        older.extend(xxhash_rust::xxh3::xxh3_64(body).to_le_bytes());
+        older.extend(body);
+        assert_eq!(Model::from_bytes(&older).unwrap(), plain, "{version}");
+    }
 }
 
 #[test]
@@ -251,7 +262,7 @@ fn damaged_and_newer_models_are_refused() {
         assert_eq!(kind(&changed), "file_format", "{at}");
     }
     let mut newer = bytes.clone();
-    newer[8] = 4;
+    newer[8] = 5;
     assert_eq!(kind(&newer), "model_version");
     let mut longer = bytes.clone();
     longer.push(0);

@@ -46,7 +46,7 @@ impl Default for Options {
         let run = optimize::Options::default();
         Options {
             d: 2,
-            kernel: Kernel::GAUSSIAN,
+            kernel: Kernel::STUDENT,
             repulsion: RepulsionPath::Auto,
             agreement: None,
             uniform: None,

@@ -12,6 +12,7 @@ use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::network::pass::map;
 use crate::network::{Architecture, Moments, Network, Points, Standard};
+use crate::objective::Terms;
 use crate::preprocess::{Cells, Matrix};
 use crate::sealed::Kind;
 use crate::{Error, Result};
@@ -26,7 +27,7 @@ const CELLS: usize = 1024;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEM",
-    version: 3,
+    version: 4,
     oldest: 1,
     reads_older: "0.1",
     name: "model",
@@ -49,6 +50,9 @@ pub struct Model {
 /// What a model was trained on and how: for people, and for the affinities of new cells.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Origin {
+    /// The terms of E beside attraction and repulsion. Version 4 writes them after the rest.
+    #[serde(skip)]
+    pub terms: Terms,
     /// Names of the features that enter, in order, empty for one without; none where they had none.
     pub features: Vec<String>,
     /// For each feature that enters: which one it was among the features of that name, from 1, and
@@ -82,8 +86,8 @@ pub struct Origin {
     pub source: Vec<(String, String)>,
 }
 
-/// The content of a file: of version 3 with [`Origin`] and its copies, of version 2 with [`Origin`]
-/// alone, of version 1 with [`FirstOrigin`].
+/// The content of a file: of version 4 with [`Origin`], its copies and its terms, of version 3
+/// without terms, of version 2 with [`Origin`] alone, of version 1 with [`FirstOrigin`].
 #[derive(Serialize, Deserialize)]
 struct Stored<O> {
     architecture: Architecture,
@@ -117,9 +121,20 @@ impl From<(Origin, Vec<(u32, u32)>)> for Origin {
     }
 }
 
+impl From<(Origin, Vec<(u32, u32)>, Terms)> for Origin {
+    fn from((origin, copies, terms): (Origin, Vec<(u32, u32)>, Terms)) -> Self {
+        Origin {
+            copies,
+            terms,
+            ..origin
+        }
+    }
+}
+
 impl From<FirstOrigin> for Origin {
     fn from(first: FirstOrigin) -> Self {
         Origin {
+            terms: Terms::NONE,
             features: first.features,
             copies: Vec::new(),
             selected: first.selected,
@@ -149,6 +164,7 @@ impl Model {
             && scale > 0.0
             && scale.is_finite()
             && self.preprocessing.check()
+            && self.origin.terms.check().is_ok()
             && !self.origin.features.iter().any(|name| name.contains('\0'))
             && (self.origin.features.is_empty()
                 || self.origin.features.len() == self.preprocessing.features())
@@ -176,7 +192,7 @@ impl Model {
             moments: self.network.moments.clone(),
             standard: self.standard.clone(),
             preprocessing: self.preprocessing.clone(),
-            origin: (self.origin.clone(), &self.origin.copies),
+            origin: (self.origin.clone(), &self.origin.copies, self.origin.terms),
         })
     }
 
@@ -185,7 +201,8 @@ impl Model {
         match KIND.version_of(bytes) {
             Some(1) => Self::from_stored(KIND.open::<Stored<FirstOrigin>>(bytes)?),
             Some(2) => Self::from_stored(KIND.open::<Stored<Origin>>(bytes)?),
-            _ => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>)>>(bytes)?),
+            Some(3) => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>)>>(bytes)?),
+            _ => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>, Terms)>>(bytes)?),
         }
     }
 

@@ -48,8 +48,8 @@ pub struct Reweighted {
 }
 
 impl Reweighted {
-    /// For maps of `d` dimensions where the first `fixed` cells stay; [`Reweighted::reweigh`] is to be
-    /// called before it is used.
+    /// For maps of `d` dimensions where the first `fixed` cells stay; [`Reweighted::reweigh`] is to
+    /// be called before it is used.
     pub fn new(weights: &Weights, kernel: Kernel, d: usize, fixed: usize) -> Self {
         let n = weights.n();
         // The least weight that each row keeps; one that either of two rows keeps stays.

@@ -1,0 +1,64 @@
+# The table by which the default map of ee() was chosen: for each data set and each of some
+# settings, the seconds of ee() in all, its iterations, whether it converged, and the measures of
+# embedding_quality(). Two threads, the default seed.
+#   Rscript bench/best_map.R FILE ...
+# A FILE holds points and their labels, if there are any:
+#   SET.npy   as heavy_tails_points.R writes it, with SET.labels.npy
+#   SET.csv   a line of names, then numbers; labels in a column `label`
+#   SET.rds   a list of `x` (cells in rows) and `labels`
+# Other methods: heavy_tails.sh.
+suppressPackageStartupMessages(library(neuralee))
+script <- sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE))
+source(file.path(dirname(script), "points.R"))
+threads <- 2L
+
+# What differs from the default.
+settings <- list(
+  list(), list(perplexity = 20),
+  list(agreement = 0), list(agreement = 1), list(agreement = 2), list(agreement = 3),
+  list(uniform = 0), list(uniform = 0.5), list(uniform = 0.9),
+  list(kernel = "gaussian", lambda = 10)
+)
+measures <- c(
+  "kept of 10" = "neighborhood_preservation", "AUC R_NX" = "auc_rnx",
+  "distances" = "distance_correlation", "10-NN accuracy" = "label_accuracy",
+  "compactness" = "compactness", "spread" = "spread"
+)
+
+read_set <- function(file) {
+  switch(tools::file_ext(file),
+    npy = list(x = read_points(file), labels = read_labels(file)),
+    csv = {
+      table <- utils::read.csv(file)
+      list(x = as.matrix(table[setdiff(names(table), "label")]), labels = table$label)
+    },
+    rds = readRDS(file)[c("x", "labels")],
+    stop(file, ": give .npy, .csv or .rds")
+  )
+}
+
+# The call, without the data.
+as_call <- function(setting) {
+  values <- vapply(setting, deparse, "")
+  sprintf("`ee(%s)`", paste(names(setting), "=", values, recycle0 = TRUE, collapse = ", "))
+}
+
+row_of_table <- function(cells) cat("|", paste(cells, collapse = " | "), "|\n")
+
+for (file in commandArgs(TRUE)) {
+  set <- read_set(file)
+  cat(sprintf("\n%s, %d x %d\n\n", basename(file), nrow(set$x), ncol(set$x)))
+  header <- c("settings", "s", "iterations", "converged", names(measures))
+  row_of_table(header)
+  row_of_table(rep("---", length(header)))
+  fixed <- list(x = set$x, threads = threads, verbose = FALSE)
+  for (setting in settings) {
+    fit <- do.call(ee, c(fixed, setting))
+    quality <- embedding_quality(fit, set$x, labels = set$labels, threads = threads)
+    kept <- unlist(unclass(quality)[measures])
+    row_of_table(c(
+      as_call(setting), sprintf("%.1f", fit$timing[["total"]]), fit$params$iterations,
+      if (fit$params$converged) "yes" else "no", ifelse(is.na(kept), "", sprintf("%.3f", kept))
+    ))
+  }
+}
