@@ -3,8 +3,8 @@
 #' Embeds cells in a few dimensions by elastic embedding (EE). Neighbours attract each other. All
 #' pairs repel each other, the more the further apart they are in the data.
 #'
-#' With no argument but `x` the map keeps neighbours about as t-SNE does, and the order of
-#' distances better than any other method that we measured. The embedding X minimises
+#' With no argument but `x` the map keeps neighbours about as t-SNE does, and the order of distances
+#' about as the best methods for that do. The embedding X minimises
 #' \deqn{E(X) = \sum_{nm} w^+_{nm} a(r_{nm}^2) + \log \sum_{nm} w^-_{nm} k(r_{nm}^2)
 #'   - \mu \, \mathrm{corr}(\|y_n - y_m\|^2, r_{nm}^2), \quad r_{nm} = \|x_n - x_m\|}
 #' over all ordered pairs. No N x N matrix is formed. For `d` up to 3 the repulsion is summed over a

@@ -318,6 +318,19 @@ fn groups_without_common_neighbours_stay_in_the_picture() {
     }
 }
 
+/// On grids too, whose nodes are far apart beside a knot.
+#[test]
+fn knots_open_on_grids() {
+    let y = groups(3, 300, 1000.0);
+    let options = Options {
+        kernel: Kernel::STUDENT,
+        method: Method::Grid,
+        ..Options::default()
+    };
+    let share = smallest_share(map_of(&y, options).view(), 300);
+    assert!(share > 0.03, "{share}");
+}
+
 /// With the published weights distant groups leave no repulsion within a group; but they come to
 /// rest where they no longer repel each other.
 #[test]

@@ -223,7 +223,7 @@ impl Objective {
 
     /// Chooses the way to sum the repulsion at X.
     pub fn plan(&self, x: &[f64], method: Method, resolution: Resolution) -> Result<Plan> {
-        planner::plan(self.task(resolution), x, method)
+        planner::plan(self.task(resolution, Some(x)), x, method)
     }
 
     /// Keeps `current` while it is accurate at X and costs less than twice the best
@@ -235,7 +235,7 @@ impl Objective {
         resolution: Resolution,
         current: Plan,
     ) -> Result<Plan> {
-        planner::replan(self.task(resolution), x, method, current)
+        planner::replan(self.task(resolution, Some(x)), x, method, current)
     }
 
     /// E(X); its gradient replaces `gradient`. Where the monitor cancels, the error leaves
@@ -305,7 +305,7 @@ impl Objective {
         let pairs_of = |count: usize| count as f64 * (count as f64 - 1.0);
         let scale = pairs_of(self.n()) / pairs_of(sample.ids.len());
         let (kernel, d, lambda) = (self.kernel, self.d, self.reached());
-        let plan = |x: &[f64]| planner::plan(self.task(Resolution::Fine), x, method);
+        let plan = |x: &[f64]| planner::plan(self.task(Resolution::Fine, None), x, method);
         if let Some(opened) = &self.device {
             let sampled = Sampled {
                 ids: sample.ids,
@@ -336,9 +336,15 @@ impl Objective {
         }
     }
 
-    fn task(&self, resolution: Resolution) -> Task<'_> {
+    /// `x`: the map of all cells, where it is to be summed.
+    fn task(&self, resolution: Resolution, x: Option<&[f64]>) -> Task<'_> {
         let coarse = self.coarse_columns(resolution);
+        let heavy = resolution == Resolution::Fine && self.has_coarse();
         Task {
+            nearness: match x {
+                Some(x) if heavy => self.weights.nearness(x, self.d),
+                _ => f64::INFINITY,
+            },
             kernel: self.kernel,
             columns: coarse.unwrap_or(self.factors.columns()),
             d: self.d,

@@ -32,6 +32,8 @@ pub struct Task<'a> {
     /// Dimensions of the embedding.
     pub d: usize,
     pub resolution: Resolution,
+    /// How near each other neighbours lie, where that counts; else infinite.
+    pub nearness: f64,
     pub device: Option<&'a Opened>,
 }
 
@@ -92,8 +94,10 @@ fn plan_at(task: Task<'_>, x: &[f64], shape: &Shape, method: Method) -> Result<P
     method.check(task.d)?;
     let most = task.most_flops(x, shape, method);
     let h = task.spacing(shape.deviation);
-    let blunt = task.kernel.grids().coarsest().filter(|&blunt| h < blunt);
-    let affordable = std::iter::once(h).chain(blunt).find_map(|h| {
+    // A finer grid may have too many nodes: then the finest that has not.
+    let coarsest = task.kernel.grids().coarsest().unwrap_or(h);
+    let wider = |h: &f64| Some(2.0 * h).filter(|&h| h <= coarsest);
+    let affordable = std::iter::successors(Some(h), wider).find_map(|h| {
         let plan = Plan::Grid { h };
         Some((plan, task.cost(plan, x, shape, most)?))
     });
@@ -114,10 +118,11 @@ fn plan_at(task: Task<'_>, x: &[f64], shape: &Shape, method: Method) -> Result<P
 }
 
 impl Task<'_> {
-    /// Spacing of a grid for the standard deviation of X.
+    /// Spacing of a grid for the standard deviation of X. Where groups are knots in a wide map,
+    /// what repels within them vanishes with their size, as it does in a narrow map.
     fn spacing(&self, deviation: f64) -> f64 {
         let grids = self.kernel.grids();
-        let mut h = spacing(self.kernel, deviation);
+        let mut h = spacing(self.kernel, deviation.min(self.nearness));
         if self.device.is_some() && matches!(grids, Grids::Pyramid { .. }) {
             h /= FINER_ON_A_DEVICE;
         }
