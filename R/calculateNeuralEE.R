@@ -14,7 +14,7 @@
 #'
 #' @inheritParams calculateEE
 #' @param ... For the container methods, arguments of the matrix method; for that, arguments of
-#'   [neuralee()] such as `lambda`, `kernel` (`"student"` for heavy tails), `hidden`, `batch_size`,
+#'   [neuralee()] such as `lambda`, `agreement`, `hidden`, `batch_size`,
 #'   `maxit` or `verbose` (not `size`: subset the object instead; not `preprocess`: take `ntop`,
 #'   `subset_row` and `scale`, or [principal_components()]).
 #' @return A matrix of class `reduced.dim.matrix` with a row per cell and columns `NeuralEE1`,

@@ -10,7 +10,7 @@
 #'   `"NeuralEE"` (in a Seurat object `"ee"`, else `"neuralee"`).
 #' @param against `"iteration"` or `"seconds"`.
 #' @param log_loss Draw the logarithm of E too? It shows late progress that the fall of the
-#'   first iterations hides.
+#'   first iterations hides. Of an E that falls below 0 it is that of its height above the least.
 #' @return A ggplot object.
 #' @section Errors:
 #' `neuralee_error_input` where `object` carries no trace.
@@ -25,14 +25,21 @@ plot_trace <- function(object, dimred = NULL, against = c("iteration", "seconds"
   check_flag(log_loss, "log_loss")
   trace <- trace_of(object, dimred)
   logarithm <- function(x) log10(pmax(x, .Machine$double.xmin))
-  panels <- c(loss = if (log_loss) "log10 E" else "E", gradient_norm = "log10 |gradient|")
+  loss <- trace$loss
+  panels <- c(loss = "E", gradient_norm = "log10 |gradient|")
+  if (log_loss) {
+    least <- min(loss, na.rm = TRUE)
+    panels[["loss"]] <- if (least > 0) "log10 E" else "log10 (E - least E)"
+    above <- if (least > 0) loss else loss - least
+    loss <- ifelse(above > 0, logarithm(above), NA)
+  }
   long <- data.frame(
     at = rep(trace[[against]], 2L),
-    value = c(if (log_loss) logarithm(trace$loss) else trace$loss, logarithm(trace$gradient_norm)),
+    value = c(loss, logarithm(trace$gradient_norm)),
     panel = factor(rep(panels, each = nrow(trace)), levels = panels)
   )
   ggplot2::ggplot(long, ggplot2::aes(x = .data$at, y = .data$value)) +
-    ggplot2::geom_line(colour = "#0072B2", linewidth = 0.6) +
+    ggplot2::geom_line(colour = "#0072B2", linewidth = 0.6, na.rm = TRUE) +
     ggplot2::facet_wrap(
       ggplot2::vars(.data$panel), ncol = 1L, scales = "free_y", strip.position = "left"
     ) +

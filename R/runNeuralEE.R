@@ -8,7 +8,7 @@
 #'
 #' @param x A SingleCellExperiment.
 #' @param ... Arguments of [calculateNeuralEE()] and [neuralee()]: for example `dimred = "PCA"`,
-#'   `lambda = 10`, `kernel = "student"` (heavy tails), `hidden = c(100, 100)`, `seed = 1`.
+#'   `lambda = 10`, `agreement = 1`, `hidden = c(100, 100)`, `seed = 1`.
 #' @inheritParams runEE
 #' @return `x` with the map in `reducedDim(x, name)`: a `reduced.dim.matrix`, cells in rows, whose
 #'   attributes `loss`, `trace`, `timing`, `params` and `model` survive subsetting.

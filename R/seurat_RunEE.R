@@ -54,8 +54,8 @@
 #' @param reduction.name,reduction.key Name of the new reduction, and what its columns' names begin
 #'   with.
 #' @param verbose Show progress?
-#' @param ... For [RunEE()], arguments of [ee()] such as `perplexity`, `lambda`, `kernel`
-#'   (`"student"` for heavy tails), `maxit` or `threads`; for [RunNeuralEE()], those of
+#' @param ... For [RunEE()], arguments of [ee()] such as `perplexity`, `agreement`, `maxit`
+#'   or `threads`; for [RunNeuralEE()], those of
 #'   [neuralee()], such as `hidden` or `batch_size` too.
 #' @return For a Seurat object, the object with the new reduction and the command in its log.
 #'   Otherwise a `DimReduc`. The loss E, the trace, the timing, the settings and (of NeuralEE) the

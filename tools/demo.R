@@ -12,13 +12,13 @@ cells <- read_h5ad(file)
 points <- standard_scale(subsample_genes(log_shift(t(counts(cells))), 558))
 
 started <- proc.time()[["elapsed"]]
-fit <- ee(points, lambda = 10, perplexity = 30, verbose = FALSE)
+fit <- ee(points, verbose = FALSE)
 seconds <- proc.time()[["elapsed"]] - started
 
 quality <- embedding_quality(fit, points, labels = cells$label)
 cat(
   sprintf("N           %d cells of mouse cortex, 558 genes\n", nrow(points)),
-  sprintf("E           %.6g (lambda = 10, perplexity = 30)\n", fit$loss),
+  sprintf("E           %.6g\n", fit$loss),
   sprintf("iterations  %d\n", max(fit$trace$iteration)),
   sprintf("seconds     %.1f\n", seconds),
   sprintf(

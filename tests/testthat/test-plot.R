@@ -430,6 +430,8 @@ test_that("a trace is drawn against iterations or seconds", {
   expect_equal(built$data[[1]]$y, c(9:1, -(1:9)))
   expect_equal(drawn(plot_trace(trace, against = "seconds"))$data[[1]]$x, rep((1:9) / 10, 2))
   expect_equal(drawn(plot_trace(trace, log_loss = TRUE))$data[[1]]$y, c(log10(9:1), -(1:9)))
+  below <- drawn(plot_trace(transform(trace, loss = loss - 9), log_loss = TRUE))$data[[1]]$y
+  expect_equal(below, c(log10(8:1), NA, -(1:9)))
   expect_refused(plot_trace(transform(trace, loss = "a")), "input", "trace")
   expect_refused(plot_trace(iris_sce(), dimred = "PCA"), "input", "runEE")
 })
