@@ -133,7 +133,10 @@ fn agreement_ignores_position_the_size_of_the_data_and_threads() {
     let first = agreement(&y, at);
     let moved: Vec<f64> = at.iter().map(|x| x - 4.0).collect();
     assert!((agreement(&y, &moved) - first).abs() < 1e-9);
-    assert!((agreement(&(&y * 1e3 + 5.0), at) - first).abs() < 1e-9);
+    for scale in [1e3, 1e120, 1e-120] {
+        let scaled = (&y + 5.0) * scale;
+        assert!((agreement(&scaled, at) - first).abs() < 1e-9, "{scale}");
+    }
     let on = |threads| {
         let run = || evaluate(&mut terms_alone(&y, 1.0, 2), at, Plan::Exact);
         with_threads(threads, run).unwrap()

@@ -46,7 +46,7 @@ const LEAST: f64 = 1e-12;
 pub struct Agreement {
     /// mu
     weight: f64,
-    /// By what each row of the inputs is multiplied: below 1 for far cells.
+    /// By what each row of the inputs is multiplied: less for far cells.
     scales: Vec<f64>,
     /// The mean of the rows then, D numbers.
     mean: Vec<f64>,
@@ -88,14 +88,16 @@ impl Agreement {
         let mut sorted = norms.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let most = BOUND * sorted[n / 2];
+        // In units of the mean norm: the fourth powers of large inputs overflow.
+        let unit = norms.iter().sum::<f64>() / n as f64;
         let scales: Vec<f64> = norms
             .iter()
             .map(|&norm| {
                 let far = most > 0.0 && norm > most;
                 if far {
-                    most / norm
+                    most / norm / unit
                 } else {
-                    1.0
+                    1.0 / unit
                 }
             })
             .collect();
