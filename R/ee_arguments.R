@@ -51,13 +51,7 @@ check_repulsion <- function(kernel, lambda, agreement, uniform) {
   }
   usual <- rust_call(rs_repulsion(kernel, path))
   if (!is.null(agreement)) usual$agreement <- check_number(agreement, "agreement", min = 0)
-  if (!is.null(uniform)) {
-    wanted <- "one number from 0 to 0.999"
-    if (!is_number(uniform) || uniform < 0 || uniform > 0.999) {
-      refuse_argument(uniform, "uniform", wanted)
-    }
-    usual$uniform <- as.double(uniform)
-  }
+  if (!is.null(uniform)) usual$uniform <- check_number(uniform, "uniform", min = 0, max = 0.999)
   c(list(kernel = kernel), usual)
 }
 

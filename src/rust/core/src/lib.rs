@@ -64,5 +64,6 @@ pub mod session;
 pub mod sparse;
 pub mod threads;
 pub mod train;
+mod vector;
 
 pub use error::{Error, Result};

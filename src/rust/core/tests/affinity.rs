@@ -3,19 +3,11 @@
 
 mod common;
 
-use common::matrix;
+use common::{matrix, normal};
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Options, RowAffinities, Solver, Weights};
 use neuralee_core::neighbors::{exact, NeighborGraph};
-use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
-
-fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
-    let stream = Stream::new(seed, 0);
-    Array2::from_shape_fn((n, dimensions), |(i, j)| {
-        stream.normal((i * dimensions + j) as u64)
-    })
-}
 
 fn affinities(
     points: &Array2<f64>,

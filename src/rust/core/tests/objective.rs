@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::matrix;
+use common::{matrix, normal};
 use ndarray::Array2;
 use neuralee_core::affinity::{symmetrize, Options, Weights};
 use neuralee_core::neighbors::exact;
@@ -14,13 +14,6 @@ use neuralee_core::threads::with_threads;
 
 /// The form of E that is tested.
 const AT: Resolution = Resolution::Fine;
-
-fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
-    let stream = Stream::new(seed, 0);
-    Array2::from_shape_fn((n, dimensions), |(i, j)| {
-        stream.normal((i * dimensions + j) as u64)
-    })
-}
 
 fn weights(points: &Array2<f64>, perplexity: f64, k: usize) -> Weights {
     let graph = exact(points.view(), k, &()).unwrap();

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::matrix;
+use common::{matrix, normal};
 use ndarray::{Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Options as AffinityOptions, Weights};
 use neuralee_core::monitor::Monitor;
@@ -12,17 +12,9 @@ use neuralee_core::objective::{
 };
 use neuralee_core::optimize::direction::{Memory, Preconditioner};
 use neuralee_core::optimize::{turned, Options, Run, Start, State};
-use neuralee_core::random::Stream;
 use neuralee_core::session::Stop;
 use neuralee_core::threads::with_threads;
 use proptest::prelude::*;
-
-fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
-    let stream = Stream::new(seed, 0);
-    Array2::from_shape_fn((n, dimensions), |(i, j)| {
-        stream.normal((i * dimensions + j) as u64)
-    })
-}
 
 /// Cells in three clusters.
 fn cells(n: usize) -> Array2<f64> {

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::normal;
 use ndarray::{Array2, ArrayView2};
 use neuralee_core::affinity::Weights;
 use neuralee_core::ee::{self, Options};
@@ -9,18 +10,10 @@ use neuralee_core::objective::{
     dense, Kernel, Method, Objective, Plan, RepulsionWeight, Resolution, Terms,
 };
 use neuralee_core::optimize::{RepulsionPath, Start};
-use neuralee_core::random::Stream;
 use neuralee_core::session::Session;
 use neuralee_core::threads::with_threads;
 
 const AT: Resolution = Resolution::Fine;
-
-fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
-    let stream = Stream::new(seed, 0);
-    Array2::from_shape_fn((n, dimensions), |(i, j)| {
-        stream.normal((i * dimensions + j) as u64)
-    })
-}
 
 /// No attraction, and no repulsion that counts: what is left of E are its terms.
 fn terms_alone(y: &Array2<f64>, agreement: f64, d: usize) -> Objective {

@@ -41,6 +41,11 @@ pub struct MapOptions {
 }
 
 impl MapOptions {
+    /// Refuses terms that no map was made with.
+    fn check(&self) -> Result<&Self> {
+        self.terms.check().map(|_| self)
+    }
+
     fn seed(&self) -> u64 {
         self.seed.unwrap_or_else(|| Options::default().seed)
     }
@@ -49,22 +54,17 @@ impl MapOptions {
 impl Map<'_> {
     /// Places of new cells, n x D, each alone: n x d. See [`optimize::place`].
     pub fn place(&self, new: ArrayView2<'_, f64>, monitor: &dyn Monitor) -> Result<Array2<f64>> {
-        let MapOptions {
-            kernel,
-            lambda,
-            terms,
-            affinity,
-            ..
-        } = self.options;
+        let options = self.options.check()?;
         let n = self.points.nrows();
-        let k = affinity.neighbors_of(n);
-        let valid = affinity.check(n, k)?;
-        let seed = self.options.seed();
+        let k = options.affinity.neighbors_of(n);
+        let valid = options.affinity.check(n, k)?;
+        let seed = options.seed();
         let graph = search_queries(self.points, new, k, Search::Auto, seed, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
-        let (uniform, method) = (terms.check()?.uniform, Method::Auto);
-        let repulsion = MapRepulsion::new(self.points, self.embedding, kernel, uniform, method)?;
-        let x = place(&repulsion, new, &graph, &rows, lambda, monitor)?;
+        let (kernel, uniform) = (options.kernel, options.terms.uniform);
+        let repulsion =
+            MapRepulsion::new(self.points, self.embedding, kernel, uniform, Method::Auto)?;
+        let x = place(&repulsion, new, &graph, &rows, options.lambda, monitor)?;
         Ok(Order::default().undo(&x, self.embedding.ncols()))
     }
 
@@ -79,27 +79,20 @@ impl Map<'_> {
         let d = self.embedding.ncols();
         let all = concatenate(Axis(0), &[self.points, new])
             .map_err(|e| Error::internal(e.to_string(), ""))?;
-        let MapOptions {
-            kernel,
-            lambda,
-            terms,
-            affinity,
-            ..
-        } = self.options;
-        let k = affinity.neighbors_of(all.nrows());
-        affinity.check(all.nrows(), k)?;
-        let seed = self.options.seed();
-        let graph = search(all.view(), k, Search::Auto, seed, monitor)?;
-        let affinities = Affinities::from_graph(graph, affinity, monitor)?.undo_order();
-        let weight = RepulsionWeight::Lambda(lambda);
-        let objective =
-            Objective::new(all.view(), affinities.weights, kernel, weight, d)?.with_terms(terms)?;
+        let options = self.options.check()?;
+        let k = options.affinity.neighbors_of(all.nrows());
+        options.affinity.check(all.nrows(), k)?;
+        let graph = search(all.view(), k, Search::Auto, options.seed(), monitor)?;
+        let affinities = Affinities::from_graph(graph, options.affinity, monitor)?.undo_order();
+        let weight = RepulsionWeight::Lambda(options.lambda);
+        let objective = Objective::new(all.view(), affinities.weights, options.kernel, weight, d)?
+            .with_terms(options.terms)?;
         drop(all);
-        let options = optimize::Options {
+        let run = optimize::Options {
             tol: JOINING_TOLERANCE,
             ..optimize::Options::default()
         };
-        let x = join(objective, self.embedding, starts, options, monitor)?;
+        let x = join(objective, self.embedding, starts, run, monitor)?;
         Ok(Order::default().undo(&x, d))
     }
 }

@@ -87,19 +87,17 @@ impl Agreement {
             .collect();
         let mut sorted = norms.clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        let most = BOUND * sorted[n / 2];
+        let median = sorted[n / 2];
+        let most = if median > 0.0 {
+            BOUND * median
+        } else {
+            f64::INFINITY
+        };
         // In units of the mean norm: the fourth powers of large inputs overflow.
         let unit = norms.iter().sum::<f64>() / n as f64;
         let scales: Vec<f64> = norms
             .iter()
-            .map(|&norm| {
-                let far = most > 0.0 && norm > most;
-                if far {
-                    most / norm / unit
-                } else {
-                    1.0 / unit
-                }
-            })
+            .map(|&norm| (most / norm).min(1.0) / unit)
             .collect();
         let mut agreement = Agreement {
             weight,
@@ -186,7 +184,8 @@ impl Agreement {
         gram.iter().map(|(_, product)| squares(product)).sum()
     }
 
-    /// E_agreement(X); its gradient is added to `gradient`. Zero where all cells lie at one point.
+    /// E_agreement(X) of X about its mean; its gradient is added to `gradient`. Zero where all
+    /// cells lie at one point.
     ///
     /// ```text
     /// grad of sum t r at n:    4 (N a_n + A) x_n - 4 sum_m a_m x_m + 8 X'Y y_n
@@ -197,8 +196,7 @@ impl Agreement {
     pub fn add(&self, factors: &Factors, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
         let count = factors.n as f64;
         let pairs = count * (count - 1.0);
-        let x = centred(x, d);
-        let sums = self.sums(factors, &x, d);
+        let sums = self.sums(factors, x, d);
         let sum = 2.0 * count * sums.norm;
         let data_sum = 2.0 * count * self.norm;
         let sum_squares =
@@ -299,18 +297,6 @@ impl Agreement {
             all
         })
     }
-}
-
-/// X about its mean.
-pub fn centred(x: &[f64], d: usize) -> Vec<f64> {
-    let count = (x.len() / d) as f64;
-    let mut mean = vec![0.0; d];
-    for row in x.chunks_exact(d) {
-        add_scaled(&mut mean, 1.0 / count, row);
-    }
-    let rows = x.chunks_exact(d);
-    rows.flat_map(|row| row.iter().zip(&mean).map(|(x, mean)| x - mean))
-        .collect()
 }
 
 fn squares(values: &[f64]) -> f64 {

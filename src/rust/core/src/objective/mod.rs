@@ -47,6 +47,7 @@ use ndarray::ArrayView2;
 use crate::affinity::{Sample, Weights};
 use crate::dimensions::check_dimensions;
 use crate::monitor::Monitor;
+use crate::vector::centre;
 use crate::{Error, Result};
 use agreement::Agreement;
 use device::{ObjectiveDevice, Sampled};
@@ -258,12 +259,7 @@ impl Objective {
             gradient,
             monitor,
         )?;
-        if let Some(agreement) = &self.agreement {
-            energy.terms += agreement.add(&self.factors, x, self.d, gradient);
-        }
-        if let Some(tether) = self.tether {
-            energy.terms += tether.add(x, self.d, gradient);
-        }
+        energy.terms = self.add_terms(x, gradient);
         self.reached = energy.lambda;
         gradient[..self.fixed * self.d].fill(0.0);
         Ok(energy)
@@ -326,6 +322,22 @@ impl Objective {
             way.sum(psi, x, &mut workspace, sign * lambda, change, monitor)?;
         }
         Ok(())
+    }
+
+    /// Agreement and tether; their gradient is added to `gradient`.
+    fn add_terms(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        if self.agreement.is_none() && self.tether.is_none() {
+            return 0.0;
+        }
+        let mut x = x.to_vec();
+        centre(&mut x, self.d);
+        let agreement = self.agreement.as_ref().map_or(0.0, |agreement| {
+            agreement.add(&self.factors, &x, self.d, gradient)
+        });
+        let tether = self
+            .tether
+            .map_or(0.0, |tether| tether.add(&x, self.d, gradient));
+        agreement + tether
     }
 
     fn psi<'a>(&self, factors: &'a Factors) -> Psi<'a> {

@@ -4,7 +4,6 @@
 //! together: E then has an infimum, and no minimum. With V the mean of |x_n - x_m|^2 over all
 //! pairs, 2 sum_n |x_n|^2 / (N - 1) about the mean, a tether adds a function of V to E.
 
-use super::agreement::centred;
 use crate::affinity::Weights;
 
 /// The function of V.
@@ -26,9 +25,8 @@ impl Tether {
         }
     }
 
-    /// Its part of E; its gradient is added to `gradient`.
+    /// Its part of E, of X about its mean; its gradient is added to `gradient`.
     pub fn add(self, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
-        let x = centred(x, d);
         let n = (x.len() / d) as f64;
         let v = 2.0 * x.iter().map(|x| x * x).sum::<f64>() / (n - 1.0);
         let (value, slope) = match self {
@@ -36,7 +34,7 @@ impl Tether {
             Tether::Wide(c) => (c * (v / n).powi(2), 2.0 * c * v / (n * n)),
         };
         let pull = 4.0 * slope / (n - 1.0);
-        for (g, x) in gradient.iter_mut().zip(&x) {
+        for (g, x) in gradient.iter_mut().zip(x) {
             *g += pull * x;
         }
         value

@@ -5,9 +5,9 @@ use faer::{Mat, MatMut, Side};
 use serde::{Deserialize, Serialize};
 
 use super::reweighted::Reweighted;
-use super::vector::{add_scaled, dot};
 use crate::affinity::Weights;
 use crate::objective::{Kernel, Objective};
+use crate::vector::{add_scaled, dot};
 use crate::{Error, Result};
 
 /// Steps that L-BFGS remembers.

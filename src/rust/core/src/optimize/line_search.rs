@@ -1,7 +1,7 @@
 //! A step length that satisfies the weak Wolfe conditions.
 
-use super::vector::{add_scaled, dot};
 use crate::objective::Energy;
+use crate::vector::{add_scaled, dot};
 use crate::Result;
 
 /// Sufficient decrease: E(X + a P) <= E(X) + c1 a G.P

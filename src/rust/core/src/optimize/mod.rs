@@ -13,7 +13,6 @@ mod start;
 mod state;
 mod stopping;
 mod turn;
-mod vector;
 
 use std::time::Instant;
 
@@ -22,6 +21,7 @@ use ndarray::ArrayView2;
 use crate::monitor::Monitor;
 use crate::objective::{is_planned, Energy, Objective, Plan, Resolution};
 use crate::session::{Stop, TraceRow};
+use crate::vector::{self, centre, norm};
 use crate::{Error, Result};
 
 pub use joining::{join, JOINING_TOLERANCE};
@@ -35,7 +35,6 @@ pub use turn::turned;
 use direction::{Memory, Preconditioner};
 use schedule::ends;
 use stopping::Step;
-pub(crate) use vector::{centre, norm};
 
 /// A run of the optimiser on one objective.
 pub struct Run {

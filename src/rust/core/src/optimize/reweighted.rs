@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::vector::dot;
 use crate::affinity::Weights;
 use crate::objective::Kernel;
+use crate::vector::dot;
 
 /// Most steps of a solve, which need not be exact: L-BFGS corrects it.
 const STEPS: usize = 25;

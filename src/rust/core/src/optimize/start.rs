@@ -4,11 +4,11 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::spectral;
-use super::vector::centre;
 use crate::affinity::Weights;
 use crate::monitor::Monitor;
 use crate::preprocess::{pca, Cells, Matrix};
 use crate::random::Stream;
+use crate::vector::centre;
 use crate::{Error, Result};
 
 /// Kinds of start.

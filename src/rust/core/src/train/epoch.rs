@@ -7,7 +7,7 @@ use crate::affinity::Sample;
 use crate::monitor::Monitor;
 use crate::network::pass::Dropout;
 use crate::objective::{Objective, Resolution};
-use crate::optimize::centre;
+use crate::vector::centre;
 use crate::{Error, Result};
 
 /// Cells of a batch while a given map is learned, of n. They are few, since this needs many steps,

@@ -27,8 +27,8 @@ use crate::network::optimizer::Optimizer;
 use crate::network::pass::tasks;
 use crate::network::{Architecture, Moments, Network, Points};
 use crate::objective::{is_planned, Objective, Plan, Resolution};
-use crate::optimize::{centre, norm};
 use crate::session::{Stop, TraceRow};
+use crate::vector::{centre, norm};
 use crate::{Error, Result};
 
 pub use batches::{independent, Part};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, Ix2};
 use ndarray_npy::{ReadNpyExt, ReadableElement};
+use neuralee_core::random::Stream;
 
 /// A golden file, from the tests' own folder or the full set (`NEURALEE_GOLDEN`, or
 /// `shared/golden` beside the repository).
@@ -45,4 +46,13 @@ pub fn matrix(name: &str) -> Option<Array2<f64>> {
             .into_dimensionality::<Ix2>()
             .unwrap(),
     )
+}
+
+/// Normal random points, n x dimensions.
+#[allow(dead_code)] // not every test crate draws points
+pub fn normal(n: usize, dimensions: usize, seed: u64) -> Array2<f64> {
+    let stream = Stream::new(seed, 0);
+    Array2::from_shape_fn((n, dimensions), |(i, j)| {
+        stream.normal((i * dimensions + j) as u64)
+    })
 }
