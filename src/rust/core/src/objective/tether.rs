@@ -1,8 +1,12 @@
 //! The tether: what keeps parts together that no attraction holds.
 //!
 //! Cells attract their neighbours alone. Where W+ falls into parts, nothing pulls these
-//! together: E then has an infimum, and no minimum. With V the mean of |x_n - x_m|^2 over all
-//! pairs, 2 sum_n |x_n|^2 / (N - 1) about the mean, a tether adds a function of V to E.
+//! together: E then has an infimum, and no minimum. A tether adds a function of V to E, the mean
+//! of |x_n - x_m|^2 over all pairs:
+//!
+//! ```text
+//! V = 2 sum_n |x_n|^2 / (N - 1)     about the mean
+//! ```
 
 use crate::affinity::Weights;
 
