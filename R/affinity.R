@@ -38,7 +38,7 @@ attraction_of <- function(x, affinity, perplexity, k, neighbors, parts = FALSE) 
     if (!is.null(k)) k <- check_count(k, "k", min = 1)
     search <- check_neighbors(neighbors, n)$search
     return(list(
-      given = list(weights = list(p = weights@p, i = weights@i, x = weights@x)),
+      given = list(affinity = list(p = weights@p, i = weights@i, x = weights@x)),
       options = neighbor_options(params$affinity, params$perplexity, k, search), params = params
     ))
   }

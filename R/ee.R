@@ -76,6 +76,10 @@
 #'   fewer neighbours.
 #' @param uniform The part of the repulsive weights that is the same for all pairs, 0 to 0.999.
 #'   `NULL` is 0.5, and 0 for `kernel = "gaussian"`. Towards 1 cells repel each other as in t-SNE.
+#' @param weights How much each cell counts: `NULL` for all alike, or a number above 0 for each row
+#'   of `x`. Only their ratios matter: a cell of weight 2 counts as two cells at one place would
+#'   among cells of weight 1. `1 / table(type)[type]` gives each type the same total, so that a
+#'   large type does not take most of the map. `device` must be `"cpu"`.
 #' @param affinity `"entropic"`, `"bisection"` or an object that [entropic_affinity()] or
 #'   [gaussian_affinity()] made from the same cells (then `perplexity`, `k`, `neighbors` and
 #'   `metric` are not used).
@@ -127,6 +131,7 @@
 #'     \item{`params`}{list of all settings, with `iterations`, `converged`, `reason` and the
 #'       `method` that was chosen.}
 #'     \item{`subset`}{row numbers of the embedded cells where `size` was used, else `NULL`.}
+#'     \item{`weights`}{those of the embedded cells, where they were given.}
 #'     \item{`data`}{with `keep = TRUE`, the embedded cells, N x D.}
 #'     \item{`state`}{raw bytes to resume from, where a callback stopped the run.}
 #'   }
@@ -162,7 +167,7 @@
 #' plot(fit, colour_by = iris$Species)
 #' @export
 ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "gaussian"),
-               agreement = NULL, uniform = NULL, k = NULL, neighbors = NULL,
+               agreement = NULL, uniform = NULL, weights = NULL, k = NULL, neighbors = NULL,
                metric = c("euclidean", "cosine"),
                affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
                init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = NULL,
@@ -215,15 +220,19 @@ ee_problem <- function(given) {
   size <- given$size %||% 1
   subset <- choose_subset(nrow(x), size, given$seed)
   start <- check_init(given$init, nrow(x), subset, given$options$d)
+  weights <- check_cell_weights(given$weights, nrow(x), rownames(x), subset)
   x <- densify(subset_cells(x, subset, given$neighbors, given$affinity), rows = subset)
   problem <- run_problem(given, x, start, size, subset)
   init <- if (is.null(start$matrix)) start$name else "pca"
   problem$options <- c(given$options, list(init = init), problem$options)
+  problem$given$weights <- weights
   problem
 }
 
 # What a session of ee() has come to.
 new_ee_fit <- function(session, run, problem) {
   embedding <- session_embedding(session, rownames(problem$x))
-  new_fit("ee_fit", session, run, problem, embedding, session_summary(session)$loss)
+  fit <- new_fit("ee_fit", session, run, problem, embedding, session_summary(session)$loss)
+  fit$weights <- problem$given$weights
+  fit
 }

@@ -95,6 +95,37 @@ check_weights <- function(values, name, wanted, ...) {
   as.double(values)
 }
 
+# How much each of `n` cells counts, and only for those of a subset; `cells` are their names.
+check_cell_weights <- function(weights, n, cells, subset = NULL) {
+  if (is.null(weights)) return(NULL)
+  if (!is.numeric(weights) || is.factor(weights) || length(dim(weights)) > 1L) {
+    refuse_argument(weights, "weights", "NULL or a number above 0 for each cell")
+  }
+  if (length(weights) != n) {
+    abort_neuralee(
+      "input", sprintf("`weights` is of length %d, but there are %d cells.", length(weights), n),
+      "Give one number above 0 for each cell."
+    )
+  }
+  # Names may be those of groups, as in 1 / table(type)[type].
+  named <- names(weights)
+  if (!is.null(named) && !identical(named, cells) && setequal(named, cells)) {
+    abort_neuralee(
+      "input", "The names of `weights` are in another order than the cells.",
+      "Take weights[rownames(x)]."
+    )
+  }
+  wrong <- which(!is.finite(weights) | weights <= 0)
+  if (length(wrong)) {
+    abort_neuralee(
+      "input", sprintf("`weights` has %s at cell %d.", format(weights[[wrong[1L]]]), wrong[1L]),
+      "Give each cell a finite number above 0."
+    )
+  }
+  weights <- as.double(weights)
+  if (is.null(subset)) weights else weights[subset]
+}
+
 # Elastic embedding repels cells by their distance in all features, so that a sparse
 # matrix has to be made dense and a DelayedMatrix read. The limit keeps a whole
 # transcriptome of a million cells from taking the machine down before a gene selection

@@ -24,7 +24,8 @@
 #' @param method `"exact"` (all pairs) or `"grid"` (linear time, `d` up to 3, relative error
 #'   about 1e-5 in E and 1e-3 in the gradient).
 #' @param threads Number of threads, as in [ee()].
-#' @param kernel,agreement,uniform As in [ee()]. Explicit weights take neither of the last two.
+#' @param kernel,agreement,uniform,weights As in [ee()]. Explicit `w_plus` and `w_minus` take none
+#'   of the last three.
 #' @return `ee_loss()`: one number, E. `ee_gradient()`: an N x d matrix.
 #' @section Errors:
 #' `neuralee_error_input` where the numbers of cells differ or an argument is of the wrong
@@ -42,28 +43,29 @@
 #' @export
 ee_loss <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
                     threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
-                    uniform = NULL) {
+                    uniform = NULL, weights = NULL) {
   check_given()
   if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
   repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
-  evaluate_ee(embedding, x, affinity, repulsion, method, threads, want_gradient = FALSE)$loss
+  evaluate_ee(embedding, x, affinity, weights, repulsion, method, threads, FALSE)$loss
 }
 
 #' @rdname ee_loss
 #' @export
 ee_gradient <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
                         threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
-                        uniform = NULL) {
+                        uniform = NULL, weights = NULL) {
   check_given()
   if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
   repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
-  result <- evaluate_ee(embedding, x, affinity, repulsion, method, threads, want_gradient = TRUE)
+  result <- evaluate_ee(embedding, x, affinity, weights, repulsion, method, threads, TRUE)
   gradient <- result$gradient
   dimnames(gradient) <- dimnames(as.matrix(embedding))
   gradient
 }
 
-evaluate_ee <- function(embedding, x, affinity, repulsion, method, threads, want_gradient) {
+evaluate_ee <- function(embedding, x, affinity, weights, repulsion, method, threads,
+                        want_gradient) {
   lambda <- repulsion$lambda
   if (length(lambda) > 1L) refuse_argument(lambda, "lambda", "one number or share")
   method <- match_choice(method, "method", c("exact", "grid"))
@@ -83,6 +85,9 @@ evaluate_ee <- function(embedding, x, affinity, repulsion, method, threads, want
     if (repulsion$share) {
       refuse_argument(lambda, "lambda", "a number of at least 0 where both weights are given")
     }
+    if (!is.null(weights)) {
+      refuse_argument(weights, "weights", "NULL where `affinity` is w_plus and w_minus")
+    }
     return(rust_call(
       rs_ee_loss_gradient_dense(
         embedding, check_dense_weights(affinity$w_plus, "w_plus", n),
@@ -98,11 +103,12 @@ evaluate_ee <- function(embedding, x, affinity, repulsion, method, threads, want
       sprintf("`embedding` has %d rows, but `x` has %d; both need a row per cell.", n, nrow(x))
     )
   }
-  weights <- check_affinity(affinity, n)
-  slots <- list(p = weights@p, i = weights@i, x = weights@x)
+  w_plus <- check_affinity(affinity, n)
+  slots <- list(p = w_plus@p, i = w_plus@i, x = w_plus@x)
+  weights <- check_cell_weights(weights, n, rownames(x))
   options <- c(repulsion_options(repulsion), list(method = method))
   rust_call(remedy_by_exact(
-    rs_ee_loss_gradient(x, embedding, slots, options, want_gradient, threads, NULL)
+    rs_ee_loss_gradient(x, embedding, slots, weights, options, want_gradient, threads, NULL)
   ))
 }
 

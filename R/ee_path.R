@@ -51,8 +51,8 @@
 #' @export
 ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
                     kernel = c("student", "gaussian"), d = 2, perplexity = 30, agreement = NULL,
-                    uniform = NULL, k = NULL,
-                    neighbors = NULL, metric = c("euclidean", "cosine"),
+                    uniform = NULL, weights = NULL, k = NULL, neighbors = NULL,
+                    metric = c("euclidean", "cosine"),
                     affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
                     init = c("pca", "spectral", "random"), maxit = 200, tol = NULL, seed = 42L,
                     threads = NULL, keep = FALSE, verbose = interactive(), ...) {

@@ -87,7 +87,7 @@ rs_neighbors <- function(x, k, neighbors, seed, threads, progress) .Call(wrap__r
 
 rs_repulsion <- function(kernel, repulsion) .Call(wrap__rs_repulsion, kernel, repulsion)
 
-rs_ee_loss_gradient <- function(x, embedding, weights, options, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, weights, options, want_gradient, threads, progress)
+rs_ee_loss_gradient <- function(x, embedding, affinity, weights, options, want_gradient, threads, progress) .Call(wrap__rs_ee_loss_gradient, x, embedding, affinity, weights, options, want_gradient, threads, progress)
 
 rs_ee_loss_gradient_dense <- function(embedding, w_plus, w_minus, kernel, lambda, want_gradient, threads) .Call(wrap__rs_ee_loss_gradient_dense, embedding, w_plus, w_minus, kernel, lambda, want_gradient, threads)
 
@@ -117,7 +117,7 @@ rs_session_read_state <- function(method, path) .Call(wrap__rs_session_read_stat
 
 rs_session_check_state <- function(method, state) .Call(wrap__rs_session_check_state, method, state)
 
-rs_map_place <- function(x, embedding, new, starts, options, threads, progress) .Call(wrap__rs_map_place, x, embedding, new, starts, options, threads, progress)
+rs_map_place <- function(x, embedding, weights, new, starts, options, threads, progress) .Call(wrap__rs_map_place, x, embedding, weights, new, starts, options, threads, progress)
 
 rs_map_check_together <- function(cells, inputs, d, affinity, limit) .Call(wrap__rs_map_check_together, cells, inputs, d, affinity, limit)
 

@@ -10,7 +10,8 @@
 #' neighbours. With `kernel = "student"` the terms are those of [ee()] with that kernel. The cell
 #' then starts at the neighbour that is pulled least by the others. Perplexity, `k`, `lambda` and
 #' `metric` are those of the fit. The result for a cell does not depend on the other new cells or
-#' the number of threads.
+#' the number of threads. With `weights` a cell of the map repels as often as its weight says, and a
+#' new cell has the weight of its nearest neighbour.
 #'
 #' With `together = TRUE` that is where the new cells start. They then go to a minimum of E of all
 #' cells, old and new (see [ee()]), as a function of the new cells' places alone. Neighbours are
@@ -100,12 +101,13 @@ predict.ee_fit <- function(object, newdata, data = NULL, ...,
   if (together) check_room_together(options, nrow(data) + nrow(newdata), ncol(data), ncol(map))
   progress <- progress_reporter(verbose, "Placing")
   places <- classed_interrupts({
-    alone <- rust_call(rs_map_place(data, map, newdata, NULL, options, threads, progress))
-    if (together) {
-      rust_call(rs_map_place(data, map, newdata, alone, options, threads, progress))
-    } else {
-      alone
+    place <- function(starts) {
+      rust_call(
+        rs_map_place(data, map, object$weights, newdata, starts, options, threads, progress)
+      )
     }
+    alone <- place(NULL)
+    if (together) place(alone) else alone
   })
   name_embedding(places, rownames(newdata))
 }
@@ -132,7 +134,9 @@ check_ee_fit <- function(object) {
     among(params$affinity, c("entropic", "bisection", "gaussian")) &&
       among(params$metric, c("euclidean", "cosine")) &&
     is_whole(params$k) && is_whole(params$features) &&
-      (is.null(object$data) || are_numbers(object$data))
+      (is.null(object$data) || are_numbers(object$data)) &&
+    (is.null(object$weights) ||
+      (is.double(object$weights) && length(object$weights) == nrow(map)))
   if (!sound) {
     abort_neuralee(
       "input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned."

@@ -180,7 +180,7 @@ predict.neuralee_fit <- function(object, newdata, data = NULL, ..., assay.type =
         old_inputs <- if (is.null(old)) object$data else model_inputs(model, info, old, threads)
         old_places <- if (is.null(old)) unname(object$embedding) else network_map(old)
         places <- rust_call(
-          rs_map_place(old_inputs, old_places, inputs, places, options, threads, progress)
+          rs_map_place(old_inputs, old_places, NULL, inputs, places, options, threads, progress)
         )
       }
       if (is.null(output)) places <- name_embedding(places, cells$names, "NeuralEE")

@@ -2,6 +2,7 @@
 
 use extendr_api::prelude::*;
 use ndarray::{ArrayView2, ShapeBuilder};
+use neuralee_core::masses::Masses;
 use neuralee_core::Error as CoreError;
 
 /// Why a call failed; becomes `list(message, class, remedy)` in R, where `class` is the last part
@@ -64,6 +65,17 @@ pub fn matrix_view(matrix: &RMatrix<f64>) -> Outcome<ArrayView2<'_, f64>> {
     ArrayView2::from_shape((matrix.nrows(), matrix.ncols()).f(), matrix.data()).map_err(|e| {
         CoreError::internal(format!("R matrix of an unexpected shape: {e}."), "").into()
     })
+}
+
+/// How many cells each cell stands for, relative to each other; `None` for `NULL`.
+pub fn masses_of(weights: &Nullable<Doubles>) -> Outcome<Option<Masses>> {
+    match weights {
+        Nullable::Null => Ok(None),
+        Nullable::NotNull(weights) => {
+            let weights: Vec<f64> = weights.iter().map(|weight| weight.0).collect();
+            Ok(Some(Masses::relative(&weights)?))
+        }
+    }
 }
 
 /// A new R matrix with the values of `values`.

@@ -4,24 +4,28 @@ use extendr_api::prelude::*;
 use neuralee_core::ee::{check_together, Map};
 use neuralee_core::optimize::turned;
 
-use crate::convert::{count, matrix_view, to_r_matrix, Outcome};
+use crate::convert::{count, masses_of, matrix_view, to_r_matrix, Outcome};
 use crate::job;
 use crate::options;
 
-/// Places of the cells in the rows of `new` on the map `embedding` of the cells in the rows of `x`,
-/// new cells x d. With `starts`, places to start from, the new cells feel each other too.
+/// Places of the cells in the rows of `new` on the map `embedding` of the cells in the rows of `x`
+/// with these weights, new cells x d. With `starts`, places to start from, the new cells feel each
+/// other too.
 #[extendr]
 fn rs_map_place(
     x: RMatrix<f64>,
     embedding: RMatrix<f64>,
+    weights: Nullable<Doubles>,
     new: RMatrix<f64>,
     starts: Nullable<RMatrix<f64>>,
     options: Robj,
     threads: i32,
     progress: Robj,
 ) -> Outcome<RMatrix<f64>> {
+    let masses = masses_of(&weights)?;
     let map = Map {
         points: matrix_view(&x)?,
+        masses: masses.as_ref(),
         embedding: matrix_view(&embedding)?,
         options: options::read(&options)?,
     };

@@ -1,6 +1,7 @@
 //! E and its gradient at a given map.
 
 use extendr_api::prelude::*;
+use neuralee_core::masses::Masses;
 use neuralee_core::objective::{
     dense, Energy, Kernel, Method, Objective, RepulsionWeight, Resolution, Terms,
 };
@@ -9,7 +10,7 @@ use neuralee_core::Error as CoreError;
 use serde::Deserialize;
 
 use crate::affinity::weights_of;
-use crate::convert::{matrix_view, to_r_matrix, Outcome};
+use crate::convert::{masses_of, matrix_view, to_r_matrix, Outcome};
 use crate::job;
 use crate::options;
 
@@ -60,14 +61,15 @@ fn rs_repulsion(kernel: Robj, repulsion: Robj) -> Outcome<List> {
     ))
 }
 
-/// E and its gradient at an embedding, W- from the cells in the rows of `x`. `weights` are the
-/// slots of W+. `options` are
+/// E and its gradient at an embedding, W- from the cells in the rows of `x`. `affinity` has the
+/// slots of W+, `weights` one number for each cell. `options` are
 /// `list(kernel, repulsion, agreement, uniform, method)`.
 #[extendr]
 fn rs_ee_loss_gradient(
     x: RMatrix<f64>,
     embedding: RMatrix<f64>,
-    weights: Robj,
+    affinity: Robj,
+    weights: Nullable<Doubles>,
     options: Robj,
     want_gradient: bool,
     threads: i32,
@@ -82,7 +84,8 @@ fn rs_ee_loss_gradient(
     } = options::read(&options)?;
     let d = embedding.ncols();
     let (inputs, at) = (matrix_view(&x)?, matrix_view(&embedding)?);
-    let weights = weights_of(&weights, threads)?;
+    let affinity = weights_of(&affinity, threads)?;
+    let masses = masses_of(&weights)?.unwrap_or(Masses::Ones(inputs.nrows()));
     let (energy, gradient) = job::run(threads, &progress, |monitor| {
         let Some(&weight) = repulsion.weights(kernel).first() else {
             return Err(CoreError::internal(
@@ -92,7 +95,7 @@ fn rs_ee_loss_gradient(
         };
         let terms = Terms { agreement, uniform };
         let mut objective =
-            Objective::new(inputs, weights, kernel, weight, d)?.with_terms(terms)?;
+            Objective::of_masses(inputs, masses, affinity, kernel, weight, d)?.with_terms(terms)?;
         let at: Vec<f64> = at.iter().copied().collect();
         let fine = Resolution::Fine;
         let plan = objective.plan(&at, method, fine)?;

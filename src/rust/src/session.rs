@@ -4,6 +4,7 @@ use std::path::Path;
 
 use extendr_api::prelude::*;
 use neuralee_core::input::{Input, Pretrained, WeightSource};
+use neuralee_core::masses::Masses;
 use neuralee_core::model::Model;
 use neuralee_core::objective::Plan;
 use neuralee_core::session::{Stop, TraceRow};
@@ -11,7 +12,7 @@ use neuralee_core::{ee, neuralee};
 use neuralee_core::{Error as CoreError, Result as CoreResult};
 
 use crate::affinity::{graph_of, weights_of};
-use crate::convert::{matrix_view, or_null, to_r_matrix, Outcome};
+use crate::convert::{masses_of, matrix_view, or_null, to_r_matrix, Outcome};
 use crate::job;
 use crate::options;
 use crate::torch::Torch;
@@ -86,16 +87,25 @@ fn rs_session_check(method: &str, options: Robj) -> Outcome<bool> {
 
 /// What a run is opened on beside the cells; each may be `NULL`.
 struct Given {
-    weights: WeightSource,
+    affinity: WeightSource,
+    masses: Option<Masses>,
     init: Option<RMatrix<f64>>,
     network: Option<Pretrained>,
     state: Option<Vec<u8>>,
 }
 
 impl Given {
-    /// From `list(neighbors, weights, init, model, program, state)`.
+    /// From `list(neighbors, affinity, weights, init, model, program, state)`.
     fn read(list: &List, threads: i32) -> Outcome<Self> {
-        const KNOWN: [&str; 6] = ["neighbors", "weights", "init", "model", "program", "state"];
+        const KNOWN: [&str; 7] = [
+            "neighbors",
+            "affinity",
+            "weights",
+            "init",
+            "model",
+            "program",
+            "state",
+        ];
         if let Some((name, _)) = list.iter().find(|(name, _)| !KNOWN.contains(name)) {
             let message = format!("A session is given {name:?}, which it does not know.");
             return Err(CoreError::internal(message, "").into());
@@ -108,8 +118,8 @@ impl Given {
             let raw = get(name).map(Raw::try_from).transpose()?;
             Ok(raw.map(|raw| raw.as_slice().to_vec()))
         };
-        let weights = match (get("weights"), get("neighbors")) {
-            (Some(weights), _) => WeightSource::Given(weights_of(&weights, threads)?),
+        let affinity = match (get("affinity"), get("neighbors")) {
+            (Some(affinity), _) => WeightSource::Given(weights_of(&affinity, threads)?),
             (None, Some(lists)) => WeightSource::Neighbors(graph_of(&lists, threads)?),
             (None, None) => WeightSource::Search,
         };
@@ -117,8 +127,10 @@ impl Given {
             (Some(bytes), _) => Some(Pretrained::Model(Box::new(Model::from_bytes(&bytes)?))),
             (None, program) => program.map(Pretrained::Program),
         };
+        let weights = get("weights").map(Doubles::try_from).transpose()?;
         Ok(Given {
-            weights,
+            affinity,
+            masses: masses_of(&weights.into())?,
             init: get("init").map(RMatrix::try_from).transpose()?,
             network,
             state: raw("state")?,
@@ -140,14 +152,16 @@ fn rs_session_open(
     let options = Options::read(method, &options)?;
     let device = Torch::open(&device, threads)?;
     let Given {
-        weights,
+        affinity,
+        masses,
         init,
         network,
         state,
     } = Given::read(&given, threads)?;
     let input = Input {
         points: matrix_view(&x)?,
-        weights,
+        weights: affinity,
+        masses,
         init: init.as_ref().map(matrix_view).transpose()?,
         network,
         device,

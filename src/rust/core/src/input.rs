@@ -8,6 +8,7 @@ use ndarray::{ArrayView2, CowArray, Ix2};
 use crate::affinity::{Affinities, Weights};
 use crate::device::Device;
 use crate::ee::options::Options;
+use crate::masses::Masses;
 use crate::memory;
 use crate::model::Model;
 use crate::monitor::Monitor;
@@ -25,6 +26,8 @@ pub struct Input<'a> {
     pub points: ArrayView2<'a, f64>,
     /// Where the attractive weights come from.
     pub weights: WeightSource,
+    /// How many cells each cell stands for; `None` for one each.
+    pub masses: Option<Masses>,
     /// N x d: where a free map starts, or the map that a network learns first, instead of the
     /// one that the options name.
     pub init: Option<ArrayView2<'a, f64>>,
@@ -59,6 +62,7 @@ impl<'a> From<ArrayView2<'a, f64>> for Input<'a> {
         Input {
             points,
             weights: WeightSource::Search,
+            masses: None,
             init: None,
             network: None,
             device: None,
@@ -88,14 +92,17 @@ impl<'a> Input<'a> {
         let Input {
             points,
             weights,
+            masses,
             init,
             device,
             network: _,
         } = self;
+        let masses = masses.unwrap_or(Masses::Ones(points.nrows()));
         let (affinities, timing) = affinities(points, weights, options, network, monitor)?;
         let Affinities { weights, order, .. } = affinities;
         let points = order.apply(points);
-        let objective = objective_of(points.view(), weights, options, device.as_deref(), monitor)?;
+        let cells = (points.view(), order.apply_to_masses(masses));
+        let objective = objective_of(cells, weights, options, device.as_deref(), monitor)?;
         Ok(Prepared {
             objective,
             points,
@@ -107,16 +114,17 @@ impl<'a> Input<'a> {
     }
 }
 
-/// E of cells in the rows of `points`, at the first weight of the repulsion.
+/// E of `cells`, their points and masses, at the first weight of the repulsion.
 pub(crate) fn objective_of(
-    points: ArrayView2<'_, f64>,
+    (points, masses): (ArrayView2<'_, f64>, Masses),
     weights: Weights,
     options: &Options,
     device: Option<&dyn Device>,
     monitor: &dyn Monitor,
 ) -> Result<Objective> {
     let weight = options.repulsion.stages(options.kernel)?.first;
-    let objective = Objective::new(points, weights, options.kernel, weight, options.d)?
+    let (kernel, d) = (options.kernel, options.d);
+    let objective = Objective::of_masses(points, masses, weights, kernel, weight, d)?
         .with_terms(options.terms())?;
     match device {
         Some(device) => objective.move_to(device, monitor),

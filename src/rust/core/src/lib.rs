@@ -29,9 +29,9 @@
 //! cells by it. [`quality`] judges the map.
 //!
 //! All of them use [`error`], [`monitor`] (progress and interruption) and [`order`]. They share
-//! [`memory`] (what a job needs and what is free), [`random`] (numbers by seed, stream and
-//! position), [`threads`] and [`files`] (whole or absent). Files of other programs are read by
-//! `neuralee-io`.
+//! [`masses`] (how many cells each cell stands for), [`memory`] (what a job needs and what is
+//! free), [`random`] (numbers by seed, stream and position), [`threads`] and [`files`] (whole or
+//! absent). Files of other programs are read by `neuralee-io`.
 //!
 //! Cells are rows, and point sets are row-major `f64`. Every parallel reduction runs over chunks of
 //! a fixed size, so that results do not depend on the number of threads. Work runs in the current
@@ -47,6 +47,7 @@ mod exponential;
 pub mod files;
 pub mod input;
 mod logarithm;
+pub mod masses;
 pub mod memory;
 pub mod model;
 pub mod monitor;

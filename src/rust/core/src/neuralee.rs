@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Device;
 use crate::ee;
 use crate::input::{objective_of, Input, Prepared, Pretrained};
+use crate::masses::Masses;
 use crate::memory;
 use crate::model::{Model, Origin, Preprocessing};
 use crate::monitor::Monitor;
@@ -182,6 +183,12 @@ fn start(
     monitor: &dyn Monitor,
 ) -> Result<Session> {
     options.check()?;
+    if input.masses.is_some() {
+        return Err(Error::input(
+            "A network learns from cells that count alike.",
+            "Leave out `weights`, or map the cells themselves.",
+        ));
+    }
     let (n, inputs) = input.points.dim();
     let mut input = input;
     let pretrained = input.network.take();
@@ -203,7 +210,8 @@ fn start(
     let parts = match options.batches {
         Batches::Independent { size } => {
             let e = |points: ArrayView2<'_, f64>, weights| {
-                objective_of(points, weights, &options.map, device.as_deref(), monitor)
+                let cells = (points, Masses::Ones(points.nrows()));
+                objective_of(cells, weights, &options.map, device.as_deref(), monitor)
             };
             let (affinity, search, seed) = (
                 options.map.affinity,

@@ -1,5 +1,6 @@
 //! The order in which a run has its cells: near ones near each other, where that is faster.
 
+use crate::masses::Masses;
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
 /// Number of the cell, as it came, in each row of the run; `None` where rows are as they came.
@@ -23,6 +24,14 @@ impl Order {
         };
         let ids: Vec<usize> = order.iter().map(|&id| id as usize).collect();
         rows.select(Axis(0), &ids).into()
+    }
+
+    /// The masses of the cells in these rows.
+    pub fn apply_to_masses(&self, masses: Masses) -> Masses {
+        match &self.0 {
+            Some(order) => masses.of_sample(order),
+            None => masses,
+        }
     }
 
     /// Rows of the run, `d` numbers each, as they came.

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use sprs::CsMatViewI;
 
 use crate::aligned::prefetch;
+use crate::masses::Masses;
 use crate::order::rows_of;
 use crate::{Error, Result};
 
@@ -165,6 +166,43 @@ impl Weights {
             }
         }
         reached == self.n()
+    }
+
+    /// The weights of cells of these masses, of the same sum as before:
+    ///
+    /// ```text
+    /// c w_nm (m_n + m_m) / 2
+    /// ```
+    ///
+    /// Each of the m_n cells that cell n stands for has a row of P that sums to 1, shared out among
+    /// those that its neighbours stand for.
+    pub fn with_masses(mut self, masses: &Masses) -> Self {
+        let Masses::Each(_) = masses else {
+            return self;
+        };
+        // W is symmetric: sum_nm w_nm (m_n + m_m) / 2 = sum_n m_n sum_m w_nm.
+        let degrees = self.degrees();
+        let weighted = degrees.iter().enumerate().map(|(n, w)| masses.of(n) * w);
+        let half = 0.5 * degrees.iter().sum::<f64>() / weighted.sum::<f64>();
+        for n in 0..self.n() {
+            let entries = self.starts[n]..self.starts[n + 1];
+            let factor = |m: u32| half * (masses.of(n) + masses.of(m as usize));
+            match &mut self.entries {
+                Entries::Double { columns, values } => {
+                    let columns = &columns[entries.clone()];
+                    for (value, &m) in values[entries].iter_mut().zip(columns) {
+                        *value *= factor(m);
+                    }
+                }
+                Entries::Single(packed) => {
+                    for entry in &mut packed[entries] {
+                        let (m, w) = unpack(*entry);
+                        *entry = pack(m, (w * factor(m)) as f32);
+                    }
+                }
+            }
+        }
+        self
     }
 
     /// Number of entries.

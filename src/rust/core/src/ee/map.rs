@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::Options;
 use crate::affinity::{self, Affinities};
+use crate::masses::Masses;
 use crate::memory;
 use crate::monitor::Monitor;
 use crate::neighbors::{search, search_queries, Search};
@@ -18,6 +19,8 @@ use crate::{Error, Result};
 pub struct Map<'a> {
     /// N x D, the cells of the map as they were given.
     pub points: ArrayView2<'a, f64>,
+    /// How many cells each stands for; `None` for one each.
+    pub masses: Option<&'a Masses>,
     /// N x d, their places.
     pub embedding: ArrayView2<'a, f64>,
     /// How it was made.
@@ -62,8 +65,8 @@ impl Map<'_> {
         let graph = search_queries(self.points, new, k, Search::Auto, seed, monitor)?;
         let rows = valid.rows(&graph, monitor)?;
         let (kernel, uniform) = (options.kernel, options.terms.uniform);
-        let repulsion =
-            MapRepulsion::new(self.points, self.embedding, kernel, uniform, Method::Auto)?;
+        let (y, x, masses) = (self.points, self.embedding, self.masses());
+        let repulsion = MapRepulsion::of_masses(y, x, masses, kernel, uniform, Method::Auto)?;
         let x = place(&repulsion, new, &graph, &rows, options.lambda, monitor)?;
         Ok(Order::default().undo(&x, self.embedding.ncols()))
     }
@@ -85,7 +88,12 @@ impl Map<'_> {
         let graph = search(all.view(), k, Search::Auto, options.seed(), monitor)?;
         let affinities = Affinities::from_graph(graph, options.affinity, monitor)?.undo_order();
         let weight = RepulsionWeight::Lambda(options.lambda);
-        let objective = Objective::new(all.view(), affinities.weights, options.kernel, weight, d)?
+        let (y, w, masses) = (
+            all.view(),
+            affinities.weights,
+            self.masses_with(new, monitor)?,
+        );
+        let objective = Objective::of_masses(y, masses, w, options.kernel, weight, d)?
             .with_terms(options.terms)?;
         drop(all);
         let run = optimize::Options {
@@ -94,6 +102,23 @@ impl Map<'_> {
         };
         let x = join(objective, self.embedding, starts, run, monitor)?;
         Ok(Order::default().undo(&x, d))
+    }
+
+    fn masses(&self) -> Masses {
+        let ones = || Masses::Ones(self.points.nrows());
+        self.masses.cloned().unwrap_or_else(ones)
+    }
+
+    /// Those of the map's cells and of new ones, which have that of the nearest on the map.
+    fn masses_with(&self, new: ArrayView2<'_, f64>, monitor: &dyn Monitor) -> Result<Masses> {
+        let Some(masses) = self.masses else {
+            return Ok(Masses::Ones(self.points.nrows() + new.nrows()));
+        };
+        let seed = self.options.seed();
+        let nearest = search_queries(self.points, new, 1, Search::Auto, seed, monitor)?;
+        let of_map = (0..masses.n()).map(|i| masses.of(i));
+        let of_new = nearest.ids.iter().map(|&id| masses.of(id as usize));
+        Masses::new(&of_map.chain(of_new).collect::<Vec<_>>())
     }
 }
 

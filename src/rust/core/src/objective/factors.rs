@@ -7,6 +7,7 @@ use ndarray::{s, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::aligned::{prefetch, Aligned, LINE};
+use crate::masses::Masses;
 use crate::monitor::Monitor;
 use crate::preprocess::{Cells, GramAccumulator, Matrix};
 use crate::{Error, Result};
@@ -37,6 +38,9 @@ const MOST_INPUTS: usize = 2000;
 /// nothing is lost by cancellation.
 ///
 /// A uniform part of W- enters by the norms alone: see [`Factors::mix_uniform`].
+///
+/// With masses w-_nm has the factor m_n m_m: rows c_n and q_m have m_n and m_m. Inputs are then
+/// about the mean over what the cells stand for, and N is the sum of the masses.
 #[derive(Debug, Clone)]
 pub struct Factors {
     /// Number of points N.
@@ -49,6 +53,8 @@ pub struct Factors {
     pub total: f64,
     /// What is added to every |y_m|^2; zero without a uniform part.
     pub offset: f64,
+    /// Of the points.
+    pub masses: Masses,
     /// Numbers stored for a row.
     stride: usize,
     rows: Rows,
@@ -74,7 +80,7 @@ enum Rows {
 
 impl Factors {
     /// Centres the inputs and builds their rows. Refuses inputs that are all alike.
-    pub fn new(y: ArrayView2<f64>) -> Result<Self> {
+    pub fn new(y: ArrayView2<f64>, masses: Masses) -> Result<Self> {
         let (n, inputs) = y.dim();
         if n < 2 || inputs == 0 {
             return Err(Error::input(
@@ -82,9 +88,9 @@ impl Factors {
                 "At least 2 cells and 1 dimension are needed.",
             ));
         }
-        let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
+        let mean = Factors::mean(y, &masses);
         let single = n * inputs > MOST_DOUBLES && SINGLE_NORMS.contains(&largest_norm(y, &mean));
-        let factors = Factors::stored(y, &mean, single);
+        let factors = Factors::stored(y, &mean, single, masses);
         if !factors.total.is_finite() {
             return Err(Error::not_finite(
                 "The squared distances between the cells overflow.",
@@ -92,9 +98,10 @@ impl Factors {
             ));
         }
         // Centring equal cells leaves the rounding of their mean.
-        let norms = factors.total / (2.0 * n as f64);
+        let count = factors.masses.total();
+        let norms = factors.total / (2.0 * count);
         let mean_norm: f64 = mean.iter().map(|m| m * m).sum();
-        if norms <= (1e-15f64.powi(2) * mean_norm * n as f64).max(f64::MIN_POSITIVE) {
+        if norms <= (1e-15f64.powi(2) * mean_norm * count).max(f64::MIN_POSITIVE) {
             return Err(Error::input(
                 "All cells have the same input, so there is nothing to embed.",
                 "Check the features and the subset that were chosen.",
@@ -103,8 +110,16 @@ impl Factors {
         Ok(factors)
     }
 
+    /// The origin of the rows: the mean of the inputs.
+    pub fn mean(y: ArrayView2<f64>, masses: &Masses) -> Vec<f64> {
+        match masses {
+            Masses::Ones(n) => y.sum_axis(Axis(0)).mapv(|sum| sum / *n as f64).to_vec(),
+            Masses::Each(_) => masses.mean(y.outer_iter(), y.ncols()),
+        }
+    }
+
     /// The rows of `y` minus `mean`, in single or in double precision.
-    fn stored(y: ArrayView2<f64>, mean: &[f64], single: bool) -> Self {
+    fn stored(y: ArrayView2<f64>, mean: &[f64], single: bool, masses: Masses) -> Self {
         let (n, inputs) = y.dim();
         let width = (inputs + 2).next_multiple_of(LINE);
         let stride = if single {
@@ -148,11 +163,13 @@ impl Factors {
             width,
             total: 0.0,
             offset: 0.0,
+            masses,
             stride,
             rows,
         };
-        let norms: f64 = (0..n).map(|i| factors.squared_norm(i)).sum();
-        factors.total = 2.0 * n as f64 * norms;
+        let masses = &factors.masses;
+        let norms = (0..n).map(|i| masses.of(i) * factors.squared_norm(i));
+        factors.total = 2.0 * masses.total() * norms.sum::<f64>();
         factors
     }
 
@@ -166,7 +183,7 @@ impl Factors {
     /// added to |y_n|^2 and |y_m|^2 is added to |y_n - y_m|^2. Only w-_nn is no longer zero:
     /// see [`Factors::own_weight`].
     pub fn mix_uniform(&mut self, uniform: f64) {
-        let pairs = self.n as f64 * (self.n as f64 - 1.0);
+        let pairs = self.masses.pairs();
         let equal = uniform / (1.0 - uniform) * self.total;
         let offset = equal / (2.0 * pairs);
         let at = self.inputs;
@@ -188,9 +205,14 @@ impl Factors {
         self.total += equal;
     }
 
-    /// sum_n c_n . q_n, which belongs to no pair.
+    /// sum_n c_n . q_n over what the cells stand for, which belongs to no pair.
     pub fn own_weight(&self) -> f64 {
-        2.0 * self.offset * self.n as f64 / self.total
+        2.0 * self.offset * self.masses.total() / self.total
+    }
+
+    /// The weights of the pairs within a cell.
+    pub fn weight_within(&self) -> f64 {
+        2.0 * self.offset * self.masses.pairs_within() / self.total
     }
 
     /// S of a random sample of B of the N points. Each of its B (B - 1) ordered pairs stands for N
@@ -212,6 +234,7 @@ impl Factors {
             width: self.width,
             total: self.sampled_total(ids.len()),
             offset: self.offset,
+            masses: self.masses.of_sample(ids),
             stride: self.width,
             rows: Rows::Double(rows),
         }
@@ -271,6 +294,7 @@ impl Factors {
             width,
             total: self.total,
             offset: self.offset,
+            masses: self.masses.clone(),
             stride: width,
             rows: Rows::Double(rows),
         })
@@ -296,6 +320,17 @@ impl Factors {
             }
             Rows::Single(stored) => {
                 widen(stored, self.stride, self.inputs, ids, rows, self.width);
+            }
+        }
+    }
+
+    /// The same, each times the mass of its point.
+    pub fn copy_weighted_rows(&self, ids: &[u32], rows: &mut [f64]) {
+        self.copy_rows(ids, rows);
+        if let Masses::Each(masses) = &self.masses {
+            for (row, &id) in rows.chunks_exact_mut(self.width).zip(ids) {
+                let mass = masses[id as usize];
+                row.iter_mut().for_each(|v| *v *= mass);
             }
         }
     }
@@ -326,6 +361,7 @@ impl Factors {
             Rows::Double(rows) => rows.iter().for_each(|v| feed(&v.to_le_bytes())),
             Rows::Single(rows) => rows.iter().for_each(|v| feed(&v.to_le_bytes())),
         }
+        self.masses.bytes(feed);
     }
 }
 
@@ -429,7 +465,7 @@ mod tests {
         let y = draw(2500, 14, 0).dot(&draw(14, 60, 50_000));
         let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / 2500.0).to_vec();
         for single in [false, true] {
-            let all = Factors::stored(y.view(), &mean, single);
+            let all = Factors::stored(y.view(), &mean, single, Masses::Ones(2500));
             let few_on = |threads| {
                 let columns = all.principal_columns(14).unwrap();
                 let few = || all.principal(columns, &()).unwrap();
@@ -461,7 +497,8 @@ mod tests {
                 assert_eq!(norm_found, norm);
             }
         }
-        let few = Factors::stored(y.slice(s![.., ..20]), &mean[..20], false);
+        let few = y.slice(s![.., ..20]);
+        let few = Factors::stored(few, &mean[..20], false, Masses::Ones(2500));
         assert!(few.principal_columns(14).is_none());
     }
 
@@ -474,8 +511,8 @@ mod tests {
             });
             let rounded = y.mapv(|v| f64::from(v as f32));
             let origin = vec![0.0; inputs];
-            let single = Factors::stored(y.view(), &origin, true);
-            let double = Factors::stored(rounded.view(), &origin, false);
+            let single = Factors::stored(y.view(), &origin, true, Masses::Ones(40));
+            let double = Factors::stored(rounded.view(), &origin, false, Masses::Ones(40));
             assert!((single.total / double.total - 1.0).abs() < 1e-13);
             let rows = |factors: &Factors| {
                 let mut rows = vec![f64::NAN; 3 * factors.width];

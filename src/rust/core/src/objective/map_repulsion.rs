@@ -1,6 +1,6 @@
 //! The repulsion that a finished map exerts on cells that are not of it.
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use super::factors::Factors;
@@ -10,6 +10,7 @@ use super::plan::Method;
 use super::planner::spacing;
 use super::repulsion::grid::{GRID_BYTES, PYRAMID_BYTES};
 use super::shape::Shape;
+use crate::masses::Masses;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 
@@ -35,6 +36,8 @@ fn sum_flops(n: usize, inputs: usize) -> f64 {
 /// psi(x) = sum_m w-_m k(|x - x_m|^2) over the N cells of a map, w-_m = |y - y_m|^2 / S and its
 /// uniform part.
 pub struct MapRepulsion {
+    /// How many cells each cell of the map stands for.
+    masses: Masses,
     /// Inputs of the cells about their mean, N x D by rows; none where the fields reach as far
     /// as the kernel does.
     y: Vec<f64>,
@@ -81,8 +84,8 @@ pub struct Potential {
 
 impl MapRepulsion {
     /// `y`: N x D inputs of the map's cells; `x`: their places, N x d; `uniform`: the uniform part
-    /// of the weights. `Method::Auto` takes
-    /// a grid for more than 1,000 cells in up to 3 dimensions, unless it is too dear to make.
+    /// of the weights. `Method::Auto` takes a grid for more than 1,000 cells in up to 3 dimensions,
+    /// unless it is too dear to make.
     pub fn new(
         y: ArrayView2<'_, f64>,
         x: ArrayView2<'_, f64>,
@@ -90,7 +93,19 @@ impl MapRepulsion {
         uniform: f64,
         method: Method,
     ) -> Result<Self> {
-        if y.nrows() != x.nrows() || x.ncols() == 0 || y.ncols() == 0 {
+        MapRepulsion::of_masses(y, x, Masses::Ones(x.nrows()), kernel, uniform, method)
+    }
+
+    /// The same where each cell of the map stands for as many cells as its mass says.
+    pub fn of_masses(
+        y: ArrayView2<'_, f64>,
+        x: ArrayView2<'_, f64>,
+        masses: Masses,
+        kernel: Kernel,
+        uniform: f64,
+        method: Method,
+    ) -> Result<Self> {
+        if [y.nrows(), masses.n()] != [x.nrows(); 2] || x.ncols() == 0 || y.ncols() == 0 {
             return Err(Error::input(
                 format!(
                     "The map has {} cells in {} dimensions, its inputs {} cells and {} features.",
@@ -102,10 +117,10 @@ impl MapRepulsion {
                 "Give the inputs that the map was made from.",
             ));
         }
-        let mut factors = Factors::new(y)?;
+        let mean = Factors::mean(y, &masses);
+        let mut factors = Factors::new(y, masses.clone())?;
         factors.mix_uniform(uniform);
         let (n, d) = x.dim();
-        let mean = y.sum_axis(Axis(0)).mapv(|sum| sum / n as f64).to_vec();
         let x: Vec<f64> = x.iter().copied().collect();
         let most_flops = match method {
             Method::Exact => 0.0,
@@ -130,6 +145,7 @@ impl MapRepulsion {
             _ => y.outer_iter().flat_map(centred).collect(),
         };
         Ok(MapRepulsion {
+            masses,
             y,
             mean,
             x,
@@ -141,9 +157,9 @@ impl MapRepulsion {
         })
     }
 
-    /// Number of cells of the map.
-    pub fn n(&self) -> usize {
-        self.x.len() / self.d
+    /// How many cells each cell of the map stands for.
+    pub fn masses(&self) -> &Masses {
+        &self.masses
     }
 
     /// Dimensions of the map.
@@ -210,7 +226,7 @@ impl MapRepulsion {
         let mut gradient = vec![0.0; self.d];
         let [mut values, mut slopes] = [[0.0; BLOCK]; 2];
         let inputs = self.y.chunks(BLOCK * self.mean.len());
-        for (inputs, points) in inputs.zip(self.x.chunks(BLOCK * self.d)) {
+        for (block, (inputs, points)) in inputs.zip(self.x.chunks(BLOCK * self.d)).enumerate() {
             let points = points.chunks_exact(self.d);
             for (near, x_m) in values.iter_mut().zip(points.clone()) {
                 *near = x.iter().zip(x_m).map(|(a, b)| (a - b) * (a - b)).sum();
@@ -225,7 +241,7 @@ impl MapRepulsion {
                     continue;
                 }
                 let apart = crate::neighbors::squared_distance(y, y_m) + 2.0 * self.offset;
-                let weight = apart / self.total;
+                let weight = self.masses.of(block * BLOCK + m) * apart / self.total;
                 psi += weight * values[m];
                 for a in 0..self.d {
                     gradient[a] -= 2.0 * weight * slopes[m] * (x[a] - x_m[a]);

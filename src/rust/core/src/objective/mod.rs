@@ -46,8 +46,8 @@ use ndarray::ArrayView2;
 
 use crate::affinity::{Sample, Weights};
 use crate::dimensions::check_dimensions;
+use crate::masses::Masses;
 use crate::monitor::Monitor;
-use crate::vector::centre;
 use crate::{Error, Result};
 use agreement::Agreement;
 use device::{ObjectiveDevice, Sampled};
@@ -106,6 +106,29 @@ impl Objective {
         weight: RepulsionWeight,
         d: usize,
     ) -> Result<Self> {
+        Objective::of_masses(y, Masses::Ones(y.nrows()), weights, kernel, weight, d)
+    }
+
+    /// The same where each cell stands for as many cells as its mass says. `weights` are those of
+    /// the cells, not yet of what they stand for.
+    pub fn of_masses(
+        y: ArrayView2<f64>,
+        masses: Masses,
+        weights: Weights,
+        kernel: Kernel,
+        weight: RepulsionWeight,
+        d: usize,
+    ) -> Result<Self> {
+        if masses.n() != y.nrows() {
+            return Err(Error::input(
+                format!(
+                    "`weights` has {} numbers for {} cells.",
+                    masses.n(),
+                    y.nrows()
+                ),
+                "Give one for each cell.",
+            ));
+        }
         if weights.n() != y.nrows() {
             return Err(Error::input(
                 format!(
@@ -121,8 +144,8 @@ impl Objective {
             terms: Terms::NONE,
             agreement: None,
             tether: None,
-            weights: Arc::new(weights),
-            factors: Arc::new(Factors::new(y)?),
+            weights: Arc::new(weights.with_masses(&masses)),
+            factors: Arc::new(Factors::new(y, masses)?),
             coarse_factors: None,
             kernel,
             weight: weight.check()?,
@@ -154,6 +177,12 @@ impl Objective {
 
     /// The same objective, evaluated on a device.
     pub fn move_to(mut self, device: &dyn ObjectiveDevice, monitor: &dyn Monitor) -> Result<Self> {
+        if let Masses::Each(_) = self.factors.masses {
+            return Err(Error::device(
+                "Cells with `weights` are mapped on the processor alone.",
+                "Set device = \"cpu\", or leave `weights` out.",
+            ));
+        }
         let inputs = Inputs::new(self.factors.clone());
         let weights = self.weights.clone();
         self.device = Some(Opened {
@@ -330,13 +359,14 @@ impl Objective {
             return 0.0;
         }
         let mut x = x.to_vec();
-        centre(&mut x, self.d);
+        let masses = &self.factors.masses;
+        masses.centre(&mut x, self.d);
         let agreement = self.agreement.as_ref().map_or(0.0, |agreement| {
             agreement.add(&self.factors, &x, self.d, gradient)
         });
         let tether = self
             .tether
-            .map_or(0.0, |tether| tether.add(&x, self.d, gradient));
+            .map_or(0.0, |tether| tether.add(masses, &x, self.d, gradient));
         agreement + tether
     }
 

@@ -7,8 +7,11 @@
 //! ```text
 //! V = 2 sum_n |x_n|^2 / (N - 1)     about the mean
 //! ```
+//!
+//! With masses the sum has the factor m_n, and N is sum m_n.
 
 use crate::affinity::Weights;
+use crate::masses::Masses;
 
 /// The function of V.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,16 +33,20 @@ impl Tether {
     }
 
     /// Its part of E, of X about its mean; its gradient is added to `gradient`.
-    pub fn add(self, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
-        let n = (x.len() / d) as f64;
-        let v = 2.0 * x.iter().map(|x| x * x).sum::<f64>() / (n - 1.0);
+    pub fn add(self, masses: &Masses, x: &[f64], d: usize, gradient: &mut [f64]) -> f64 {
+        let n = masses.total();
+        let places = || x.chunks_exact(d).enumerate();
+        let of_place =
+            |(i, x): (usize, &[f64])| masses.of(i) * x.iter().map(|x| x * x).sum::<f64>();
+        let v = 2.0 * places().map(of_place).sum::<f64>() / (n - 1.0);
         let (value, slope) = match self {
             Tether::BetweenParts(c) => (c * v, c),
             Tether::Wide(c) => (c * (v / n).powi(2), 2.0 * c * v / (n * n)),
         };
         let pull = 4.0 * slope / (n - 1.0);
-        for (g, x) in gradient.iter_mut().zip(x) {
-            *g += pull * x;
+        for (gradient, (i, x)) in gradient.chunks_exact_mut(d).zip(places()) {
+            let pull = masses.of(i) * pull;
+            gradient.iter_mut().zip(x).for_each(|(g, x)| *g += pull * x);
         }
         value
     }

@@ -40,6 +40,9 @@ const ARMIJO: f64 = 1e-4;
 /// the spectral direction of one point, with backtracking and steps that grow again. New cells do
 /// not feel each other.
 ///
+/// Where the cells of the map have masses, w- has the factor m_m, and N is sum m_m. A new cell has
+/// the mass of its neighbours, which f does not show.
+///
 /// `neighbours` and `affinities` are those of the new cells among the N. Returns n x d by
 /// rows.
 pub fn place(
@@ -62,7 +65,7 @@ pub fn place(
         ));
     }
     let goals = Goals::new(repulsion, neighbours, affinities);
-    let strength = lambda * repulsion.n() as f64;
+    let strength = lambda * repulsion.masses().total();
     let evaluate = |cells: &[u32], x: &[f64]| -> Result<Vec<Value>> {
         let potentials = repulsion.evaluate(queries, cells, x, monitor)?;
         let points = x.chunks_exact(d).zip(cells);

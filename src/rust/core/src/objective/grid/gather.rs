@@ -109,7 +109,7 @@ fn gather<const D: usize>(
                 copy_bin::<D>(factors.inputs, tiling, sorted.corners[run], nodes, &mut bin);
                 for start in (done..end).step_by(BLOCK) {
                     let block = start..end.min(start + BLOCK);
-                    factors.copy_rows(&ids[block.clone()], &mut rows);
+                    factors.copy_weighted_rows(&ids[block.clone()], &mut rows);
                     let ahead = ids.len().min(block.end + BLOCK);
                     factors.prefetch(&ids[asked.max(block.end)..ahead]);
                     asked = ahead;

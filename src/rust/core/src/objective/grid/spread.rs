@@ -77,7 +77,7 @@ fn spread_slabs<const D: usize>(
                 let end = sorted.runs[run + 1] as usize;
                 for start in (sorted.runs[run] as usize..end).step_by(BLOCK) {
                     let block = start..end.min(start + BLOCK);
-                    factors.copy_rows(&sorted.ids[block.clone()], &mut rows);
+                    factors.copy_weighted_rows(&sorted.ids[block.clone()], &mut rows);
                     let ahead = sorted.ids.len().min(block.end + BLOCK);
                     factors.prefetch(&sorted.ids[asked.max(block.end)..ahead]);
                     asked = ahead;

@@ -66,6 +66,7 @@ struct Tiled<'a> {
     kernel: Kernel,
     rows: Aligned<f64>,
     norms: Aligned<f64>,
+    masses: Aligned<f64>,
     tiles: Vec<Tile>,
     d: usize,
 }
@@ -151,7 +152,8 @@ impl Repulsion for Exact {
                 }
             }
         }
-        Ok(sums.iter().map(|sums| sums.energy).sum::<f64>() / factors.total)
+        let apart = sums.iter().map(|sums| sums.energy).sum::<f64>() / factors.total;
+        Ok(apart + psi.within())
     }
 }
 
@@ -182,13 +184,16 @@ impl<'a> Tiled<'a> {
             .zip(order.par_chunks(TILE))
             .for_each(|(rows, ids)| factors.copy_rows(ids, rows));
         let mut norms = Aligned::zeros(order.len());
-        for (norm, &id) in norms.iter_mut().zip(order) {
+        let mut masses = Aligned::zeros(order.len());
+        for ((norm, mass), &id) in norms.iter_mut().zip(masses.iter_mut()).zip(order) {
             *norm = factors.squared_norm(id as usize);
+            *mass = factors.masses.of(id as usize);
         }
         Tiled {
             factors,
             kernel,
             norms,
+            masses,
             rows,
             tiles: order
                 .chunks(TILE)
@@ -227,10 +232,11 @@ impl<'a> Tiled<'a> {
         let padded = columns.next_multiple_of(LANES);
         let weights = &mut scratch.weights[..padded];
         let (kernel, pushes) = (&mut scratch.kernel[..padded], &mut scratch.pushes[..padded]);
-        let norms = &self.norms[other.first..][..columns];
+        let [norms, masses] = [&self.norms, &self.masses].map(|v| &v[other.first..][..columns]);
         let mut energy = 0.0;
         for (i, products) in products.chunks_exact(columns).enumerate() {
-            weigh(self.norms[tile.first + i], norms, products, weights);
+            let [norm, mass] = [&self.norms, &self.masses].map(|v| v[tile.first + i]);
+            weigh((norm, mass), norms, masses, products, weights);
             if tile.first == other.first {
                 // Rounding can leave a point's distance to itself above zero.
                 weights[i] = 0.0;
@@ -244,12 +250,19 @@ impl<'a> Tiled<'a> {
     }
 }
 
-/// |y_n - y_m|^2 of a point n with the points m of a tile, from their products, and zeros behind.
-/// Rounding can leave that of twins negative.
+/// m_n m_m |y_n - y_m|^2 of a point n, its norm and its mass, with the points m of a tile, from
+/// their products, and zeros behind. Rounding can leave the distance of twins negative.
 #[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn weigh(norm: f64, norms: &[f64], products: &[f64], weights: &mut [f64]) {
-    for ((weight, other), product) in weights.iter_mut().zip(norms).zip(products) {
-        *weight = (norm + other - 2.0 * product).max(0.0);
+fn weigh(
+    (norm, mass): (f64, f64),
+    norms: &[f64],
+    masses: &[f64],
+    products: &[f64],
+    weights: &mut [f64],
+) {
+    let others = norms.iter().zip(masses);
+    for ((weight, (other, others_mass)), product) in weights.iter_mut().zip(others).zip(products) {
+        *weight = mass * others_mass * (norm + other - 2.0 * product).max(0.0);
     }
     weights[products.len()..].fill(0.0);
 }

@@ -35,6 +35,11 @@ impl Psi<'_> {
     fn own(&self) -> f64 {
         self.factors.own_weight() * self.kernel.repulsion(0.0).0
     }
+
+    /// What the pairs within the cells add to a sum over pairs of cells.
+    fn within(&self) -> f64 {
+        self.factors.weight_within() * self.kernel.repulsion(0.0).0
+    }
 }
 
 /// A way to sum the repulsion. X is given by rows, N x d.
