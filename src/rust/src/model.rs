@@ -156,6 +156,7 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
         network,
         standard: _,
         preprocessing,
+        landmarks,
         origin,
     } = read(&model)?;
     let architecture = network.architecture();
@@ -185,6 +186,7 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
         residual = architecture.residual,
         program = architecture.program.is_some(),
         parameters = network.values.len() as f64,
+        landmarks = landmarks.count(architecture.outputs) as f64,
         features = preprocessing.features() as i32,
         names = texts_or_null(&origin.features),
         occurrence = numbers_or_null(&occurrence),

@@ -276,8 +276,9 @@ fn rs_session_restart(
     Ok(true)
 }
 
-/// What training leaves: `list(model, embedding, loss, epoch)`. They are the bytes of the model of
-/// least E, not yet described (see `rs_model_describe()`), and the places of all cells by it.
+/// What training leaves: `list(model, embedding, loss, epoch, map, map_loss)`. They are the bytes of
+/// the model of least E, not yet described (see `rs_model_describe()`), and the places of all cells
+/// by its network. With landmarks the map on which they lie follows, and its E.
 #[extendr]
 fn rs_session_finish(mut session: ExternalPtr<Session>, progress: Robj) -> Outcome<List> {
     let Session { run, threads } = &mut *session;
@@ -285,11 +286,14 @@ fn rs_session_finish(mut session: ExternalPtr<Session>, progress: Robj) -> Outco
         return Err(CoreError::internal("A free map leaves no model.", "").into());
     };
     let (model, x) = job::run(*threads, &progress, |monitor| run.finish(monitor))?;
+    let (map, map_loss) = run.landmarks_map().unzip();
     Ok(list!(
         model = Raw::from_bytes(&model.to_bytes()?),
         embedding = to_r_matrix(x.view()),
         loss = model.origin.loss,
-        epoch = model.origin.epochs as f64
+        epoch = model.origin.epochs as f64,
+        map = or_null(map.map(|map| to_r_matrix(map.view()))),
+        map_loss = or_null(map_loss)
     ))
 }
 

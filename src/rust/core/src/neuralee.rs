@@ -31,13 +31,14 @@ use crate::ee;
 use crate::input::{objective_of, Input, Prepared, Pretrained};
 use crate::masses::Masses;
 use crate::memory;
-use crate::model::{Model, Origin, Preprocessing};
+use crate::model::{Landmarks, Model, Origin, Preprocessing};
 use crate::monitor::Monitor;
 use crate::network::{self, optimizer, Architecture, Network, Points, Program, Standard};
-use crate::objective::{Objective, Plan};
+use crate::objective::{Method, Objective, Plan, RepulsionWeight, Resolution};
 use crate::order::Order;
 use crate::session::{self, Limits, Stop, Timing, TraceRow};
 use crate::train::{self, fixed_bytes, independent, Batches, Problem, Run, State};
+use crate::vector::centre;
 use crate::{Error, Result};
 
 /// What determines a network and its training.
@@ -64,6 +65,9 @@ pub struct Options {
     pub tol: f64,
     /// Epochs over which the decrease of E is judged.
     pub patience: u64,
+    /// Cells that the model keeps with their places on the free map, to place others by; 0 for
+    /// none. The map is then the free one.
+    pub landmarks: usize,
 }
 
 /// When the free map that a network learns ends.
@@ -87,8 +91,11 @@ impl Default for FreeMap {
 }
 
 impl Options {
-    /// The free map that the network learns.
+    /// The free map that the network learns: with landmarks the one that is shown.
     fn first_map(&self) -> ee::Options {
+        if self.landmarks > 0 {
+            return self.map.clone();
+        }
         ee::Options {
             maxit: self.free_map.maxit,
             tol: Some(self.free_map.tol),
@@ -110,6 +117,7 @@ impl Default for Options {
             pretrain: None,
             tol: run.tol,
             patience: run.patience,
+            landmarks: 0,
         }
     }
 }
@@ -119,6 +127,12 @@ impl Options {
     pub fn check(&self) -> Result<()> {
         self.first_map().check()?;
         self.network.check()?;
+        if self.landmarks > 0 && self.pretrain == Some(0) {
+            return Err(Error::input(
+                "There is no map for `landmarks`: the network learns none first.",
+                "Set landmarks = 0, or `pretrain` above 0.",
+            ));
+        }
         self.run().check().map(|_| ())
     }
 
@@ -141,6 +155,9 @@ impl Options {
 pub struct Session {
     run: Run,
     standard: Standard,
+    landmarks: Landmarks,
+    /// The map on which the landmarks lie, N x d by rows, and its E.
+    map: Option<(Vec<f64>, f64)>,
     order: Order,
     timing: Timing,
 }
@@ -222,8 +239,10 @@ fn start(
         }
         _ => Vec::new(),
     };
-    let target = match init {
-        _ if of_run.pretraining == 0 || state.is_some() => None,
+    let weights = options.map.repulsion.weights(options.map.kernel);
+    let learns = of_run.pretraining > 0 && state.is_none();
+    let target: Option<Vec<f64>> = match init {
+        _ if !learns && options.landmarks == 0 => None,
         Some(init) => Some(init.iter().copied().collect()),
         None => {
             let map;
@@ -231,7 +250,6 @@ fn start(
             Some(map)
         }
     };
-    let weights = options.map.repulsion.weights(options.map.kernel);
     let lambdas: Vec<f64> = weights.iter().map(|weight| weight.number()).collect();
     timing.init = began.elapsed().as_secs_f64();
     let (network, standard) = match pretrained {
@@ -246,8 +264,25 @@ fn start(
             (network, Standard::new(points)?)
         }
     };
+    let of_network = Points::new(points, &standard);
+    let (mut landmarks, mut map) = (Landmarks::default(), None);
+    if let (Some(target), true) = (&target, options.landmarks > 0) {
+        let mut x = target.clone();
+        centre(&mut x, options.map.d);
+        let (count, seed) = (options.landmarks, options.map.seed);
+        landmarks = Landmarks::choose(&of_network, &x, count, seed);
+        let loss = loss_at(
+            &mut objective,
+            weights.last().copied(),
+            &x,
+            of_run.method,
+            monitor,
+        )?;
+        map = Some((x, loss));
+    }
+    let target = target.filter(|_| learns);
     let problem = Problem {
-        points: Points::new(points, &standard),
+        points: of_network,
         objective,
         parts,
         device,
@@ -263,6 +298,8 @@ fn start(
     Ok(Session {
         run,
         standard,
+        landmarks,
+        map,
         order,
         timing,
     })
@@ -317,6 +354,25 @@ fn free_map(
     Ok((run.embedding().to_vec(), run.into_objective()))
 }
 
+/// E(X) at a weight of the repulsion.
+fn loss_at(
+    objective: &mut Objective,
+    weight: Option<RepulsionWeight>,
+    x: &[f64],
+    method: Method,
+    monitor: &dyn Monitor,
+) -> Result<f64> {
+    let before = objective.weight();
+    if let Some(weight) = weight {
+        objective.set_weight(weight)?;
+    }
+    let plan = objective.plan(x, method, Resolution::Fine)?;
+    let mut gradient = vec![0.0; x.len()];
+    let energy = objective.evaluate(x, plan, Resolution::Fine, &mut gradient, monitor)?;
+    objective.set_weight(before)?;
+    Ok(energy.total())
+}
+
 /// The network as the program's own parameters make it.
 fn program_network(
     mut architecture: Architecture,
@@ -348,13 +404,23 @@ impl Session {
             network,
             standard: self.standard.clone(),
             preprocessing: Preprocessing::none(inputs),
+            landmarks: self.landmarks.clone(),
             origin: Origin {
+                kernel: self.run.kernel().name().to_string(),
                 loss,
                 epochs,
                 ..Origin::default()
             },
         };
         Ok((model, self.order.undo(&x, d)))
+    }
+
+    /// The map on which the landmarks lie, N x d with the cells as they came, and its E. `None`
+    /// without landmarks: the map is then that of the network.
+    pub fn landmarks_map(&self) -> Option<(Array2<f64>, f64)> {
+        let d = self.run.architecture().outputs;
+        let map = self.map.as_ref();
+        map.map(|(x, loss)| (self.order.undo(x, d), *loss))
     }
 
     /// The least E so far at the last weight of the repulsion, and the epochs that led to it.

@@ -7,7 +7,7 @@ use neuralee_core::affinity::{symmetrize, Options as AffinityOptions, Weights};
 use neuralee_core::device::{
     Device, ObjectiveDevice, RemoteNetwork, RemoteObjective, Sampled, Summation,
 };
-use neuralee_core::model::{Model, Origin, Preprocessing};
+use neuralee_core::model::{Landmarks, Model, Origin, Preprocessing};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
 use neuralee_core::network::pass::{map, Batch, Dropout, Pass};
@@ -448,6 +448,7 @@ fn a_program_runs_on_devices_alone() {
         network,
         standard,
         preprocessing: Preprocessing::none(4),
+        landmarks: Landmarks::default(),
         origin: Origin::default(),
     };
     let model = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();

@@ -4,7 +4,7 @@ mod common;
 
 use common::cells::{cells, Sparse};
 use ndarray::{s, Array2};
-use neuralee_core::model::{Model, Origin, Preprocessing, Rotation};
+use neuralee_core::model::{Landmarks, Model, Origin, Preprocessing, Rotation};
 use neuralee_core::monitor::Monitor;
 use neuralee_core::network::pass::map;
 use neuralee_core::network::{Activation, Architecture, Network, Points, Standard};
@@ -31,6 +31,7 @@ fn model(standard: Standard, preprocessing: Preprocessing) -> Model {
         network: network(preprocessing.outputs()),
         standard,
         preprocessing,
+        landmarks: Landmarks::default(),
         origin: Origin {
             kernel: "student".into(),
             width: 40,
@@ -236,9 +237,10 @@ fn copies_of_names_and_terms_come_back_and_older_versions_have_none() {
     let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
     assert_eq!(again, model);
 
-    // No copies are one byte near the end, which version 2 does not have; two numbers of 8 bytes
-    // follow it, which version 3 does not have.
-    for (version, missing) in [(3u32, 16), (2, 17)] {
+    // No landmarks are two bytes at the end, which version 4 does not have. Before them are two
+    // numbers of 8 bytes, which version 3 does not have, and before these no copies, one byte,
+    // which version 2 does not have.
+    for (version, missing) in [(4u32, 2), (3, 18), (2, 19)] {
         let body = &bytes[28..bytes.len() - missing];
         let mut older = bytes[..8].to_vec();
         older.extend(version.to_le_bytes());
@@ -262,7 +264,7 @@ fn damaged_and_newer_models_are_refused() {
         assert_eq!(kind(&changed), "file_format", "{at}");
     }
     let mut newer = bytes.clone();
-    newer[8] = 5;
+    newer[8] = 6;
     assert_eq!(kind(&newer), "model_version");
     let mut longer = bytes.clone();
     longer.push(0);

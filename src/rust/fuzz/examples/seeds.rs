@@ -1,7 +1,7 @@
 //! Writes the first inputs of each target to corpus/TARGET, beside which cargo-fuzz keeps what it
 //! finds.
 
-use neuralee_core::model::{Model, Origin, Preprocessing};
+use neuralee_core::model::{Landmarks, Model, Origin, Preprocessing};
 use neuralee_core::network::{Network, Standard};
 use neuralee_core::session::Session;
 use neuralee_core::{ee, neuralee};
@@ -139,6 +139,7 @@ fn main() {
             scale: 1.5,
         },
         preprocessing: Preprocessing::none(3),
+        landmarks: Landmarks::default(),
         origin: Origin {
             kernel: "student".into(),
             features: vec!["a".into(), "b".into(), "c".into()],

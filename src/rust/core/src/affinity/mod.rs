@@ -14,6 +14,7 @@ use crate::neighbors::{NeighborGraph, OrderedGraph};
 use crate::order::Order;
 use crate::{Error, Result};
 
+pub(crate) use bandwidth::solve_row;
 pub use bandwidth::Solver;
 pub use rows::RowAffinities;
 pub use symmetrize::symmetrize;

@@ -1,5 +1,6 @@
-//! What a trained network leaves: all that is needed to map cells, and no cells.
+//! What a trained network leaves: all that is needed to map cells.
 
+mod landmarks;
 mod preprocessing;
 
 use std::path::Path;
@@ -12,11 +13,12 @@ use crate::device::Device;
 use crate::monitor::Monitor;
 use crate::network::pass::map;
 use crate::network::{Architecture, Moments, Network, Points, Standard};
-use crate::objective::Terms;
+use crate::objective::{Kernel, Terms};
 use crate::preprocess::{Cells, Matrix};
 use crate::sealed::Kind;
 use crate::{Error, Result};
 
+pub use landmarks::Landmarks;
 pub use preprocessing::{Preprocessing, Rotation};
 
 /// Largest input of a network, in units of the spread of those that it was trained on.
@@ -27,7 +29,7 @@ const CELLS: usize = 1024;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEM",
-    version: 4,
+    version: 5,
     oldest: 1,
     reads_older: "0.1",
     name: "model",
@@ -43,6 +45,8 @@ pub struct Model {
     pub standard: Standard,
     /// From the features of a cell to the inputs.
     pub preprocessing: Preprocessing,
+    /// Cells of the map that place others more closely than the network does; may be none.
+    pub landmarks: Landmarks,
     /// What it was trained on.
     pub origin: Origin,
 }
@@ -86,7 +90,14 @@ pub struct Origin {
     pub source: Vec<(String, String)>,
 }
 
-/// The content of a file: of version 4 with [`Origin`], its copies and its terms, of version 3
+/// The content of a file of version 5.
+#[derive(Serialize, Deserialize)]
+struct Latest<O> {
+    stored: Stored<O>,
+    landmarks: Landmarks,
+}
+
+/// The content of older files: of version 4 with [`Origin`], its copies and its terms, of version 3
 /// without terms, of version 2 with [`Origin`] alone, of version 1 with [`FirstOrigin`].
 #[derive(Serialize, Deserialize)]
 struct Stored<O> {
@@ -164,6 +175,7 @@ impl Model {
             && scale > 0.0
             && scale.is_finite()
             && self.preprocessing.check()
+            && (self.landmarks.is_empty() || self.has_landmarks_that_fit())
             && self.origin.terms.check().is_ok()
             && !self.origin.features.iter().any(|name| name.contains('\0'))
             && (self.origin.features.is_empty()
@@ -184,29 +196,49 @@ impl Model {
         ))
     }
 
+    fn has_landmarks_that_fit(&self) -> bool {
+        let shape = self.network.architecture();
+        Kernel::named(&self.origin.kernel).is_ok()
+            && self.landmarks.fit(shape.inputs, shape.outputs)
+    }
+
     /// The model as plain bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        KIND.seal(&Stored {
+        let stored = Stored {
             architecture: self.network.architecture().clone(),
             values: self.network.values.clone(),
             moments: self.network.moments.clone(),
             standard: self.standard.clone(),
             preprocessing: self.preprocessing.clone(),
             origin: (self.origin.clone(), &self.origin.copies, self.origin.terms),
+        };
+        KIND.seal(&Latest {
+            stored,
+            landmarks: self.landmarks.clone(),
         })
     }
 
     /// Reads what [`Model::to_bytes`] gave.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        type Copies = Vec<(u32, u32)>;
         match KIND.version_of(bytes) {
             Some(1) => Self::from_stored(KIND.open::<Stored<FirstOrigin>>(bytes)?),
             Some(2) => Self::from_stored(KIND.open::<Stored<Origin>>(bytes)?),
-            Some(3) => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>)>>(bytes)?),
-            _ => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>, Terms)>>(bytes)?),
+            Some(3) => Self::from_stored(KIND.open::<Stored<(Origin, Copies)>>(bytes)?),
+            Some(4) => Self::from_stored(KIND.open::<Stored<(Origin, Copies, Terms)>>(bytes)?),
+            _ => {
+                let latest = KIND.open::<Latest<(Origin, Copies, Terms)>>(bytes)?;
+                Self::from_latest(latest)
+            }
         }
     }
 
     fn from_stored<O: Into<Origin>>(stored: Stored<O>) -> Result<Self> {
+        let landmarks = Landmarks::default();
+        Self::from_latest(Latest { stored, landmarks })
+    }
+
+    fn from_latest<O: Into<Origin>>(Latest { stored, landmarks }: Latest<O>) -> Result<Self> {
         // Whatever is wrong with the parts, it is the file that is.
         let damaged = |e: Error| Error::file_format(e.report().message.clone(), KIND.remedy);
         let network = Network::from_parts(stored.architecture, stored.values, stored.moments);
@@ -214,6 +246,7 @@ impl Model {
             network: network.map_err(damaged)?,
             standard: stored.standard,
             preprocessing: stored.preprocessing,
+            landmarks,
             origin: stored.origin.into(),
         }
         .check()
@@ -259,6 +292,7 @@ impl Model {
                 for (place, found) in places.iter_mut().zip(map(&self.network, &points, &())?) {
                     *place = f64::from(found);
                 }
+                self.draw(&points, places, monitor)?;
                 monitor.advance(places.len() / d);
                 Ok(())
             })?;
@@ -277,9 +311,21 @@ impl Model {
         let inputs = self.inputs(x, cells, first, monitor)?;
         let points = Points::from_rows(&inputs, &self.standard);
         self.refuse_far(&points, first)?;
-        let mut remote = device.network(Arc::new(points), &self.network, monitor)?;
+        let points = Arc::new(points);
+        let mut remote = device.network(points.clone(), &self.network, monitor)?;
         let places = remote.map(&self.network, monitor)?;
-        Ok(places.into_iter().map(f64::from).collect())
+        let mut places: Vec<f64> = places.into_iter().map(f64::from).collect();
+        self.draw(&points, &mut places, monitor)?;
+        Ok(places)
+    }
+
+    /// Moves cells from where the network puts them to where the landmarks do, if there are any.
+    fn draw(&self, points: &Points<f32>, places: &mut [f64], monitor: &dyn Monitor) -> Result<()> {
+        if self.landmarks.is_empty() {
+            return Ok(());
+        }
+        let kernel = Kernel::named(&self.origin.kernel)?;
+        self.landmarks.place(points, kernel, places, monitor)
     }
 
     /// Inputs of the network for the cells of `x`, before they are centred and scaled:

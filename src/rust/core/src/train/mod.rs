@@ -26,7 +26,7 @@ use crate::monitor::Monitor;
 use crate::network::optimizer::Optimizer;
 use crate::network::pass::tasks;
 use crate::network::{Architecture, Moments, Network, Points};
-use crate::objective::{is_planned, Objective, Plan, Resolution};
+use crate::objective::{is_planned, Kernel, Objective, Plan, Resolution};
 use crate::session::{Stop, TraceRow};
 use crate::vector::{centre, norm};
 use crate::{Error, Result};
@@ -454,6 +454,11 @@ impl Run {
     /// The history, the start included.
     pub fn trace(&self) -> &[TraceRow] {
         &self.state.trace
+    }
+
+    /// How cells attract and repel.
+    pub fn kernel(&self) -> Kernel {
+        self.objective.kernel()
     }
 
     /// The shape of the network.
