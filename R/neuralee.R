@@ -82,6 +82,9 @@
 #'   The row numbers are returned as `subset`; [predict()][predict.neuralee_fit] maps the rest.
 #' @param maxit Epochs.
 #' @param pretrain How many of them learn the map that `init` names; `NULL` for half.
+#' @param landmarks How many cells the model keeps, with their places on the map that the network
+#'   learns first, to place others by. `NULL` is 2,500, or as many as 1.5 MB hold. 0 is the network
+#'   alone, as published. There are none with `init = "none"`.
 #' @param tol,patience The run has converged when `patience` epochs lower the least E by less than
 #'   the fraction `tol`.
 #' @param every Report, call `callback`, write `checkpoint` and `save_embedding` each time this many
@@ -96,8 +99,10 @@
 #' @return An object of classes `neuralee_fit` and `ee_fit`, a list:
 #'   \describe{
 #'     \item{`embedding`}{N x d matrix with the row names of `x` and column names `NeuralEE1`, …,
-#'       its mean at the origin}
-#'     \item{`loss`}{E over all cells of that embedding, the least of the run.}
+#'       its mean at the origin: with landmarks the map that the network learned first, else that
+#'       of the network}
+#'     \item{`loss`}{E over all cells of that embedding.}
+#'     \item{`network_embedding`}{with landmarks, the map of the network alone, of least E.}
 #'     \item{`trace`}{data frame with a row for the start (iteration 0) and one per epoch:
 #'       `iteration`, `lambda`, `loss` (E over all cells), `gradient_norm` (Frobenius, with respect
 #'       to X), `learning_rate` and `seconds` so far; with independent batches also `batch_loss`,
@@ -146,7 +151,7 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("stude
                      dropout = 0, residual = FALSE, initial_sd = 0.1, net = NULL,
                      optimizer = adam(), batch_size = NULL, batches = c("shared", "independent"),
                      accumulate = FALSE, preprocess = NULL, size = 1, maxit = 500,
-                     pretrain = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
+                     pretrain = NULL, landmarks = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
                      threads = NULL, device = "cpu", pin_memory = TRUE, save_embedding = NULL,
                      checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
                      verbose = interactive()) {
@@ -221,17 +226,21 @@ new_neuralee_fit <- function(session, run, problem, steps, optimizer, cells_of_b
   )
   model <- describe_model(new_model(finished$model), steps, origin)
   training <- problem$options
+  info <- model_info(model)
   own <- c(
     list(pretrain = as.integer(summary$pretrain)),
-    model_info(model)[c("hidden", "activation", "batch_norm", "dropout", "residual")],
+    info[c("hidden", "activation", "batch_norm", "dropout", "residual")],
     list(
-      initial_sd = training$network$initial_sd, optimizer = optimizer,
+      landmarks = as.integer(info$landmarks), network_loss = finished$loss, initial_sd = training$network$initial_sd, optimizer = optimizer,
       batches = batches_name(training$batches), batch_size = as.integer(cells_of_batch),
       patience = training$patience, best_iteration = as.integer(finished$epoch)
     )
   )
-  embedding <- name_embedding(finished$embedding, rownames(problem$x), session$prefix)
-  fit <- new_fit(c("neuralee_fit", "ee_fit"), session, run, problem, embedding, finished$loss, own)
+  named <- function(map) name_embedding(map, rownames(problem$x), session$prefix)
+  embedding <- named(finished$map %||% finished$embedding)
+  loss <- finished$map_loss %||% finished$loss
+  fit <- new_fit(c("neuralee_fit", "ee_fit"), session, run, problem, embedding, loss, own)
+  if (!is.null(finished$map)) fit$network_embedding <- named(finished$embedding)
   fit$model <- model
   fit
 }

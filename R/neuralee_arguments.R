@@ -23,6 +23,7 @@ training_options <- function(given) {
     # How many cells there are is not known yet.
     batches = batches_option(batches, 2, Inf), maxit = check_count(given$maxit, "maxit", min = 1),
     pretrain = if (identical(given$init, "none")) 0L else pretrain,
+    landmarks = check_landmarks(given$landmarks),
     tol = check_number(given$tol, "tol", min = 0),
     patience = check_count(given$patience, "patience", min = 1)
   )
@@ -102,6 +103,10 @@ optimizer_options <- function(optimizer) {
       warmup = schedule$warmup, last = schedule$last
     )
   )
+}
+
+check_landmarks <- function(landmarks) {
+  if (is.null(landmarks)) NULL else as.integer(check_count(landmarks, "landmarks", max = 1e6))
 }
 
 check_hidden <- function(hidden) {

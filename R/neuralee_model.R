@@ -183,8 +183,8 @@ describe_steps <- function(info) {
 print.neuralee_model <- function(x, ...) {
   info <- model_info(model_of(x, "x"))
   cat(sprintf("NeuralEE model: network %s\n", describe_network(info)))
-  cat(sprintf("%s parameters, %s\n",
-    format(info$parameters, big.mark = ","),
+  cat(sprintf("%s parameters, %s landmarks, %s\n",
+    format(info$parameters, big.mark = ","), format(info$landmarks, big.mark = ","),
     format(structure(length(x$bytes), class = "object_size"), units = "auto")
   ))
   cat(sprintf(

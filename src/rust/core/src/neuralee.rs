@@ -65,10 +65,15 @@ pub struct Options {
     pub tol: f64,
     /// Epochs over which the decrease of E is judged.
     pub patience: u64,
-    /// Cells that the model keeps with their places on the free map, to place others by; 0 for
-    /// none. The map is then the free one.
-    pub landmarks: usize,
+    /// Cells that the model keeps with their places on the map that the network learns first, to
+    /// place others by; 0 for none. `None`: 2,500, or as many as 1.5 MB hold, and none where no map
+    /// is learned.
+    pub landmarks: Option<usize>,
 }
+
+/// Landmarks where the caller says nothing, and the bytes that their inputs may take.
+const USUAL_LANDMARKS: usize = 2500;
+const LANDMARK_BYTES: usize = 1_500_000;
 
 /// When the free map that a network learns ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -93,7 +98,7 @@ impl Default for FreeMap {
 impl Options {
     /// The free map that the network learns: with landmarks the one that is shown.
     fn first_map(&self) -> ee::Options {
-        if self.landmarks > 0 {
+        if self.has_landmarks() {
             return self.map.clone();
         }
         ee::Options {
@@ -117,7 +122,7 @@ impl Default for Options {
             pretrain: None,
             tol: run.tol,
             patience: run.patience,
-            landmarks: 0,
+            landmarks: None,
         }
     }
 }
@@ -127,13 +132,29 @@ impl Options {
     pub fn check(&self) -> Result<()> {
         self.first_map().check()?;
         self.network.check()?;
-        if self.landmarks > 0 && self.pretrain == Some(0) {
+        if self.has_landmarks() && self.pretrain == Some(0) {
             return Err(Error::input(
                 "There is no map for `landmarks`: the network learns none first.",
                 "Set landmarks = 0, or `pretrain` above 0.",
             ));
         }
         self.run().check().map(|_| ())
+    }
+
+    fn has_landmarks(&self) -> bool {
+        match self.landmarks {
+            Some(count) => count > 0,
+            None => self.pretrain != Some(0),
+        }
+    }
+
+    /// Landmarks of a network with so many inputs.
+    fn landmarks_of(&self, inputs: usize) -> usize {
+        match self.landmarks {
+            Some(count) => count,
+            None if !self.has_landmarks() => 0,
+            None => USUAL_LANDMARKS.min(LANDMARK_BYTES / (4 * inputs)).max(1),
+        }
     }
 
     /// What training takes of it.
@@ -242,7 +263,7 @@ fn start(
     let weights = options.map.repulsion.weights(options.map.kernel);
     let learns = of_run.pretraining > 0 && state.is_none();
     let target: Option<Vec<f64>> = match init {
-        _ if !learns && options.landmarks == 0 => None,
+        _ if !learns && !options.has_landmarks() => None,
         Some(init) => Some(init.iter().copied().collect()),
         None => {
             let map;
@@ -266,10 +287,10 @@ fn start(
     };
     let of_network = Points::new(points, &standard);
     let (mut landmarks, mut map) = (Landmarks::default(), None);
-    if let (Some(target), true) = (&target, options.landmarks > 0) {
+    if let (Some(target), true) = (&target, options.has_landmarks()) {
         let mut x = target.clone();
         centre(&mut x, options.map.d);
-        let (count, seed) = (options.landmarks, options.map.seed);
+        let (count, seed) = (options.landmarks_of(inputs), options.map.seed);
         landmarks = Landmarks::choose(&of_network, &x, count, seed);
         let loss = loss_at(
             &mut objective,

@@ -45,7 +45,7 @@ fn standard(y: &Array2<f64>) -> (Standard, Points<f32>) {
 fn options(landmarks: usize) -> Options {
     let mut options = Options {
         maxit: 30,
-        landmarks,
+        landmarks: Some(landmarks),
         ..Options::default()
     };
     options.map.affinity = affinity::Options {
