@@ -80,7 +80,7 @@
 #'   enter the network, which become part of the model.
 #' @param size Train on a random subset: a fraction in (0, 1] or a whole number of cells from 3 on.
 #'   The row numbers are returned as `subset`; [predict()][predict.neuralee_fit] maps the rest.
-#' @param maxit Epochs.
+#' @param maxit Epochs. `NULL` is 60 with landmarks, which need no more, else 500.
 #' @param pretrain How many of them learn the map that `init` names; `NULL` for half.
 #' @param landmarks How many cells the model keeps, with their places on the map that the network
 #'   learns first, to place others by. `NULL` is 2,500, or as many as 1.5 MB hold. 0 is the network
@@ -150,7 +150,7 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("stude
                      activation = c("relu", "gelu", "tanh", "leaky_relu"), batch_norm = TRUE,
                      dropout = 0, residual = FALSE, initial_sd = 0.1, net = NULL,
                      optimizer = adam(), batch_size = NULL, batches = c("shared", "independent"),
-                     accumulate = FALSE, preprocess = NULL, size = 1, maxit = 500,
+                     accumulate = FALSE, preprocess = NULL, size = 1, maxit = NULL,
                      pretrain = NULL, landmarks = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
                      threads = NULL, device = "cpu", pin_memory = TRUE, save_embedding = NULL,
                      checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,

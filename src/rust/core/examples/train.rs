@@ -41,7 +41,8 @@ fn main() {
     let points = all.slice(s![..n, ..]).to_owned();
     drop(all);
     let mut options = Options {
-        maxit: *epochs as u64,
+        maxit: Some(*epochs as u64),
+        landmarks: Some(0),
         pretrain: Some(more.get(1).map_or(0, |&v| v as u64)),
         tol: 0.0,
         batches: match *batch {
@@ -67,7 +68,7 @@ fn main() {
             timing.init,
             began.elapsed().as_secs_f64()
         );
-        let every = (options.maxit / 10).max(1);
+        let every = (*epochs as u64 / 10).max(1);
         while session.stop().is_none() {
             session.advance(every, &()).expect("run");
             let row = session.trace().last().expect("a row");

@@ -12,7 +12,7 @@
 //! let map = session.embedding()?; // 99 x 2
 //! # assert_eq!(map.dim(), (99, 2));
 //!
-//! let options = neuralee::Options { maxit: 20, ..Default::default() };
+//! let options = neuralee::Options { maxit: Some(20), ..Default::default() };
 //! let mut session = neuralee::open(points.view(), &options, &())?;
 //! session.advance(u64::MAX, &())?;
 //! let (model, map) = session.finish(&())?;

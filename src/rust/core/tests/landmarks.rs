@@ -44,7 +44,7 @@ fn standard(y: &Array2<f64>) -> (Standard, Points<f32>) {
 
 fn options(landmarks: usize) -> Options {
     let mut options = Options {
-        maxit: 30,
+        maxit: Some(30),
         landmarks: Some(landmarks),
         ..Options::default()
     };
@@ -55,7 +55,10 @@ fn options(landmarks: usize) -> Options {
     options
 }
 
-fn trained(y: &Array2<f64>, options: &Options) -> (Model, Array2<f64>, Option<(Array2<f64>, f64)>) {
+/// A model, the map of its network, and the map of its landmarks with its E.
+type Trained = (Model, Array2<f64>, Option<(Array2<f64>, f64)>);
+
+fn trained(y: &Array2<f64>, options: &Options) -> Trained {
     let mut session = neuralee::open(y.view(), options, &()).unwrap();
     session.advance(u64::MAX, &()).unwrap();
     let (mut model, x) = session.finish(&()).unwrap();

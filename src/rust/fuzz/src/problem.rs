@@ -33,7 +33,7 @@ pub fn training() -> neuralee::Options {
             hidden: vec![4],
             ..network::Options::default()
         },
-        maxit: 6,
+        maxit: Some(6),
         pretrain: Some(0),
         tol: 0.0,
         ..neuralee::Options::default()

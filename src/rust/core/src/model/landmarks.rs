@@ -26,10 +26,10 @@ use crate::random::Stream;
 use crate::{Error, Result};
 
 /// Landmarks that draw a cell.
-const NEAREST: usize = 45;
+const NEAREST: usize = 90;
 
 /// Effective number of them.
-const PERPLEXITY: f64 = 15.0;
+const PERPLEXITY: f64 = 30.0;
 
 /// Landmarks beyond the nearest whose distances are computed again: products in single precision
 /// may swap the last few.
@@ -42,7 +42,7 @@ const STARTS: usize = 15;
 const MOST_ROUNDS: usize = 100;
 
 /// A cell has come to rest once it moves by less than this, in units of the kernel's width.
-const REST: f64 = 1e-4;
+const REST: f64 = 1e-3;
 
 /// Cells placed by one task.
 const CELLS: usize = 256;
