@@ -22,8 +22,8 @@ use crate::random::Stream;
 use crate::vector::{add_scaled, centre, dot, norm};
 use crate::{Error, Result};
 
-/// mu, as a fraction of the mean diagonal. Directions that B tells from translations of groups,
-/// and that neighbours share, are then the ones that 1 / B enlarges.
+/// mu, as a fraction of the mean diagonal: about the least eigenvalue within a group, so that 1 / B
+/// enlarges its slow modes, and does not let its translation outgrow them.
 const RIDGE: f64 = 0.1;
 
 /// Directions whose span is searched, each at the price of an evaluation.
