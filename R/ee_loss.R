@@ -24,7 +24,8 @@
 #' @param method `"exact"` (all pairs) or `"grid"` (linear time, `d` up to 3, relative error
 #'   about 1e-5 in E and 1e-3 in the gradient).
 #' @param threads Number of threads, as in [ee()].
-#' @param kernel,agreement,uniform As in [ee()]. Explicit weights take neither of the last two.
+#' @param kernel,agreement,uniform,densities As in [ee()]. Explicit weights take none of the last
+#'   three.
 #' @return `ee_loss()`: one number, E. `ee_gradient()`: an N x d matrix.
 #' @section Errors:
 #' `neuralee_error_input` where the numbers of cells differ or an argument is of the wrong
@@ -42,10 +43,10 @@
 #' @export
 ee_loss <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
                     threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
-                    uniform = NULL) {
+                    uniform = NULL, densities = NULL) {
   check_given()
   if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
-  repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform, densities)
   evaluate_ee(embedding, x, affinity, repulsion, method, threads, want_gradient = FALSE)$loss
 }
 
@@ -53,10 +54,10 @@ ee_loss <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "
 #' @export
 ee_gradient <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
                         threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
-                        uniform = NULL) {
+                        uniform = NULL, densities = NULL) {
   check_given()
   if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
-  repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform, densities)
   result <- evaluate_ee(embedding, x, affinity, repulsion, method, threads, want_gradient = TRUE)
   gradient <- result$gradient
   dimnames(gradient) <- dimnames(as.matrix(embedding))
