@@ -232,13 +232,14 @@ fn copies_of_names_and_terms_come_back_and_older_versions_have_none() {
     model.origin.terms = Terms {
         agreement: 2.0,
         uniform: 0.5,
+        densities: 0.3,
     };
     let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
     assert_eq!(again, model);
 
-    // No copies are one byte near the end, which version 2 does not have; two numbers of 8 bytes
-    // follow it, which version 3 does not have.
-    for (version, missing) in [(3u32, 16), (2, 17)] {
+    // No copies are one byte near the end, which version 2 does not have. Three numbers of 8 bytes
+    // follow it: version 3 does not have them, and version 4 not the last.
+    for (version, missing) in [(4u32, 8), (3, 24), (2, 25)] {
         let body = &bytes[28..bytes.len() - missing];
         let mut older = bytes[..8].to_vec();
         older.extend(version.to_le_bytes());
@@ -262,7 +263,7 @@ fn damaged_and_newer_models_are_refused() {
         assert_eq!(kind(&changed), "file_format", "{at}");
     }
     let mut newer = bytes.clone();
-    newer[8] = 5;
+    newer[8] = 6;
     assert_eq!(kind(&newer), "model_version");
     let mut longer = bytes.clone();
     longer.push(0);

@@ -27,7 +27,7 @@ const CELLS: usize = 1024;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEM",
-    version: 4,
+    version: 5,
     oldest: 1,
     reads_older: "0.1",
     name: "model",
@@ -50,7 +50,8 @@ pub struct Model {
 /// What a model was trained on and how: for people, and for the affinities of new cells.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Origin {
-    /// The terms of E beside attraction and repulsion. Version 4 writes them after the rest.
+    /// The terms of E beside attraction and repulsion, after the rest: agreement and uniform part
+    /// from version 4 on, densities from version 5 on.
     #[serde(skip)]
     pub terms: Terms,
     /// Names of the features that enter, in order, empty for one without; none where they had none.
@@ -86,8 +87,9 @@ pub struct Origin {
     pub source: Vec<(String, String)>,
 }
 
-/// The content of a file: of version 4 with [`Origin`], its copies and its terms, of version 3
-/// without terms, of version 2 with [`Origin`] alone, of version 1 with [`FirstOrigin`].
+/// The content of a file: of version 5 with [`Origin`], its copies and its terms, of version 4 with
+/// the first two terms, of version 3 without terms, of version 2 with [`Origin`] alone, of
+/// version 1 with [`FirstOrigin`].
 #[derive(Serialize, Deserialize)]
 struct Stored<O> {
     architecture: Architecture,
@@ -118,6 +120,25 @@ struct FirstOrigin {
 impl From<(Origin, Vec<(u32, u32)>)> for Origin {
     fn from((origin, copies): (Origin, Vec<(u32, u32)>)) -> Self {
         Origin { copies, ..origin }
+    }
+}
+
+/// The terms of version 4.
+#[derive(Serialize, Deserialize)]
+struct FirstTerms {
+    agreement: f64,
+    uniform: f64,
+}
+
+impl From<(Origin, Vec<(u32, u32)>, FirstTerms)> for Origin {
+    fn from((origin, copies, terms): (Origin, Vec<(u32, u32)>, FirstTerms)) -> Self {
+        let FirstTerms { agreement, uniform } = terms;
+        let terms = Terms {
+            agreement,
+            uniform,
+            ..Terms::NONE
+        };
+        Origin::from((origin, copies, terms))
     }
 }
 
@@ -202,6 +223,9 @@ impl Model {
             Some(1) => Self::from_stored(KIND.open::<Stored<FirstOrigin>>(bytes)?),
             Some(2) => Self::from_stored(KIND.open::<Stored<Origin>>(bytes)?),
             Some(3) => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>)>>(bytes)?),
+            Some(4) => Self::from_stored(
+                KIND.open::<Stored<(Origin, Vec<(u32, u32)>, FirstTerms)>>(bytes)?,
+            ),
             _ => Self::from_stored(KIND.open::<Stored<(Origin, Vec<(u32, u32)>, Terms)>>(bytes)?),
         }
     }
