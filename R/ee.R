@@ -35,8 +35,9 @@
 #' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
 #'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2),}
 #' with `agreement`, `uniform` and `densities` 0 unless they are given. A number for `lambda` alone
-#' chooses this kernel too. It is the faster one; its map keeps fewer neighbours. Where W+ falls
-#' into parts, they are held together by V / 1000.
+#' chooses this kernel too. The Python package takes `perplexity = 30`. This kernel is the faster
+#' one; its map keeps fewer neighbours. Where W+ falls into parts, they are held together by
+#' V / 1000.
 #'
 #' @section Accuracy:
 #' On its grids the Gaussian repulsion is off by about 1e-5 in E and 1e-3 in the gradient. A heavy
@@ -180,7 +181,7 @@
 #' fit
 #' plot(fit, colour_by = iris$Species)
 #' @export
-ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "gaussian"),
+ee <- function(x, d = 2, lambda = NULL, perplexity = 20, kernel = c("student", "gaussian"),
                agreement = NULL, uniform = NULL, densities = NULL, weights = NULL, k = NULL,
                neighbors = NULL,
                metric = c("euclidean", "cosine"),

@@ -50,7 +50,7 @@
 #' SingleCellExperiment::reducedDim(sce, "EE") <- path[[3]]$embedding
 #' @export
 ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
-                    kernel = c("student", "gaussian"), d = 2, perplexity = 30, agreement = NULL,
+                    kernel = c("student", "gaussian"), d = 2, perplexity = 20, agreement = NULL,
                     uniform = NULL, densities = NULL, weights = NULL, k = NULL, neighbors = NULL,
                     metric = c("euclidean", "cosine"),
                     affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),

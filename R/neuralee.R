@@ -137,7 +137,7 @@
 #' plot(fit, colour_by = iris$Species[old])
 #' new <- predict(fit, x[-old, ])
 #' @export
-neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "gaussian"),
+neuralee <- function(x, d = 2, lambda = NULL, perplexity = 20, kernel = c("student", "gaussian"),
                      agreement = NULL, uniform = NULL, densities = NULL, k = NULL, neighbors = NULL,
                      metric = c("euclidean", "cosine"),
                      affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
