@@ -20,6 +20,13 @@
 #'   pairs. `agreement` is its weight \eqn{\mu}. In this term no cell counts as farther from the
 #'   middle than 1.75 times the median, so that a few far cells do not stretch the map.
 #'
+#' With `densities` \eqn{\nu} above 0 a cell's surroundings on the map are as dense as those in the
+#' data, as in densMAP (Narayan, Berger and Cho 2021). E then has the further term
+#' \deqn{-\nu \, \frac{\mathrm{cov}(L, l)}{\sqrt{\mathrm{var}(L) (\mathrm{var}(l) + 0.1)}}, \quad
+#'   L_n = \log\Big(\frac{R_n}{R} + 0.01\Big), \quad R_n = \sum_m p_{nm} \|y_n - y_m\|^2, \quad
+#'   l_n = \sum_m p_{nm} \log(1 + r_{nm}^2),}
+#' \eqn{p_{nm} = w^+_{nm} / \sum_m w^+_{nm}} and R the median of the \eqn{R_n}.
+#'
 #' A tether, \eqn{(V / N)^2 / 1000} with V the mean of \eqn{r^2}, keeps groups in one picture that
 #' share no neighbours.
 #'
@@ -27,9 +34,10 @@
 #' `kernel = "gaussian"` with a number for `lambda` minimises
 #' \deqn{E(X) = \sum_{nm} w^+_{nm} \|x_n - x_m\|^2 +
 #'   \lambda \sum_{nm} w^-_{nm} \exp(-\|x_n - x_m\|^2),}
-#' with `agreement` and `uniform` 0 unless they are given. A number for `lambda` alone chooses this
-#' kernel too. It is the faster one; its map keeps fewer neighbours. Where W+ falls into parts, they
-#' are held together by V / 1000.
+#' with `agreement`, `uniform` and `densities` 0 unless they are given. A number for `lambda` alone
+#' chooses this kernel too. The Python package takes `perplexity = 30`. This kernel is the faster
+#' one; its map keeps fewer neighbours. Where W+ falls into parts, they are held together by
+#' V / 1000.
 #'
 #' @section Accuracy:
 #' On its grids the Gaussian repulsion is off by about 1e-5 in E and 1e-3 in the gradient. A heavy
@@ -76,6 +84,11 @@
 #'   fewer neighbours.
 #' @param uniform The part of the repulsive weights that is the same for all pairs, 0 to 0.999.
 #'   `NULL` is 0.5, and 0 for `kernel = "gaussian"`. Towards 1 cells repel each other as in t-SNE.
+#' @param densities Weight of the correlation of local radii in data and map, 0 or more. The radius
+#'   of a cell tells how far its neighbours are. `NULL` is 0, which leaves the term out. With 1,
+#'   dense groups are small on the map and sparse ones large, as in densMAP; 0.3 is a compromise.
+#'   The more, the fewer neighbours are kept. An evaluation of E takes two more sums over the
+#'   neighbours, and the start one of their distances in the data.
 #' @param weights How much each cell counts: `NULL` for all alike, or a number above 0 for each row
 #'   of `x`. Only their ratios matter: a cell of weight 2 counts as two cells at one place would
 #'   among cells of weight 1. `1 / table(type)[type]` gives each type the same total, so that a
@@ -152,7 +165,9 @@
 #' `neuralee_warning_lambda` says that `lambda` is a number although `kernel = "student"` lets the
 #' map find it.
 #' @references Carreira-Perpinan (2010), "The elastic embedding algorithm for
-#'   dimensionality reduction", ICML. van der Maaten and Hinton (2008), "Visualizing data using
+#'   dimensionality reduction", ICML. Narayan, Berger and Cho (2021), "Assessing single-cell
+#'   transcriptomic variability through density-preserving data visualization", Nature Biotechnology
+#'   39 (the densities). van der Maaten and Hinton (2008), "Visualizing data using
 #'   t-SNE", JMLR 9 (the heavy tails). Vladymyrov and Carreira-Perpinan (2012),
 #'   "Partial-Hessian strategies for fast learning of nonlinear embeddings", ICML (the
 #'   spectral direction). Xiong et al. (2020), "NeuralEE: a GPU-accelerated elastic embedding
@@ -166,8 +181,9 @@
 #' fit
 #' plot(fit, colour_by = iris$Species)
 #' @export
-ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "gaussian"),
-               agreement = NULL, uniform = NULL, weights = NULL, k = NULL, neighbors = NULL,
+ee <- function(x, d = 2, lambda = NULL, perplexity = 20, kernel = c("student", "gaussian"),
+               agreement = NULL, uniform = NULL, densities = NULL, weights = NULL, k = NULL,
+               neighbors = NULL,
                metric = c("euclidean", "cosine"),
                affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
                init = c("pca", "spectral", "random"), size = 1, maxit = 200, tol = NULL,
@@ -175,7 +191,8 @@ ee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "
                checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
                verbose = interactive()) {
   check_given()
-  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda, agreement, uniform))
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform, densities)
+  given <- check_run(as.list(environment()), repulsion)
   given$options <- ee_options(given)
   every <- check_count(every, "every", min = 0)
   callback <- check_callback(callback, "iteration, loss and embedding")

@@ -34,7 +34,7 @@ check_run <- function(given, repulsion) {
 # How cells repel: the kernel, and the weights that a run takes in turn, of the repulsion or with
 # `share` of its logarithm; and the other terms of E. A number for `lambda` chooses the kernel that
 # it was published for, unless the caller chose one.
-check_repulsion <- function(kernel, lambda, agreement, uniform) {
+check_repulsion <- function(kernel, lambda, agreement, uniform, densities) {
   numbers <- is.numeric(lambda) && !inherits(lambda, "neuralee_share")
   if (identical(kernel, c("student", "gaussian")) && numbers) kernel <- "gaussian"
   kernel <- match_choice(kernel, "kernel", c("student", "gaussian"))
@@ -52,6 +52,7 @@ check_repulsion <- function(kernel, lambda, agreement, uniform) {
   usual <- rust_call(rs_repulsion(kernel, path))
   if (!is.null(agreement)) usual$agreement <- check_number(agreement, "agreement", min = 0)
   if (!is.null(uniform)) usual$uniform <- check_number(uniform, "uniform", min = 0, max = 0.999)
+  if (!is.null(densities)) usual$densities <- check_number(densities, "densities", min = 0)
   c(list(kernel = kernel), usual)
 }
 
@@ -69,7 +70,7 @@ repulsion_options <- function(repulsion) {
   weights <- stats::setNames(list(repulsion$lambda), if (repulsion$share) "share" else "lambda")
   list(
     kernel = repulsion$kernel, repulsion = weights, agreement = repulsion$agreement,
-    uniform = repulsion$uniform
+    uniform = repulsion$uniform, densities = repulsion$densities
   )
 }
 
@@ -80,7 +81,7 @@ repulsion_settings <- function(repulsion, trace) {
   list(
     kernel = repulsion$kernel, lambda = if (repulsion$share) trace$lambda[[nrow(trace)]] else last,
     share = if (repulsion$share) last, lambda_path = path, agreement = repulsion$agreement,
-    uniform = repulsion$uniform
+    uniform = repulsion$uniform, densities = repulsion$densities
   )
 }
 

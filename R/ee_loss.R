@@ -24,8 +24,8 @@
 #' @param method `"exact"` (all pairs) or `"grid"` (linear time, `d` up to 3, relative error
 #'   about 1e-5 in E and 1e-3 in the gradient).
 #' @param threads Number of threads, as in [ee()].
-#' @param kernel,agreement,uniform,weights As in [ee()]. Explicit `w_plus` and `w_minus` take none
-#'   of the last three.
+#' @param kernel,agreement,uniform,densities,weights As in [ee()]. Explicit `w_plus` and `w_minus`
+#'   take none of the last four.
 #' @return `ee_loss()`: one number, E. `ee_gradient()`: an N x d matrix.
 #' @section Errors:
 #' `neuralee_error_input` where the numbers of cells differ or an argument is of the wrong
@@ -43,10 +43,10 @@
 #' @export
 ee_loss <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
                     threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
-                    uniform = NULL, weights = NULL) {
+                    uniform = NULL, densities = NULL, weights = NULL) {
   check_given()
   if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
-  repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform, densities)
   evaluate_ee(embedding, x, affinity, weights, repulsion, method, threads, FALSE)$loss
 }
 
@@ -54,10 +54,10 @@ ee_loss <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "
 #' @export
 ee_gradient <- function(embedding, x, affinity, lambda = NULL, method = c("exact", "grid"),
                         threads = NULL, kernel = c("student", "gaussian"), agreement = NULL,
-                        uniform = NULL, weights = NULL) {
+                        uniform = NULL, densities = NULL, weights = NULL) {
   check_given()
   if (is.null(lambda) && is_explicit_weights(affinity)) lambda <- 1
-  repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform, densities)
   result <- evaluate_ee(embedding, x, affinity, weights, repulsion, method, threads, TRUE)
   gradient <- result$gradient
   dimnames(gradient) <- dimnames(as.matrix(embedding))

@@ -50,15 +50,16 @@
 #' SingleCellExperiment::reducedDim(sce, "EE") <- path[[3]]$embedding
 #' @export
 ee_path <- function(x, lambda = repulsion_share(c(0.06, 0.12, 0.25, 0.5, 1)),
-                    kernel = c("student", "gaussian"), d = 2, perplexity = 30, agreement = NULL,
-                    uniform = NULL, weights = NULL, k = NULL, neighbors = NULL,
+                    kernel = c("student", "gaussian"), d = 2, perplexity = 20, agreement = NULL,
+                    uniform = NULL, densities = NULL, weights = NULL, k = NULL, neighbors = NULL,
                     metric = c("euclidean", "cosine"),
                     affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
                     init = c("pca", "spectral", "random"), maxit = 200, tol = NULL, seed = 42L,
                     threads = NULL, keep = FALSE, verbose = interactive(), ...) {
   check_given()
   check_path_dots(list(...), names(formals(ee_path)))
-  given <- check_run(as.list(environment()), check_path(kernel, lambda, agreement, uniform))
+  repulsion <- check_path(kernel, lambda, agreement, uniform, densities)
+  given <- check_run(as.list(environment()), repulsion)
   given$options <- ee_options(given)
   values <- given$repulsion$lambda
   given$repulsion$lambda <- values[[1L]]
@@ -120,10 +121,10 @@ check_path_dots <- function(given, known) {
   }
 }
 
-check_path <- function(kernel, lambda, agreement, uniform) {
+check_path <- function(kernel, lambda, agreement, uniform, densities) {
   wanted <- "two numbers above 0 or more, ascending, or a repulsion_share() of them"
   if (is.null(lambda) || is.character(lambda)) refuse_argument(lambda, "lambda", wanted)
-  repulsion <- check_repulsion(kernel, lambda, agreement, uniform)
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform, densities)
   values <- repulsion$lambda
   refuse <- function(message) abort_neuralee("input", message, sprintf("Give %s.", wanted))
   if (length(values) < 2L) {

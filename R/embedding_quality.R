@@ -15,6 +15,10 @@
 #' * `distance_correlation`: Spearman's correlation of the distances between cells in data
 #'   and embedding, which speaks of the global arrangement (as in Kobak and Berens 2019).
 #'   `NA` where all distances are equal.
+#' * `density_correlation`: Spearman's correlation of the cells' local radii in data and embedding.
+#'   A local radius is the mean distance to the `k` nearest cells, and each space has its own. It
+#'   is high where dense parts of the data are dense in the embedding (as in Narayan, Berger and Cho
+#'   2021). `NA` where all radii are equal.
 #' * `label_accuracy`: share of cells whose label is that of the majority of their `k`
 #'   nearest other cells in the embedding (leave-one-out classification by k nearest
 #'   neighbours, Cover and Hart 1967). Tied labels go to the one whose cells have the smaller
@@ -30,8 +34,9 @@
 #'
 #' Cells at equal distance are ranked by their position. The first three measures are means
 #' over `cells` cells, each compared with all N; the fourth is taken over `pairs` pairs of cells.
-#' Both are drawn with `seed` where there are more. The other three are of all cells. Time grows
-#' as cells x N x columns of `x`, and for the labels as N^2.
+#' Both are drawn with `seed` where there are more. The other four are of all cells. Time grows
+#' as cells x N x columns of `x`, for the labels as N^2, and for the densities as N^2 x columns of
+#' `x` up to 20,000 cells. Beyond, their neighbours are searched approximately.
 #'
 #' @param embedding The embedding: a numeric matrix with cells in rows, a fit of [ee()], or
 #'   a SingleCellExperiment that holds it.
@@ -53,7 +58,7 @@
 #' @param verbose Show progress?
 #' @param ... Arguments of the matrix method.
 #' @return A data frame of class `neuralee_quality` with one row and the columns `n` (number of
-#'   cells), `k`, `compared` (cells whose neighbours were compared), the seven measures above, and
+#'   cells), `k`, `compared` (cells whose neighbours were compared), the eight measures above, and
 #'   `r_nx`, a list: its entry is the curve R_NX(K), one number for each K = 1, ..., N - 2, whose
 #'   area `auc_rnx` is. Bind the rows of several to compare embeddings: they print as a table
 #'   (without the curves), and [plot_quality()] draws them. Drop `r_nx` before you write the table
@@ -75,6 +80,9 @@
 #'
 #' Lee JA, Peluffo-Ordonez DH, Verleysen M (2015). Multi-scale similarities in stochastic
 #' neighbour embedding. *Neurocomputing* 169, 246-261.
+#'
+#' Narayan A, Berger B, Cho H (2021). Assessing single-cell transcriptomic variability through
+#' density-preserving data visualization. *Nature Biotechnology* 39, 765-774.
 #'
 #' Venna J, Kaski S (2001). Neighborhood preservation in nonlinear projection methods: an
 #' experimental study. *ICANN 2001*, 485-491.
@@ -123,6 +131,7 @@ embedding_quality.default <- function(embedding, x, labels = NULL, k = 10, ..., 
     neighborhood_preservation = found$neighborhood_preservation,
     trustworthiness = found$trustworthiness, auc_rnx = found$auc_rnx,
     distance_correlation = found$distance_correlation %||% NA_real_,
+    density_correlation = found$density_correlation %||% NA_real_,
     label_accuracy = accuracy, compactness = map_compactness(embedding),
     spread = map_spread(embedding)
   )
@@ -246,6 +255,7 @@ kept_measures <- c(
   trustworthiness = "trustworthiness",
   auc_rnx = "area under R_NX",
   distance_correlation = "distance correlation",
+  density_correlation = "density correlation",
   label_accuracy = "label accuracy"
 )
 

@@ -54,7 +54,7 @@
 #' affinity
 #' sum(affinity$weights)
 #' @export
-entropic_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
+entropic_affinity <- function(x, perplexity = 20, k = NULL, neighbors = NULL,
                               metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
   check_given()
   affinity_of_cells(x, "entropic", perplexity, k, neighbors, metric, seed, threads)

@@ -41,7 +41,7 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
   given <- list(...)
   own <- c(
     "x", "d", "net", "hidden", "activation", "batch_norm", "dropout", "residual", "initial_sd",
-    "preprocess", "metric", "kernel", "agreement", "uniform"
+    "preprocess", "metric", "kernel", "agreement", "uniform", "densities"
   )
   fixed <- intersect(names(given), own)
   if (length(fixed)) {
@@ -69,7 +69,7 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
   # The lambda that a heavy-tailed map found is the one to go on with.
   fit <- without_warning("lambda", neuralee(
     inputs, d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
-    agreement = info$agreement, uniform = info$uniform,
+    agreement = info$agreement, uniform = info$uniform, densities = info$densities,
     perplexity = perplexity %||% info$perplexity, maxit = maxit, net = model, ...
   ))
   fit$model <- redescribe_model(fit$model, model, info)

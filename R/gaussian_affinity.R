@@ -19,7 +19,7 @@
 #' affinity <- gaussian_affinity(x, perplexity = 20)
 #' range(affinity$perplexity)
 #' @export
-gaussian_affinity <- function(x, perplexity = 30, k = NULL, neighbors = NULL,
+gaussian_affinity <- function(x, perplexity = 20, k = NULL, neighbors = NULL,
                               metric = c("euclidean", "cosine"), seed = 42L, threads = NULL) {
   check_given()
   affinity_of_cells(x, "bisection", perplexity, k, neighbors, metric, seed, threads)

@@ -4,7 +4,10 @@
 map_options <- function(settings, kernel) {
   list(
     kernel = kernel, lambda = settings$lambda, seed = settings$seed,
-    terms = list(agreement = settings$agreement %||% 0, uniform = settings$uniform %||% 0),
+    terms = list(
+      agreement = settings$agreement %||% 0, uniform = settings$uniform %||% 0,
+      densities = settings$densities %||% 0
+    ),
     affinity = neighbor_options(settings$affinity, settings$perplexity, settings$k, NULL)$affinity
   )
 }

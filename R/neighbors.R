@@ -26,7 +26,7 @@
 #' found <- find_neighbors(x, k = 60)
 #' fit <- ee(x, neighbors = found, perplexity = 20, maxit = 30, verbose = FALSE)
 #' @export
-find_neighbors <- function(x, k = 90, search = c("auto", "exact", "approximate"),
+find_neighbors <- function(x, k = 60, search = c("auto", "exact", "approximate"),
                            metric = c("euclidean", "cosine"), seed = 42L, threads = NULL,
                            verbose = FALSE) {
   check_given()

@@ -142,8 +142,8 @@
 #' plot(fit, colour_by = iris$Species[old])
 #' new <- predict(fit, x[-old, ])
 #' @export
-neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("student", "gaussian"),
-                     agreement = NULL, uniform = NULL, k = NULL, neighbors = NULL,
+neuralee <- function(x, d = 2, lambda = NULL, perplexity = 20, kernel = c("student", "gaussian"),
+                     agreement = NULL, uniform = NULL, densities = NULL, k = NULL, neighbors = NULL,
                      metric = c("euclidean", "cosine"),
                      affinity = c("entropic", "bisection"), method = c("auto", "grid", "exact"),
                      init = c("ee", "none"), hidden = c(50, 50),
@@ -157,7 +157,8 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 30, kernel = c("stude
                      verbose = interactive()) {
   check_given()
   if (missing(init) && (!is.null(net) || identical(batches, "independent"))) init <- "none"
-  given <- check_run(as.list(environment()), check_repulsion(kernel, lambda, agreement, uniform))
+  repulsion <- check_repulsion(kernel, lambda, agreement, uniform, densities)
+  given <- check_run(as.list(environment()), repulsion)
   every <- check_count(every, "every", min = 0)
   preprocess <- check_preprocessing(preprocess)
   network <- check_network_given(net, device, accumulate)
@@ -220,7 +221,7 @@ new_neuralee_fit <- function(session, run, problem, steps, optimizer, cells_of_b
   origin <- c(
     list(cells = nrow(problem$x)),
     repulsion_settings(problem$repulsion, session_trace(session))[
-      c("kernel", "lambda", "agreement", "uniform")
+      c("kernel", "lambda", "agreement", "uniform", "densities")
     ],
     problem$attraction$params[c("perplexity", "k", "affinity")]
   )

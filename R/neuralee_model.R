@@ -12,7 +12,10 @@ describe_model <- function(model, steps, origin, source = NULL) {
   source <- lapply(source, as_text)
   origin <- c(
     origin[
-      c("cells", "lambda", "agreement", "uniform", "perplexity", "k", "affinity", "kernel")
+      c(
+        "cells", "lambda", "agreement", "uniform", "densities", "perplexity", "k", "affinity",
+        "kernel"
+      )
     ],
     list(
       names = if (!is.null(steps$names)) as.list(steps$names),

@@ -41,7 +41,9 @@ measure_bars <- function(quality, colours) {
   )]
   titles <- quality_measures
   if (length(unique(quality$k)) == 1L) {
-    by_k <- names(titles) %in% c("neighborhood_preservation", "trustworthiness", "label_accuracy")
+    by_k <- names(titles) %in% c(
+      "neighborhood_preservation", "trustworthiness", "density_correlation", "label_accuracy"
+    )
     titles[by_k] <- sprintf("%s, k = %d", titles[by_k], as.integer(quality$k[[1L]]))
   }
   long <- data.frame(

@@ -269,7 +269,7 @@ loss_of_map <- function(places, inputs, affinity, info, threads) {
   slots <- list(p = weights@p, i = weights@i, x = weights@x)
   options <- list(
     kernel = info$kernel, repulsion = list(lambda = info$lambda), agreement = info$agreement,
-    uniform = info$uniform, method = "auto"
+    uniform = info$uniform, densities = info$densities, method = "auto"
   )
   rust_call(rs_ee_loss_gradient(inputs, unname(places), slots, options, FALSE, threads, NULL))$loss
 }

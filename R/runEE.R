@@ -8,7 +8,7 @@
 #'
 #' @param x A SingleCellExperiment.
 #' @param ... Arguments of [calculateEE()] and [ee()]: for example `dimred = "PCA"`,
-#'   `lambda = 10`, `perplexity = 30`, `agreement = 1`, `seed = 1`.
+#'   `perplexity = 30`, `agreement = 1`, `seed = 1`.
 #' @param altexp Name or number of an alternative experiment to compute from; the map is
 #'   stored in the main experiment.
 #' @param name Name of the new reduction.

@@ -22,13 +22,13 @@ test_that("defaults are those of the core", {
   expect_equal(arguments$perplexity, defaults$affinity$perplexity)
   fit <- ee(iris_x, perplexity = 20, maxit = 5, verbose = FALSE)
   expect_equal(
-    fit$params[c("kernel", "share", "agreement", "uniform", "tol")],
-    list(kernel = "student", share = 1, agreement = 2, uniform = 0.5, tol = 4e-3)
+    fit$params[c("kernel", "share", "agreement", "uniform", "densities", "tol")],
+    list(kernel = "student", share = 1, agreement = 2, uniform = 0.5, densities = 0, tol = 4e-3)
   )
   published <- ee(iris_x, kernel = "gaussian", perplexity = 20, maxit = 5, verbose = FALSE)
   expect_equal(
-    published$params[c("lambda", "agreement", "uniform", "tol")],
-    list(lambda = 1, agreement = 0, uniform = 0, tol = 1e-5)
+    published$params[c("lambda", "agreement", "uniform", "densities", "tol")],
+    list(lambda = 1, agreement = 0, uniform = 0, densities = 0, tol = 1e-5)
   )
   by_number <- ee(iris_x, lambda = 1, perplexity = 20, maxit = 5, verbose = FALSE)
   expect_identical(by_number$embedding, published$embedding)
@@ -346,17 +346,19 @@ test_that("a resumed run says that it keeps its own number of iterations", {
   expect_identical(resumed$params$iterations, 6L)
 })
 
-test_that("agreement and uniform weights are numbers in their bounds", {
+test_that("agreement, uniform weights and densities are numbers in their bounds", {
   refused <- function(..., message) {
     expect_refused(ee(iris_x, perplexity = 20, verbose = FALSE, ...), "input", message)
   }
   for (bad in list(-1, NA, Inf, "2", c(1, 2), TRUE)) {
     refused(agreement = bad, message = "agreement")
     refused(uniform = bad, message = "uniform")
+    refused(densities = bad, message = "densities")
   }
   refused(uniform = 1, message = "uniform")
   published <- ee(
-    iris_x, lambda = 10, agreement = 0, uniform = 0, perplexity = 20, maxit = 5, verbose = FALSE
+    iris_x, lambda = 10, agreement = 0, uniform = 0, densities = 0, perplexity = 20, maxit = 5,
+    verbose = FALSE
   )
   usual <- ee(iris_x, lambda = 10, perplexity = 20, maxit = 5, verbose = FALSE)
   expect_identical(published$embedding, usual$embedding)
@@ -369,4 +371,16 @@ test_that("more agreement makes distances agree more", {
     stats::cor(dist(iris_x), dist(fit$embedding), method = "spearman")
   }
   expect_gt(kept(4), kept(0))
+})
+
+test_that("with densities a map draws dense groups dense", {
+  set.seed(1)
+  x <- rbind(matrix(rnorm(500, 0, 0.2), 100), matrix(rnorm(500, 8, 2), 100))
+  kept <- function(kernel, ...) {
+    fit <- ee(x, kernel = kernel, perplexity = 20, verbose = FALSE, ...)
+    embedding_quality(fit, x)$density_correlation
+  }
+  for (kernel in c("student", "gaussian")) {
+    expect_gt(kept(kernel, densities = 1), kept(kernel) + 0.1)
+  }
 })

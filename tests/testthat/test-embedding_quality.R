@@ -1,9 +1,12 @@
-measures <- c("neighborhood_preservation", "trustworthiness", "auc_rnx", "distance_correlation")
+measures <- c(
+  "neighborhood_preservation", "trustworthiness", "auc_rnx", "distance_correlation",
+  "density_correlation"
+)
 
 test_that("the data themselves are a perfect embedding", {
   found <- embedding_quality(iris_x, iris_x)
   expect_s3_class(found, "neuralee_quality")
-  expect_equal(unlist(unclass(found)[measures]), setNames(rep(1, 4), measures))
+  expect_equal(unlist(unclass(found)[measures]), setNames(rep(1, 5), measures))
   expect_identical(found$label_accuracy, NA_real_)
   expect_identical(c(found$n, found$k, found$compared), c(150L, 10L, 150L))
 })
@@ -28,6 +31,9 @@ by_definition <- function(embedding, x, labels, k) {
     votes <- sort(table(near), decreasing = TRUE)
     if (length(votes) > 1 && votes[[1]] == votes[[2]]) NA_character_ else names(votes)[[1]]
   }, "")
+  radii <- function(points) {
+    apply(as.matrix(stats::dist(points)), 1L, function(from) mean(sort(from)[1 + seq_len(k)]))
+  }
   list(
     neighborhood_preservation = q[[k]],
     trustworthiness = 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * sum(high[intruders] - k),
@@ -36,6 +42,7 @@ by_definition <- function(embedding, x, labels, k) {
     distance_correlation = stats::cor(
       as.vector(stats::dist(x)), as.vector(stats::dist(embedding)), method = "spearman"
     ),
+    density_correlation = stats::cor(radii(x), radii(embedding), method = "spearman"),
     label_accuracy = mean(majority == labels)
   )
 }
@@ -122,6 +129,11 @@ test_that("a part of the cells estimates the whole, and only the seed decides wh
   expect_lt(max(abs(unlist(unclass(whole)[measures]) - unlist(unclass(found)[measures]))), 0.1)
 })
 
+test_that("densities that are all equal have no correlation", {
+  even <- cbind(rep(1:8, each = 8), 1:8)
+  expect_identical(embedding_quality(even, cbind(even, 0), k = 1)$density_correlation, NA_real_)
+})
+
 test_that("labels may be factors, text or numbers, and some may be missing", {
   of <- function(labels) embedding_quality(iris_x, iris_x, labels = labels)$label_accuracy
   accuracy <- of(iris$Species)
@@ -204,7 +216,7 @@ test_that("one prints as a report, several rows as a table", {
   in_one_place <- capture.output(print(embedding_quality(iris_x[, 1:2] * 0, iris_x)))
   expect_false(any(grepl("picture|compactness|spread", in_one_place)))
   both <- rbind(one, embedding_quality(iris_x[, 3:4], iris_x))
-  expect_identical(dim(both), c(2L, 11L))
+  expect_identical(dim(both), c(2L, 12L))
   expect_identical(lengths(both$r_nx), c(148L, 148L))
   table <- capture.output(print(both))
   expect_match(table[[1]], "n +k +compared")

@@ -40,12 +40,20 @@ test_that("the loss is what the help says", {
   w_minus <- 0.75 * w_minus / sum(w_minus) + 0.25 / (20 * 19) * (1 - diag(20))
   attraction <- sum(as.matrix(affinity$weights) * (log(1 + squares) + squares / 1000))
   repulsion <- sum(w_minus / (1 + squares))
+  p <- as.matrix(affinity$weights)
+  p <- p / rowSums(p)
+  radii <- rowSums(p * as.matrix(dist(x))^2)
+  data <- log(radii / sort(radii)[[11]] + 0.01)
+  map <- rowSums(p * log(1 + squares))
+  variance <- mean((map - mean(map))^2)
+  densities <- stats::cor(data, map) * sqrt(variance / (variance + 0.1))
   found <- function(lambda) {
     ee_loss(
-      embedding, x, affinity, lambda, kernel = "student", agreement = 3, uniform = 0.25
+      embedding, x, affinity, lambda, kernel = "student", agreement = 3, uniform = 0.25,
+      densities = 0.5
     )
   }
-  rest <- attraction - 3 * agreement + (v / 20)^2 / 1000
+  rest <- attraction - 3 * agreement - 0.5 * densities + (v / 20)^2 / 1000
   expect_equal(found(7), rest + 7 * repulsion)
   expect_equal(found(repulsion_share(0.5)), rest + 0.5 * log(repulsion))
   expect_equal(found("auto"), rest + log(repulsion))
@@ -78,7 +86,9 @@ test_that("it serves containers, networks and new cells", {
   sce <- runEE(sce, kernel = "student", perplexity = 20, maxit = 20, verbose = FALSE)
   expect_identical(attr(SingleCellExperiment::reducedDim(sce, "EE"), "params")$kernel, "student")
 
-  network <- neuralee(iris_x, kernel = "student", perplexity = 20, maxit = 30, verbose = FALSE)
+  network <- neuralee(
+    iris_x, kernel = "student", densities = 0.5, perplexity = 20, maxit = 30, verbose = FALSE
+  )
   expect_identical(network$params$kernel, "student")
   expect_gt(network$params$lambda, 1)
   file <- withr::local_tempfile()
@@ -87,7 +97,9 @@ test_that("it serves containers, networks and new cells", {
     predict(load_neuralee(file), iris_x), network$embedding, tolerance = 1e-5, ignore_attr = TRUE
   )
   more <- fine_tune(network, iris_x, maxit = 5, verbose = FALSE)
-  expect_identical(more$params$kernel, "student")
+  expect_identical(
+    more$params[c("kernel", "densities")], list(kernel = "student", densities = 0.5)
+  )
 })
 
 test_that("what is no kernel, weight or share is refused", {

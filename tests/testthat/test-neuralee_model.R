@@ -73,8 +73,8 @@ test_that("damaged, foreign, missing and newer files are refused", {
   changed[200] <- xor(changed[200], as.raw(4))
   expect_refused(load(changed), "file_format", "checksum")
   changed <- bytes
-  changed[9] <- as.raw(5)
-  expect_refused(load(changed), "model_version", "version 5, which a later neuralee reads")
+  changed[9] <- as.raw(6)
+  expect_refused(load(changed), "model_version", "version 6, which a later neuralee reads")
   expect_refused(
     load(charToRaw(strrep("not a model ", 50))), "file_format", "not one of neuralee's"
   )

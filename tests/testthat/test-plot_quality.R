@@ -5,7 +5,7 @@ poor <- embedding_quality(map[rev(seq_len(150)), ], iris_x)
 test_that("each measure is a panel with a bar for each embedding", {
   plot <- plot_quality(list(PCA = good, reversed = poor))
   built <- ggplot2::ggplot_build(plot)
-  expect_equal(nrow(built$layout$layout), 7L)
+  expect_equal(nrow(built$layout$layout), 8L)
   bars <- plot$data
   expect_identical(levels(bars$map), c("reversed", "PCA"))
   value <- function(of, which) {

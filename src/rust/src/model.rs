@@ -80,6 +80,7 @@ struct Training {
     lambda: f64,
     agreement: Option<f64>,
     uniform: Option<f64>,
+    densities: Option<f64>,
     perplexity: f64,
     k: u64,
     affinity: String,
@@ -108,6 +109,7 @@ impl Training {
             terms: Terms {
                 agreement: self.agreement.unwrap_or_default(),
                 uniform: self.uniform.unwrap_or_default(),
+                densities: self.densities.unwrap_or_default(),
             },
             perplexity: self.perplexity,
             k: self.k,
@@ -203,6 +205,7 @@ fn rs_model_info(model: Raw) -> Outcome<List> {
         lambda = origin.lambda,
         agreement = origin.terms.agreement,
         uniform = origin.terms.uniform,
+        densities = origin.terms.densities,
         perplexity = origin.perplexity,
         k = origin.k as f64,
         affinity = origin.affinity.as_str(),

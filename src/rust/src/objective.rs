@@ -22,6 +22,7 @@ struct Options {
     repulsion: RepulsionPath,
     agreement: f64,
     uniform: f64,
+    densities: f64,
     method: Method,
 }
 
@@ -44,26 +45,31 @@ fn energy_list(energy: Energy, gradient: &[f64], d: usize, want: bool) -> Outcom
 }
 
 /// What the weights of the repulsion are that R asks for, and the usual other terms:
-/// `list(share, lambda, agreement, uniform)`.
+/// `list(share, lambda, agreement, uniform, densities)`.
 #[extendr]
 fn rs_repulsion(kernel: Robj, repulsion: Robj) -> Outcome<List> {
     let repulsion: RepulsionPath = options::read(&repulsion)?;
     let kernel: Kernel = options::read(&kernel)?;
     let weights = repulsion.weights(kernel);
-    let Terms { agreement, uniform } = kernel.usual_terms();
+    let Terms {
+        agreement,
+        uniform,
+        densities,
+    } = kernel.usual_terms();
     let share = matches!(weights.first(), Some(RepulsionWeight::Share(_)));
     let numbers: Vec<f64> = weights.iter().map(|weight| weight.number()).collect();
     Ok(list!(
         share = share,
         lambda = numbers,
         agreement = agreement,
-        uniform = uniform
+        uniform = uniform,
+        densities = densities
     ))
 }
 
 /// E and its gradient at an embedding, W- from the cells in the rows of `x`. `affinity` has the
 /// slots of W+, `weights` one number for each cell. `options` are
-/// `list(kernel, repulsion, agreement, uniform, method)`.
+/// `list(kernel, repulsion, agreement, uniform, densities, method)`.
 #[extendr]
 fn rs_ee_loss_gradient(
     x: RMatrix<f64>,
@@ -80,6 +86,7 @@ fn rs_ee_loss_gradient(
         repulsion,
         agreement,
         uniform,
+        densities,
         method,
     } = options::read(&options)?;
     let d = embedding.ncols();
@@ -93,7 +100,11 @@ fn rs_ee_loss_gradient(
                 "",
             ));
         };
-        let terms = Terms { agreement, uniform };
+        let terms = Terms {
+            agreement,
+            uniform,
+            densities,
+        };
         let mut objective =
             Objective::of_masses(inputs, masses, affinity, kernel, weight, d)?.with_terms(terms)?;
         let at: Vec<f64> = at.iter().copied().collect();

@@ -2,7 +2,9 @@
 
 use extendr_api::prelude::*;
 use neuralee_core::preprocess::{self, Cells, Matrix, Moments, Standardization};
-use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking, Reliability};
+use neuralee_core::quality::{
+    density_correlation, distance_correlation, label_accuracy, CoRanking, Reliability,
+};
 use neuralee_core::Error as CoreError;
 
 use crate::convert::{count, matrix_view, Outcome, SparseSlots};
@@ -140,10 +142,11 @@ fn rs_embedding_quality(
 ) -> Outcome<List> {
     let (map, points) = (matrix_view(&embedding)?, matrix_view(&data)?);
     let (k, cells, pairs, seed) = (count(k), count(cells), count(pairs), seed as u64);
-    let (ranks, correlation) = job::run(threads, &progress, |monitor| {
+    let (ranks, distances, densities) = job::run(threads, &progress, |monitor| {
         let ranks = CoRanking::new(points, map, k, cells, seed, monitor)?;
-        let correlation = distance_correlation(points, map, pairs, seed, monitor)?;
-        Ok((ranks, correlation))
+        let distances = distance_correlation(points, map, pairs, seed, monitor)?;
+        let densities = density_correlation(points, map, k, seed, monitor)?;
+        Ok((ranks, distances, densities))
     })?;
     Ok(list!(
         compared = ranks.anchors() as i32,
@@ -151,7 +154,8 @@ fn rs_embedding_quality(
         trustworthiness = ranks.trustworthiness(),
         r_nx = ranks.curve(),
         auc_rnx = ranks.auc_rnx(),
-        distance_correlation = correlation
+        distance_correlation = distances,
+        density_correlation = densities
     ))
 }
 

@@ -131,6 +131,18 @@ impl Masses {
     }
 }
 
+/// Where half of the masses have smaller values, of values with theirs; `None` of none.
+pub(crate) fn weighted_median(mut values: Vec<(f64, f64)>) -> Option<f64> {
+    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let half = 0.5 * values.iter().map(|(_, mass)| mass).sum::<f64>();
+    let mut below = 0.0;
+    let found = values.iter().find(|(_, mass)| {
+        below += mass;
+        below > half
+    });
+    found.map(|&(value, _)| value)
+}
+
 /// Refuses what is no number above zero.
 fn check(values: &[f64]) -> Result<()> {
     match values.iter().position(|m| !(*m > 0.0 && m.is_finite())) {

@@ -19,6 +19,7 @@ const AT: Resolution = Resolution::Fine;
 const WITH_ALL: Terms = Terms {
     agreement: 2.0,
     uniform: 0.5,
+    densities: 1.0,
 };
 
 /// Whole masses from 1 to 3.

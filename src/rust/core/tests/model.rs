@@ -233,14 +233,15 @@ fn copies_of_names_and_terms_come_back_and_older_versions_have_none() {
     model.origin.terms = Terms {
         agreement: 2.0,
         uniform: 0.5,
+        densities: 0.3,
     };
     let again = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
     assert_eq!(again, model);
 
-    // No landmarks are two bytes at the end, which version 4 does not have. Before them are two
-    // numbers of 8 bytes, which version 3 does not have, and before these no copies, one byte,
-    // which version 2 does not have.
-    for (version, missing) in [(4u32, 2), (3, 18), (2, 19)] {
+    // No landmarks are two bytes at the end, before them three numbers of 8 bytes, and before these
+    // no copies, one byte. Version 4 has neither landmarks nor the last number, version 3 none of
+    // the numbers, version 2 no copies.
+    for (version, missing) in [(4u32, 10), (3, 26), (2, 27)] {
         let body = &bytes[28..bytes.len() - missing];
         let mut older = bytes[..8].to_vec();
         older.extend(version.to_le_bytes());

@@ -5,6 +5,7 @@ mod common;
 use common::{matrix, normal};
 use ndarray::{Array2, ArrayView2};
 use neuralee_core::affinity::{symmetrize, Options as AffinityOptions, Weights};
+use neuralee_core::ee;
 use neuralee_core::monitor::Monitor;
 use neuralee_core::neighbors::exact;
 use neuralee_core::objective::{
@@ -12,7 +13,7 @@ use neuralee_core::objective::{
 };
 use neuralee_core::optimize::direction::{Memory, Preconditioner};
 use neuralee_core::optimize::{turned, Options, Run, Start, State};
-use neuralee_core::session::Stop;
+use neuralee_core::session::{Session, Stop};
 use neuralee_core::threads::with_threads;
 use proptest::prelude::*;
 
@@ -758,4 +759,147 @@ fn runs_cancelled_within_an_evaluation_are_whole() {
     run.advance(20, &()).unwrap();
     assert_eq!(run.iteration(), 20);
     assert_eq!(run.embedding(), straight.embedding());
+}
+
+/// Three groups of 100 that hang together only within.
+fn groups() -> Array2<f64> {
+    let mut y = normal(300, 8, 1);
+    for i in 0..300 {
+        y[(i, i / 100)] += 7.0;
+    }
+    y
+}
+
+/// From a random start the groups come to rest in one point each: a saddle of E.
+fn towards_a_saddle(y: &Array2<f64>) -> Run {
+    let params = Options {
+        maxit: 300,
+        ..Options::default()
+    };
+    Run::new(
+        objective(y, 10.0, 2),
+        y.view(),
+        Start::Random,
+        1,
+        params,
+        &(),
+    )
+    .unwrap()
+}
+
+/// Mean squared distance of the cells `rows` from their mean.
+fn spread(x: &[f64], rows: std::ops::Range<usize>) -> f64 {
+    let x = ArrayView2::from_shape((x.len() / 2, 2), x).unwrap();
+    let rows = x.slice(ndarray::s![rows, ..]);
+    let mean = rows.mean_axis(ndarray::Axis(0)).unwrap();
+    2.0 * (&rows - &mean).mapv(|v| v * v).mean().unwrap()
+}
+
+#[test]
+fn groups_in_one_point_are_left_where_they_would_spread() {
+    let y = groups();
+    let mut run = towards_a_saddle(&y);
+    run.advance(1000, &()).unwrap();
+    let params = params(Method::Auto, 300);
+    let mut wide = Run::new(objective(&y, 10.0, 2), y.view(), Start::Pca, 1, params, &()).unwrap();
+    wide.advance(300, &()).unwrap();
+    assert!(
+        run.loss() < 1.03 * wide.loss(),
+        "{} {}",
+        run.loss(),
+        wide.loss()
+    );
+    for group in 0..3 {
+        let spread = spread(run.embedding(), 100 * group..100 * group + 100);
+        assert!(spread > 1e-2, "group {group}: {spread}");
+    }
+    for pair in run.trace().windows(2) {
+        assert!(pair[1].loss <= pair[0].loss * (1.0 + 1e-5), "{pair:?}");
+    }
+}
+
+#[test]
+fn equal_cells_stay_in_one_point() {
+    let centres = normal(60, 8, 1);
+    let y = Array2::from_shape_fn((300, 8), |(i, j)| centres[(i / 5, j)]);
+    let params = Options {
+        maxit: 500,
+        ..Options::default()
+    };
+    let mut run = Run::new(
+        objective(&y, 1.0, 2),
+        y.view(),
+        Start::Random,
+        1,
+        params,
+        &(),
+    )
+    .unwrap();
+    run.advance(500, &()).unwrap();
+    assert_eq!(run.stopped(), Some(Stop::Converged));
+    let all = spread(run.embedding(), 0..300);
+    for cell in 0..60 {
+        assert!(spread(run.embedding(), 5 * cell..5 * cell + 5) < 1e-3 * all);
+    }
+}
+
+/// With heavy tails equal cells repel each other too, by the uniform part of the weights.
+#[test]
+fn heavy_tailed_groups_of_equal_cells_do_not_end_as_points() {
+    let centres = normal(3, 5, 5);
+    let y = Array2::from_shape_fn((300, 5), |(i, j)| centres[(i / 100, j)]);
+    let mut session = ee::open(y.view(), &ee::Options::default(), &()).unwrap();
+    session.advance(200, &()).unwrap();
+    assert_eq!(session.stop(), Some(Stop::Converged));
+    let x = session.embedding().unwrap();
+    for group in 0..3 {
+        let spread = spread(x.as_slice().unwrap(), 100 * group..100 * group + 100);
+        assert!(spread > 1e-3, "group {group}: {spread}");
+    }
+}
+
+/// Before, in and after the look at the curvature: the bits are those of a run that never stopped.
+/// So they are with other threads.
+#[test]
+fn a_saddle_is_left_alike_after_any_stop() {
+    let y = groups();
+    let run_on = |threads| {
+        with_threads(threads, || {
+            let mut run = towards_a_saddle(&y);
+            run.advance(1000, &()).unwrap();
+            run
+        })
+        .unwrap()
+    };
+    let straight = run_on(1);
+    assert_eq!(run_on(3).embedding(), straight.embedding());
+    let resumed = |run: &Run| {
+        let state = State::from_bytes(&run.state().to_bytes().unwrap()).unwrap();
+        let mut resumed = Run::resume(objective(&y, 10.0, 2), &[], state).unwrap();
+        resumed.advance(1000, &()).unwrap();
+        resumed
+    };
+    for stop in (20..60).take_while(|&stop| stop < straight.iteration()) {
+        let mut run = towards_a_saddle(&y);
+        run.advance(stop, &()).unwrap();
+        assert_eq!(
+            resumed(&run).embedding(),
+            straight.embedding(),
+            "after {stop}"
+        );
+        // Cancelled at each look, the one after the iteration too.
+        let mut run = towards_a_saddle(&y);
+        run.advance(stop - 1, &()).unwrap();
+        for look in 1.. {
+            run.advance(1, &AtLook(look.into())).unwrap();
+            if run.iteration() == stop {
+                break;
+            }
+        }
+        assert_eq!(
+            resumed(&run).embedding(),
+            straight.embedding(),
+            "within {stop}"
+        );
+    }
 }

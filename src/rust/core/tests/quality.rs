@@ -1,7 +1,9 @@
 //! Measures of map quality: known values, invariances and bad input.
 
 use ndarray::{array, s, Array2, Axis};
-use neuralee_core::quality::{distance_correlation, label_accuracy, CoRanking, Reliability};
+use neuralee_core::quality::{
+    density_correlation, distance_correlation, label_accuracy, CoRanking, Reliability,
+};
 use neuralee_core::random::Stream;
 use neuralee_core::threads::with_threads;
 
@@ -184,6 +186,48 @@ fn the_mean_over_cells_is_that_of_the_whole_map() {
     let (data, map) = (normal_points(200, 6, 14), normal_points(200, 2, 15));
     let found = reliability(&data, &map, 12, usize::MAX);
     assert!((mean(&found.neighbors) - ranks(&data, &map, 12).r_nx(12)).abs() < 1e-12);
+}
+
+fn densities(data: &Array2<f64>, map: &Array2<f64>, k: usize) -> Option<f64> {
+    density_correlation(data.view(), map.view(), k, 1, &()).unwrap()
+}
+
+#[test]
+fn correlation_of_densities_by_hand() {
+    // Distances to the nearest are 1, 1, 2, 4 in the data and 2, 1, 1, 5 in the map. Their ranks
+    // 1.5 1.5 3 4 and 3 1.5 1.5 4 have the covariance 2.25 and the variance 4.5.
+    let (data, map) = (
+        array![[0.0], [1.0], [3.0], [7.0]],
+        array![[3.0], [1.0], [0.0], [8.0]],
+    );
+    assert!((densities(&data, &map, 1).unwrap() - 0.5).abs() < 1e-12);
+    assert!((densities(&data, &data.mapv(|v| 3.0 - 5.0 * v), 3).unwrap() - 1.0).abs() < 1e-12);
+    // All equal in the map, and all equal in the data.
+    let even = array![[0.0], [1.0], [2.0], [3.0]];
+    assert_eq!(densities(&data, &even, 1), None);
+    assert_eq!(densities(&even, &map, 1), None);
+}
+
+#[test]
+fn densities_of_chance_and_those_that_a_map_reverses() {
+    let (data, map) = (normal_points(1500, 3, 22), normal_points(1500, 2, 23));
+    assert!(densities(&data, &map, 10).unwrap().abs() < 0.1);
+    // An inversion at the unit circle puts what is dense where it is sparse.
+    let mut inverted = map.clone();
+    for mut row in inverted.outer_iter_mut() {
+        let squares = row.dot(&row);
+        row /= squares;
+    }
+    assert!(densities(&map, &inverted, 10).unwrap() < -0.5);
+}
+
+#[test]
+fn densities_of_many_cells_are_searched_approximately_and_agree_between_threads() {
+    let data = normal_points(21_000, 3, 24);
+    let map = data.slice(s![.., ..2]).to_owned();
+    let run = |threads| with_threads(threads, || densities(&data, &map, 10)).unwrap();
+    assert!(run(1).unwrap() > 0.3);
+    assert_eq!(run(1), run(3));
 }
 
 #[test]

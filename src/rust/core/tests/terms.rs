@@ -1,4 +1,4 @@
-//! The terms of E beside attraction and repulsion: agreement, uniform weights, tether.
+//! The terms of E beside attraction and repulsion: agreement, densities, uniform weights, tether.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn terms_alone(y: &Array2<f64>, agreement: f64, d: usize) -> Objective {
     let weight = RepulsionWeight::Lambda(0.0);
     let terms = Terms {
         agreement,
-        uniform: 0.0,
+        ..Terms::NONE
     };
     let objective = Objective::new(y.view(), weights, Kernel::STUDENT, weight, d).unwrap();
     objective.with_terms(terms).unwrap()
@@ -89,28 +89,27 @@ fn agreement_is_the_correlation_of_all_squared_distances() {
     }
 }
 
+/// The gradient at `x` is that of finite differences.
+fn assert_slopes(objective: &mut Objective, mut x: Array2<f64>) {
+    let (_, gradient) = evaluate(objective, x.as_slice().unwrap(), Plan::Exact);
+    for (i, expected) in gradient.iter().enumerate() {
+        let step = 1e-5;
+        let mut shifted = |by: f64| {
+            x.as_slice_mut().unwrap()[i] += by;
+            evaluate(objective, x.as_slice().unwrap(), Plan::Exact).0
+        };
+        let (above, below) = (shifted(step), shifted(-2.0 * step));
+        shifted(step);
+        let slope = (above - below) / (2.0 * step);
+        assert!((slope - expected).abs() < 1e-8, "{i}: {slope} {expected}");
+    }
+}
+
 #[test]
 fn gradients_of_the_terms_are_slopes() {
     for d in 1..=4 {
         let (y, _) = inputs(25, 6);
-        let mut objective = terms_alone(&y, 2.0, d);
-        let mut x = normal(25, d, 5) * 4.0;
-        let (_, gradient) = evaluate(&mut objective, x.as_slice().unwrap(), Plan::Exact);
-        for i in 0..25 * d {
-            let step = 1e-5;
-            let mut shifted = |by: f64| {
-                x.as_slice_mut().unwrap()[i] += by;
-                evaluate(&mut objective, x.as_slice().unwrap(), Plan::Exact).0
-            };
-            let (above, below) = (shifted(step), shifted(-2.0 * step));
-            shifted(step);
-            let slope = (above - below) / (2.0 * step);
-            assert!(
-                (slope - gradient[i]).abs() < 1e-8,
-                "{d} {i}: {slope} {}",
-                gradient[i]
-            );
-        }
+        assert_slopes(&mut terms_alone(&y, 2.0, d), normal(25, d, 5) * 4.0);
     }
 }
 
@@ -156,6 +155,178 @@ fn what_has_no_correlation_has_no_agreement() {
     assert!(gradient.iter().all(|g| g.abs() < 1e-12));
 }
 
+/// Each cell with the next `reach` on both sides as neighbours, by uneven weights.
+fn ring(n: usize, reach: usize) -> Weights {
+    let weight = |i: usize, j: usize| {
+        let apart = i.abs_diff(j).min(n - i.abs_diff(j));
+        let near = 1 <= apart && apart <= reach;
+        near.then(|| (1 + (i * j + i + j) % 5) as f64 / (5 * n * reach) as f64)
+    };
+    let mut starts = vec![0];
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        for (j, value) in (0..n).filter_map(|j| weight(i, j).map(|value| (j, value))) {
+            columns.push(j as u32);
+            values.push(value);
+        }
+        starts.push(columns.len());
+    }
+    Weights::from_rows(starts, columns, values).unwrap()
+}
+
+/// Attraction and densities, without repulsion.
+fn with_densities(y: &Array2<f64>, kernel: Kernel, densities: f64, d: usize) -> Objective {
+    let weights = ring(y.nrows(), 4.min((y.nrows() - 1) / 2));
+    let weight = RepulsionWeight::Lambda(0.0);
+    let terms = Terms {
+        densities,
+        ..Terms::NONE
+    };
+    let objective = Objective::new(y.view(), weights, kernel, weight, d).unwrap();
+    objective.with_terms(terms).unwrap()
+}
+
+/// What the densities add to E, and the gradient with them.
+fn densities_of(y: &Array2<f64>, x: &[f64], d: usize) -> (f64, Vec<f64>) {
+    let (with, gradient) = evaluate(
+        &mut with_densities(y, Kernel::STUDENT, 0.7, d),
+        x,
+        Plan::Exact,
+    );
+    let without = evaluate(
+        &mut with_densities(y, Kernel::STUDENT, 0.0, d),
+        x,
+        Plan::Exact,
+    );
+    (with - without.0, gradient)
+}
+
+/// Cells about a middle, ever sparser.
+fn fan(n: usize, dimensions: usize) -> Array2<f64> {
+    let mut y = normal(n, dimensions, 3);
+    for (i, mut row) in y.outer_iter_mut().enumerate() {
+        row *= 0.2 + i as f64 / n as f64;
+    }
+    y
+}
+
+#[test]
+fn densities_are_the_correlation_of_the_logarithms_of_local_radii() {
+    for (n, dimensions, d) in [(40, 3, 2), (3, 5, 2), (1100, 2, 1), (30, 60, 4)] {
+        let y = fan(n, dimensions);
+        let x = normal(n, d, 8) * 3.0 + 100.0;
+        let weights = ring(n, 4.min((n - 1) / 2));
+        let mean_over_neighbors = |f: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
+            let row = |i: usize| {
+                let sums = weights.row(i).fold((0.0, 0.0), |(sum, total), (j, w)| {
+                    (sum + w * f(i, j as usize), total + w)
+                });
+                sums.0 / sums.1
+            };
+            (0..n).map(row).collect()
+        };
+        let apart = |x: &Array2<f64>, i, j| (&x.row(i) - &x.row(j)).mapv(|v| v * v).sum();
+        let radii = mean_over_neighbors(&|i, j| apart(&y, i, j));
+        let mut sorted = radii.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let data: Vec<f64> = radii
+            .iter()
+            .map(|r| (r / sorted[n / 2] + 0.01).ln())
+            .collect();
+        let map = mean_over_neighbors(&|i, j| apart(&x, i, j).ln_1p());
+        let mean = map.iter().sum::<f64>() / n as f64;
+        let variance = map.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / n as f64;
+        let expected = correlation(&data, &map) * (variance / (variance + 0.1)).sqrt();
+        let (found, _) = densities_of(&y, x.as_slice().unwrap(), d);
+        assert!(
+            (found + 0.7 * expected).abs() < 1e-9,
+            "{n} {dimensions} {d}"
+        );
+    }
+}
+
+#[test]
+fn gradients_of_the_densities_are_slopes() {
+    for (d, kernel) in [
+        (1, Kernel::STUDENT),
+        (2, Kernel::GAUSSIAN),
+        (3, Kernel::STUDENT),
+        (4, Kernel::GAUSSIAN),
+    ] {
+        let mut objective = with_densities(&fan(25, 6), kernel, 0.7, d);
+        let x = normal(25, d, 5) * 2.0;
+        assert_slopes(&mut objective, x);
+    }
+}
+
+#[test]
+fn densities_ignore_position_and_size_of_the_data_and_threads() {
+    let y = fan(2500, 5);
+    let x = normal(2500, 2, 2) * 4.0;
+    let at = x.as_slice().unwrap();
+    let (first, _) = densities_of(&y, at, 2);
+    let moved: Vec<f64> = at.iter().map(|x| x - 4.0).collect();
+    assert!((densities_of(&y, &moved, 2).0 - first).abs() < 1e-9);
+    let turned: Vec<f64> = at.chunks(2).flat_map(|x| [-x[1], x[0]]).collect();
+    assert!((densities_of(&y, &turned, 2).0 - first).abs() < 1e-9);
+    for scale in [1e3, 1e120, 1e-120] {
+        let scaled = (&y.slice(ndarray::s![.., ..;-1]) + 5.0) * scale;
+        assert!(
+            (densities_of(&scaled, at, 2).0 - first).abs() < 1e-9,
+            "{scale}"
+        );
+    }
+    let on = |threads| with_threads(threads, || densities_of(&y, at, 2)).unwrap();
+    assert_eq!(on(1), on(3));
+}
+
+/// Some cells equal, all neighbours equal, all radii equal, and a map that is one point.
+#[test]
+fn what_has_no_radii_has_no_densities() {
+    let x = normal(40, 2, 1);
+    let x = x.as_slice().unwrap();
+    let mut some_equal = fan(40, 3);
+    some_equal.slice_mut(ndarray::s![..10, ..]).fill(0.0);
+    let (energy, gradient) = densities_of(&some_equal, x, 2);
+    assert!(energy.is_finite() && gradient.iter().all(|g| g.is_finite()));
+
+    let assert_left_out = |objective: Objective| {
+        let x = &x[..2 * objective.n()];
+        let terms = Terms {
+            densities: 2.0,
+            ..Terms::NONE
+        };
+        let mut with = objective.with_terms(terms).unwrap();
+        let found = evaluate(&mut with, x, Plan::Exact);
+        let mut without = with.with_terms(Terms::NONE).unwrap();
+        assert_eq!(found, evaluate(&mut without, x, Plan::Exact));
+    };
+    let pairs = Array2::from_shape_fn((4, 1), |(i, _)| (i / 2) as f64);
+    let weights = Weights::from_rows(vec![0, 1, 2, 3, 4], vec![1, 0, 3, 2], vec![0.25; 4]);
+    let weight = RepulsionWeight::Lambda(0.0);
+    let of_pairs = Objective::new(pairs.view(), weights.unwrap(), Kernel::STUDENT, weight, 2);
+    assert_left_out(of_pairs.unwrap());
+    let simplex = Array2::eye(9);
+    assert_left_out(with_densities(&simplex, Kernel::STUDENT, 0.0, 2));
+    assert_left_out(terms_alone(&normal(20, 3, 1), 0.0, 2));
+
+    let (energy, gradient) = densities_of(&fan(20, 3), &[3.0; 40], 2);
+    assert_eq!(energy, 0.0);
+    assert!(gradient.iter().all(|g| *g == 0.0));
+}
+
+/// A checkpoint from before there were densities is one of the same problem.
+#[test]
+fn densities_count_in_the_fingerprint_where_there_are_any() {
+    let y = fan(20, 3);
+    let of = |densities| with_densities(&y, Kernel::STUDENT, densities, 2).fingerprint();
+    let weight = RepulsionWeight::Lambda(0.0);
+    let before = Objective::new(y.view(), ring(20, 4), Kernel::STUDENT, weight, 2).unwrap();
+    assert_eq!(of(0.0), before.fingerprint());
+    assert_ne!(of(0.3), of(0.0));
+    assert_ne!(of(0.3), of(0.4));
+}
+
 #[test]
 fn uniform_weights_are_mixed_with_those_of_the_data() {
     let (n, d) = (60, 2);
@@ -183,8 +354,8 @@ fn uniform_weights_are_mixed_with_those_of_the_data() {
             let mut objective = Objective::new(y.view(), weights, kernel, weight, d)
                 .unwrap()
                 .with_terms(Terms {
-                    agreement: 0.0,
                     uniform,
+                    ..Terms::NONE
                 })
                 .unwrap();
             let mut gradient = vec![0.0; n * d];
@@ -212,8 +383,8 @@ fn grids_take_uniform_weights() {
         let weights = Weights::from_rows(vec![0; n + 1], vec![], vec![]).unwrap();
         let weight = RepulsionWeight::Lambda(1.0);
         let terms = Terms {
-            agreement: 0.0,
             uniform: 0.5,
+            ..Terms::NONE
         };
         let mut objective = Objective::new(y.view(), weights, kernel, weight, 2)
             .unwrap()
@@ -242,24 +413,27 @@ fn grids_take_uniform_weights() {
 #[test]
 fn terms_that_are_no_weights_are_refused() {
     let y = normal(20, 3, 1);
-    for (agreement, uniform) in [
-        (-1.0, 0.5),
-        (f64::NAN, 0.5),
-        (f64::INFINITY, 0.0),
-        (2.0, -0.1),
-        (2.0, 1.0),
-        (2.0, f64::NAN),
+    for (name, agreement, uniform, densities) in [
+        ("agreement", -1.0, 0.5, 0.0),
+        ("agreement", f64::NAN, 0.5, 0.0),
+        ("agreement", f64::INFINITY, 0.0, 0.0),
+        ("uniform", 2.0, -0.1, 0.0),
+        ("uniform", 2.0, 1.0, 0.0),
+        ("uniform", 2.0, f64::NAN, 0.0),
+        ("densities", 2.0, 0.5, -0.1),
+        ("densities", 2.0, 0.5, f64::NAN),
+        ("densities", 2.0, 0.5, f64::INFINITY),
     ] {
         let options = Options {
             kernel: Kernel::STUDENT,
             agreement: Some(agreement),
             uniform: Some(uniform),
+            densities: Some(densities),
             ..Options::default()
         };
         let error = ee::open(y.view(), &options, &()).err().unwrap();
         let message = &error.report().message;
-        let named = message.contains("`agreement`") || message.contains("`uniform`");
-        assert!(named, "{message}");
+        assert!(message.contains(&format!("`{name}`")), "{message}");
     }
 }
 

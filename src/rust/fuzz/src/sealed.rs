@@ -17,8 +17,8 @@ pub const MODEL: Kind = Kind {
 };
 pub const EE_STATE: Kind = Kind {
     magic: b"NEURALEE",
-    oldest: 4,
-    newest: 4,
+    oldest: 5,
+    newest: 5,
 };
 pub const NEURALEE_STATE: Kind = Kind {
     magic: b"NEURALET",

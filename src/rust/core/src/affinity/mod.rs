@@ -39,7 +39,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            perplexity: 30.0,
+            perplexity: 20.0,
             k: None,
             solver: Solver::Newton,
         }

@@ -332,14 +332,28 @@ impl Weights {
         sums: &mut [[f64; S]],
         row: impl Fn(usize, &[u32], &[f64]) -> [f64; S] + Sync,
     ) {
-        sums.par_chunks_mut(ROWS_PER_TASK)
+        self.each_row(sums.as_flattened_mut(), S, |n, columns, weights, sums| {
+            sums.copy_from_slice(&row(n, columns, weights));
+        });
+    }
+
+    /// Calls `row(n, columns, weights, result)` for every row n with its entries and the `width`
+    /// numbers of `results` that are its own.
+    pub fn each_row(
+        &self,
+        results: &mut [f64],
+        width: usize,
+        row: impl Fn(usize, &[u32], &[f64], &mut [f64]) + Sync,
+    ) {
+        results
+            .par_chunks_mut(ROWS_PER_TASK * width)
             .enumerate()
             .for_each_init(<(Vec<u32>, Vec<f64>)>::default, |scratch, (task, chunk)| {
-                for (n, sum) in (task * ROWS_PER_TASK..).zip(chunk) {
+                for (n, result) in (task * ROWS_PER_TASK..).zip(chunk.chunks_exact_mut(width)) {
                     let entries = self.starts[n]..self.starts[n + 1];
-                    *sum = match &self.entries {
+                    match &self.entries {
                         Entries::Double { columns, values } => {
-                            row(n, &columns[entries.clone()], &values[entries])
+                            row(n, &columns[entries.clone()], &values[entries], result);
                         }
                         Entries::Single(packed) => {
                             let (columns, values) = &mut *scratch;
@@ -349,9 +363,9 @@ impl Weights {
                             let packed = &packed[entries];
                             columns.extend(packed.iter().map(|&entry| unpack(entry).0));
                             values.extend(packed.iter().map(|&entry| unpack(entry).1));
-                            row(n, columns, values)
+                            row(n, columns, values, result);
                         }
-                    };
+                    }
                 }
             });
     }

@@ -23,6 +23,8 @@ pub struct Options {
     pub agreement: Option<f64>,
     /// The uniform part of the repulsive weights; `None` for what suits the kernel.
     pub uniform: Option<f64>,
+    /// nu, the weight of the densities; `None` for what suits the kernel, which is 0.
+    pub densities: Option<f64>,
     /// How neighbours become attractive weights.
     pub affinity: affinity::Options,
     /// How neighbours are searched.
@@ -50,6 +52,7 @@ impl Default for Options {
             repulsion: RepulsionPath::Auto,
             agreement: None,
             uniform: None,
+            densities: None,
             affinity: affinity::Options::default(),
             neighbors: Search::Auto,
             method: run.method,
@@ -78,6 +81,7 @@ impl Options {
         Terms {
             agreement: self.agreement.unwrap_or(usual.agreement),
             uniform: self.uniform.unwrap_or(usual.uniform),
+            densities: self.densities.unwrap_or(usual.densities),
         }
     }
 

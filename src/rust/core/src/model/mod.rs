@@ -54,7 +54,8 @@ pub struct Model {
 /// What a model was trained on and how: for people, and for the affinities of new cells.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Origin {
-    /// The terms of E beside attraction and repulsion. Version 4 writes them after the rest.
+    /// The terms of E beside attraction and repulsion, after the rest: agreement and uniform part
+    /// from version 4 on, densities from version 5 on.
     #[serde(skip)]
     pub terms: Terms,
     /// Names of the features that enter, in order, empty for one without; none where they had none.
@@ -97,8 +98,8 @@ struct Latest<O> {
     landmarks: Landmarks,
 }
 
-/// The content of older files: of version 4 with [`Origin`], its copies and its terms, of version 3
-/// without terms, of version 2 with [`Origin`] alone, of version 1 with [`FirstOrigin`].
+/// The content of older files: of version 4 with [`Origin`], its copies and its first two terms, of
+/// version 3 without terms, of version 2 with [`Origin`] alone, of version 1 with [`FirstOrigin`].
 #[derive(Serialize, Deserialize)]
 struct Stored<O> {
     architecture: Architecture,
@@ -129,6 +130,25 @@ struct FirstOrigin {
 impl From<(Origin, Vec<(u32, u32)>)> for Origin {
     fn from((origin, copies): (Origin, Vec<(u32, u32)>)) -> Self {
         Origin { copies, ..origin }
+    }
+}
+
+/// The terms of version 4.
+#[derive(Serialize, Deserialize)]
+struct FirstTerms {
+    agreement: f64,
+    uniform: f64,
+}
+
+impl From<(Origin, Vec<(u32, u32)>, FirstTerms)> for Origin {
+    fn from((origin, copies, terms): (Origin, Vec<(u32, u32)>, FirstTerms)) -> Self {
+        let FirstTerms { agreement, uniform } = terms;
+        let terms = Terms {
+            agreement,
+            uniform,
+            ..Terms::NONE
+        };
+        Origin::from((origin, copies, terms))
     }
 }
 
@@ -225,7 +245,7 @@ impl Model {
             Some(1) => Self::from_stored(KIND.open::<Stored<FirstOrigin>>(bytes)?),
             Some(2) => Self::from_stored(KIND.open::<Stored<Origin>>(bytes)?),
             Some(3) => Self::from_stored(KIND.open::<Stored<(Origin, Copies)>>(bytes)?),
-            Some(4) => Self::from_stored(KIND.open::<Stored<(Origin, Copies, Terms)>>(bytes)?),
+            Some(4) => Self::from_stored(KIND.open::<Stored<(Origin, Copies, FirstTerms)>>(bytes)?),
             _ => {
                 let latest = KIND.open::<Latest<(Origin, Copies, Terms)>>(bytes)?;
                 Self::from_latest(latest)

@@ -9,7 +9,7 @@ pub struct Energy {
     pub repulsion: f64,
     /// lambda, or rho divided by the sum.
     pub lambda: f64,
-    /// What agreement and tether add.
+    /// What agreement, densities and tether add.
     pub terms: f64,
 }
 

@@ -20,11 +20,13 @@
 //! for itself, whatever the number of cells (Yang, Peltonen and Kaski 2014, "Optimization
 //! equivalence of divergences improves neighbor embedding").
 //!
-//! [`Terms`] add what arranges distant cells; `agreement.rs` and `tether.rs` have the equations.
+//! [`Terms`] add what arranges distant cells; `agreement.rs`, `densities.rs` and
+//! `tether.rs` have the equations.
 
 mod agreement;
 mod attraction;
 pub mod dense;
+mod densities;
 pub mod device;
 mod energy;
 mod factors;
@@ -50,6 +52,7 @@ use crate::masses::Masses;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use agreement::Agreement;
+use densities::Densities;
 use device::{ObjectiveDevice, Sampled};
 use factors::{Columns, Factors};
 use grid::workspace::Workspace;
@@ -83,6 +86,7 @@ pub struct Objective {
     weight: RepulsionWeight,
     terms: Terms,
     agreement: Option<Arc<Agreement>>,
+    densities: Option<Arc<Densities>>,
     tether: Option<Tether>,
     /// The lambda that the last evaluation found.
     reached: f64,
@@ -143,6 +147,7 @@ impl Objective {
         Ok(Objective {
             terms: Terms::NONE,
             agreement: None,
+            densities: None,
             tether: None,
             weights: Arc::new(weights.with_masses(&masses)),
             factors: Arc::new(Factors::new(y, masses)?),
@@ -160,8 +165,13 @@ impl Objective {
     /// The same with the other terms and the tether of the kernel. To be called before
     /// [`Objective::move_to`].
     pub fn with_terms(mut self, terms: Terms) -> Result<Self> {
-        let Terms { agreement, uniform } = terms.check()?;
+        let Terms {
+            agreement,
+            uniform,
+            densities,
+        } = terms.check()?;
         self.agreement = Agreement::new(&self.factors, agreement).map(Arc::new);
+        self.densities = Densities::new(&self.factors, &self.weights, densities).map(Arc::new);
         Arc::make_mut(&mut self.factors).mix_uniform(uniform);
         self.tether = self.kernel.tether().of_weights(&self.weights);
         self.terms = terms;
@@ -243,6 +253,10 @@ impl Objective {
         hash.update(&self.weights.fingerprint().to_le_bytes());
         hash.update(&[self.kernel.id(), self.weight.id()]);
         hash.update(&self.terms.agreement.to_le_bytes());
+        // Checkpoints from before there was this term stay those of the same problem.
+        if self.terms.densities > 0.0 {
+            hash.update(&self.terms.densities.to_le_bytes());
+        }
         hash.digest()
     }
 
@@ -316,8 +330,8 @@ impl Objective {
     ///
     /// Each of the B (B - 1) ordered pairs stands for N (N - 1) / (B (B - 1)) of all, so
     /// that the sum over the cells is, on average over the samples, that over all cells.
-    /// lambda is that of the last evaluation. Agreement and tether change slowly, and are taken
-    /// to stay.
+    /// lambda is that of the last evaluation. Agreement, densities and tether change slowly, and
+    /// are taken to stay.
     pub fn sampled_change(
         &self,
         sample: &Sample<'_>,
@@ -353,10 +367,14 @@ impl Objective {
         Ok(())
     }
 
-    /// Agreement and tether; their gradient is added to `gradient`.
+    /// Agreement, densities and tether; their gradient is added to `gradient`.
     fn add_terms(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let densities = self.densities.as_ref().map_or(0.0, |densities| {
+            let masses = &self.factors.masses;
+            densities.add(masses, &self.weights, x, self.d, gradient)
+        });
         if self.agreement.is_none() && self.tether.is_none() {
-            return 0.0;
+            return densities;
         }
         let mut x = x.to_vec();
         let masses = &self.factors.masses;
@@ -367,7 +385,7 @@ impl Objective {
         let tether = self
             .tether
             .map_or(0.0, |tether| tether.add(masses, &x, self.d, gradient));
-        agreement + tether
+        agreement + tether + densities
     }
 
     fn psi<'a>(&self, factors: &'a Factors) -> Psi<'a> {

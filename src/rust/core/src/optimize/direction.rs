@@ -24,6 +24,10 @@ const RIDGE: f64 = 1e-6;
 /// mu of the diagonal preconditioner: cells with weak ties must not leap.
 const DIAGONAL_RIDGE: f64 = 0.1;
 
+/// mu of the reweighted preconditioner, as a fraction of the mean diagonal: small, so that whole
+/// clusters move at once.
+const REWEIGHTED_RIDGE: f64 = 3e-4;
+
 /// B, the attractive part of the Hessian of E: 4 L+ + mu I, which never changes, or its diagonal.
 /// Where the attraction is not quadratic, B is what majorises it at X.
 pub enum Preconditioner {
@@ -87,7 +91,8 @@ impl Preconditioner {
 
     /// 4 L(X) + mu I of a kernel, once X is known, where the first `fixed` cells stay.
     pub fn reweighted(weights: &Weights, kernel: Kernel, d: usize, fixed: usize) -> Self {
-        Preconditioner::Reweighted(Box::new(Reweighted::new(weights, kernel, d, fixed)))
+        let matrix = Reweighted::new(weights, kernel, d, fixed, REWEIGHTED_RIDGE);
+        Preconditioner::Reweighted(Box::new(matrix))
     }
 
     /// Takes the weights at X, where they depend on it.

@@ -1,6 +1,7 @@
 //! Minimises E(X): L-BFGS upon the spectral direction, as a state to step
 //! through rather than a loop that is waited for.
 
+mod curvature;
 pub mod direction;
 mod joining;
 mod line_search;
@@ -34,7 +35,11 @@ pub use turn::turned;
 
 use direction::{Memory, Preconditioner};
 use schedule::ends;
+use state::Course;
 use stopping::Step;
+
+/// Saddles that a run leaves.
+const MOST_SADDLES: usize = 3;
 
 /// A run of the optimiser on one objective.
 pub struct Run {
@@ -158,6 +163,7 @@ impl Run {
             || state.x.len() != numbers
             || state.gradient.len() != numbers
             || !state.memory.fits(numbers)
+            || !state.course.fits(numbers)
             || !is_planned(state.how, objective.kernel())
             || state.options.check().is_err()
         {
@@ -185,6 +191,11 @@ impl Run {
             .saturating_sub(self.state.iteration);
         let iterations = iterations.min(remaining);
         monitor.stage("embedding", iterations as usize);
+        // Where an interrupt left it open.
+        match self.examine(monitor) {
+            Err(Error::Interrupted(_)) => return Ok(()),
+            other => other?,
+        }
         for _ in 0..iterations {
             if monitor.cancelled() {
                 return Ok(());
@@ -204,6 +215,10 @@ impl Run {
                 other => other?,
             }
             monitor.advance(1);
+            match self.examine(monitor) {
+                Err(Error::Interrupted(_)) => return Ok(()),
+                other => other?,
+            }
         }
         if self.stopped().is_none() && self.state.iteration >= self.state.options.maxit {
             self.state.stopped = Some(Stop::Iterations);
@@ -286,11 +301,17 @@ impl Run {
             let slope = vector::dot(&direction, gradient);
             (direction, slope)
         };
-        let (mut direction, mut slope) = search_direction(&state.memory, &state.gradient);
-        if !(slope < 0.0) {
-            state.memory = Memory::default();
-            (direction, slope) = search_direction(&state.memory, &state.gradient);
-        }
+        let (direction, slope) = if let Course::Downwards(direction) = &state.course {
+            out_of_saddle(direction, &state.gradient)
+        } else {
+            let (direction, slope) = search_direction(&state.memory, &state.gradient);
+            if slope < 0.0 {
+                (direction, slope)
+            } else {
+                state.memory = Memory::default();
+                search_direction(&state.memory, &state.gradient)
+            }
+        };
         // A step at most doubles the embedding: around a narrow start E is flat, and the
         // quadratic model knows nothing of what lies beyond.
         let longest = largest(&state.x) / largest(&direction);
@@ -314,8 +335,12 @@ impl Run {
         } else {
             None
         };
+        let course = std::mem::replace(&mut state.course, Course::Onwards);
         let Some(accepted) = accepted else {
-            state.stopped = Some(Stop::Precision);
+            state.stopped = Some(match course {
+                Course::Downwards(_) => Stop::Converged,
+                _ => Stop::Precision,
+            });
             return Ok(());
         };
         let step = difference(&accepted.x, &state.x);
@@ -340,15 +365,49 @@ impl Run {
         let first = state
             .trace
             .partition_point(|row| row.stage < state.stage as u64);
+        let left = state
+            .saddles
+            .last()
+            .map_or(0, |&iteration| iteration as usize);
         let step = Step {
             moved,
             slope: norm(&state.gradient) * norm(&state.x),
-            stage: &state.trace[first..],
+            stage: &state.trace[first.max(left)..],
             last_stage: state.stage + 1 == state.lambdas.len(),
         };
         if step.has_converged(objective.weight(), state.options.tol) {
-            state.stopped = Some(Stop::Converged);
+            // Cells that join a map start where their neighbours are, in no saddle of this kind.
+            if step.last_stage && fixed == 0 && state.saddles.len() < MOST_SADDLES {
+                state.course = Course::AtRest;
+                state.memory = Memory::default();
+            } else {
+                state.stopped = Some(Stop::Converged);
+            }
         }
+        Ok(())
+    }
+
+    /// Tells a minimum, where the run ends, from a saddle, which it leaves. An error leaves the
+    /// state as it was.
+    fn examine(&mut self, monitor: &dyn Monitor) -> Result<()> {
+        let Run {
+            objective, state, ..
+        } = self;
+        if !matches!(state.course, Course::AtRest) {
+            return Ok(());
+        }
+        let (x, gradient, draw) = (&state.x, &state.gradient, state.saddles.len() as u64);
+        let found = curvature::downwards(objective, x, gradient, state.how, draw, monitor)?;
+        state.course = match found {
+            Some(direction) => {
+                state.saddles.push(state.iteration);
+                Course::Downwards(direction)
+            }
+            None => {
+                state.stopped = Some(Stop::Converged);
+                Course::Onwards
+            }
+        };
         Ok(())
     }
 
@@ -450,7 +509,18 @@ fn first_state(
         memory: Memory::default(),
         trace: vec![first],
         stopped: None,
+        course: Course::Onwards,
+        saddles: Vec::new(),
     })
+}
+
+/// The direction of the two along which E does not rise, and its slope, which is negative: at rest
+/// it may be zero, and E falls by its curvature.
+fn out_of_saddle(direction: &[f64], gradient: &[f64]) -> (Vec<f64>, f64) {
+    let slope = vector::dot(direction, gradient);
+    let sign = if slope > 0.0 { -1.0 } else { 1.0 };
+    let direction = direction.iter().map(|v| sign * v).collect();
+    (direction, -slope.abs().max(f64::MIN_POSITIVE))
 }
 
 fn largest(values: &[f64]) -> f64 {

@@ -15,9 +15,6 @@ const STEPS_OF_SIZE: usize = 8;
 /// Residual, relative to the right-hand side, with which a solve ends.
 const RESIDUAL: f64 = 0.01;
 
-/// mu, as a fraction of the mean diagonal: small, so that whole clusters move at once.
-const RIDGE: f64 = 3e-4;
-
 /// Largest weights of a row that are kept: with perplexity 30 some 8 % of all, which hold
 /// the graph's shape. (With 15 a map converges no sooner.)
 const KEPT: usize = 8;
@@ -36,6 +33,10 @@ pub struct Reweighted {
     d: usize,
     /// Cells, the first ones, that stay where they are: a solve is among the others.
     fixed: usize,
+    /// mu, as a fraction of the mean diagonal.
+    relative_ridge: f64,
+    /// mu at X.
+    ridge: f64,
     starts: Vec<usize>,
     columns: Vec<u32>,
     /// 4 w+, scaled. In single precision, as the pulls. Both halves of an edge are rounded alike,
@@ -48,9 +49,9 @@ pub struct Reweighted {
 }
 
 impl Reweighted {
-    /// For maps of `d` dimensions where the first `fixed` cells stay; [`Reweighted::reweigh`] is to
-    /// be called before it is used.
-    pub fn new(weights: &Weights, kernel: Kernel, d: usize, fixed: usize) -> Self {
+    /// For maps of `d` dimensions where the first `fixed` cells stay; `ridge` is mu, as a fraction
+    /// of the mean diagonal. [`Reweighted::reweigh`] is to be called before it is used.
+    pub fn new(weights: &Weights, kernel: Kernel, d: usize, fixed: usize, ridge: f64) -> Self {
         let n = weights.n();
         // The least weight that each row keeps; one that either of two rows keeps stays.
         let least: Vec<f64> = (0..n)
@@ -87,6 +88,8 @@ impl Reweighted {
             kernel,
             d,
             fixed,
+            relative_ridge: ridge,
+            ridge: 0.0,
             starts,
             columns,
             weights,
@@ -125,10 +128,19 @@ impl Reweighted {
                 }
             }
         });
-        let ridge = RIDGE * total(&self.diagonal) / self.diagonal.len() as f64;
-        self.diagonal
-            .iter_mut()
-            .for_each(|degree| *degree += ridge as f32);
+        self.ridge = self.relative_ridge * total(&self.diagonal) / self.diagonal.len() as f64;
+        let ridge = self.ridge as f32;
+        self.diagonal.iter_mut().for_each(|degree| *degree += ridge);
+    }
+
+    /// mu.
+    pub fn ridge(&self) -> f64 {
+        self.ridge
+    }
+
+    /// The diagonal, of every cell.
+    pub fn diagonal(&self) -> &[f32] {
+        &self.diagonal
     }
 
     /// result = (4 L(X) + mu I) v; returns v . result.

@@ -13,8 +13,8 @@ use crate::Result;
 
 const KIND: Kind = Kind {
     magic: b"NEURALEE",
-    version: 4,
-    oldest: 4,
+    version: 5,
+    oldest: 5,
     reads_older: "0.1",
     name: "saved state",
     remedy: "Start again without `resume`, or use an intact checkpoint.",
@@ -40,6 +40,27 @@ pub struct State {
     pub(super) memory: Memory,
     pub(super) trace: Vec<TraceRow>,
     pub(super) stopped: Option<Stop>,
+    pub(super) course: Course,
+    /// The iterations after which the run left a saddle.
+    pub(super) saddles: Vec<u64>,
+}
+
+/// Where a run goes that has not stopped.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Course {
+    /// As L-BFGS says.
+    Onwards,
+    /// Nowhere before it is known whether E curves downwards here.
+    AtRest,
+    /// Out of a saddle, along this direction.
+    Downwards(Vec<f64>),
+}
+
+impl Course {
+    /// Whether it is one of `numbers` coordinates.
+    pub fn fits(&self, numbers: usize) -> bool {
+        !matches!(self, Course::Downwards(direction) if direction.len() != numbers)
+    }
 }
 
 impl State {

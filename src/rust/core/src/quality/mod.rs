@@ -1,13 +1,15 @@
-//! How much of the data a map keeps: of its neighbours, of its distances, of its labels.
+//! How much of the data a map keeps: of its neighbours, distances, densities and labels.
 //!
 //! Distances are Euclidean in both spaces. Where a measure would need all pairs of many
 //! cells, it is estimated from a seeded sample of cells or pairs.
 
+mod densities;
 mod distances;
 mod labels;
 mod ranks;
 mod reliability;
 
+pub use densities::density_correlation;
 pub use distances::distance_correlation;
 pub use labels::label_accuracy;
 pub use ranks::CoRanking;

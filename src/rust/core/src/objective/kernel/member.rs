@@ -62,6 +62,7 @@ pub trait Member: Sync {
     const USUAL_TERMS: Terms = Terms {
         agreement: 2.0,
         uniform: 0.5,
+        densities: 0.0,
     };
 
     /// What keeps a map together whose cells do not all hang together.
