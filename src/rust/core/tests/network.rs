@@ -177,7 +177,11 @@ fn golden_outputs_and_gradients_of_the_original() {
 
         // The original finds the bandwidths of its affinities to 1e-3.
         let graph = exact(y.view(), y.nrows() - 1, &()).unwrap();
-        let rows = AffinityOptions::default()
+        let options = AffinityOptions {
+            perplexity: 30.0,
+            ..AffinityOptions::default()
+        };
+        let rows = options
             .check(y.nrows(), graph.k)
             .unwrap()
             .rows(&graph, &())
