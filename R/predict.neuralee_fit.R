@@ -271,7 +271,9 @@ loss_of_map <- function(places, inputs, affinity, info, threads) {
     kernel = info$kernel, repulsion = list(lambda = info$lambda), agreement = info$agreement,
     uniform = info$uniform, densities = info$densities, method = "auto"
   )
-  rust_call(rs_ee_loss_gradient(inputs, unname(places), slots, options, FALSE, threads, NULL))$loss
+  rust_call(
+    rs_ee_loss_gradient(inputs, unname(places), slots, NULL, options, FALSE, threads, NULL)
+  )$loss
 }
 
 # The cells that a user gave as a checked matrix that has the features of the model in their order:

@@ -1,6 +1,7 @@
 # The table by which the default map of ee() was chosen: for each data set and each of some
 # settings, the seconds of ee() in all, its iterations, in how many of the seeds 1, 2 and 3 it
-# converged, and the measures of embedding_quality(). All are medians of these seeds, on two threads.
+# converged, and the measures of embedding_quality(). All are medians of these seeds, on two
+# threads. With QUICK=yes in the environment it is the default alone.
 #   Rscript bench/best_map.R FILE ...
 # A FILE holds points and their labels, if there are any:
 #   SET.npy   as heavy_tails_points.R writes it, with SET.labels.npy
@@ -22,6 +23,7 @@ settings <- list(
   list(kernel = "gaussian", lambda = 10)
 )
 seeds <- 1:3
+if (nzchar(Sys.getenv("QUICK"))) settings <- settings[1L]
 measures <- c(
   "kept of 10" = "neighborhood_preservation", "AUC R_NX" = "auc_rnx",
   "distances" = "distance_correlation", "10-NN accuracy" = "label_accuracy",

@@ -1,5 +1,5 @@
 """One method on the first n rows (or all) of a NumPy file, two threads:
-peers.py openTSNE|umap-learn POINTS.npy N|all OUT.csv SEED"""
+peers.py openTSNE|umap-learn|densMAP POINTS.npy N|all OUT.csv SEED"""
 
 import sys
 
@@ -15,7 +15,7 @@ def embed(method, x, seed):
 
     # A random_state would put UMAP on one thread.
     numpy.random.seed(seed)
-    return umap.UMAP(n_jobs=2).fit_transform(x)
+    return umap.UMAP(n_jobs=2, densmap=method == "densMAP").fit_transform(x)
 
 
 method, points, n, out, seed = sys.argv[1:6]

@@ -1,11 +1,11 @@
-# Maps of data that fall into parts, by ee() with its defaults: how wide the map is, the least radius
-# of a part in units of that width, its iterations and whether it converged. The radius is the root
-# mean square distance from a part's mean, and the width the longer side of the map.
+# Maps of data that fall into parts, by ee() with its defaults: how wide the map is, the least
+# radius of a part in units of that width, its iterations and whether it converged. The radius is
+# the root mean square distance from a part's mean, and the width the longer side of the map.
 #   Rscript bench/structures.R
 suppressPackageStartupMessages(library(neuralee))
 
 # `count` parts of `size` cells in 8 dimensions, whose centres lie `apart` standard deviations from
-# each other along the edges of a simplex, or on a sphere where there are more parts than dimensions.
+# each other along the edges of a simplex. More parts than dimensions lie on a sphere.
 parts <- function(count, size, apart) {
   set.seed(1)
   centres <- if (count <= 8) {
@@ -35,10 +35,11 @@ cases <- list(
   })
 )
 
-cat("| data | width | least radius of a part | iterations | converged |\n| --- | --- | --- | --- | --- |\n")
+cat("| data | width | least radius of a part | iterations | converged |\n")
+cat("| --- | --- | --- | --- | --- |\n")
 for (name in names(cases)) {
   data <- cases[[name]]
-  perplexity <- if (is.null(data$perplexity)) 30 else data$perplexity
+  perplexity <- if (is.null(data$perplexity)) 20 else data$perplexity
   fit <- ee(data$x, perplexity = perplexity, threads = 2, verbose = FALSE)
   width <- max(apply(fit$embedding, 2, function(axis) diff(range(axis))))
   radius <- tapply(seq_along(data$part), data$part, function(cells) {

@@ -376,11 +376,9 @@ test_that("more agreement makes distances agree more", {
 test_that("with densities a map draws dense groups dense", {
   set.seed(1)
   x <- rbind(matrix(rnorm(500, 0, 0.2), 100), matrix(rnorm(500, 8, 2), 100))
-  kept <- function(kernel, ...) {
-    fit <- ee(x, kernel = kernel, perplexity = 20, verbose = FALSE, ...)
+  kept <- function(densities) {
+    fit <- ee(x, densities = densities, perplexity = 20, verbose = FALSE)
     embedding_quality(fit, x)$density_correlation
   }
-  for (kernel in c("student", "gaussian")) {
-    expect_gt(kept(kernel, densities = 1), kept(kernel) + 0.1)
-  }
+  expect_gt(kept(1), kept(0) + 0.1)
 })

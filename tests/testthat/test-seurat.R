@@ -122,7 +122,10 @@ test_that("graph, Neighbor object and lists replace the search for neighbours al
     loss_of(run(object, dims = 1:4, graph = "RNA_nn")), loss_of(run(object, dims = 1:4, k = 24)),
     tolerance = 0.02
   )
-  expect_refused(RunEE(object, dims = 1:4, graph = "RNA_nn", verbose = FALSE), "perplexity", "30")
+  expect_refused(
+    RunEE(object, dims = 1:4, graph = "RNA_nn", perplexity = 30, verbose = FALSE),
+    "perplexity", "30"
+  )
   expect_refused(
     run(object, dims = 1:4, graph = "RNA_nn", nn.name = "RNA.nn"), "input", "more than once"
   )

@@ -13,8 +13,8 @@
 //! squared local radius in the data, l_n that on the map.
 //!
 //! **On the map it is a mean of logarithms.** Some of a cell's neighbours lie far from it on any
-//! map, and they would rule the logarithm of a mean. With nu = 1 the rank correlation of local radii
-//! on 10,000 blood cells is .88 by the former and .30 by the latter.
+//! map, and they would rule the logarithm of a mean. With nu = 1 the rank correlation of local
+//! radii on 10,000 blood cells is .88 by the former and .30 by the latter.
 //!
 //! **A hundredth** is the least that a squared radius counts as: equal cells have radii of zero,
 //! whose logarithms would rule the correlation.
