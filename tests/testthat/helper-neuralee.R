@@ -1,9 +1,9 @@
-# A short training on iris, with small layers.
+# A short training on iris, with small layers and without landmarks.
 train <- function(x = iris_x, ..., perplexity = 20, lambda = 10, maxit = 20, hidden = c(10, 10),
-                  verbose = FALSE) {
+                  landmarks = 0, verbose = FALSE) {
   neuralee(
-    x, perplexity = perplexity, lambda = lambda, maxit = maxit, hidden = hidden, verbose = verbose,
-    ...
+    x, perplexity = perplexity, lambda = lambda, maxit = maxit, hidden = hidden,
+    landmarks = landmarks, verbose = verbose, ...
   )
 }
 

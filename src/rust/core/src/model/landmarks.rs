@@ -9,7 +9,8 @@
 //!
 //! with the attraction a of the kernel, by x <- sum_l w_l x_l / sum_l w_l, w_l = p_l a'(|x - x_l|^2)
 //! (the majoriser of f at x, as a' falls). A heavy-tailed f has many minima. The cell starts where f
-//! is least: at one of its nearest landmarks, or where the network puts it.
+//! is least: at one of its nearest landmarks, or where the network puts it. A cell that is a
+//! landmark has its place.
 
 use std::ops::Range;
 
@@ -59,7 +60,7 @@ pub struct Landmarks {
     /// Inputs of the network, centred and scaled: cells x inputs by rows.
     inputs: Vec<f32>,
     /// Their places, cells x d by rows.
-    places: Vec<f32>,
+    places: Vec<f64>,
 }
 
 impl Landmarks {
@@ -83,7 +84,7 @@ impl Landmarks {
             spread(points, &candidates, count, stream.substream(1))
         };
         let row = |id: &usize| points.values()[id * inputs..][..inputs].iter().copied();
-        let place = |id: &usize| map[id * d..][..d].iter().map(|&x| x as f32);
+        let place = |id: &usize| map[id * d..][..d].iter().copied();
         Landmarks {
             inputs: chosen.iter().flat_map(row).collect(),
             places: chosen.iter().flat_map(place).collect(),
@@ -102,12 +103,10 @@ impl Landmarks {
 
     /// Refuses what does not fit a network with `inputs` inputs and `d` outputs.
     pub fn fit(&self, inputs: usize, d: usize) -> bool {
-        let finite = self
-            .inputs
-            .iter()
-            .chain(&self.places)
-            .all(|v| v.is_finite());
-        finite && self.places.len().is_multiple_of(d) && self.inputs.len() == self.count(d) * inputs
+        self.inputs.iter().all(|v| v.is_finite())
+            && self.places.iter().all(|v| v.is_finite())
+            && self.places.len().is_multiple_of(d)
+            && self.inputs.len() == self.count(d) * inputs
     }
 
     /// Moves cells from where a network put them, `places` by rows, to where the landmarks draw
@@ -126,7 +125,6 @@ impl Landmarks {
         if !self.fit(points.inputs(), d) {
             return Err(Error::internal("The landmarks do not fit the cells.", ""));
         }
-        let of_landmarks: Vec<f64> = self.places.iter().map(|&x| f64::from(x)).collect();
         let norms: Vec<f32> = self
             .inputs
             .chunks_exact(points.inputs())
@@ -140,7 +138,7 @@ impl Landmarks {
                 let first = task * CELLS;
                 let cells = first..first + places.len() / d;
                 self.for_nearest(points, cells, &norms, |cell, ids, squared_distances| {
-                    let near = ids.iter().map(|&id| &of_landmarks[id as usize * d..][..d]);
+                    let near = ids.iter().map(|&id| &self.places[id as usize * d..][..d]);
                     let near: Vec<f64> = near.flatten().copied().collect();
                     let place = &mut places[cell * d..][..d];
                     draw(kernel, squared_distances, &near, place);
@@ -198,6 +196,10 @@ impl Landmarks {
 /// network puts it to where these draw it; `near` holds their places by rows.
 fn draw(kernel: Kernel, squared_distances: &[f64], near: &[f64], place: &mut [f64]) {
     let (k, d) = (squared_distances.len(), place.len());
+    if squared_distances[0] == 0.0 {
+        place.copy_from_slice(&near[..d]);
+        return;
+    }
     let mut p = vec![0.0; k];
     // Of few landmarks a third is asked for, as of few neighbours.
     let perplexity = PERPLEXITY.min((k as f64 / 3.0).max(1.0));
