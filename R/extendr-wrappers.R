@@ -131,6 +131,8 @@ rs_model_weights <- function(model) .Call(wrap__rs_model_weights, model)
 
 rs_model_map <- function(model, x, cells_in_rows, first, threads, device, progress) .Call(wrap__rs_model_map, model, x, cells_in_rows, first, threads, device, progress)
 
+rs_model_landmarks <- function(model) .Call(wrap__rs_model_landmarks, model)
+
 rs_model_inputs <- function(model, x, cells_in_rows, first, threads, progress) .Call(wrap__rs_model_inputs, model, x, cells_in_rows, first, threads, progress)
 
 rs_model_preprocessing <- function(model) .Call(wrap__rs_model_preprocessing, model)

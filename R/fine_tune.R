@@ -1,9 +1,16 @@
 #' Go on training a model with new cells
 #'
-#' Takes up a trained network where it is and trains it further: on new cells alone, or on the old
-#' and the new ones together. The map goes on from where it is and keeps its arrangement, but no
-#' cell is held where it was. In trials with halves of two data sets old cells moved by a tenth to a
-#' quarter of the map's radius. With new cells alone nothing draws the map towards the old ones.
+#' Takes up a trained model and trains it further, on old and new cells.
+#'
+#' **With landmarks** (the default of [neuralee()]) old cells stay where they are. The new cells are
+#' placed among them, together, as by `predict(together = TRUE)`. The network learns that map, and
+#' landmarks are chosen anew from all cells. Without `data` the landmarks of the model stand for the
+#' old cells, so that nothing is forgotten.
+#'
+#' **Without landmarks** the network is trained further on the cells that are given. The map keeps
+#' its arrangement, but no cell is held where it was. In trials with halves of two data sets old
+#' cells moved by a tenth to a quarter of the map's radius. With new cells alone nothing draws the
+#' map towards the old ones.
 #'
 #' E is that of the cells given, and depends on their number: compare it between fits of the same
 #' cells only.
@@ -15,7 +22,7 @@
 #' @param newdata New cells, as [predict()][predict.neuralee_fit] takes them.
 #' @param data Old cells to train on too, of the kinds that `newdata` may be. `TRUE` for those that
 #'   `neuralee(keep = TRUE)` put into the fit. `NULL` for the new cells alone.
-#' @param maxit Epochs.
+#' @param maxit Epochs. `NULL` is 60 with landmarks, else 200.
 #' @param lambda,perplexity Those of the model where `NULL`.
 #' @param assay.type,dimred As for [predict()][predict.neuralee_fit], for `newdata` and `data`.
 #' @param missing The value given to features that cells lack, as for
@@ -32,7 +39,7 @@
 #' more <- fine_tune(fit, x[101:150, ], data = TRUE, maxit = 50, verbose = FALSE)
 #' dim(more$embedding)
 #' @export
-fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = NULL,
+fine_tune <- function(object, newdata, ..., data = NULL, maxit = NULL, lambda = NULL,
                       perplexity = NULL, assay.type = NULL, dimred = NULL,
                       missing = c("error", "zero", "mean")) {
   check_given()
@@ -63,17 +70,65 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = 200, lambda = N
     rownames(inputs) <- cells$names
     inputs
   }
-  inputs <- classed_interrupts(
-    bind_cells(old_cells(object, data, prepared), prepared(newdata, "newdata"))
-  )
-  # The lambda that a heavy-tailed map found is the one to go on with.
-  fit <- without_warning("lambda", neuralee(
-    inputs, d = info$d, kernel = info$kernel, lambda = lambda %||% info$lambda,
-    agreement = info$agreement, uniform = info$uniform, densities = info$densities,
-    perplexity = perplexity %||% info$perplexity, maxit = maxit, net = model, ...
+  cells <- classed_interrupts(list(
+    old = old_cells(object, data, prepared), new = prepared(newdata, "newdata")
   ))
+  # The lambda that a heavy-tailed network found is the one to go on with.
+  start <- list(maxit = maxit %||% 200, lambda = lambda %||% info$lambda)
+  if (info$landmarks > 0) {
+    found <- if (info$kernel == "student") "auto" else info$lambda
+    start <- list(maxit = maxit, lambda = lambda %||% found)
+    map <- if (is.null(cells$old)) {
+      rust_call(rs_model_landmarks(model$bytes))
+    } else if (isTRUE(data)) {
+      list(x = cells$old, places = unname(object$embedding))
+    } else {
+      places <- predict(
+        model, data, assay.type = assay.type, dimred = dimred, missing = missing,
+        threads = threads, verbose = FALSE
+      )
+      list(x = cells$old, places = unname(places))
+    }
+    start$init <- extended_map(map, cells$new, info, threads, given$verbose %||% interactive())
+    cells$old <- map$x
+  }
+  fit <- without_warning("lambda", do.call(neuralee, c(
+    list(
+      bind_cells(cells$old, cells$new), d = info$d, kernel = info$kernel,
+      agreement = info$agreement, uniform = info$uniform, densities = info$densities,
+      perplexity = perplexity %||% info$perplexity, net = model
+    ),
+    start, given[setdiff(names(given), names(start))]
+  )))
+  if (info$landmarks > 0 && is.null(data)) fit <- drop_landmarks(fit, cells)
   fit$model <- redescribe_model(fit$model, model, info)
   if (info$unit_length) fit$params$metric <- "cosine"
+  fit
+}
+
+# The places of old cells, which stay, and of new ones among them.
+extended_map <- function(map, new, info, threads, verbose) {
+  options <- map_options(info, info$kernel)
+  check_room_together(options, nrow(map$x) + nrow(new), info$inputs, info$d)
+  progress <- progress_reporter(verbose, "Placing")
+  old <- unname(map$x)
+  place <- function(starts) {
+    rust_call(
+      rs_map_place(old, map$places, NULL, unname(new), starts, options, threads, progress)
+    )
+  }
+  classed_interrupts(rbind(map$places, place(place(NULL))))
+}
+
+# A fit of the new cells alone, where landmarks stood for the old ones.
+drop_landmarks <- function(fit, cells) {
+  own <- nrow(cells$old) + seq_len(nrow(cells$new))
+  for (part in intersect(c("embedding", "network_embedding", "data"), names(fit))) {
+    if (is.null(fit[[part]])) next
+    fit[[part]] <- fit[[part]][own, , drop = FALSE]
+    rownames(fit[[part]]) <- rownames(cells$new)
+  }
+  fit$params$n <- nrow(cells$new)
   fit
 }
 

@@ -12,6 +12,12 @@ print.neuralee_fit <- function(x, ...) {
     "%d epochs (%s; least E after %d), %s, %s, %s s\n", p$iterations, p$reason, p$best_iteration,
     format(p$optimizer), describe_batches(p), format(x$timing[["total"]], digits = 3)
   ))
+  if (info$landmarks > 0) {
+    cat(sprintf(
+      "Map of ee(), by %s landmarks for others; the network alone: E = %s, in $network_embedding\n",
+      format(info$landmarks, big.mark = ","), format(p$network_loss, digits = 6)
+    ))
+  }
   if (!is.null(x$subset)) {
     cat(
       "Trained on a random subset; its row numbers are in $subset, and predict() maps other cells\n"
@@ -64,7 +70,8 @@ print.summary.neuralee_fit <- function(x, ...) {
       "%s: %s parameters", describe_network(x$model), format(x$model$parameters, big.mark = ",")
     ),
     "preprocessing" = describe_steps(x$model), "optimizer" = format(p$optimizer),
-    "batches" = describe_batches(p)
+    "batches" = describe_batches(p),
+    "landmarks" = format(x$model$landmarks, big.mark = ",")
   )
   start <- if (p$pretrain > 0L) sprintf("%s (%d epochs)", p$init, p$pretrain) else "weights"
   print_summary(x, "NeuralEE", own, start)

@@ -70,7 +70,8 @@ model_of <- function(object, name = "object") {
 #' Models of NeuralEE
 #'
 #' A model is what [neuralee()] leaves to map cells with: the network, the preprocessing that leads
-#' to its inputs, and the names of the features. It holds no cells and takes 10 to 1,000 kilobytes:
+#' to its inputs, the names of the features, and the landmarks of [neuralee()]. With `landmarks = 0`
+#' it holds no cells. It takes 10 to 2,000 kilobytes:
 #' 4 bytes a weight, 8 a loading. `save_neuralee()` writes it to a file, `load_neuralee()` reads it
 #' back; `saveRDS()` of a fit or of a model works too, and in another session.
 #'

@@ -1,8 +1,8 @@
 #' Map cells with a trained network
 #'
-#' Places cells by the network that [neuralee()] trained. Those that it was trained on come to the
-#' places that they have in the fit, others to where the network puts them. The place of a cell
-#' depends on nothing but the cell, unless cells are placed `together`. By rounding it depends on
+#' Places cells by the network that [neuralee()] trained and by its landmarks. Landmarks have the
+#' places that they have in the fit; without landmarks so has each cell of the training. The place
+#' of a cell depends on nothing but the cell, unless cells are placed `together`. By rounding it depends on
 #' its position within the 1,024 cells that are computed at once.
 #'
 #' Values are taken as they are: give the same kind (counts, logarithms, scaled values) as in
@@ -26,9 +26,8 @@
 #' `neuralee_warning_counts` if the model was trained on something else.
 #'
 #' @section New cells together:
-#' A network is smooth: it puts a new cell into its group, but keeps few of its immediate
-#' neighbours. With `together = TRUE` the places that it gives are where the new cells start. They
-#' then go to a minimum of E of the cells of `data` and the new ones, as a function of the new
+#' A cell that is placed alone keeps some of its immediate neighbours (see [neuralee()]). With
+#' `together = TRUE` these places are where the new cells start. They then go to a minimum of E of the cells of `data` and the new ones, as a function of the new
 #' cells' places alone (see [predict.ee_fit()]). Kernel, lambda, perplexity and `k` are those of the
 #' model. All cells must fit into memory, and a place then depends on the other cells that are
 #' placed and on `data`.
@@ -79,7 +78,7 @@
 #'   of cosine distances without `scale`). A warning of class `neuralee_warning_missing_features`
 #'   says how many these are, and names some.
 #' @param together Place the new cells by each other and by the cells of `data`, which stay where
-#'   the network puts them? See the section on it.
+#'   the model puts them? See the section on it.
 #' @param affinity `NULL`, or how to judge the map: `"entropic"` or `"bisection"` affinities of the
 #'   new cells, or an object of [entropic_affinity()] for them. E of the new cells among themselves,
 #'   with perplexity and lambda of the model, is then in the attribute `loss` of the result.

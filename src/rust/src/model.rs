@@ -302,6 +302,23 @@ fn rs_model_map(
     mapped(&model, &x, cells_in_rows, threads, &progress, map, d)
 }
 
+/// The inputs of the landmarks and their places: `list(x, places)`, a row for each.
+#[extendr]
+fn rs_model_landmarks(model: Raw) -> Outcome<List> {
+    let model = read(&model)?;
+    let count = model
+        .landmarks
+        .count(model.network.architecture().outputs)
+        .max(1);
+    let (inputs, places) = model.landmarks.cells(&model.standard);
+    let by_rows = |values: &[f64]| -> Outcome<RMatrix<f64>> {
+        let rows = ArrayView2::from_shape((count, values.len() / count), values)
+            .map_err(|e| CoreError::internal(e.to_string(), ""))?;
+        Ok(to_r_matrix(rows))
+    };
+    Ok(list!(x = by_rows(&inputs)?, places = by_rows(places)?))
+}
+
 /// What enters the network for the cells of `x`.
 #[extendr]
 fn rs_model_inputs(
@@ -368,6 +385,7 @@ extendr_module! {
     fn rs_model_info;
     fn rs_model_weights;
     fn rs_model_map;
+    fn rs_model_landmarks;
     fn rs_model_inputs;
     fn rs_model_preprocessing;
     fn rs_model_read;

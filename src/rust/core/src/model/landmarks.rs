@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::affinity::{solve_row, Solver};
 use crate::monitor::Monitor;
-use crate::network::Points;
+use crate::network::{Points, Standard};
 use crate::objective::Kernel;
 use crate::random::Stream;
 use crate::{Error, Result};
@@ -101,7 +101,19 @@ impl Landmarks {
         self.places.is_empty()
     }
 
-    /// Refuses what does not fit a network with `inputs` inputs and `d` outputs.
+    /// The landmarks as they were before they were centred and scaled, cells x inputs, and their
+    /// places.
+    pub fn cells(&self, standard: &Standard) -> (Vec<f64>, &[f64]) {
+        let rows = self.inputs.chunks_exact(standard.centre.len());
+        let of_row = |row: &[f32]| -> Vec<f64> {
+            let row = row.iter().zip(&standard.centre);
+            row.map(|(v, centre)| f64::from(*v) * standard.scale + centre)
+                .collect()
+        };
+        (rows.flat_map(of_row).collect(), &self.places)
+    }
+
+    /// Whether they fit a network with `inputs` inputs and `d` outputs.
     pub fn fit(&self, inputs: usize, d: usize) -> bool {
         self.inputs.iter().all(|v| v.is_finite())
             && self.places.iter().all(|v| v.is_finite())
