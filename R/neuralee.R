@@ -173,7 +173,8 @@ neuralee <- function(x, d = 2, lambda = NULL, perplexity = 20, kernel = c("stude
                      dropout = 0, residual = FALSE, initial_sd = 0.1, net = NULL,
                      optimizer = adam(), batch_size = NULL, batches = c("shared", "independent"),
                      accumulate = FALSE, preprocess = NULL, size = 1, maxit = NULL,
-                     pretrain = NULL, landmarks = NULL, tol = 1e-4, patience = 50, every = 50, seed = 42L,
+                     pretrain = NULL, landmarks = NULL, tol = 1e-4, patience = 50, every = 50,
+                     seed = 42L,
                      threads = NULL, device = "cpu", pin_memory = TRUE, save_embedding = NULL,
                      checkpoint = NULL, resume = NULL, callback = NULL, keep = FALSE,
                      verbose = interactive()) {
@@ -254,7 +255,8 @@ new_neuralee_fit <- function(session, run, problem, steps, optimizer, cells_of_b
     list(pretrain = as.integer(summary$pretrain)),
     info[c("hidden", "activation", "batch_norm", "dropout", "residual")],
     list(
-      landmarks = as.integer(info$landmarks), network_loss = finished$loss, initial_sd = training$network$initial_sd, optimizer = optimizer,
+      landmarks = as.integer(info$landmarks), network_loss = finished$loss,
+      initial_sd = training$network$initial_sd, optimizer = optimizer,
       batches = batches_name(training$batches), batch_size = as.integer(cells_of_batch),
       patience = training$patience, best_iteration = as.integer(finished$epoch)
     )

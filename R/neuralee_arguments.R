@@ -21,7 +21,8 @@ training_options <- function(given) {
     ),
     optimizer = optimizer_options(check_optimizer(given$optimizer)),
     # How many cells there are is not known yet.
-    batches = batches_option(batches, 2, Inf), maxit = if (!is.null(given$maxit)) check_count(given$maxit, "maxit", min = 1),
+    batches = batches_option(batches, 2, Inf),
+    maxit = if (!is.null(given$maxit)) check_count(given$maxit, "maxit", min = 1),
     pretrain = if (identical(given$init, "none")) 0L else pretrain,
     landmarks = check_landmarks(given$landmarks),
     tol = check_number(given$tol, "tol", min = 0),

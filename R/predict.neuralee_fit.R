@@ -2,8 +2,8 @@
 #'
 #' Places cells by the network that [neuralee()] trained and by its landmarks. Landmarks have the
 #' places that they have in the fit; without landmarks so has each cell of the training. The place
-#' of a cell depends on nothing but the cell, unless cells are placed `together`. By rounding it depends on
-#' its position within the 1,024 cells that are computed at once.
+#' of a cell depends on nothing but the cell, unless cells are placed `together`. By rounding it
+#' depends on its position within the 1,024 cells that are computed at once.
 #'
 #' Values are taken as they are: give the same kind (counts, logarithms, scaled values) as in
 #' training. The preprocessing that was learned in training is applied. A DelayedMatrix is read
@@ -27,10 +27,10 @@
 #'
 #' @section New cells together:
 #' A cell that is placed alone keeps some of its immediate neighbours (see [neuralee()]). With
-#' `together = TRUE` these places are where the new cells start. They then go to a minimum of E of the cells of `data` and the new ones, as a function of the new
-#' cells' places alone (see [predict.ee_fit()]). Kernel, lambda, perplexity and `k` are those of the
-#' model. All cells must fit into memory, and a place then depends on the other cells that are
-#' placed and on `data`.
+#' `together = TRUE` these places are where the new cells start. They then go to a minimum of E of
+#' the cells of `data` and the new ones, as a function of the new cells' places alone (see
+#' [predict.ee_fit()]). Kernel, lambda, perplexity and `k` are those of the model. All cells must
+#' fit into memory, and a place then depends on the other cells that are placed and on `data`.
 #'
 #' @section Many cells:
 #' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of

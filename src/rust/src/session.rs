@@ -276,9 +276,9 @@ fn rs_session_restart(
     Ok(true)
 }
 
-/// What training leaves: `list(model, embedding, loss, epoch, map, map_loss)`. They are the bytes of
-/// the model of least E, not yet described (see `rs_model_describe()`), and the places of all cells
-/// by its network. With landmarks the map on which they lie follows, and its E.
+/// What training leaves: `list(model, embedding, loss, epoch, map, map_loss)`. They are the bytes
+/// of the model of least E, not yet described (see `rs_model_describe()`), and the places of all
+/// cells by its network. With landmarks the map on which they lie follows, and its E.
 #[extendr]
 fn rs_session_finish(mut session: ExternalPtr<Session>, progress: Robj) -> Outcome<List> {
     let Session { run, threads } = &mut *session;

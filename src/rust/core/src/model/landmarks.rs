@@ -7,10 +7,15 @@
 //! f(x) = sum_l p_l a(|x - x_l|^2)
 //! ```
 //!
-//! with the attraction a of the kernel, by x <- sum_l w_l x_l / sum_l w_l, w_l = p_l a'(|x - x_l|^2)
-//! (the majoriser of f at x, as a' falls). A heavy-tailed f has many minima. The cell starts where f
-//! is least: at one of its nearest landmarks, or where the network puts it. A cell that is a
-//! landmark has its place.
+//! with the attraction a of the kernel. One round is
+//!
+//! ```text
+//! x <- sum_l w_l x_l / sum_l w_l,    w_l = p_l a'(|x - x_l|^2),
+//! ```
+//!
+//! the minimum of what majorises f at x, as a' falls. A heavy-tailed f has many minima. The cell
+//! starts where f is least: at one of its nearest landmarks, or where the network puts it. A cell
+//! that is a landmark has its place.
 
 use std::ops::Range;
 
