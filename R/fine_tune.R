@@ -76,6 +76,12 @@ fine_tune <- function(object, newdata, ..., data = NULL, maxit = NULL, lambda = 
   # The lambda that a heavy-tailed network found is the one to go on with.
   start <- list(maxit = maxit %||% 200, lambda = lambda %||% info$lambda)
   if (info$landmarks > 0) {
+    if (!is.null(given$size) && !identical(as.numeric(given$size), 1)) {
+      abort_neuralee(
+        "input", "`size` is not for a model with landmarks, whose old cells stay.",
+        "Take a subset of the new cells first."
+      )
+    }
     found <- if (info$kernel == "student") "auto" else info$lambda
     start <- list(maxit = maxit, lambda = lambda %||% found)
     map <- if (is.null(cells$old)) {

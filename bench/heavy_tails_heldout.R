@@ -1,14 +1,22 @@
 # Cells that were held out: every second cell makes a map, with ee() or neuralee(), heavy tails
 # unless said otherwise, and the others are placed on it, each by itself or together. For
 # comparison, what ee() keeps of the same others where it may place them freely, alone or among all
-# cells. Figures of one half of the cells at a time; neuralee(): medians of the seeds 1 to 3.
-#   Rscript bench/heavy_tails_heldout.R POINTS.npy          # covid.npy of heavy_tails_points.R
+# cells. Figures of one half of the cells at a time; neuralee(): medians of the seeds 1 to 3, with
+# landmarks and, for the network alone, with none.
+#   Rscript bench/heavy_tails_heldout.R POINTS.npy   # of heavy_tails_points.R, or an .rds as in
+# best_map.R
 suppressPackageStartupMessages(library(neuralee))
 arguments <- commandArgs(TRUE)
 script <- sub("--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 source(file.path(dirname(script), "points.R"))
-x <- read_points(arguments[1L])
-labels <- read_labels(arguments[1L])
+if (tools::file_ext(arguments[1L]) == "rds") {
+  set <- readRDS(arguments[1L])
+  x <- set$x
+  labels <- set$labels
+} else {
+  x <- read_points(arguments[1L])
+  labels <- read_labels(arguments[1L])
+}
 old <- seq(1, nrow(x), by = 2)
 new <- setdiff(seq_len(nrow(x)), old)
 measures <- c("neighborhood_preservation", "auc_rnx", "distance_correlation", "label_accuracy")
@@ -67,9 +75,16 @@ all <- free(seq_len(nrow(x)))
 row("`ee()` of all cells", "held out", quality(all$embedding[new, ], new), all$timing[["total"]])
 rows("`ee()`", of_fit(free(old)))
 rows("`ee(lambda = 10)`, Gaussian", of_fit(gaussian(old)))
-runs <- lapply(1:3, function(seed) {
-  of_fit(neuralee(
-    x[old, ], kernel = "student", keep = TRUE, seed = seed, threads = 2, verbose = FALSE
-  ))
-})
-rows("`neuralee()`", apply(simplify2array(runs), 1:2, stats::median))
+network <- function(...) {
+  runs <- lapply(1:3, function(seed) {
+    fit <- neuralee(x[old, ], keep = TRUE, seed = seed, threads = 2, verbose = FALSE, ...)
+    own <- seconds(predict(fit, x[old, ], threads = 2, verbose = FALSE))
+    rbind(of_fit(fit), c(quality(own$value, old), own$seconds))
+  })
+  apply(simplify2array(runs), 1:2, stats::median)
+}
+for (landmarks in list(NULL, 0)) {
+  found <- network(landmarks = landmarks)
+  rows(sprintf("`neuralee(landmarks = %s)`", format(landmarks)), found)
+  row("`predict()`", "of the map", found[4L, 1:4], found[4L, 5L])
+}

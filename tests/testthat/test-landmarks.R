@@ -66,6 +66,7 @@ test_that("fine-tuning leaves old cells where they are, and forgets none", {
   }
   expect_lt(max(abs(moved(both$embedding[seq_along(old_cells), ]))), 1e-9)
   expect_identical(dim(tuned(data = x)$embedding), c(150L, 2L))
+  expect_refused(tuned(size = 0.5), "input", "`size`")
   alone <- tuned()
   expect_identical(rownames(alone$embedding), rownames(new))
   expect_identical(nrow(alone$network_embedding), nrow(new))

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use crate::vector::centre;
 use crate::{Error, Result};
 
+/// Largest ratio of two masses: beyond, sums would lose the smaller one.
+const WIDEST: f64 = 1e12;
+
 /// The masses of N cells.
 #[derive(Debug, Clone)]
 pub enum Masses {
@@ -41,6 +44,13 @@ impl Masses {
         check(values)?;
         // The largest is 1 first: a sum of large numbers would overflow.
         let largest = values.iter().copied().fold(0.0, f64::max);
+        let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
+        if smallest * WIDEST < largest {
+            return Err(Error::input(
+                format!("`weights` reach from {smallest:e} to {largest:e}."),
+                format!("Give numbers of which none is more than {WIDEST:e} times another."),
+            ));
+        }
         let scaled: Vec<f64> = values.iter().map(|m| m / largest).collect();
         let mean = scaled.iter().sum::<f64>() / scaled.len() as f64;
         Masses::new(&scaled.iter().map(|m| m / mean).collect::<Vec<_>>())

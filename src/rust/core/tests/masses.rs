@@ -231,6 +231,8 @@ fn what_is_no_mass_is_refused() {
         assert!(error.to_string().contains("cell 2"), "{wrong}: {error}");
     }
     assert_eq!(Masses::new(&[0.1; 5]).unwrap_err().kind(), "input");
+    let wide = Masses::relative(&[1e-300, 1.0, 1e300]).unwrap_err();
+    assert!(wide.to_string().contains("1e-300 to 1e300"), "{wide}");
     let y = normal(9, 2, 1);
     let few = Masses::relative(&[1.0; 8]).unwrap();
     let input = Input {
