@@ -29,6 +29,11 @@ pub fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
+/// The largest |a_i|.
+pub fn largest(a: &[f64]) -> f64 {
+    a.iter().fold(0.0, |largest, v| largest.max(v.abs()))
+}
+
 /// y += factor x
 pub fn add_scaled(y: &mut [f64], factor: f64, x: &[f64]) {
     y.par_chunks_mut(CHUNK)

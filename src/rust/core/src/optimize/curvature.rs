@@ -14,12 +14,11 @@
 
 use faer::{Mat, Side};
 
-use super::largest;
 use super::reweighted::Reweighted;
 use crate::monitor::Monitor;
 use crate::objective::{Objective, Plan, Resolution};
 use crate::random::Stream;
-use crate::vector::{add_scaled, centre, dot, norm};
+use crate::vector::{add_scaled, centre, dot, largest, norm};
 use crate::{Error, Result};
 
 /// mu, as a fraction of the mean diagonal: about the least eigenvalue within a group, so that 1 / B

@@ -22,7 +22,7 @@ use ndarray::ArrayView2;
 use crate::monitor::Monitor;
 use crate::objective::{is_planned, Energy, Objective, Plan, Resolution};
 use crate::session::{Stop, TraceRow};
-use crate::vector::{self, centre, norm};
+use crate::vector::{self, centre, largest, norm};
 use crate::{Error, Result};
 
 pub use joining::{join, JOINING_TOLERANCE};
@@ -521,10 +521,6 @@ fn out_of_saddle(direction: &[f64], gradient: &[f64]) -> (Vec<f64>, f64) {
     let sign = if slope > 0.0 { -1.0 } else { 1.0 };
     let direction = direction.iter().map(|v| sign * v).collect();
     (direction, -slope.abs().max(f64::MIN_POSITIVE))
-}
-
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest, v| largest.max(v.abs()))
 }
 
 fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
