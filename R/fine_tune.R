@@ -117,13 +117,10 @@ extended_map <- function(map, new, info, threads, verbose) {
   options <- map_options(info, info$kernel)
   check_room_together(options, nrow(map$x) + nrow(new), info$inputs, info$d)
   progress <- progress_reporter(verbose, "Placing")
-  old <- unname(map$x)
-  place <- function(starts) {
-    rust_call(
-      rs_map_place(old, map$places, NULL, unname(new), starts, options, threads, progress)
-    )
-  }
-  classed_interrupts(rbind(map$places, place(place(NULL))))
+  places <- classed_interrupts(
+    place_on_map(unname(map$x), map$places, NULL, unname(new), TRUE, options, threads, progress)
+  )
+  rbind(map$places, places)
 }
 
 # A fit of the new cells alone, where landmarks stood for the old ones.

@@ -12,6 +12,16 @@ map_options <- function(settings, kernel) {
   )
 }
 
+# Places of `new` cells on the map `places` of the cells `x`: each alone. If they are placed
+# `together`, they go on from there with regard to each other.
+place_on_map <- function(x, places, weights, new, together, options, threads, progress) {
+  place <- function(starts) {
+    rust_call(rs_map_place(x, places, weights, new, starts, options, threads, progress))
+  }
+  alone <- place(NULL)
+  if (together) place(alone) else alone
+}
+
 # Refuses what cannot be placed together before anything is computed. `cells` old and new ones have
 # `inputs` features, and the map `d` dimensions.
 check_room_together <- function(options, cells, inputs, d) {

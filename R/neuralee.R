@@ -29,9 +29,9 @@
 #' | --- | --- | --- | --- | --- |
 #' | of its own cells | 0.37 | 0.44 | 0.85 | 0.93 |
 #' | new cells, with landmarks | 0.19 | 0.32 | 0.86 | 0.92 |
-#' | new cells, by the network alone | 0.10 | 0.28 | 0.85 | 0.90 |
+#' | new cells, by the network alone | 0.09 | 0.27 | 0.86 | 0.88 |
 #' | new cells, `together = TRUE` | 0.27 | 0.38 | 0.86 | 0.93 |
-#' | new cells on a map of [ee()], by `predict()` | 0.21 | 0.33 | 0.85 | 0.92 |
+#' | new cells on a map of [ee()], by `predict()` | 0.20 | 0.32 | 0.86 | 0.92 |
 #'
 #' @section Starting from a map:
 #' With `init = "ee"` the cells are first embedded freely by [ee()]. The network learns that map in

@@ -100,15 +100,9 @@ predict.ee_fit <- function(object, newdata, data = NULL, ...,
   options <- map_options(params, params$kernel %||% "gaussian")
   if (together) check_room_together(options, nrow(data) + nrow(newdata), ncol(data), ncol(map))
   progress <- progress_reporter(verbose, "Placing")
-  places <- classed_interrupts({
-    place <- function(starts) {
-      rust_call(
-        rs_map_place(data, map, object$weights, newdata, starts, options, threads, progress)
-      )
-    }
-    alone <- place(NULL)
-    if (together) place(alone) else alone
-  })
+  places <- classed_interrupts(
+    place_on_map(data, map, object$weights, newdata, together, options, threads, progress)
+  )
   name_embedding(places, rownames(newdata))
 }
 
@@ -135,8 +129,8 @@ check_ee_fit <- function(object) {
       among(params$metric, c("euclidean", "cosine")) &&
     is_whole(params$k) && is_whole(params$features) &&
       (is.null(object$data) || are_numbers(object$data)) &&
-    (is.null(object$weights) ||
-      (is.double(object$weights) && length(object$weights) == nrow(map)))
+      (is.null(object$weights) ||
+        (is.double(object$weights) && length(object$weights) == nrow(map)))
   if (!sound) {
     abort_neuralee(
       "input", "`object` is no fit of ee(), or its parts were changed.", "Give what ee() returned."

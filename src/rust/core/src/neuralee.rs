@@ -152,13 +152,10 @@ impl Options {
         }
     }
 
-    /// Landmarks of a network with so many inputs.
+    /// Landmarks of a network with so many inputs, where it has any.
     fn landmarks_of(&self, inputs: usize) -> usize {
-        match self.landmarks {
-            Some(count) => count,
-            None if !self.has_landmarks() => 0,
-            None => USUAL_LANDMARKS.min(LANDMARK_BYTES / (4 * inputs)).max(1),
-        }
+        let usual = USUAL_LANDMARKS.min(LANDMARK_BYTES / (4 * inputs)).max(1);
+        self.landmarks.unwrap_or(usual)
     }
 
     /// What training takes of it.

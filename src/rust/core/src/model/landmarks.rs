@@ -96,7 +96,7 @@ impl Landmarks {
         }
     }
 
-    /// Number of landmarks for a network of so many inputs, in maps of `d` dimensions.
+    /// Number of landmarks on a map of `d` dimensions.
     pub fn count(&self, d: usize) -> usize {
         self.places.len() / d
     }

@@ -8,9 +8,8 @@
 //! l_n = sum_m p_nm log(1 + |x_n - x_m|^2)
 //! ```
 //!
-//! over the cells, each as often as its mass says, R being the median of the R_n that are not zero.
-//! L_n is the logarithm of a
-//! squared local radius in the data, l_n that on the map.
+//! over the cells, each as often as its mass says. R is the median of the R_n that are not zero.
+//! L_n is the logarithm of a squared local radius in the data, l_n that on the map.
 //!
 //! **On the map it is a mean of logarithms.** Some of a cell's neighbours lie far from it on any
 //! map, and they would rule the logarithm of a mean. With nu = 1 the rank correlation of local
