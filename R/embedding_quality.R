@@ -35,8 +35,8 @@
 #' Cells at equal distance are ranked by their position. The first three measures are means
 #' over `cells` cells, each compared with all N; the fourth is taken over `pairs` pairs of cells.
 #' Both are drawn with `seed` where there are more. The other four are of all cells. Time grows
-#' as cells x N x columns of `x`, for the labels as N^2, and for the densities as N^2 x columns of
-#' `x` up to 20,000 cells. Beyond, their neighbours are searched approximately.
+#' as cells x N x columns of `x`, and for the labels as N^2. For the densities it grows as N^2 x
+#' columns of `x` up to 20,000 cells. Beyond, their neighbours are searched approximately.
 #'
 #' @param embedding The embedding: a numeric matrix with cells in rows, a fit of [ee()], or
 #'   a SingleCellExperiment that holds it.

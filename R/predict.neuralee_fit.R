@@ -28,9 +28,9 @@
 #' @section New cells together:
 #' A cell that is placed alone keeps some of its immediate neighbours (see [neuralee()]). With
 #' `together = TRUE` these places are where the new cells start. They then go to a minimum of E of
-#' the cells of `data` and the new ones, as a function of the new cells' places alone (see
-#' [predict.ee_fit()]). Kernel, lambda, perplexity and `k` are those of the model. All cells must
-#' fit into memory, and a place then depends on the other cells that are placed and on `data`.
+#' the cells of `data` and the new ones. Only the new cells move (see [predict.ee_fit()]). Kernel,
+#' lambda, perplexity and `k` are those of the model. All cells must fit into memory, and a place
+#' then depends on the other cells that are placed and on `data`.
 #'
 #' @section Many cells:
 #' With `BPPARAM` workers map blocks of cells: other processes or other machines, on any back-end of

@@ -1,8 +1,8 @@
 //! Masses: how many cells each cell stands for.
 //!
 //! A cell of mass 2 is two cells with the same inputs at one place of the map. Every sum over
-//! ordered pairs then has m_n m_m for each pair, and m_n (m_n - 1) for the pairs of a cell with
-//! itself, whose distances are zero. Only the attractive weights come from rows of P, each of which
+//! ordered pairs then has the factor m_n m_m. A cell stands for m_n (m_n - 1) pairs with itself,
+//! whose distances are zero. Only the attractive weights come from rows of P, each of which
 //! sums to 1, and have the mean of both masses; see [`Weights::with_masses`].
 //!
 //! [`Weights::with_masses`]: crate::affinity::Weights::with_masses

@@ -174,8 +174,8 @@ impl Weights {
     /// c w_nm (m_n + m_m) / 2
     /// ```
     ///
-    /// Each of the m_n cells that cell n stands for has a row of P that sums to 1, shared out among
-    /// those that its neighbours stand for.
+    /// Cell n stands for m_n cells, and each of them has a row of P that sums to 1. A neighbour's
+    /// part of the row is shared out among the cells that it stands for.
     pub fn with_masses(mut self, masses: &Masses) -> Self {
         let Masses::Each(_) = masses else {
             return self;

@@ -72,9 +72,9 @@ impl Landmarks {
     /// `count` of the cells in `points`, whose places `map` holds by rows; all, if there are no
     /// more.
     ///
-    /// Each next one is drawn with a probability that grows with its squared distance from those
-    /// chosen before (Arthur and Vassilvitskii 2007, "k-means++: the advantages of careful
-    /// seeding"). So they are dense where cells are, and no rare type is left out.
+    /// Each next one is drawn with a probability in proportion to its squared distance from those
+    /// chosen before. (Arthur and Vassilvitskii 2007, "k-means++: the advantages of careful
+    /// seeding".) So they are dense where cells are, and no rare type is left out.
     pub fn choose(points: &Points<f32>, map: &[f64], count: usize, seed: u64) -> Self {
         let (n, inputs) = (points.n(), points.inputs());
         let d = map.len() / n.max(1);
@@ -209,8 +209,8 @@ impl Landmarks {
     }
 }
 
-/// Moves a cell, whose squared distances from its nearest landmarks are given, from where the
-/// network puts it to where these draw it; `near` holds their places by rows.
+/// Moves a cell from where the network puts it to where its nearest landmarks draw it. Their
+/// squared distances are given, and their places by rows in `near`.
 fn draw(kernel: Kernel, squared_distances: &[f64], near: &[f64], place: &mut [f64]) {
     let (k, d) = (squared_distances.len(), place.len());
     if squared_distances[0] == 0.0 {
